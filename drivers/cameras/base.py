@@ -1,0 +1,105 @@
+"""What a camera gives: encoded packets for the recorder, pictures for the check-in.
+
+A driver talks to one kind of camera and knows nothing of the agent. It hands on what the camera
+encoded (no re-encoding where the camera encodes already) with the camera's own time stamps; what to
+do when it stops is decided by the recorder's state machine, so a driver reports a fault by raising
+`CameraError` and never retries on its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+Codec = Literal["h264", "hevc"]
+BGRImage = npt.NDArray[np.uint8]
+"""Picture of shape (height, width, 3), dtype uint8, channels blue, green, red."""
+
+
+class CameraError(Exception):
+    """The camera cannot be opened, went away, or stayed silent; the message says which and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """What the muxer must know of an encoded video stream before its first packet.
+
+    `extradata` is the decoder configuration: avcC / hvcC, or Annex B parameter sets. Equality decides
+    whether a reconnected camera may continue the run or must open a new one.
+    """
+
+    codec: Codec
+    width: int
+    height: int
+    time_base: Fraction
+    """Seconds per tick of every `pts`, `dts` and `duration` of this stream."""
+    extradata: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One encoded access unit.
+
+    `pts`, `dts` and `duration` count ticks of `StreamInfo.time_base`; `pts` never repeats within one
+    open stream and follows the camera's clock, not ours. `duration` is the camera's statement and may
+    be 0 when it makes none: the writer takes the distance to the next packet instead.
+    """
+
+    data: bytes
+    pts: int
+    dts: int
+    duration: int
+    is_key_frame: bool
+    arrived_ns: int
+    """CLOCK_MONOTONIC nanoseconds at which the packet reached this process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One decoded picture for inference."""
+
+    image: BGRImage
+    number: int
+    """Counts up by one per picture taken from the camera; a jump shows pictures left out."""
+    arrived_ns: int
+    """CLOCK_MONOTONIC nanoseconds at which the picture was taken over."""
+
+
+@runtime_checkable
+class Camera(Protocol):
+    """A camera of either role. One thread uses one opened camera; `close` may come from another."""
+
+    name: str
+    """The name in the technician's file, e.g. "rear"; appears in every segment header."""
+    driver: str
+    """`file`, `rtsp`, `v4l2` or `picamera2`."""
+    simulated: bool
+    """True when the pictures do not come from a live camera; carried into every record (I9)."""
+
+    def packets(self, silence_timeout: float = 5.0) -> Iterator[Packet]:
+        """Open the encoded stream and yield its packets until closed.
+
+        `stream` is valid from the first packet on. The first packet is a key frame. Raises
+        `CameraError` when the stream cannot be opened, ends, or yields nothing for `silence_timeout`
+        seconds. May be called again after it ended: that is a reconnect.
+        """
+        ...
+
+    @property
+    def stream(self) -> StreamInfo:
+        """Parameters of the stream that `packets` is yielding. `CameraError` before the first packet."""
+        ...
+
+    def frames(self, per_second: float, silence_timeout: float = 5.0) -> Iterator[Frame]:
+        """Yield pictures at up to `per_second` (0.1..30), newest first to go: a slow consumer loses
+        pictures in between and is never served old ones. Raises `CameraError` as `packets` does."""
+        ...
+
+    def close(self) -> None:
+        """End both iterators promptly, from any thread; idempotent."""
+        ...
