@@ -1,0 +1,65 @@
+"""The board: small files by which processes see one another without the database.
+
+`runtime/status/ROLE.json` says how a role is; `runtime/frames/NAME.jpg` and `.json` are the newest
+picture of a camera for the page; `state/recording-plan.json` tells the recorder when to record. Every
+file appears by atomic rename, so a reader sees the old one or the new one, never half of one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def write_atomically(path: Path, content: bytes, *, durable: bool = False, mode: int = 0o640) -> None:
+    """Replace `path` by `content` in one step; with `durable`, synced with its folder before return.
+
+    OSError when the folder is missing, full or read-only.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        if durable:
+            file.flush()
+            os.fsync(descriptor)
+    temporary.replace(path)
+    if durable:
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable (a synced file in an unsynced folder can vanish, I2)."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_json(path: Path, content: Mapping[str, Any], *, durable: bool = False) -> None:
+    """`write_atomically` for one JSON object."""
+    write_atomically(path, json.dumps(content, ensure_ascii=False).encode(), durable=durable)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The object in `path`; None when the file is not there yet. ValueError when it is no JSON object."""
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: expected a JSON object, found {type(content).__name__}")
+    return content
+
+
+def publish_frame(frames: Path, name: str, jpeg: bytes, about: Mapping[str, Any]) -> None:
+    """Put a camera's newest picture on the board: `NAME.jpg`, then `NAME.json` that describes it.
+
+    `about` carries boxes and answers but never a name (the page joins names for those who may see them).
+    """
+    write_atomically(frames / f"{name}.jpg", jpeg)
+    write_json(frames / f"{name}.json", about)

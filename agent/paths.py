@@ -1,0 +1,61 @@
+"""Where everything lies, derived from the technician's two folders and the runtime folder.
+
+One place, so that the installer, the units' ReadWritePaths and the roles cannot disagree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Absolute paths of one installation."""
+
+    state: Path
+    """Small and precious: database, keys, photos. Not on the video disk."""
+    video: Path
+    """Large: segment files. Carries a volume marker, so that an unmounted disk is noticed (never the
+    root file system by mistake)."""
+    runtime: Path
+    """Volatile (tmpfs): status and live pictures."""
+
+    @property
+    def database(self) -> Path:
+        return self.state / "agent.sqlite"
+
+    @property
+    def keys(self) -> Path:
+        """Keys of check-in, sync and web; 0700."""
+        return self.state / "keys"
+
+    @property
+    def ledger_keys(self) -> Path:
+        """The evidence key; a folder of its own because only the ledger's user may enter it."""
+        return self.state / "ledger-keys"
+
+    @property
+    def photos(self) -> Path:
+        return self.state / "photos"
+
+    @property
+    def recording_plan(self) -> Path:
+        return self.state / "recording-plan.json"
+
+    @property
+    def device_card(self) -> Path:
+        """Public keys and addresses of this node, handed to HR staff and the province at commissioning."""
+        return self.state / "device-card.json"
+
+    @property
+    def segments(self) -> Path:
+        return self.video / "segments"
+
+    @property
+    def status(self) -> Path:
+        return self.runtime / "status"
+
+    @property
+    def frames(self) -> Path:
+        return self.runtime / "frames"

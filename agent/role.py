@@ -1,0 +1,70 @@
+"""What every role's process gets, and how it says that it is alive.
+
+A role is one function `run(context)` that returns when `context.stop` is set. It calls `report` from
+its own state machine (not from a timer beside it): that one call feeds systemd's watchdog and the
+status board, so a role that hangs is restarted and one that merely lacks its camera is not.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import sdnotify
+
+from agent import board
+from agent.clock import Clock
+from agent.log import get_logger
+from agent.paths import Paths
+from agent.settings import Settings
+
+ROLES = ("ledger", "keeper", "recorder", "watch", "checkin", "sync", "web")
+"""In the order in which they are started."""
+
+RoleName = Literal["ledger", "keeper", "recorder", "watch", "checkin", "sync", "web"]
+State = Literal["starting", "running", "waiting", "fault"]
+"""`waiting`: nothing to do or something outside missing, will go on by itself; `fault`: needs a person."""
+
+REPORT_INTERVAL_S = 2.0
+"""A role reports at least this often; the units' WatchdogSec is many times this."""
+
+log = get_logger(__name__)
+
+
+@dataclass
+class RoleContext:
+    """Everything a role's process is given."""
+
+    role: RoleName
+    settings: Settings
+    paths: Paths
+    clock: Clock
+    stop: threading.Event = field(default_factory=threading.Event)
+    _notifier: sdnotify.SystemdNotifier = field(default_factory=sdnotify.SystemdNotifier)
+    _last_state: State | None = None
+
+    def report(self, state: State, message_zh: str = "", message_en: str = "", **detail: Any) -> None:
+        """Say how the role is, on the board and to systemd. `detail` must be JSON and impersonal."""
+        stamp = self.clock.now()
+        content = {
+            "role": self.role,
+            "state": state,
+            "message": {"zh": message_zh, "en": message_en},
+            "pid": os.getpid(),
+            "at_us": stamp.wall_us,
+            "monotonic_ns": stamp.monotonic_ns,
+            "boot_id": stamp.boot_id,
+            "detail": detail,
+        }
+        try:
+            board.write_json(self.paths.status / f"{self.role}.json", content)
+        except OSError as error:  # a full runtime folder must not stop a recorder
+            log.warning("status.unwritable", error=str(error))
+        if state != "starting" and self._last_state in (None, "starting"):
+            self._notifier.notify("READY=1")
+        self._notifier.notify(f"WATCHDOG=1\nSTATUS={state} {message_en}".rstrip())
+        if state != self._last_state:
+            log.info("role.state", state=state, message=message_en or None)
+            self._last_state = state

@@ -1,0 +1,234 @@
+"""What the technician configures: `config/agent.toml`, typed and validated, refused whole when wrong.
+
+The technician's file owns identity, folders, network and how each camera is reached. Thresholds, policy,
+retention, rosters, timetable and the password are HR's (agent/configuration.py) and cannot be set here.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from agent.paths import Paths
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
+"""Short names that become parts of topics and paths (I12)."""
+
+CameraRole = Literal["door", "rear"]
+
+
+class SettingsError(Exception):
+    """The settings cannot be used. `problems` holds one bilingual line for every error found."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Node(_Section):
+    """Who this machine is; part of every record."""
+
+    institution: Identifier
+    room: Identifier
+    node: Identifier
+    environment: Literal["production", "demonstration"] = "production"
+
+
+class Storage(_Section):
+    """Folders. `state` and `video` may be the same disk; `runtime` should be a tmpfs."""
+
+    state: Path = Path("/var/lib/classroom-agent")
+    video: Path = Path("/var/lib/classroom-agent/video")
+    runtime: Path = Path("/run/classroom-agent")
+    require_volume_marker: bool = True
+    minimum_free_mib: Annotated[int, Field(ge=10, le=1_000_000)] = 500
+
+    @model_validator(mode="after")
+    def _absolute(self) -> Self:
+        for key in ("state", "video", "runtime"):
+            if not getattr(self, key).is_absolute():
+                raise ValueError(f"{key} = {str(getattr(self, key))!r}: an absolute path is expected")
+        return self
+
+
+class FileCamera(_Section):
+    """A video file in place of a camera; refused in production (I9)."""
+
+    driver: Literal["file"]
+    path: Path
+    loop: bool = True
+
+
+class RtspCamera(_Section):
+    """An IP camera."""
+
+    driver: Literal["rtsp"]
+    url: Annotated[str, StringConstraints(pattern=r"^rtsps?://[^\s]+$")]
+
+
+class V4l2Camera(_Section):
+    """A USB camera."""
+
+    driver: Literal["v4l2"]
+    device: Annotated[str, StringConstraints(pattern=r"^/dev/[A-Za-z0-9/_.:-]+$")] = "/dev/video0"
+    width: Annotated[int, Field(ge=320, le=7680)] = 1280
+    height: Annotated[int, Field(ge=240, le=4320)] = 720
+    frames_per_second: Annotated[int, Field(ge=1, le=60)] = 15
+    bitrate_kbit: Annotated[int, Field(ge=100, le=50_000)] = 2000
+    encoder: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")] = "libx264"
+
+
+class Picamera2Camera(_Section):
+    """A camera on the Raspberry Pi's own connector."""
+
+    driver: Literal["picamera2"]
+    camera_number: Annotated[int, Field(ge=0, le=3)] = 0
+    width: Annotated[int, Field(ge=320, le=4608)] = 1920
+    height: Annotated[int, Field(ge=240, le=2592)] = 1080
+    frames_per_second: Annotated[int, Field(ge=1, le=60)] = 15
+    bitrate_kbit: Annotated[int, Field(ge=100, le=50_000)] = 3000
+
+
+CameraSettings = Annotated[
+    FileCamera | RtspCamera | V4l2Camera | Picamera2Camera, Field(discriminator="driver")
+]
+
+
+class Recording(_Section):
+    """How footage is written (I1, I2). What is recorded when is HR's and the timetable's."""
+
+    segment_seconds: Annotated[int, Field(ge=10, le=3600)] = 300
+    fragment_seconds: Annotated[float, Field(ge=0.2, le=2.0)] = 0.5
+    silence_seconds: Annotated[float, Field(ge=1, le=60)] = 5.0
+    pre_roll_seconds: Annotated[int, Field(ge=0, le=3600)] = 300
+    post_roll_seconds: Annotated[int, Field(ge=0, le=3600)] = 300
+
+
+class Visibility(_Section):
+    """The watcher's pace."""
+
+    count_interval_seconds: Annotated[float, Field(ge=1, le=300)] = 5.0
+
+
+class Destination(_Section):
+    """A receiver of the record log: the province, a city, the room's lead (R23)."""
+
+    name: Identifier
+    host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]+$")]
+    port: Annotated[int, Field(ge=1, le=65535)] = 8883
+    ca_file: Path
+    certificate_file: Path
+    key_file: Path
+    receiver_key_file: Path
+    """Public JWK of the receiver: its receipts are believed under this key only (I5)."""
+    window: Annotated[int, Field(ge=1, le=1000)] = 200
+
+
+class Sync(_Section):
+    """Destinations of records; none for a place that never reaches a network (R20)."""
+
+    destinations: tuple[Destination, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [destination.name for destination in self.destinations]
+        if len(set(names)) != len(names):
+            raise ValueError(f"destinations: names must differ, found {names}")
+        return self
+
+
+class Web(_Section):
+    """The local page."""
+
+    host: Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f.:]+$")] = "0.0.0.0"  # noqa: S104 (people in the room open it)
+    port: Annotated[int, Field(ge=1, le=65535)] = 8443
+    idle_minutes: Annotated[int, Field(ge=1, le=720)] = 30
+
+
+class Log(_Section):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+class Settings(_Section):
+    """The whole file."""
+
+    node: Node
+    storage: Storage = Storage()
+    cameras: dict[CameraRole, CameraSettings]
+    recording: Recording = Recording()
+    visibility: Visibility = Visibility()
+    sync: Sync = Sync()
+    web: Web = Web()
+    log: Log = Log()
+
+    @model_validator(mode="after")
+    def _production_has_real_cameras(self) -> Self:
+        simulated = [name for name, camera in self.cameras.items() if camera.driver == "file"]
+        if self.node.environment == "production" and simulated:
+            raise ValueError(
+                f"cameras.{simulated[0]}.driver = 'file': a production configuration takes live cameras only "
+                "(rtsp, v4l2, picamera2); for trials set node.environment = 'demonstration'"
+            )
+        return self
+
+    @property
+    def paths(self) -> Paths:
+        return Paths(self.storage.state, self.storage.video, self.storage.runtime)
+
+    @property
+    def source(self) -> str:
+        """The node's URN: CloudEvents `source` of every record."""
+        return f"urn:classroom-agent:{self.node.institution}:{self.node.room}:{self.node.node}"
+
+
+def load_settings(path: Path) -> Settings:
+    """Read and check the technician's file; SettingsError with every problem at once.
+
+    Relative paths inside the file are taken from the file's own folder.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError([f"{path}: 读不了 / cannot be read: {error.strerror}"]) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError([f"{path}: 不是有效的 TOML / is not valid TOML: {error}"]) from error
+    try:
+        return Settings.model_validate(_resolve_paths(content, path.resolve().parent))
+    except ValidationError as error:
+        raise SettingsError([describe_problem(path, problem) for problem in error.errors()]) from error
+
+
+_PATH_KEYS = frozenset(
+    {"state", "video", "runtime", "path", "ca_file", "certificate_file", "key_file", "receiver_key_file"}
+)
+
+
+def _resolve_paths(value: Any, folder: Path, key: str = "") -> Any:
+    if isinstance(value, dict):
+        return {name: _resolve_paths(inner, folder, name) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_resolve_paths(inner, folder, key) for inner in value]
+    if key in _PATH_KEYS and isinstance(value, str):
+        return str(folder / value)
+    return value
+
+
+def describe_problem(path: Path, problem: ErrorDetails) -> str:
+    """One line: file, key, value, what is expected."""
+    key = ".".join(str(part) for part in problem["loc"]) or "(file)"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "missing":
+        return f"{path}: {key}: 缺少 / is missing; {message}"
+    if problem["type"] == "extra_forbidden":
+        return f"{path}: {key}: 不认识的键 / unknown key, remove or correct it"
+    if problem["type"] == "value_error":
+        return f"{path}: {key}: {message}"
+    return f"{path}: {key} = {problem['input']!r}: {message}"

@@ -1,0 +1,164 @@
+"""Opening the one database: SQLite in WAL mode through sqlite-utils, with migrations from the first day.
+
+Durability: `synchronous=FULL`, so that a committed row survives a power cut (I2, I4, I5). One process has
+one `Store`; threads of a process each open their own.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+from sqlite_utils import Database
+
+Value = int | float | str | bytes | None
+Parameters = Sequence[Value] | Mapping[str, Value]
+Row = sqlite3.Row
+
+BUSY_TIMEOUT_MS = 5000
+"""How long a role waits for another's transaction before sqlite3.OperationalError "database is locked"."""
+
+_MIGRATION = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
+
+
+class StoreError(Exception):
+    """The database cannot be used; the message says why and what to do."""
+
+
+class Store:
+    """One connection to the database. Not shared between threads."""
+
+    def __init__(self, path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
+        """Open (and where needed create or migrate) the database at `path`.
+
+        StoreError when the file is no database, is damaged, or comes from a newer program.
+        sqlite3.OperationalError when it is locked longer than `busy_timeout_ms`.
+        """
+        self.path = path
+        try:
+            connection = sqlite3.connect(path, isolation_level=None, timeout=busy_timeout_ms / 1000)
+        except sqlite3.OperationalError as error:
+            raise StoreError(f"数据库打不开 / cannot open the database {path}: {error}") from error
+        connection.row_factory = sqlite3.Row
+        self.database = Database(connection)
+        self._connection = connection
+        try:
+            self._prepare()
+        except sqlite3.OperationalError:
+            connection.close()
+            raise
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise StoreError(
+                f"数据库已损坏 / the database {path} is damaged ({error}). "
+                "移走它再启动，将由录像文件重建 / "
+                "move it away and start again: it is rebuilt from the footage."
+            ) from error
+
+    def _prepare(self) -> None:
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("PRAGMA foreign_keys = ON")
+        with self.transaction():
+            self._migrate()
+
+    def _migrate(self) -> None:
+        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        newest = newest_version()
+        if version > newest:
+            raise StoreError(
+                f"数据库版本 {version} 比程序新，请升级程序 / {self.path} has version {version}, "
+                f"this program knows {newest}: install the newer program again."
+            )
+        if version == newest:
+            return
+        is_new = self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
+        scripts = [_read("schema.sql")] if is_new else [text for n, text in migrations() if n > version]
+        for script in scripts:
+            for statement in statements(script):
+                self._connection.execute(statement)
+        self._connection.execute(f"PRAGMA user_version = {newest:d}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing, durable on return. Takes the write lock at once, so that a row read inside may
+        be acted on. Does not nest."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._connection.in_transaction
+
+    def execute(self, sql: str, parameters: Parameters = ()) -> sqlite3.Cursor:
+        """Run one statement with bound parameters (I12: values never become part of `sql`)."""
+        return self._connection.execute(sql, parameters)
+
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """All rows of a query."""
+        return self._connection.execute(sql, parameters).fetchall()
+
+    def row(self, sql: str, parameters: Parameters = ()) -> Row | None:
+        """The first row of a query, or None."""
+        found: Row | None = self._connection.execute(sql, parameters).fetchone()
+        return found
+
+    def insert(self, table: str, values: Mapping[str, Value]) -> None:
+        """Insert one row; `table` and the keys are the program's own words, never input."""
+        self.database.table(table).insert(dict(values))
+
+    def data_version(self) -> int:
+        """A number that changes when another connection has committed; cheap to poll."""
+        version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        return version
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _read(name: str) -> str:
+    return resources.files("agent.store").joinpath(name).read_text(encoding="utf-8")
+
+
+def statements(script: str) -> Iterator[str]:
+    """Single statements of a script (sqlite3's own `executescript` would commit the transaction)."""
+    pending = ""
+    for line in script.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            yield pending
+            pending = ""
+    if pending.strip() and not all(
+        line.startswith("--") or not line.strip() for line in pending.splitlines()
+    ):
+        raise StoreError(f"unfinished SQL statement at the end of a script: {pending.strip()[:80]!r}")
+
+
+def migrations() -> list[tuple[int, str]]:
+    """Every migration as (version it leads to, SQL), in order, without a hole."""
+    folder = resources.files("agent.store").joinpath("migrations")
+    found = sorted((int(m[1]), entry) for entry in folder.iterdir() if (m := _MIGRATION.match(entry.name)))
+    if [number for number, _ in found] != list(range(1, len(found) + 1)):
+        raise StoreError("migrations must be numbered 0001, 0002, … without a hole")
+    return [(number, entry.read_text(encoding="utf-8")) for number, entry in found]
+
+
+def newest_version() -> int:
+    """The schema version of this program."""
+    return len(migrations())

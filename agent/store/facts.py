@@ -1,0 +1,83 @@
+"""Facts: what a role states, committed in the same transaction as the rows it speaks of.
+
+The ledger turns facts into signed records within a second (agent/evidence/ledger.py). A fact's `data` is
+JSON, carries ids only (I4, I6) and never a name, a picture or a template.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from agent.clock import Stamp
+from agent.store.database import Store
+
+
+class FactType(StrEnum):
+    """Every kind of fact; the protocol's schemas (protocol/) describe the data of each."""
+
+    RUN_STARTED = "recording.run-started"
+    SEGMENT_CLOSED = "recording.segment-closed"
+    GAP_BEGAN = "recording.gap-began"
+    GAP_ENDED = "recording.gap-ended"
+    HEADS_COUNTED = "visibility.heads-counted"
+    CHECK_IN = "check-in.answered"
+    CHECK_IN_UNAVAILABLE = "check-in.unavailable"
+    PERSON_ENROLLED = "person.enrolled"
+    CONSENT_WITHDRAWN = "person.consent-withdrawn"
+    CLASS_IMPORTED = "class.imported"
+    SESSION_OPENED = "session.opened"
+    SESSION_CLOSED = "session.closed"
+    SESSION_CANCELLED = "session.cancelled"
+    CONFIGURATION_APPLIED = "configuration.applied"
+    CONFIGURATION_REFUSED = "configuration.refused"
+    PASSWORD_SET = "access.password-set"  # noqa: S105 (a kind of event, no password)
+    LOGIN = "access.login"
+    LOGIN_REFUSED = "access.login-refused"
+    EVIDENCE_VIEWED = "access.evidence-viewed"
+    ACCEPTANCE_CHECKED = "node.acceptance-checked"
+    CLOCK_STEPPED = "node.clock-stepped"
+    INDEX_REBUILT = "node.index-rebuilt"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A statement about `subject` ("person/UUID", "segment/RUN/7", "session/UUID", "node")."""
+
+    type: FactType
+    subject: str
+    simulated: bool
+    """True when it rests on a camera that is not a live one (I9)."""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    class_id: str | None = None
+    session_id: str | None = None
+
+
+def state_fact(store: Store, stamp: Stamp, fact: Fact) -> int:
+    """Commit `fact` with the caller's transaction; returns its id.
+
+    RuntimeError outside a transaction: a fact alone could stand without the rows it speaks of.
+    """
+    if not store.in_transaction:
+        raise RuntimeError(f"fact {fact.type} stated outside a transaction")
+    cursor = store.execute(
+        "INSERT INTO fact (type, subject, class_id, session_id, simulated, at_us, monotonic_ns, boot_id,"
+        " clock_state, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            fact.type.value,
+            fact.subject,
+            fact.class_id,
+            fact.session_id,
+            int(fact.simulated),
+            stamp.wall_us,
+            stamp.monotonic_ns,
+            stamp.boot_id,
+            stamp.clock_state,
+            json.dumps(fact.data, ensure_ascii=False, allow_nan=False),
+        ),
+    )
+    assert cursor.lastrowid is not None  # noqa: S101 (an INSERT always has one)
+    return cursor.lastrowid

@@ -1,0 +1,324 @@
+-- The one database of a node. Read as prose: what stands here, why, and for how long.
+--
+-- Conventions
+--   * `_us` are UTC microseconds since 1970, `_ns` CLOCK_MONOTONIC nanoseconds (valid within one boot_id).
+--   * ids of persons, sessions, runs, photos are random UUIDs as text; ids of institution, class, room and
+--     camera are the short names that people chose (at most 32 of A-Z a-z 0-9 _ -).
+--   * Names, telephone and ID numbers live in `person` alone. No other table and no record carries them
+--     (I4, I6), so that a person can be erased while the evidence still verifies.
+--   * Sizes for which this was laid out: 3 years, 105 000 segments, 2 000 persons, 200 000 check-ins,
+--     4 000 000 records.
+--   * A new database is made from this file; an older one is brought here by migrations/NNNN_*.sql. A test
+--     holds the two equal.
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Evidence: facts become records
+-- ---------------------------------------------------------------------------------------------------------
+
+-- A fact is what a role states, committed in the same transaction as the rows it speaks of. The ledger turns
+-- facts into records in the order of their ids. Facts are never changed and never deleted before the record
+-- that carries them may be (I4).
+CREATE TABLE fact (
+  id            INTEGER PRIMARY KEY AUTOINCREMENT,     -- AUTOINCREMENT: an id is never used twice
+  type          TEXT    NOT NULL,                      -- a value of agent.store.facts.FactType
+  subject       TEXT    NOT NULL,                      -- what it is about: 'person/UUID', 'segment/RUN/7', …
+  class_id      TEXT,
+  session_id    TEXT,
+  simulated     INTEGER NOT NULL CHECK (simulated IN (0, 1)),   -- I9
+  at_us         INTEGER NOT NULL,
+  monotonic_ns  INTEGER NOT NULL,
+  boot_id       TEXT    NOT NULL,
+  clock_state   TEXT    NOT NULL CHECK (clock_state IN ('synchronised', 'unsynchronised')),  -- I8
+  data          TEXT    NOT NULL CHECK (json_valid(data))
+) STRICT;
+
+-- The record log: append-only, contiguous from 1, each record naming the hash of the one before (I4). `jws`
+-- holds exactly the bytes that were signed and are sent. fact_id is NULL for the ledger's own records
+-- (log.started, log.sealed).
+CREATE TABLE record (
+  sequence  INTEGER PRIMARY KEY CHECK (sequence >= 1),
+  fact_id   INTEGER UNIQUE REFERENCES fact (id),
+  id        TEXT NOT NULL UNIQUE,                      -- CloudEvents id, a UUID
+  type      TEXT NOT NULL,
+  time_us   INTEGER NOT NULL,
+  sha256    BLOB NOT NULL CHECK (length(sha256) = 32), -- of jws
+  jws       BLOB NOT NULL
+) STRICT;
+CREATE INDEX record_by_type ON record (type, sequence);
+
+CREATE TRIGGER record_is_append_only_no_update BEFORE UPDATE ON record
+BEGIN SELECT RAISE (ABORT, 'the record log is append-only (I4)'); END;
+CREATE TRIGGER record_is_append_only_no_delete BEFORE DELETE ON record
+BEGIN SELECT RAISE (ABORT, 'the record log is append-only (I4)'); END;
+CREATE TRIGGER record_is_contiguous BEFORE INSERT ON record
+WHEN NEW.sequence <> (SELECT coalesce(max(sequence), 0) + 1 FROM record)
+BEGIN SELECT RAISE (ABORT, 'a record must follow the last one without a hole (I4)'); END;
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Outbox: the record log with a cursor per destination (I5, R23)
+-- ---------------------------------------------------------------------------------------------------------
+
+-- Everything up to `receipted_through` has the destination's receipt; single receipts beyond it stand in
+-- `receipt_ahead` until the cursor reaches them.
+CREATE TABLE destination (
+  name               TEXT PRIMARY KEY,
+  receipted_through  INTEGER NOT NULL DEFAULT 0,
+  last_receipt_us    INTEGER
+) STRICT;
+CREATE TABLE receipt_ahead (
+  destination  TEXT    NOT NULL REFERENCES destination (name),
+  sequence     INTEGER NOT NULL,
+  PRIMARY KEY (destination, sequence)
+) STRICT, WITHOUT ROWID;
+-- A record that the receiver stored but judged bad. Shown on the page; the rest flows.
+CREATE TABLE receipt_verdict (
+  destination  TEXT    NOT NULL REFERENCES destination (name),
+  sequence     INTEGER NOT NULL,
+  code         TEXT    NOT NULL,
+  detail       TEXT    NOT NULL,
+  received_us  INTEGER NOT NULL,
+  PRIMARY KEY (destination, sequence)
+) STRICT;
+-- The receiver's signed receipt that covers a seal: its cosignature (I4).
+CREATE TABLE cosignature (
+  destination    TEXT    NOT NULL REFERENCES destination (name),
+  seal_sequence  INTEGER NOT NULL REFERENCES record (sequence),
+  receipt_jws    BLOB    NOT NULL,
+  received_us    INTEGER NOT NULL,
+  PRIMARY KEY (destination, seal_sequence)
+) STRICT;
+
+-- ---------------------------------------------------------------------------------------------------------
+-- People, classes, sessions
+-- ---------------------------------------------------------------------------------------------------------
+
+CREATE TABLE person (
+  id                 TEXT PRIMARY KEY,
+  name               TEXT NOT NULL,
+  id_number_sealed   BLOB,                             -- under the person's evidence key; NULL when not given
+  id_number_last4    TEXT,                             -- what the page may show
+  created_us         INTEGER NOT NULL,
+  erased_us          INTEGER                           -- then name = '' and the sealed columns are NULL
+) STRICT;
+
+-- Consent to face processing; without a current one no template exists (I7). Withdrawal is a date, not a
+-- deletion: that the consent once stood is itself evidence.
+CREATE TABLE consent (
+  id            INTEGER PRIMARY KEY,
+  person_id     TEXT    NOT NULL REFERENCES person (id),
+  version       TEXT    NOT NULL,                      -- which text was agreed to
+  given_us      INTEGER NOT NULL,
+  recorded_by   TEXT    NOT NULL,                      -- account that recorded it
+  withdrawn_us  INTEGER
+) STRICT;
+
+-- A key per person and purpose, wrapped by the device's wrapping key (agent/store/vault.py). Destroying one
+-- deletes the row and rotates the wrapping key, so that an old copy of this table opens nothing (I7).
+CREATE TABLE person_key (
+  subject_id   TEXT NOT NULL,                          -- a person's id, or a stranger's random id
+  purpose      TEXT NOT NULL CHECK (purpose IN ('template', 'evidence')),
+  wrapped      BLOB NOT NULL,
+  wrapping_id  TEXT NOT NULL,                          -- which wrapping key wraps it
+  PRIMARY KEY (subject_id, purpose)
+) STRICT;
+
+CREATE TABLE template (
+  id          TEXT PRIMARY KEY,
+  person_id   TEXT NOT NULL REFERENCES person (id),
+  engine      TEXT NOT NULL,                           -- templates of two engines are never compared
+  sealed      BLOB NOT NULL,                           -- float32 little endian, under the template key
+  quality     REAL NOT NULL,
+  created_us  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX template_by_person ON template (person_id, engine);
+
+CREATE TABLE class (
+  id               TEXT PRIMARY KEY,
+  title            TEXT NOT NULL,
+  occupation       TEXT NOT NULL,                      -- 培训专业(工种)及级别
+  term_number      TEXT NOT NULL,                      -- 班期数, given by the HR department (R22)
+  approval         TEXT NOT NULL,                      -- reference of the approval; '' = not approved yet
+  city             TEXT NOT NULL,                      -- selects the city supplement of the policy
+  opening_day      TEXT NOT NULL,                      -- YYYY-MM-DD, Asia/Shanghai: selects the notice for life
+  planned_hours    INTEGER NOT NULL,
+  source_sha256    TEXT NOT NULL,                      -- of the file or configuration it was imported from
+  imported_us      INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE enrolment (
+  class_id   TEXT NOT NULL REFERENCES class (id),
+  person_id  TEXT NOT NULL REFERENCES person (id),
+  role       TEXT NOT NULL CHECK (role IN ('trainee', 'teacher')),
+  left_us    INTEGER,
+  PRIMARY KEY (class_id, person_id)
+) STRICT;
+
+-- One lesson of a class in one room on one day (课). Planned by timetable, opened and closed by plan and by
+-- people; `room` decides which node acts on it.
+CREATE TABLE session (
+  id                TEXT PRIMARY KEY,
+  class_id          TEXT NOT NULL REFERENCES class (id),
+  room              TEXT NOT NULL,
+  kind              TEXT NOT NULL CHECK (kind IN ('theory', 'practical', 'examination', 'make_up')),
+  planned_start_us  INTEGER NOT NULL,
+  planned_end_us    INTEGER NOT NULL CHECK (planned_end_us > planned_start_us),
+  class_hours       INTEGER NOT NULL CHECK (class_hours >= 1),
+  state             TEXT NOT NULL CHECK (state IN ('planned', 'open', 'closed', 'cancelled')),
+  opened_us         INTEGER,
+  closed_us         INTEGER,
+  close_reason      TEXT
+) STRICT;
+CREATE INDEX session_by_plan ON session (room, planned_start_us);
+CREATE UNIQUE INDEX one_open_session_per_room ON session (room) WHERE state = 'open';
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Check-in
+-- ---------------------------------------------------------------------------------------------------------
+
+-- Every answer that the door gave, accepted or not; the page's "last check-ins" and the impostor hunt (R7)
+-- read the same rows. A person is accepted once per session, whatever races.
+CREATE TABLE check_in (
+  id          TEXT PRIMARY KEY,
+  session_id  TEXT NOT NULL REFERENCES session (id),
+  person_id   TEXT REFERENCES person (id),             -- NULL: nobody was recognised
+  outcome     TEXT NOT NULL CHECK (outcome IN
+                ('accepted', 'already_checked_in', 'not_in_class', 'unknown', 'suspected_attack', 'failed')),
+  method      TEXT NOT NULL CHECK (method IN ('face', 'pin')),
+  at_us       INTEGER NOT NULL,
+  engine      TEXT,
+  distance    REAL,                                    -- to the matched template; engine's own measure
+  margin      REAL,                                    -- to the nearest other person
+  frames      INTEGER,                                 -- frames that agreed
+  liveness    TEXT NOT NULL CHECK (liveness IN ('live', 'not_judged', 'attack')),
+  photo_id    TEXT REFERENCES photo (id),
+  simulated   INTEGER NOT NULL CHECK (simulated IN (0, 1))
+) STRICT;
+CREATE UNIQUE INDEX accepted_once ON check_in (session_id, person_id) WHERE outcome = 'accepted';
+CREATE INDEX check_in_by_session ON check_in (session_id, at_us);
+
+-- Evidence photos lie sealed in state/photos/ID.sealed; the row exists only after the file is synced.
+CREATE TABLE photo (
+  id          TEXT PRIMARY KEY,
+  subject_id  TEXT NOT NULL,                           -- whose evidence key sealed it
+  sha256      BLOB NOT NULL CHECK (length(sha256) = 32),   -- of the sealed bytes
+  taken_us    INTEGER NOT NULL
+) STRICT;
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Footage
+-- ---------------------------------------------------------------------------------------------------------
+
+-- A run is one unbroken stream from one camera: one opening, one set of stream parameters.
+CREATE TABLE run (
+  id            TEXT PRIMARY KEY,
+  camera        TEXT NOT NULL,
+  driver        TEXT NOT NULL,
+  simulated     INTEGER NOT NULL CHECK (simulated IN (0, 1)),
+  codec         TEXT NOT NULL,
+  width         INTEGER NOT NULL,
+  height        INTEGER NOT NULL,
+  time_base_denominator INTEGER NOT NULL,              -- ticks per second (numerator is 1)
+  boot_id       TEXT NOT NULL
+) STRICT;
+
+-- A row exists only after file and folder are synced, and sha256 is of the file's bytes (I2). start and end
+-- count ticks of the run; segment n ends where n+1 starts. Wall stamps are for finding, ticks for proving.
+CREATE TABLE segment (
+  run_id          TEXT    NOT NULL REFERENCES run (id),
+  sequence        INTEGER NOT NULL,
+  path            TEXT    NOT NULL UNIQUE,             -- relative to the video folder
+  start_ticks     INTEGER NOT NULL,
+  end_ticks       INTEGER NOT NULL CHECK (end_ticks >= start_ticks),
+  start_us        INTEGER NOT NULL,
+  end_us          INTEGER NOT NULL,
+  monotonic_start_ns INTEGER NOT NULL,
+  clock_state     TEXT    NOT NULL CHECK (clock_state IN ('synchronised', 'unsynchronised')),
+  bytes           INTEGER NOT NULL,
+  sha256          BLOB    NOT NULL CHECK (length(sha256) = 32),
+  previous_sha256 BLOB    CHECK (length(previous_sha256) = 32),
+  fragments       BLOB    NOT NULL,                    -- 32 bytes a fragment, entry 0 is the header
+  end_reason      TEXT    NOT NULL,
+  expired_us      INTEGER,                             -- file removed by retention; the row stays
+  PRIMARY KEY (run_id, sequence)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX segment_by_time ON segment (start_us, end_us);
+
+-- Time without video, each with its reason (I3). end_us is NULL while it lasts.
+CREATE TABLE gap (
+  id          TEXT PRIMARY KEY,
+  camera      TEXT    NOT NULL,
+  reason      TEXT    NOT NULL CHECK (reason IN
+                ('power', 'crash', 'camera', 'disk', 'clock', 'operator', 'maintenance')),
+  start_us    INTEGER NOT NULL,
+  end_us      INTEGER,
+  run_before  TEXT,
+  run_after   TEXT,
+  detail      TEXT    NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX gap_by_time ON gap (start_us);
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Visibility
+-- ---------------------------------------------------------------------------------------------------------
+
+CREATE TABLE head_count (
+  id          INTEGER PRIMARY KEY,
+  run_id      TEXT    NOT NULL,                        -- no foreign key: counted while the segment still grows
+  sequence    INTEGER NOT NULL,
+  pts_ticks   INTEGER NOT NULL,
+  at_us       INTEGER NOT NULL,
+  session_id  TEXT REFERENCES session (id),
+  counted     INTEGER NOT NULL,
+  expected    INTEGER,                                 -- people checked in then; NULL without a session
+  detector    TEXT    NOT NULL,
+  simulated   INTEGER NOT NULL CHECK (simulated IN (0, 1)),
+  boxes       TEXT    NOT NULL CHECK (json_valid(boxes)),  -- [[x1, y1, x2, y2, score], …] in pixels
+  UNIQUE (run_id, sequence, pts_ticks)
+) STRICT;
+CREATE INDEX head_count_by_time ON head_count (at_us);
+
+-- ---------------------------------------------------------------------------------------------------------
+-- HR's configuration and access
+-- ---------------------------------------------------------------------------------------------------------
+
+-- What HR staff configured, whole, one row a revision; the highest is in force. Revision 0 is the built-in
+-- start and has no row. `message` is the signed JWS as it came (NULL when made on the page).
+CREATE TABLE configuration (
+  revision    INTEGER PRIMARY KEY CHECK (revision >= 1),
+  document    TEXT    NOT NULL CHECK (json_valid(document)),
+  message     BLOB,
+  applied_us  INTEGER NOT NULL
+) STRICT;
+-- Nonces of configuration messages ever seen, so that a replay is refused.
+CREATE TABLE configuration_nonce (
+  nonce    TEXT PRIMARY KEY,
+  seen_us  INTEGER NOT NULL
+) STRICT;
+
+-- HR's password as the public key that it yields (Argon2id over the device's salt → Ed25519 seed). The
+-- newest row is in force. Nothing here can sign; the password itself is nowhere.
+CREATE TABLE hr_credential (
+  id             INTEGER PRIMARY KEY,
+  salt           BLOB    NOT NULL CHECK (length(salt) = 16),
+  memory_kib     INTEGER NOT NULL,
+  time_cost      INTEGER NOT NULL,
+  parallelism    INTEGER NOT NULL,
+  public_key     BLOB    NOT NULL CHECK (length(public_key) = 32),
+  set_us         INTEGER NOT NULL
+) STRICT;
+
+-- Failed logins, kept over reboots; one row an account and source address, so that an attacker cannot lock
+-- the owner out.
+CREATE TABLE login_failure (
+  account       TEXT    NOT NULL,
+  address       TEXT    NOT NULL,
+  failures      INTEGER NOT NULL,
+  locked_until_us INTEGER NOT NULL,
+  PRIMARY KEY (account, address)
+) STRICT;
+CREATE TABLE web_session (
+  token_sha256  BLOB PRIMARY KEY CHECK (length(token_sha256) = 32),
+  account       TEXT    NOT NULL,
+  created_us    INTEGER NOT NULL,
+  last_seen_us  INTEGER NOT NULL
+) STRICT;

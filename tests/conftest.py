@@ -1,0 +1,44 @@
+"""Fixtures shared by all tests. `shared_media` is the only one that may skip."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.paths import Paths
+from agent.store.database import Store
+from tests.clocks import ManualClock
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    """The folders of a fresh installation."""
+    made = Paths(tmp_path / "state", tmp_path / "video", tmp_path / "runtime")
+    for folder in (made.keys, made.ledger_keys, made.photos, made.segments, made.status, made.frames):
+        folder.mkdir(parents=True, mode=0o700)
+    return made
+
+
+@pytest.fixture
+def store(paths: Paths) -> Iterator[Store]:
+    with Store(paths.database) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def shared_media() -> Path:
+    """Sample media that is no part of the product (real people: measure with it, show nothing of it)."""
+    folder = Path(os.environ.get("CLASSROOM_AGENT_SHARED", REPOSITORY.parent / "shared")) / "media"
+    if not folder.is_dir():
+        pytest.skip(f"SKIPPED LOUDLY: sample media not found at {folder}; set CLASSROOM_AGENT_SHARED")
+    return folder

@@ -1,0 +1,102 @@
+"""The database: durable, migrated, refused when damaged."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent.store import database
+from agent.store.database import Store, StoreError
+from agent.store.facts import Fact, FactType, state_fact
+from tests.clocks import ManualClock
+
+
+def schema_of(path: Path) -> list[tuple[str, str, str]]:
+    with sqlite3.connect(path) as connection:
+        rows = connection.execute(
+            "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL"
+        ).fetchall()
+    return sorted((kind, name, " ".join(sql.split())) for kind, name, sql in rows)
+
+
+def test_an_upgraded_database_equals_a_fresh_one(tmp_path: Path) -> None:
+    upgraded = tmp_path / "upgraded.sqlite"
+    with sqlite3.connect(upgraded) as connection:
+        for _, script in database.migrations()[:1]:
+            connection.executescript(script)
+        connection.execute("PRAGMA user_version = 1")
+    Store(upgraded).close()
+    fresh = tmp_path / "fresh.sqlite"
+    Store(fresh).close()
+    assert schema_of(upgraded) == schema_of(fresh)
+
+
+def test_a_database_of_a_newer_program_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "newer.sqlite"
+    Store(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 9999")
+    with pytest.raises(StoreError, match="9999"):
+        Store(path)
+
+
+def test_a_damaged_database_is_refused_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.sqlite"
+    path.write_bytes(b"no database at all" * 100)
+    with pytest.raises(StoreError, match="damaged"):
+        Store(path)
+    assert path.read_bytes().startswith(b"no database")
+
+
+def test_a_transaction_is_all_or_nothing(store: Store, clock: ManualClock) -> None:
+    with pytest.raises(ZeroDivisionError), store.transaction():
+        state_fact(store, clock.now(), Fact(FactType.LOGIN, "node", simulated=False))
+        _ = 1 / 0
+    assert store.rows("SELECT * FROM fact") == []
+
+
+@pytest.mark.promise("I4")
+def test_the_record_log_takes_no_change_no_deletion_and_no_hole(store: Store) -> None:
+    record = {"id": "a", "type": "t", "time_us": 1, "sha256": bytes(32), "jws": b"x"}
+    store.insert("record", {"sequence": 1, **record})
+    for statement in ("UPDATE record SET jws = x'00'", "DELETE FROM record"):
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            store.execute(statement)
+    with pytest.raises(sqlite3.IntegrityError, match="without a hole"):
+        store.insert("record", {"sequence": 3, **record, "id": "b"})
+
+
+def test_a_fact_outside_a_transaction_is_a_programming_error(store: Store, clock: ManualClock) -> None:
+    with pytest.raises(RuntimeError, match="outside a transaction"):
+        state_fact(store, clock.now(), Fact(FactType.LOGIN, "node", simulated=False))
+
+
+def test_a_committed_row_survives_the_death_of_its_process(tmp_path: Path) -> None:
+    path = tmp_path / "agent.sqlite"
+    program = (
+        "import os, pathlib, sys\n"
+        "from agent.store.database import Store\n"
+        "store = Store(pathlib.Path(sys.argv[1]))\n"
+        "with store.transaction():\n"
+        "    store.insert('destination', {'name': 'province', 'receipted_through': 7})\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(path)], check=False, timeout=60)
+    with Store(path) as store:
+        row = store.row("SELECT receipted_through FROM destination")
+    assert row is not None
+    assert row["receipted_through"] == 7
+
+
+@pytest.mark.promise("I12")
+def test_values_never_become_sql(store: Store) -> None:
+    hostile = "x'); DROP TABLE fact; --"
+    store.insert("destination", {"name": hostile})
+    found = store.row("SELECT name FROM destination WHERE name = ?", (hostile,))
+    assert found is not None
+    assert found["name"] == hostile
+    assert store.rows("SELECT * FROM fact") == []
