@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Everything that `make demo` and `make test` need on a fresh Debian or Raspberry Pi OS: system packages
+# (when root), a virtual environment, the pinned Python packages. Safe to run again.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+PYTHON=${PYTHON:-python3}
+
+# ffmpeg: USB cameras without H.264, sample clips. mosquitto: the broker of demo and tests.
+RUN_PACKAGES=(python3-venv ffmpeg mosquitto)
+# Real parts of the tests: an RTSP server, a browser with Chinese type, systemd's own checker, shell linter.
+TEST_PACKAGES=(chromium fonts-noto-cjk gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-good
+  gstreamer1.0-plugins-bad systemd shellcheck openssl)
+
+say() { printf '== %s\n' "$*"; }
+
+install_packages() {
+  local missing=()
+  for package in "$@"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+  done
+  [ "${#missing[@]}" -eq 0 ] && return
+  if ! command -v apt-get >/dev/null; then
+    say "不是 Debian 系统，请自行安装 / not a Debian system, please install yourself: ${missing[*]}"
+    return
+  fi
+  if [ "$(id -u)" -ne 0 ]; then
+    say "不是 root，未安装系统包；相关部分会明说并跳过。请运行 / not root, system packages not installed; what" \
+      "needs them says so. Run: sudo apt-get install ${missing[*]}"
+    return
+  fi
+  say "安装系统包 / installing system packages: ${missing[*]}"
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+make_environment() {
+  "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    say "需要 Python 3.11 或更高 / Python 3.11 or newer is needed; $("$PYTHON" --version) found. PYTHON=... make setup"
+    exit 2
+  }
+  [ -x .venv/bin/python ] || "$PYTHON" -m venv .venv
+  say "安装 Python 包（首次约 1-3 分钟）/ installing Python packages (1-3 minutes the first time)"
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+  touch .venv/.installed
+}
+
+if [ "${1:-}" = --test-packages ]; then
+  install_packages "${TEST_PACKAGES[@]}"
+  touch .venv/.test-packages
+else
+  install_packages "${RUN_PACKAGES[@]}"
+  make_environment
+fi
