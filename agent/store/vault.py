@@ -1,0 +1,207 @@
+"""Sealing what is personal under a key per person and purpose, so that it can be destroyed (I7).
+
+Each person has up to two keys: `template` (face templates; destroyed at withdrawal of consent or class
+end plus grace) and `evidence` (check-in photos, ID number; kept until retention ends). They lie in
+`person_key`, wrapped by the device's wrapping key, which is a file beside the database and in no backup.
+
+Deleting a row is not enough: an old copy of the database still holds it. So each destruction also makes
+a new wrapping key, wraps the remaining keys by it and removes the old file: what an old copy holds is
+wrapped by a key that exists nowhere. The order survives a kill at any instant:
+
+1. under the database's write lock, write and sync the new wrapping key's file;
+2. in the same transaction delete the row and wrap the others anew, then commit;
+3. under the write lock again, remove every wrapping key's file that no row names.
+
+Killed before the commit, the rows still name the old key and its file is there; killed after it, the old
+file outlives its use only until the next `sweep`. AES-256-GCM throughout (NIST SP 800-38D).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from agent.board import sync_folder, write_atomically
+from agent.store.database import Store
+
+Purpose = Literal["template", "evidence"]
+
+_KEY_BYTES = 32
+_NONCE_BYTES = 12
+_FORMAT = b"\x01"
+_WRAPPING_ID = re.compile(r"^[0-9a-f]{32}$")
+
+
+class VaultError(Exception):
+    """A key is missing or destroyed, or what was sealed was altered; the message says for whom (by id)."""
+
+
+class _WrappingKeyMissingError(VaultError):
+    """A row names a wrapping key whose file is not there."""
+
+
+class Vault:
+    """Person keys in the database, wrapped by a key file in `keys_dir`. Holds no key between calls."""
+
+    def __init__(self, keys_dir: Path) -> None:
+        """`keys_dir` exists and is writable by this process alone (0700)."""
+        self._keys_dir = keys_dir
+
+    def create_person_key(self, db: Store, person_id: str, purpose: Purpose) -> None:
+        """Make the key of `person_id` for `purpose` unless there is one; part of the caller's transaction.
+
+        RuntimeError outside a transaction: a key wrapped by a key that is being replaced would be lost.
+        """
+        if not db.in_transaction:
+            raise RuntimeError("create_person_key outside a transaction")
+        if _key_row(db, person_id, purpose) is not None:
+            return
+        wrapping_id = _current_wrapping_id(db) or self._new_wrapping_key()
+        wrapped = _encrypt(self._wrapping_key(wrapping_id), os.urandom(_KEY_BYTES), person_id, purpose)
+        db.insert(
+            "person_key",
+            {"subject_id": person_id, "purpose": purpose, "wrapped": wrapped, "wrapping_id": wrapping_id},
+        )
+
+    def has_key(self, db: Store, person_id: str, purpose: Purpose) -> bool:
+        """Whether `person_id` has a key for `purpose` now."""
+        return _key_row(db, person_id, purpose) is not None
+
+    def seal(self, db: Store, person_id: str, purpose: Purpose, plaintext: bytes) -> bytes:
+        """`plaintext` encrypted under the person's key: format byte, nonce, ciphertext with tag."""
+        return _encrypt(self._person_key(db, person_id, purpose), plaintext, person_id, purpose)
+
+    def open(self, db: Store, person_id: str, purpose: Purpose, sealed: bytes) -> bytes:
+        """What `seal` was given for this very person and purpose. VaultError when the key was destroyed or
+        `sealed` is anybody else's, for another purpose, or altered."""
+        return _decrypt(self._person_key(db, person_id, purpose), sealed, person_id, purpose)
+
+    def destroy(
+        self, db: Store, person_id: str, purpose: Purpose, alongside: Callable[[], None] | None = None
+    ) -> None:
+        """Destroy the key and rotate the wrapping key; what it sealed can be opened by nobody afterwards.
+
+        Runs its own transaction; `alongside` runs inside it, for the rows and the fact that belong to the
+        destruction. Destroying a key that is not there still rotates. RuntimeError inside a transaction:
+        the old wrapping key may go only after the commit.
+        """
+        if db.in_transaction:
+            raise RuntimeError("destroy inside a transaction: pass what belongs to it as `alongside`")
+        with db.transaction():
+            db.execute("DELETE FROM person_key WHERE subject_id = ? AND purpose = ?", (person_id, purpose))
+            self._rewrap(db)
+            if alongside is not None:
+                alongside()
+        self.sweep(db)
+
+    def sweep(self, db: Store) -> None:
+        """Remove wrapping keys that no row names: left over by a destruction that was killed, or rolled back.
+
+        Call at the start of a role that uses the vault. Under the write lock, because another process
+        may just have written the file of a key that its transaction has not named yet.
+        """
+        with db.transaction():
+            used = {row[0] for row in db.rows("SELECT DISTINCT wrapping_id FROM person_key")}
+            unused = [path for path in self._keys_dir.glob("wrapping-*.key") if _id_of(path) not in used]
+            for path in unused:
+                path.unlink(missing_ok=True)
+            if unused:
+                sync_folder(self._keys_dir)
+
+    def _rewrap(self, db: Store) -> None:
+        rows = db.rows("SELECT subject_id, purpose, wrapped, wrapping_id FROM person_key")
+        if not rows:
+            return  # the sweep removes the old file; the next person's key begins a new one
+        new_id = self._new_wrapping_key()
+        new_key = self._wrapping_key(new_id)
+        old_keys = {row["wrapping_id"]: self._wrapping_key(row["wrapping_id"]) for row in rows}
+        for row in rows:
+            subject, purpose = row["subject_id"], row["purpose"]
+            key = _decrypt(old_keys[row["wrapping_id"]], row["wrapped"], subject, purpose)
+            db.execute(
+                "UPDATE person_key SET wrapped = ?, wrapping_id = ? WHERE subject_id = ? AND purpose = ?",
+                (_encrypt(new_key, key, subject, purpose), new_id, subject, purpose),
+            )
+
+    def _person_key(self, db: Store, person_id: str, purpose: Purpose) -> bytes:
+        # Between reading a row and its wrapping key another process may have rotated: read the row again.
+        for last_try in (False, False, True):
+            row = _key_row(db, person_id, purpose)
+            if row is None:
+                raise VaultError(f"person {person_id} has no {purpose} key: never made, or destroyed (I7)")
+            wrapped, wrapping_id = row
+            try:
+                return _decrypt(self._wrapping_key(wrapping_id), wrapped, person_id, purpose)
+            except _WrappingKeyMissingError:
+                if last_try:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _path(self, wrapping_id: str) -> Path:
+        if not _WRAPPING_ID.match(wrapping_id):  # read from a table, becomes a path (I12)
+            raise VaultError(f"person_key.wrapping_id {wrapping_id!r} is not the id of a wrapping key")
+        return self._keys_dir / f"wrapping-{wrapping_id}.key"
+
+    def _wrapping_key(self, wrapping_id: str) -> bytes:
+        try:
+            key = self._path(wrapping_id).read_bytes()
+        except FileNotFoundError as error:
+            raise _WrappingKeyMissingError(
+                f"{error.filename} is missing: without it the keys of persons open nothing; "
+                "put the device's own keys folder back (it is in no backup, I7)"
+            ) from error
+        if len(key) != _KEY_BYTES:
+            raise VaultError(f"{self._path(wrapping_id)} holds {len(key)} bytes, expected {_KEY_BYTES}")
+        return key
+
+    def _new_wrapping_key(self) -> str:
+        wrapping_id = uuid.uuid4().hex
+        write_atomically(self._path(wrapping_id), os.urandom(_KEY_BYTES), durable=True, mode=0o600)
+        return wrapping_id
+
+
+def _key_row(db: Store, subject_id: str, purpose: Purpose) -> tuple[bytes, str] | None:
+    row = db.row(
+        "SELECT wrapped, wrapping_id FROM person_key WHERE subject_id = ? AND purpose = ?",
+        (subject_id, purpose),
+    )
+    return None if row is None else (row["wrapped"], row["wrapping_id"])
+
+
+def _current_wrapping_id(db: Store) -> str | None:
+    """The wrapping key in use: what the rows name is the truth, never which files lie there."""
+    row = db.row("SELECT wrapping_id FROM person_key LIMIT 1")
+    return None if row is None else row["wrapping_id"]
+
+
+def _id_of(path: Path) -> str:
+    return path.stem.removeprefix("wrapping-")
+
+
+def _binding(subject_id: str, purpose: str) -> bytes:
+    """Associated data: nothing sealed for one person or purpose opens as another's."""
+    return f"classroom-agent/vault/1\x00{purpose}\x00{subject_id}".encode()
+
+
+def _encrypt(key: bytes, plaintext: bytes, subject_id: str, purpose: str) -> bytes:
+    nonce = os.urandom(_NONCE_BYTES)
+    return _FORMAT + nonce + AESGCM(key).encrypt(nonce, plaintext, _binding(subject_id, purpose))
+
+
+def _decrypt(key: bytes, sealed: bytes, subject_id: str, purpose: str) -> bytes:
+    if sealed[:1] != _FORMAT:
+        raise VaultError(f"what was sealed for {subject_id} ({purpose}) has an unknown format")
+    nonce, ciphertext = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
+    try:
+        return AESGCM(key).decrypt(nonce, ciphertext, _binding(subject_id, purpose))
+    except (InvalidTag, ValueError) as error:  # ValueError: nonce cut short
+        raise VaultError(
+            f"what was sealed for {subject_id} ({purpose}) was altered or is another's"
+        ) from error
