@@ -11,8 +11,13 @@ import pytest
 from agent.paths import Paths
 from agent.store.database import Store
 from tests.clocks import ManualClock
+from tests.promise_guard import PromiseGuard
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(PromiseGuard(), "promise-guard")
 
 
 @pytest.fixture
