@@ -322,3 +322,16 @@ CREATE TABLE web_session (
   created_us    INTEGER NOT NULL,
   last_seen_us  INTEGER NOT NULL
 ) STRICT;
+-- Footage that a logged-in visitor opened, with the reason given; the fact access.evidence-viewed says the same
+-- to the record log. Media of these times is served to this visitor until the session ends.
+CREATE TABLE evidence_view (
+  id            TEXT PRIMARY KEY,
+  token_sha256  BLOB    NOT NULL REFERENCES web_session (token_sha256) ON DELETE CASCADE,
+  session_id    TEXT REFERENCES session (id),
+  start_us      INTEGER NOT NULL,
+  end_us        INTEGER NOT NULL CHECK (end_us > start_us),
+  reason        TEXT    NOT NULL,
+  note          TEXT    NOT NULL,
+  opened_us     INTEGER NOT NULL
+) STRICT;
+CREATE INDEX evidence_view_by_visitor ON evidence_view (token_sha256, start_us);
