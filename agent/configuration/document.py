@@ -1,0 +1,165 @@
+"""What HR staff decide on a device: one document, checked whole, one revision after another.
+
+Roles ask `current_configuration(store)` whenever they begin something (a session, a lesson, a count); a new
+revision is in force from then on. The technician's file (agent/settings.py) cannot touch any of this.
+Every default states what follows from it, because an HR officer changes it far from the room.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from agent.settings import Identifier
+from agent.store import configuration as table
+from agent.store.database import Store
+
+Scalar = bool | int | float | str
+"""What one threshold can be."""
+
+
+class ConfigurationError(Exception):
+    """A configuration cannot be used. `problems` holds one bilingual line for every error found."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class CheckIn(_Section):
+    """When the door says "accepted" (I9: in doubt it asks for the other way in)."""
+
+    match_threshold: Annotated[float, Field(ge=0.2, le=0.9)] = 0.42
+    """Largest Euclidean distance between probe and template that counts as the same person (dlib's
+    128-d templates). Higher accepts more impostors, lower sends more trainees to the other way in."""
+    margin: Annotated[float, Field(ge=0.0, le=0.5)] = 0.04
+    """By how much the best match must be nearer than the next person. 0 lets one of two people who look
+    alike answer for the other; large values send both to the other way in."""
+    frames_that_agree: Annotated[int, Field(ge=1, le=10)] = 2
+    """Frames that must name the same person. 1 lets a single bad frame name somebody; each more costs
+    about a tenth of a second at the door."""
+    minimum_face_px: Annotated[int, Field(ge=40, le=600)] = 80
+    """Smallest face, in pixels between its sides. Smaller faces are recognised further away and worse."""
+
+
+class Visibility(_Section):
+    """When a lesson's picture is doubted (R6)."""
+
+    warn_after_seconds: Annotated[int, Field(ge=10, le=3600)] = 120
+    """So long fewer people than checked in must be seen before the page warns. Shorter warns while people
+    bend down; longer leaves less of the lesson to put it right."""
+
+
+class Recording(_Section):
+    """What must be recorded (R2, R3)."""
+
+    practical: Literal["whole", "minimum"] = "whole"
+    """`whole` records practical lessons from start to end; `minimum` only what R3 demands of every class
+    hour, which saves disk and leaves the rest of the lesson without proof."""
+
+
+class Retention(_Section):
+    """How long footage of no session is kept (I1). Footage of sessions is kept as the policy says (R8)
+    and no configuration can shorten that."""
+
+    unscheduled_days: Annotated[int, Field(ge=7, le=1100)] = 30
+    """Footage that belongs to no planned session can still be attached to one for so many days; longer
+    costs disk (about 1.3 GB for each hour in which people were in the room)."""
+
+
+class ClassEntry(_Section):
+    """A class document that was applied. Names and ID numbers stand in `person` alone; here only what
+    proves which document it was."""
+
+    class_id: Identifier
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    people: Annotated[int, Field(ge=0, le=10_000)]
+    sessions: Annotated[int, Field(ge=0, le=10_000)]
+
+
+class HrConfiguration(_Section):
+    """The whole document of one revision; revision 0 is what a device is born with."""
+
+    revision: Annotated[int, Field(ge=0, le=2**53)] = 0
+    checkin: CheckIn = CheckIn()
+    visibility: Visibility = Visibility()
+    recording: Recording = Recording()
+    retention: Retention = Retention()
+    classes: tuple[ClassEntry, ...] = ()
+
+
+_SECTIONS: Final = ("checkin", "visibility", "recording", "retention")
+
+
+def value_keys() -> tuple[str, ...]:
+    """Every key that `--set` and the page may change, dotted: `checkin.match_threshold`, …"""
+    return tuple(
+        f"{section}.{key}"
+        for section in _SECTIONS
+        for key in type(getattr(HrConfiguration(), section)).model_fields
+    )
+
+
+def current_configuration(store: Store) -> HrConfiguration:
+    """The revision in force. ConfigurationError when the stored one was made by another program version
+    and no longer fits: nothing is guessed from half of it."""
+    row = table.newest(store)
+    if row is None:
+        return HrConfiguration()
+    return _validated(row["document"])
+
+
+def with_changes(
+    current: HrConfiguration, values: Mapping[str, Scalar], classes: tuple[ClassEntry, ...] = ()
+) -> HrConfiguration:
+    """`current` with dotted `values` and applied `classes` in it, one revision on, validated whole.
+
+    ConfigurationError with every problem at once: unknown keys, wrong types, values out of range.
+    """
+    unknown = sorted(set(values) - set(value_keys()))
+    if unknown:
+        raise ConfigurationError(
+            [
+                f"{key[:100]}: 不认识的键 / unknown key; 可用的键 / the keys are: {', '.join(value_keys())}"
+                for key in unknown
+            ]
+        )
+    document = current.model_dump(mode="json")
+    for key, value in values.items():
+        section, name = key.split(".")
+        document[section][name] = value
+    replaced = {entry.class_id: entry for entry in (*current.classes, *classes)}
+    document["classes"] = [entry.model_dump() for entry in replaced.values()]
+    document["revision"] = current.revision + 1
+    return _validated(json.dumps(document))
+
+
+def difference(before: HrConfiguration, after: HrConfiguration) -> dict[str, dict[str, Scalar]]:
+    """`{"checkin.margin": {"from": 0.04, "to": 0.05}}` for every value that differs."""
+
+    def flat(document: HrConfiguration) -> dict[str, Scalar]:
+        content: dict[str, Any] = document.model_dump(mode="json", include=set(_SECTIONS))
+        return {f"{section}.{key}": value for section in content for key, value in content[section].items()}
+
+    old, new = flat(before), flat(after)
+    return {key: {"from": old[key], "to": new[key]} for key in new if old[key] != new[key]}
+
+
+def _validated(document: str) -> HrConfiguration:
+    try:
+        return HrConfiguration.model_validate_json(document)
+    except ValidationError as error:
+        raise ConfigurationError(
+            [
+                f"{'.'.join(str(part) for part in problem['loc'])} = {problem.get('input')!r}: "
+                f"不可用 / unusable: {problem['msg']}"[:300]
+                for problem in error.errors()
+            ]
+        ) from error

@@ -1,0 +1,48 @@
+"""Small secret files in the keys folder: made once by whichever process comes first, for its user alone."""
+
+from __future__ import annotations
+
+import os
+import stat
+import uuid
+from pathlib import Path
+
+from agent.board import sync_folder
+
+
+class KeyFileError(Exception):
+    """A secret file cannot be used; the message says why and what to do."""
+
+
+def make_once(path: Path, content: bytes) -> bytes:
+    """Write `content` durably to `path` (0600) unless the file is there; returns what the file then holds.
+
+    Two processes at their first start may race: the link decides, and both go on with the winner's.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return read_secret(path)
+        sync_folder(path.parent)
+        return content
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_secret(path: Path) -> bytes:
+    """The file's bytes. FileNotFoundError; KeyFileError when other users may read or change it."""
+    with path.open("rb") as file:
+        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        if mode & 0o077:
+            raise KeyFileError(
+                f"密钥文件权限过宽 / {path} has mode {mode:04o}: others may read it. "
+                f"如未外泄，请执行 / if it did not leak: chmod 600 {path}"
+            )
+        return file.read()

@@ -1,0 +1,77 @@
+"""HR's configuration, the nonces it came with, and HR's credential: the queries."""
+
+from __future__ import annotations
+
+from agent.store.database import Row, Store
+
+
+def newest(store: Store) -> Row | None:
+    """Columns `revision`, `document` (JSON) of the revision in force; None before the first."""
+    return store.row("SELECT revision, document FROM configuration ORDER BY revision DESC LIMIT 1")
+
+
+def insert_revision(
+    store: Store, *, revision: int, document: str, message: bytes | None, applied_us: int
+) -> None:
+    """Add a revision. sqlite3.IntegrityError when there is one of that number."""
+    store.insert(
+        "configuration",
+        {"revision": revision, "document": document, "message": message, "applied_us": applied_us},
+    )
+
+
+def nonce_seen(store: Store, nonce: str) -> bool:
+    """Whether a message with this nonce was judged before, whatever the judgement."""
+    return store.row("SELECT 1 FROM configuration_nonce WHERE nonce = ?", (nonce,)) is not None
+
+
+def remember_nonce(store: Store, nonce: str, seen_us: int) -> None:
+    """Never judge a message with this nonce again."""
+    store.execute(
+        "INSERT INTO configuration_nonce (nonce, seen_us) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        (nonce, seen_us),
+    )
+
+
+def newest_synchronised_us(store: Store, *, look_back: int = 1000) -> int | None:
+    """The wall time of the newest fact that was stamped by a synchronised clock, among the last
+    `look_back`: true time cannot be before it."""
+    row = store.row(
+        "SELECT max(at_us) AS at_us FROM (SELECT at_us, clock_state FROM fact ORDER BY id DESC LIMIT ?)"
+        " WHERE clock_state = 'synchronised'",
+        (look_back,),
+    )
+    return None if row is None else row["at_us"]
+
+
+def newest_credential(store: Store) -> Row | None:
+    """Columns `id`, `salt`, `memory_kib`, `time_cost`, `parallelism`, `public_key`; None before the first
+    password."""
+    return store.row(
+        "SELECT id, salt, memory_kib, time_cost, parallelism, public_key FROM hr_credential"
+        " ORDER BY id DESC LIMIT 1"
+    )
+
+
+def insert_credential(
+    store: Store,
+    *,
+    salt: bytes,
+    memory_kib: int,
+    time_cost: int,
+    parallelism: int,
+    public_key: bytes,
+    set_us: int,
+) -> None:
+    """Add a credential; the newest is in force."""
+    store.insert(
+        "hr_credential",
+        {
+            "salt": salt,
+            "memory_kib": memory_kib,
+            "time_cost": time_cost,
+            "parallelism": parallelism,
+            "public_key": public_key,
+            "set_us": set_us,
+        },
+    )
