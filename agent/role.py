@@ -20,7 +20,7 @@ from agent.log import get_logger
 from agent.paths import Paths
 from agent.settings import Settings
 
-ROLES = ("ledger", "keeper", "recorder", "watch", "checkin", "sync", "web")
+ROLES: tuple[RoleName, ...] = ("ledger", "keeper", "recorder", "watch", "checkin", "sync", "web")
 """In the order in which they are started."""
 
 RoleName = Literal["ledger", "keeper", "recorder", "watch", "checkin", "sync", "web"]
