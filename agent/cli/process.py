@@ -50,7 +50,7 @@ def run_role(role: RoleName, settings: Settings) -> int:
 
     configure_logging(role, level=settings.log.level)
     threading.excepthook = _log_thread_crash
-    prepare_folders(settings.paths)
+    prepare_folders(settings)
     lock = _take_role_lock(settings.paths, role)
     context = RoleContext(role, settings, settings.paths, SystemClock())
     _stop_on_signals(context.stop)
@@ -88,15 +88,19 @@ def _without_camera(context: RoleContext) -> None:
         context.stop.wait(REPORT_INTERVAL_S)
 
 
-def prepare_folders(paths: Paths) -> None:
+def prepare_folders(settings: Settings) -> None:
     """Make what is missing, readable by nobody else. In an installation all of it stands already.
 
     A folder that cannot be made is logged, not fatal: the role that needs it says so itself, and the
-    recorder must run without the others' folders (I11).
+    recorder must run without the others' folders (I11). The video folder is left alone where it must carry
+    a volume marker: made here, it would lie on the root file system while the disk is away.
     """
     os.umask(0o027)
+    paths = settings.paths
     private = (paths.keys, paths.ledger_keys, paths.photos)
-    shared = (paths.state, paths.video, paths.segments, paths.runtime, paths.status, paths.frames)
+    shared = [paths.state, paths.runtime, paths.status, paths.frames]
+    if not settings.storage.require_volume_marker:
+        shared += [paths.video, paths.segments]
     for folder in (*shared, *private):
         try:
             folder.mkdir(mode=0o700 if folder in private else 0o750, parents=True, exist_ok=True)

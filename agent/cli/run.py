@@ -50,7 +50,7 @@ def _run_all(config: Path, settings: Settings) -> int:
     from agent.supervisor import Supervisor
 
     configure_logging("supervisor", level=settings.log.level)
-    prepare_folders(settings.paths)
+    prepare_folders(settings)
     found = problems(settings)
     if found:
         refuse("\n".join(found))
