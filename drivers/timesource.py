@@ -1,7 +1,8 @@
-"""Is the wall clock vouched for? Asked of the kernel itself (adjtimex, read only; see adjtimex(2)).
+"""Whether the kernel's clock is disciplined, and how wrong it may be: adjtimex(2), read only.
 
-Whatever disciplines the clock (chrony, timesyncd, a GPS receiver) tells the kernel; so one question to the
-kernel answers for all of them, without a daemon's own protocol.
+Whoever keeps the clock (systemd-timesyncd, chrony, ntpd) tells the kernel; the kernel itself withdraws
+the word when the possible error has grown past 16 s without a correction. So one system call answers for
+all of them.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from dataclasses import dataclass
 
 _STA_UNSYNC = 0x0040
 _TIME_ERROR = 5
+"""<sys/timex.h>: return values 0..4 are leap second states of a synchronised clock, 5 is unsynchronised."""
 
 
-class _Timeval(ctypes.Structure):
-    _fields_ = (("tv_sec", ctypes.c_long), ("tv_usec", ctypes.c_long))
+class TimeSourceError(Exception):
+    """The kernel gave no answer, or one that adjtimex(2) does not know."""
 
 
 class _Timex(ctypes.Structure):
+    """struct timex of <sys/timex.h>, glibc's layout on 32 and 64 bit."""
+
     _fields_ = (
         ("modes", ctypes.c_uint),
         ("offset", ctypes.c_long),
@@ -29,7 +33,8 @@ class _Timex(ctypes.Structure):
         ("constant", ctypes.c_long),
         ("precision", ctypes.c_long),
         ("tolerance", ctypes.c_long),
-        ("time", _Timeval),
+        ("time_seconds", ctypes.c_long),
+        ("time_microseconds", ctypes.c_long),
         ("tick", ctypes.c_long),
         ("ppsfreq", ctypes.c_long),
         ("jitter", ctypes.c_long),
@@ -44,29 +49,49 @@ class _Timex(ctypes.Structure):
     )
 
 
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
 @dataclass(frozen=True, slots=True)
-class KernelClock:
-    """The kernel's own judgement of its wall clock."""
+class Synchronisation:
+    """State of the kernel's clock."""
 
     synchronised: bool
+    estimated_error_us: int
+    """Microseconds, as whoever keeps the clock estimates. Means nothing while unsynchronised."""
     maximum_error_us: int
-    """Upper bound of the error that the kernel keeps, µs; grows by 500 µs a second while undisciplined."""
+    """Microseconds; grows by 500 a second until the next correction, and ends at 16 s: unsynchronised."""
 
 
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def kernel_clock() -> KernelClock:
-    """Ask the kernel. OSError when it refuses (a seccomp filter without @clock reads)."""
-    timex = _Timex(modes=0)
-    state = _libc.adjtimex(ctypes.byref(timex))
-    if state == -1:
+def read() -> Synchronisation:
+    """Ask the kernel. TimeSourceError when it refuses or answers what it should not."""
+    answer = _Timex()  # modes = 0: nothing is changed, no privilege is needed
+    state = _LIBC.adjtimex(ctypes.byref(answer))
+    if state < 0:
         code = ctypes.get_errno()
-        raise OSError(code, f"adjtimex: {os.strerror(code)}")
-    synchronised = state != _TIME_ERROR and not timex.status & _STA_UNSYNC
-    return KernelClock(synchronised, timex.maxerror)
+        raise TimeSourceError(f"adjtimex: {os.strerror(code)}")
+    return interpret(state, answer.status, answer.esterror, answer.maxerror)
+
+
+def interpret(state: int, status: int, estimated_error_us: int, maximum_error_us: int) -> Synchronisation:
+    """What the four values of adjtimex(2) mean. TimeSourceError when one of them is out of its range.
+
+    >>> interpret(0, 0x2001, 120, 3500)
+    Synchronisation(synchronised=True, estimated_error_us=120, maximum_error_us=3500)
+    >>> interpret(5, 0x0040, 16000000, 16000000).synchronised
+    False
+    """
+    if not 0 <= state <= _TIME_ERROR:
+        raise TimeSourceError(f"adjtimex: return value {state}, expected 0..{_TIME_ERROR}")
+    if estimated_error_us < 0 or maximum_error_us < 0:
+        raise TimeSourceError(
+            f"adjtimex: esterror = {estimated_error_us}, maxerror = {maximum_error_us}, expected 0 or more"
+        )
+    # TIME_ERROR is also given for a faulty PPS signal; either word against the clock is enough (I8).
+    synchronised = state != _TIME_ERROR and not status & _STA_UNSYNC
+    return Synchronisation(synchronised, estimated_error_us, maximum_error_us)
 
 
 def is_synchronised() -> bool:
-    """True while the kernel's clock is disciplined by a time source (I8)."""
-    return kernel_clock().synchronised
+    """True when the kernel vouches for its clock. TimeSourceError as `read`."""
+    return read().synchronised
