@@ -1,0 +1,91 @@
+"""An ffmpeg process whose output is read through a pipe.
+
+A USB camera that hangs blocks whoever waits in its driver, and no library call gets out of that. A
+process can be killed, which also frees the device for the next attempt.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections import deque
+from types import TracebackType
+from typing import IO, Self
+
+from drivers.cameras.base import CameraError
+
+_LINES_KEPT = 12
+_EXIT_SECONDS = 2.0
+
+
+class FfmpegProcess:
+    """Started on entry, killed and reaped on exit; keeps the last lines of what ffmpeg says."""
+
+    def __init__(self, arguments: list[str], where: str) -> None:
+        """`arguments` begin with the program and go to it as they are, without a shell (I12)."""
+        self._arguments = arguments
+        self._where = where
+        self._said: deque[str] = deque(maxlen=_LINES_KEPT)
+
+    def __enter__(self) -> Self:
+        try:
+            # Unbuffered: a packet is handed on when it is there, not when a buffer is full.
+            self._process = subprocess.Popen(
+                self._arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+            )
+        except OSError as error:
+            raise CameraError(
+                f"{self._where}: 无法启动 ffmpeg（{error.strerror}），请安装：apt install ffmpeg / "
+                f"ffmpeg cannot be started ({error.strerror}); install it: apt install ffmpeg"
+            ) from error
+        self._listener = threading.Thread(target=self._listen, name="ffmpeg-stderr", daemon=True)
+        self._listener.start()
+        return self
+
+    @property
+    def output(self) -> IO[bytes]:
+        """Standard output; ends when the process does."""
+        assert self._process.stdout is not None  # noqa: S101 (asked for in Popen)
+        return self._process.stdout
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def _listen(self) -> None:
+        assert self._process.stderr is not None  # noqa: S101 (asked for in Popen)
+        for line in self._process.stderr:
+            self._said.append(line.decode(errors="replace").strip())
+
+    def kill(self) -> None:
+        """End it now; safe from any thread, also when it has ended already."""
+        self._process.kill()
+
+    def fault(self) -> CameraError:
+        """Why the output ended, in ffmpeg's own last words. Ends the process if it has not ended."""
+        try:
+            code = self._process.wait(_EXIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            code = self._process.wait()
+        self._listener.join(_EXIT_SECONDS)
+        said = " | ".join(self._said) or "-"
+        end = f"signal {-code}" if code < 0 else f"exit status {code}"
+        return CameraError(
+            f"{self._where}: ffmpeg 结束了（{end}），请检查摄像头的连接和设置 / "
+            f"ffmpeg ended ({end}); check the camera's connection and settings; ffmpeg: {said}"
+        )
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.kill()
+        self._process.wait()
+        self._listener.join(_EXIT_SECONDS)
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()

@@ -1,0 +1,99 @@
+"""An IP camera by RTSP (RFC 2326) with its media interleaved in the same TCP connection.
+
+The packets are the camera's own, H.264 or H.265, with the presentation times of its RTP clock. Only the
+video stream is asked for: with several streams libav would switch to the times of the camera's RTCP
+reports, and stamps could jump.
+"""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import unquote, urlsplit
+
+import av
+from av.container import InputContainer
+
+from drivers.cameras.base import CameraError
+from drivers.cameras.libav import pump, reason
+from drivers.cameras.streaming import PacketSink, StreamingCamera
+
+_OPTIONS = {
+    "rtsp_transport": "tcp",
+    "allowed_media_types": "video",
+    "protocol_whitelist": "rtsp,rtsps,rtp,tcp,tls",
+    # Parameters are in the session description or in the first key frame: do not wait to guess a frame rate.
+    "fpsprobesize": "0",
+    "analyzeduration": "3000000",
+}
+
+
+class RtspCamera(StreamingCamera):
+    """One connection per iterator; a broken one is a CameraError, reconnecting is the caller's."""
+
+    driver = "rtsp"
+
+    def __init__(
+        self, name: str, *, url: str, open_timeout: float = 8.0, key_frame_timeout: float = 15.0
+    ) -> None:
+        """`url` may hold `user:password@`, percent-encoded; they appear in no message. Times in seconds."""
+        super().__init__(name)
+        self._url = url
+        self._open_timeout = open_timeout
+        self._key_frame_timeout = key_frame_timeout
+        # A little more than what the reading thread allows itself: it knows the better message.
+        self.opening_seconds = open_timeout + key_frame_timeout + 1.0
+
+    @property
+    def where(self) -> str:
+        return f"{self.name} ({without_credentials(self._url)})"
+
+    def __repr__(self) -> str:
+        return f"RtspCamera({self.where})"
+
+    def _read(self, sink: PacketSink, silence_timeout: float) -> None:
+        with self._opened(silence_timeout) as container:
+            pump(container, self.where, sink, self._key_frame_timeout)
+
+    def _opened(self, silence_timeout: float) -> InputContainer:
+        deadline = time.monotonic() + 0.95 * self._open_timeout
+        timeouts = (self._open_timeout, silence_timeout)
+        try:
+            return av.open(self._url, "r", format="rtsp", options=dict(_OPTIONS), timeout=timeouts)
+        except av.FFmpegError as error:
+            fault = CameraError(f"{self.where}: {_explain(error, time.monotonic() >= deadline)}")
+        raise fault  # outside `except`: libav's error names the address with its password
+
+    def _without_secrets(self, text: str) -> str:
+        parts = urlsplit(self._url)
+        text = text.replace(self._url, without_credentials(self._url))
+        for secret in {parts.password, unquote(parts.password or "")} - {None, ""}:
+            text = text.replace(str(secret), "***")
+        return text
+
+
+def without_credentials(url: str) -> str:
+    """`url` without `user:password@` and without its query, where some cameras expect the password."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{host}{port}{parts.path}"
+
+
+def _explain(error: av.FFmpegError, overdue: bool) -> str:
+    if overdue:  # libav reports its own interruption as one of several errors, so the clock decides
+        return "连接超时，请检查电源、网线和地址 / no answer in time; check power, network cable and address"
+    if isinstance(error, av.HTTPUnauthorizedError | av.HTTPForbiddenError):
+        return (
+            "摄像头拒绝了用户名或密码，请检查 url / "
+            "the camera refused user name or password; correct them in the url"
+        )
+    if isinstance(error, av.HTTPNotFoundError):
+        return (
+            "摄像头没有这个路径，请查看摄像头说明书 / the camera has no such path; look it up in its manual"
+        )
+    if isinstance(error, av.ConnectionRefusedError):
+        return (
+            "端口没有 RTSP 服务，请检查端口和摄像头设置 / "
+            "nothing serves RTSP there; check port and camera settings"
+        )
+    return f"连不上摄像头 / cannot be opened: {reason(error)}; 请检查地址和网络 / check address and network"

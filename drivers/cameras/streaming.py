@@ -1,0 +1,249 @@
+"""What all drivers share: a reading thread per open stream, deadlines, newest-first pictures, closing.
+
+A driver derived from `StreamingCamera` says only how it reads its device (`_read`, and `_read_pictures`
+where there is a cheaper way to pictures than decoding the packets).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, TypeVar, cast
+
+import av
+
+from drivers.cameras.base import BGRImage, CameraError, Frame, Packet, StreamInfo
+from drivers.cameras.feed import Feed, SilenceError
+
+T = TypeVar("T")
+
+QUEUED_PACKETS = 300
+"""About ten seconds of video may wait for a slow disk before the camera itself is made to wait."""
+
+_JOIN_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded picture that is converted only when somebody takes it."""
+
+    number: int
+    arrived_ns: int
+    to_bgr: Callable[[], BGRImage]
+
+
+class PacketSink(Protocol):
+    """Where `_read` puts what it reads: the recorder's queue, or a decoder."""
+
+    def begin(self, stream: StreamInfo) -> None:
+        """Called once, before the first packet."""
+
+    def put(self, packet: Packet) -> bool:
+        """Hand a packet on, waiting while there is no room; False when the stream is no longer wanted."""
+
+    def fail(self, error: CameraError) -> None:
+        """End the stream from a thread that cannot raise to its reader (a camera's callback)."""
+
+    def offer(self, packet: Packet) -> bool:
+        """As `put`, never waiting: False also when there is no room."""
+
+    @property
+    def closed(self) -> bool: ...
+
+    def wait_closed(self, seconds: float) -> bool: ...
+
+    def on_close(self, release: Callable[[], None]) -> None: ...
+
+
+class PacketFeed(Feed[Packet]):
+    """A `PacketSink` that queues."""
+
+    stream: StreamInfo | None = None
+
+    def begin(self, stream: StreamInfo) -> None:
+        self.stream = stream
+
+
+class DecodingSink:
+    """A `PacketSink` that decodes in the reading thread and keeps the newest picture only."""
+
+    def __init__(self, slot: Feed[Picture]) -> None:
+        self._slot = slot
+        self._decoder: av.VideoCodecContext | None = None
+        self._taken = 0
+        self.fail = slot.fail
+        self.wait_closed = slot.wait_closed
+        self.on_close = slot.on_close
+
+    @property
+    def closed(self) -> bool:
+        return self._slot.closed
+
+    def begin(self, stream: StreamInfo) -> None:
+        decoder = av.CodecContext.create(stream.codec, "r")
+        assert isinstance(decoder, av.VideoCodecContext)  # noqa: S101 (h264 and hevc are video codecs)
+        decoder.extradata = stream.extradata
+        decoder.thread_type = "SLICE"  # frame threads would hand each picture over several pictures late
+        self._decoder = decoder
+
+    def offer(self, packet: Packet) -> bool:
+        return self.put(packet)
+
+    def put(self, packet: Packet) -> bool:
+        assert self._decoder is not None  # noqa: S101 (`begin` comes first)
+        encoded = av.Packet(packet.data)
+        encoded.pts, encoded.dts = packet.pts, packet.dts
+        try:
+            pictures = self._decoder.decode(encoded)
+        except av.InvalidDataError:
+            return not self.closed  # one damaged picture; the next key frame repairs it, silence is noticed
+        for picture in pictures:
+            self._taken += 1
+            self._slot.replace(Picture(self._taken, packet.arrived_ns, bgr_of(picture)))
+        return not self.closed
+
+
+def bgr_of(picture: av.VideoFrame) -> Callable[[], BGRImage]:
+    """Conversion of a decoded picture, put off until it is wanted."""
+
+    def convert() -> BGRImage:
+        return cast(BGRImage, picture.to_ndarray(format="bgr24"))
+
+    return convert
+
+
+class StreamingCamera(ABC):
+    """Base of the drivers; see `drivers.cameras.base.Camera` for the contract that it keeps."""
+
+    driver: ClassVar[str]
+    opening_seconds: float = 15.0
+    """From the start of an iterator to its first item, the wait for a key frame included."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.simulated = False
+        self._stream: StreamInfo | None = None
+        self._feeds: set[Feed[Any]] = set()
+        self._lock = threading.Lock()
+        self._is_closed = False
+
+    @property
+    @abstractmethod
+    def where(self) -> str:
+        """Camera and address for messages, without credentials: "rear (rtsp://10.0.0.8/live)"."""
+
+    @abstractmethod
+    def _read(self, sink: PacketSink, silence_timeout: float) -> None:
+        """Open the device, feed `sink` until it is closed, release the device. Runs in a thread of its own.
+
+        CameraError when the device cannot be opened or ends. What it may hang in must end by itself about
+        `silence_timeout` seconds after the device went silent, or by a release given to `sink.on_close`.
+        """
+
+    def _read_pictures(self, slot: Feed[Picture], silence_timeout: float) -> None:
+        """As `_read`, for pictures."""
+        self._read(DecodingSink(slot), silence_timeout)
+
+    @property
+    def stream(self) -> StreamInfo:
+        """Parameters of the stream that `packets` is yielding; CameraError before the first packet."""
+        if self._stream is None:
+            raise CameraError(f"{self.where}: 还没有收到画面 / no packet has arrived yet")
+        return self._stream
+
+    def packets(self, silence_timeout: float = 5.0) -> Iterator[Packet]:
+        """Encoded packets from the first key frame on; see `Camera.packets`. Ends at once when closed."""
+        feed = PacketFeed(QUEUED_PACKETS)
+        for packet in self._items(feed, lambda: self._read(feed, silence_timeout), silence_timeout):
+            self._stream = feed.stream
+            yield packet
+
+    def frames(self, per_second: float, silence_timeout: float = 5.0) -> Iterator[Frame]:
+        """Newest pictures at up to `per_second` (0.1..30); see `Camera.frames`."""
+        if not 0.1 <= per_second <= 30:
+            raise CameraError(
+                f"{self.where}: per_second = {per_second:g}: 应在 0.1 到 30 之间 / "
+                "expected 0.1..30 pictures a second"
+            )
+        slot: Feed[Picture] = Feed(1)
+        interval = 1 / per_second
+        due = time.monotonic()
+        pictures = self._items(slot, lambda: self._read_pictures(slot, silence_timeout), silence_timeout)
+        for picture in pictures:
+            if time.monotonic_ns() - picture.arrived_ns > silence_timeout * 1e9:
+                continue  # the camera fell silent while the consumer was busy: no old picture is served
+            yield Frame(picture.to_bgr(), picture.number, picture.arrived_ns)
+            due = max(due + interval, time.monotonic())
+            slot.wait_closed(due - time.monotonic())
+
+    def _items(self, feed: Feed[T], read: Callable[[], None], silence_timeout: float) -> Iterator[T]:
+        if not self._register(feed):
+            return
+        reader = threading.Thread(
+            target=self._run_reader, args=(read, feed), name=f"camera-{self.name}", daemon=True
+        )
+        reader.start()
+        patience = self.opening_seconds
+        try:
+            while (item := self._next(feed, patience)) is not None:
+                patience = silence_timeout
+                yield item
+        finally:
+            self._unregister(feed)
+            feed.close()
+            # A reader hung in a dead device ends by itself soon after; nobody waits for it here.
+            reader.join(_JOIN_SECONDS)
+
+    def _run_reader(self, read: Callable[[], None], feed: Feed[T]) -> None:
+        try:
+            read()
+            ended = CameraError(f"{self.where}: 摄像头的数据流结束了 / the camera's stream ended")
+        except CameraError as error:
+            ended = error
+        except Exception as error:  # noqa: BLE001 (thread boundary: the consumer is told in place of this thread)
+            ended = self._unexpected(error)
+        feed.fail(ended)
+
+    def _unexpected(self, error: Exception) -> CameraError:
+        # The error itself does not travel along: a library's error may name an address with its password.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return CameraError(
+            f"{self.where}: 读取摄像头时出现意外错误 / unexpected fault while reading the camera: "
+            f"{type(error).__name__} in {place.filename}:{place.lineno}: {self._without_secrets(str(error))}"
+        )
+
+    def _without_secrets(self, text: str) -> str:
+        """`text` fit for a log."""
+        return text
+
+    def _next(self, feed: Feed[T], patience: float) -> T | None:
+        try:
+            return feed.take(patience)
+        except SilenceError:
+            silent = CameraError(
+                f"{self.where}: {patience:g} 秒没有画面，请检查电源和连线 / no picture for {patience:g} s; "
+                "check the camera's power and cable"
+            )
+        raise silent
+
+    def _register(self, feed: Feed[T]) -> bool:
+        with self._lock:
+            if not self._is_closed:
+                self._feeds.add(feed)
+            return not self._is_closed
+
+    def _unregister(self, feed: Feed[T]) -> None:
+        with self._lock:
+            self._feeds.discard(feed)
+
+    def close(self) -> None:
+        """End both iterators promptly, for good: a closed camera yields nothing more. Idempotent."""
+        with self._lock:
+            self._is_closed = True
+            feeds = list(self._feeds)
+        for feed in feeds:
+            feed.close()
