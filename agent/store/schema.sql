@@ -29,12 +29,14 @@ CREATE TABLE fact (
   monotonic_ns  INTEGER NOT NULL,
   boot_id       TEXT    NOT NULL,
   clock_state   TEXT    NOT NULL CHECK (clock_state IN ('synchronised', 'unsynchronised')),  -- I8
-  data          TEXT    NOT NULL CHECK (json_valid(data))
+  data          TEXT    NOT NULL CHECK (json_valid(data) AND json_type(data) = 'object'),
+  CHECK (length(subject) BETWEEN 1 AND 200),            -- what no record could carry is refused here, to
+  CHECK (length(CAST(data AS BLOB)) <= 262144)          -- whoever states it, and never blocks the ledger
 ) STRICT;
 
 -- The record log: append-only, contiguous from 1, each record naming the hash of the one before (I4). `jws`
 -- holds exactly the bytes that were signed and are sent. fact_id is NULL for the ledger's own records
--- (log.started, log.sealed).
+-- (log.started, log.sealed, log.key-changed, log.damaged).
 CREATE TABLE record (
   sequence  INTEGER PRIMARY KEY CHECK (sequence >= 1),
   fact_id   INTEGER UNIQUE REFERENCES fact (id),
@@ -141,6 +143,7 @@ CREATE TABLE class (
   city             TEXT NOT NULL,                      -- selects the city supplement of the policy
   opening_day      TEXT NOT NULL,                      -- YYYY-MM-DD, Asia/Shanghai: selects the notice for life
   planned_hours    INTEGER NOT NULL,
+  warnings         TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(warnings)),  -- the policy's: rule, zh, en
   source_sha256    TEXT NOT NULL,                      -- of the file or configuration it was imported from
   imported_us      INTEGER NOT NULL
 ) STRICT;

@@ -1,0 +1,85 @@
+"""The ledger's process: signs within a quarter of a second, says when it cannot, and goes on by itself."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+
+from agent.evidence.device_card import SigningJwk, update_device_card
+from agent.evidence.keys import KeyFileError, load_or_create
+from agent.evidence.ledger import Ledger
+from agent.evidence.record import NodeIdentity
+from agent.evidence.tail import TailDamage, announced_keys
+from agent.log import get_logger
+from agent.role import REPORT_INTERVAL_S, RoleContext
+from agent.store import records
+from agent.store.database import Store, StoreError
+
+POLL_S = 0.1
+RETRY_S = 1.0
+
+log = get_logger(__name__)
+
+
+def run(context: RoleContext) -> None:
+    """Serve until told to stop. What is in the way is said on the board and tried again each second."""
+    while not context.stop.is_set():
+        try:
+            _serve(context)
+        except KeyFileError as error:
+            context.report("fault", "签名密钥不可用", str(error))
+        except StoreError as error:
+            context.report("fault", "数据库不可用", str(error))
+        except sqlite3.OperationalError as error:
+            context.report("waiting", "数据库忙或暂不可写，稍后继续", f"database: {error}; goes on by itself")
+        except sqlite3.DatabaseError as error:
+            context.report("fault", "数据库已损坏", f"database: {error}")
+        except OSError as error:
+            context.report("fault", "磁盘或文件夹不可用", f"{error.filename or ''}: {error.strerror}")
+        context.stop.wait(RETRY_S)
+
+
+def _serve(context: RoleContext) -> None:
+    settings = context.settings.node
+    node = NodeIdentity(settings.institution, settings.room, settings.node)
+    key = load_or_create(context.paths.ledger_keys)
+    demonstration = settings.environment == "demonstration"
+    with Store(context.paths.database) as store:
+        ledger = Ledger(store, key, node, context.clock, demonstration=demonstration)
+        damage = ledger.open()
+        if damage is not None:
+            log.error("ledger.log-damaged", **damage.as_fact())
+        keys = tuple(SigningJwk.model_validate(jwk) for jwk in announced_keys(store))
+        update_device_card(context.paths.device_card, node, signing_keys=keys)
+        _work(context, store, ledger, damage)
+
+
+def _work(context: RoleContext, store: Store, ledger: Ledger, damage: TailDamage | None) -> None:
+    """Sign what is pending whenever another process has committed, seal when due, report."""
+    seen: int | None = None
+    reported = float("-inf")
+    while not context.stop.is_set():
+        version = store.data_version()
+        signed = ledger.sign_pending() if version != seen else 0
+        if signed == 0:  # only then is nothing left behind `version`
+            seen = version
+        sealed = ledger.seal_if_due()
+        if sealed or time.monotonic() - reported >= REPORT_INTERVAL_S:
+            _report(context, store, damage)
+            reported = time.monotonic()
+        if signed == 0:
+            context.stop.wait(POLL_S)
+
+
+def _report(context: RoleContext, store: Store, damage: TailDamage | None) -> None:
+    head = records.head(store)
+    detail = {"sequence": head.sequence, "sha256": head.sha256, "pending": records.pending_count(store)}
+    if damage is None:
+        context.report("running", "正在签名", "signing", **detail)
+    else:
+        context.report(
+            "fault",
+            f"记录第 {damage.sequence} 条被改动过，新记录照常签名",
+            f"record {damage.sequence} was altered ({damage.code}); new records are signed all the same",
+            **detail,
+        )
