@@ -1,0 +1,161 @@
+"""From a conclusion to the answer that the person gets, and to the record where one is due.
+
+The same answer to the same face is recorded once a visit. A stranger's visit is recognised by the
+template of the last one, held in memory for the cooldown alone and never written anywhere (I7).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from agent.checkin.deliberation import Conclusion, Finding
+from agent.checkin.gallery import Gallery
+from agent.checkin.journal import Entry, Journal, Outcome
+from agent.checkin.liveness import LivenessJudge
+from agent.checkin.photos import portrait
+from agent.checkin.pipeline import Case
+from agent.checkin.thresholds import CheckinThresholds
+from agent.clock import Stamp
+from agent.store.classes import Session
+from models.faces import Template
+
+
+class Answer(StrEnum):
+    """What the door says."""
+
+    ACCEPTED = "accepted"
+    ALREADY_CHECKED_IN = "already_checked_in"
+    NOT_IN_CLASS = "not_in_class"
+    UNKNOWN = "unknown"
+    SUSPECTED_ATTACK = "suspected_attack"
+    TRY_OTHER_WAY = "try_other_way"
+    NO_SESSION = "no_session"
+
+
+TEXT: dict[Answer, tuple[str, str]] = {
+    Answer.ACCEPTED: ("签到成功", "Checked in"),
+    Answer.ALREADY_CHECKED_IN: ("已经签到过了", "Already checked in"),
+    Answer.NOT_IN_CLASS: ("不是本班学员", "Not in this class"),
+    Answer.UNKNOWN: ("未识别", "Not recognised"),
+    Answer.SUSPECTED_ATTACK: ("请本人正对摄像头", "This looks like a picture; please come in person"),
+    Answer.TRY_OTHER_WAY: ("请用其他方式签到", "Please check in the other way"),
+    Answer.NO_SESSION: ("现在没有课", "No session now"),
+}
+"""Chinese, English."""
+
+_ANSWERS: dict[Outcome, Answer] = {
+    "accepted": Answer.ACCEPTED,
+    "already_checked_in": Answer.ALREADY_CHECKED_IN,
+    "not_in_class": Answer.NOT_IN_CLASS,
+    "unknown": Answer.UNKNOWN,
+    "suspected_attack": Answer.SUSPECTED_ATTACK,
+    "failed": Answer.TRY_OTHER_WAY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to one case."""
+
+    track_id: int
+    answer: Answer
+    person_id: str | None
+    check_in_id: str | None
+    """None when nothing was recorded: no session, or the same visit as before."""
+
+
+@dataclass(slots=True)
+class _Visit:
+    track_id: int
+    outcome: Outcome
+    person_id: str | None
+    template: Template
+    seen_ns: int
+
+
+class Attendant:
+    """Answers the cases of one session."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        liveness: LivenessJudge,
+        thresholds: CheckinThresholds,
+        *,
+        engine: str,
+        simulated: bool,
+    ) -> None:
+        self._journal = journal
+        self._liveness = liveness
+        self._thresholds = thresholds
+        self._engine = engine
+        self._simulated = simulated
+        self._visits: list[_Visit] = []
+
+    def answer(self, case: Case, session: Session, gallery: Gallery, stamp: Stamp) -> Reply:
+        """Decide and record. Raises what liveness judge and journal raise; nothing is then recorded."""
+        self._forget_past_visits(stamp.monotonic_ns)
+        liveness = self._liveness.judge(case.frames)
+        outcome = "suspected_attack" if liveness.outcome == "attack" else _outcome(case.conclusion, gallery)
+        person_id = case.conclusion.person_id
+        earlier = self._same_visit(outcome, person_id, case.template)
+        if earlier is not None:
+            earlier.track_id, earlier.seen_ns = case.track_id, stamp.monotonic_ns
+            again: Outcome = "already_checked_in" if outcome == "accepted" else outcome
+            return Reply(case.track_id, _ANSWERS[again], person_id, None)
+        entry = Entry(
+            outcome=outcome,
+            person_id=person_id,
+            engine=self._engine,
+            distance=case.conclusion.distance,
+            margin=case.conclusion.margin,
+            threshold=self._thresholds.match_distance,
+            frames=case.conclusion.frames,
+            liveness=liveness,
+            portrait=portrait(*case.best),
+            simulated=self._simulated,
+        )
+        recorded = self._journal.record(entry, session.id, stamp)
+        if recorded is None:
+            return Reply(case.track_id, Answer.NO_SESSION, None, None)
+        self._visits.append(
+            _Visit(case.track_id, recorded.outcome, person_id, case.template, stamp.monotonic_ns)
+        )
+        return Reply(case.track_id, _ANSWERS[recorded.outcome], person_id, recorded.check_in_id)
+
+    def saw(self, track_ids: set[int], now_ns: int) -> None:
+        """These tracks are in the picture: their visits last. Call for every picture that was searched."""
+        for visit in self._visits:
+            if visit.track_id in track_ids:
+                visit.seen_ns = now_ns
+        self._forget_past_visits(now_ns)
+
+    def _forget_past_visits(self, now_ns: int) -> None:
+        cooldown_ns = self._thresholds.cooldown_seconds * 1e9
+        self._visits = [visit for visit in self._visits if now_ns - visit.seen_ns <= cooldown_ns]
+
+    def _same_visit(self, outcome: Outcome, person_id: str | None, template: Template) -> _Visit | None:
+        for visit in self._visits:
+            if (visit.outcome == "suspected_attack") != (outcome == "suspected_attack"):
+                continue
+            if person_id is not None and visit.person_id is not None:
+                if visit.person_id == person_id:
+                    return visit
+            elif person_id is None and self._is_same_face(visit.template, template):
+                # Also where the visit has a name: it is somebody just answered for, turning away.
+                return visit
+        return None
+
+    def _is_same_face(self, one: Template, other: Template) -> bool:
+        return float(np.linalg.norm(one - other)) < self._thresholds.match_distance
+
+
+def _outcome(conclusion: Conclusion, gallery: Gallery) -> Outcome:
+    if conclusion.finding is Finding.AMBIGUOUS:
+        return "failed"
+    if conclusion.finding is Finding.UNKNOWN or conclusion.person_id is None:
+        return "unknown"
+    return "not_in_class" if gallery.membership(conclusion.person_id) == "elsewhere" else "accepted"

@@ -1,0 +1,150 @@
+"""The door: one picture in, answers out. Joins pipeline, attendant, session and gallery, and fails closed.
+
+Whatever breaks on the way (the engine, a key, the disk, the database) the answer is "try the other way",
+the fault is stated as a fact, and nobody becomes present by it (I9).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass, field
+
+from agent.checkin.attendant import Answer, Attendant, Reply
+from agent.checkin.gallery import GalleryLoader
+from agent.checkin.journal import Availability, Journal
+from agent.checkin.liveness import LivenessJudge
+from agent.checkin.pipeline import FaceReport, FrameReport, Pipeline
+from agent.checkin.situation import Situation
+from agent.checkin.thresholds import CheckinThresholds
+from agent.clock import Clock
+from agent.log import get_logger
+from agent.store.database import Store
+from agent.store.vault import Vault
+from models.faces import FaceEngine
+from models.images import BGRImage
+
+log = get_logger(__name__)
+
+
+@dataclass
+class Tally:
+    """Counts since the start of the process, for the status board."""
+
+    frames: int = 0
+    searched: int = 0
+    templates: int = 0
+    gate: Counter[str] = field(default_factory=Counter)
+    answers: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the door saw and says of one picture."""
+
+    faces: tuple[FaceReport, ...] = ()
+    answers: dict[int, Reply] = field(default_factory=dict)
+    """By track, as long as the track lasts."""
+    fault: str | None = None
+    """Set when nobody can be recognised now; everybody is sent to the other way in."""
+
+
+class Door:
+    """Check-in at one camera. One thread."""
+
+    def __init__(
+        self,
+        store: Store,
+        vault: Vault,
+        journal: Journal,
+        engine: FaceEngine,
+        liveness: LivenessJudge,
+        thresholds: CheckinThresholds,
+        clock: Clock,
+        *,
+        room: str,
+        simulated: bool,
+    ) -> None:
+        loader = GalleryLoader(store, vault, engine.name, engine.template_length)
+        self.situation = Situation(store, loader, room)
+        self.availability = Availability(store, simulated=simulated)
+        self.tally = Tally()
+        self._engine = engine
+        self._thresholds = thresholds
+        self._clock = clock
+        self._pipeline = Pipeline(engine, thresholds)
+        self._attendant = Attendant(journal, liveness, thresholds, engine=engine.name, simulated=simulated)
+        self._answers: dict[int, Reply] = {}
+        self._session_id: str | None = None
+
+    def refresh(self) -> None:
+        """Follow sessions and gallery; call about once a second. sqlite3.Error is the caller's to survive."""
+        self.situation.refresh()
+        session_id = self.situation.session.id if self.situation.session else None
+        if session_id != self._session_id:
+            self._session_id = session_id
+            self._answers.clear()
+            self._pipeline = Pipeline(self._engine, self._thresholds)
+            log.info("session.changed", session_id=session_id, people=len(self.situation.gallery))
+
+    def see(self, image: BGRImage, now_ns: int) -> View:
+        """Look at one picture of `now_ns`. Without an open session nobody is looked for. Never raises what
+        the engine or the recording of an answer raised."""
+        self.tally.frames += 1
+        session = self.situation.session
+        if session is None:
+            return View()
+        try:
+            report = self._pipeline.process(image, now_ns, self.situation.gallery)
+        except Exception as error:
+            log.exception("engine.failed")
+            self._pipeline = Pipeline(self._engine, self._thresholds)
+            self._answers.clear()
+            self._fail("engine", type(error).__name__)
+            return View(fault="engine")
+        self._count(report)
+        if self.availability.fault not in (None, "record"):
+            self._works()
+        self._answer(report, now_ns)
+        return View(report.faces, dict(self._answers), self.availability.fault)
+
+    def camera_failed(self, detail: str) -> None:
+        """The camera is gone: nobody can check in by face until `see` is called again."""
+        self._answers.clear()
+        self._fail("camera", detail)
+
+    def _answer(self, report: FrameReport, now_ns: int) -> None:
+        session = self.situation.session
+        assert session is not None  # noqa: S101 (`see` looked)
+        for case in report.cases:
+            try:
+                reply = self._attendant.answer(case, session, self.situation.gallery, self._clock.now())
+            except Exception as error:
+                log.exception("answer.not_recorded")
+                self._fail("record", type(error).__name__)
+                self._pipeline.reconsider(case.track_id)
+                reply = Reply(case.track_id, Answer.TRY_OTHER_WAY, None, None)
+            else:
+                self._works()
+            self.tally.answers[reply.answer] += 1
+            self._answers[case.track_id] = reply
+        alive = self._pipeline.track_ids
+        self._answers = {track: reply for track, reply in self._answers.items() if track in alive}
+        self._attendant.saw(alive, now_ns)
+
+    def _count(self, report: FrameReport) -> None:
+        self.tally.searched += report.searched
+        self.tally.templates += report.templates_made
+        self.tally.gate.update(face.reason for face in report.faces)
+
+    def _fail(self, fault: str, detail: str) -> None:
+        try:
+            self.availability.failed(fault, detail, self._clock.now(), self.situation.session)
+        except sqlite3.Error as error:  # stated again by the next failure; the status board says it meanwhile
+            log.warning("fault.not_recorded", fault=fault, error=str(error))
+
+    def _works(self) -> None:
+        try:
+            self.availability.works(self._clock.now(), self.situation.session)
+        except sqlite3.Error as error:  # tried again with the next picture
+            log.warning("restoration.not_recorded", error=str(error))

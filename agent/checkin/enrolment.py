@@ -1,0 +1,297 @@
+"""Enrolment: from photos of a person who consented to sealed templates, or a refusal that says why.
+
+All photos are judged before anything is refused, so that one visit mends everything. Nothing is kept of
+a photo: the templates alone are stored, sealed under the person's own key (I7).
+"""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import combinations
+
+import numpy as np
+
+from agent.checkin.gallery import GalleryLoader
+from agent.checkin.gate import REMEDY, GateReason, judge, suitability
+from agent.checkin.thresholds import CheckinThresholds
+from agent.clock import Stamp
+from agent.store.database import Store
+from agent.store.facts import Fact, FactType, state_fact
+from agent.store.vault import Vault
+from models import face_quality
+from models.faces import FaceEngine, Template
+from models.images import BGRImage
+
+MAX_YAW_DEGREES = 20.0
+"""Stricter than at the door: every later check-in is compared with these photos."""
+DUPLICATE_DISTANCE = 0.45
+"""Below it two people's photos count as one face (per comparison FMR 1e-5 on LFW, 0 of 13 000 in a class).
+Between it and the match threshold people look alike, which is said and not refused."""
+ONE_PERSON_DISTANCE = 0.62
+"""Photos of one enrolment farther apart than this show different people (FMR .01 on LFW)."""
+
+
+class Refusal(StrEnum):
+    """Why an enrolment was refused, beside the gate's own reasons."""
+
+    NO_SUCH_PERSON = "no_such_person"
+    NO_CONSENT = "no_consent"
+    NO_PHOTOS = "no_photos"
+    NO_FACE = "no_face"
+    SEVERAL_FACES = "several_faces"
+    DIFFERENT_PEOPLE = "different_people"
+    ALREADY_ENROLLED = "already_enrolled"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with an enrolment."""
+
+    reason: Refusal | GateReason
+    zh: str
+    en: str
+    photo: int | None = None
+    """Which photo, from 1; None when it is none's alone."""
+    person_ids: tuple[str, ...] = ()
+    """For ALREADY_ENROLLED: the person being enrolled and everybody with the same face."""
+
+
+class EnrolmentRefusedError(Exception):
+    """Nothing was stored; `problems` says everything that must be mended."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(f"{problem.zh} / {problem.en}" for problem in problems))
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """That this person agreed to face processing."""
+
+    version: str
+    """Which text was agreed to."""
+    recorded_by: str
+    """Account that recorded it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What was stored."""
+
+    person_id: str
+    templates: int
+    look_alikes: tuple[str, ...]
+    """People so alike that the match may need the other way in."""
+
+
+def enrol(
+    store: Store,
+    vault: Vault,
+    engine: FaceEngine,
+    stamp: Stamp,
+    person_id: str,
+    photos: Sequence[BGRImage],
+    consent: Consent | None,
+    thresholds: CheckinThresholds,
+    *,
+    simulated: bool,
+) -> Enrolment:
+    """Store templates of `person_id` made from `photos`, in place of earlier ones of this engine.
+
+    `consent` None relies on one recorded before. EnrolmentRefusedError with every problem; nothing is
+    stored then, the consent neither. Whatever the engine raises is raised.
+    """
+    problems = _problems_of_person(store, person_id, consent)
+    made, problems_of_photos = _templates(engine, photos, thresholds)
+    problems += problems_of_photos
+    if problems:
+        raise EnrolmentRefusedError(problems)
+    with store.transaction():
+        look_alikes = _compare_with_others(store, vault, engine, person_id, made, thresholds)
+        if consent is not None:
+            _record_consent(store, person_id, consent, stamp)
+        vault.create_person_key(store, person_id, "template")
+        replaced = store.execute(
+            "DELETE FROM template WHERE person_id = ? AND engine = ?", (person_id, engine.name)
+        ).rowcount
+        for template, quality in made:
+            _insert(store, vault, engine.name, person_id, template, quality, stamp)
+        data = {"engine": engine.name, "templates": len(made), "replaced": replaced}
+        data_with_consent = {**data, "consent_version": _current_consent(store, person_id)}
+        state_fact(
+            store,
+            stamp,
+            Fact(FactType.PERSON_ENROLLED, f"person/{person_id}", simulated, data_with_consent),
+        )
+    return Enrolment(person_id, len(made), look_alikes)
+
+
+def withdraw_consent(store: Store, vault: Vault, stamp: Stamp, person_id: str, *, simulated: bool) -> None:
+    """End the consent of `person_id`: templates deleted, their key destroyed, stated as a fact (I7).
+
+    Evidence of past check-ins stays under the evidence key until its retention ends.
+    """
+
+    def alongside() -> None:
+        store.execute("DELETE FROM template WHERE person_id = ?", (person_id,))
+        store.execute(
+            "UPDATE consent SET withdrawn_us = ? WHERE person_id = ? AND withdrawn_us IS NULL",
+            (stamp.wall_us, person_id),
+        )
+        state_fact(store, stamp, Fact(FactType.CONSENT_WITHDRAWN, f"person/{person_id}", simulated))
+
+    vault.destroy(store, person_id, "template", alongside)
+
+
+def _problems_of_person(store: Store, person_id: str, consent: Consent | None) -> list[Problem]:
+    person = store.row("SELECT id FROM person WHERE id = ? AND erased_us IS NULL", (person_id,))
+    if person is None:
+        return [
+            Problem(
+                Refusal.NO_SUCH_PERSON,
+                f"没有编号为 {person_id} 的人员，请先导入名册",
+                f"there is no person {person_id}; import the roster first",
+            )
+        ]
+    if consent is None and _current_consent(store, person_id) is None:
+        return [
+            Problem(
+                Refusal.NO_CONSENT,
+                "没有本人的同意记录，不得采集人脸；请先取得同意并填写同意书版本",
+                "no consent is recorded: no face may be enrolled; obtain it and give the version of its text",
+            )
+        ]
+    return []
+
+
+def _current_consent(store: Store, person_id: str) -> str | None:
+    row = store.row(
+        "SELECT version FROM consent WHERE person_id = ? AND withdrawn_us IS NULL ORDER BY id DESC",
+        (person_id,),
+    )
+    return None if row is None else row["version"]
+
+
+def _record_consent(store: Store, person_id: str, consent: Consent, stamp: Stamp) -> None:
+    if _current_consent(store, person_id) == consent.version:
+        return
+    store.insert(
+        "consent",
+        {
+            "person_id": person_id,
+            "version": consent.version,
+            "given_us": stamp.wall_us,
+            "recorded_by": consent.recorded_by,
+        },
+    )
+
+
+def _templates(
+    engine: FaceEngine, photos: Sequence[BGRImage], thresholds: CheckinThresholds
+) -> tuple[list[tuple[Template, float]], list[Problem]]:
+    """Template and suitability (0..1) of each photo, and what is wrong with the photos."""
+    made: list[tuple[Template, float]] = []
+    problems: list[Problem] = []
+    strict = replace(thresholds, max_yaw_degrees=min(MAX_YAW_DEGREES, thresholds.max_yaw_degrees))
+    for number, photo in enumerate(photos, start=1):
+        found = _template(engine, photo, number, strict)
+        if isinstance(found, Problem):
+            problems.append(found)
+        else:
+            made.append(found)
+    if not photos:
+        problems.append(Problem(Refusal.NO_PHOTOS, "没有照片", "there is no photo"))
+    apart = max((math.dist(a, b) for (a, _), (b, _) in combinations(made, 2)), default=0.0)
+    if apart > ONE_PERSON_DISTANCE:
+        problems.append(
+            Problem(
+                Refusal.DIFFERENT_PEOPLE,
+                "这些照片不像同一个人，请只用本人的照片",
+                "these photos do not show one person; use photos of this person only",
+            )
+        )
+    return made, problems
+
+
+def _template(
+    engine: FaceEngine, photo: BGRImage, number: int, thresholds: CheckinThresholds
+) -> tuple[Template, float] | Problem:
+    faces = engine.detect(photo)
+    if not faces:
+        return Problem(
+            Refusal.NO_FACE,
+            f"照片 {number}：找不到人脸（至少 {thresholds.min_face_px} 像素宽，正面，光线均匀）",
+            f"photo {number}: no face found (at least {thresholds.min_face_px} px wide, frontal, evenly lit)",
+            number,
+        )
+    if len(faces) > 1:
+        return Problem(
+            Refusal.SEVERAL_FACES,
+            f"照片 {number}：有 {len(faces)} 张人脸，请只拍本人",
+            f"photo {number}: {len(faces)} faces; only this person may be in it",
+            number,
+        )
+    quality = face_quality.measure(photo, faces[0])
+    reason = judge(photo, faces[0], quality, thresholds)
+    if reason is not GateReason.TAKEN:
+        zh, en = REMEDY[reason]
+        return Problem(reason, f"照片 {number}：{zh}", f"photo {number}: {reason.value}; {en}", number)
+    return engine.template(photo, faces[0]), suitability(quality)
+
+
+def _compare_with_others(
+    store: Store,
+    vault: Vault,
+    engine: FaceEngine,
+    person_id: str,
+    made: Sequence[tuple[Template, float]],
+    thresholds: CheckinThresholds,
+) -> tuple[str, ...]:
+    """People who look alike; EnrolmentRefusedError when somebody else has this very face."""
+    gallery = GalleryLoader(store, vault, engine.name, engine.template_length).load(None)
+    nearest: dict[str, float] = {}
+    for template, _ in made:
+        for other, distance in gallery.nearest(template).items():
+            if other != person_id:
+                nearest[other] = min(distance, nearest.get(other, distance))
+    same = tuple(sorted(other for other, distance in nearest.items() if distance < DUPLICATE_DISTANCE))
+    if same:
+        raise EnrolmentRefusedError(
+            [
+                Problem(
+                    Refusal.ALREADY_ENROLLED,
+                    f"这张人脸已登记在 {'、'.join(same)} 名下，不能再登记为 {person_id}；请核对身份",
+                    f"this face is already enrolled as {', '.join(same)} and cannot be {person_id} too; "
+                    "check who this is",
+                    person_ids=(person_id, *same),
+                )
+            ]
+        )
+    return tuple(sorted(other for other, d in nearest.items() if d < thresholds.match_distance))
+
+
+def _insert(
+    store: Store,
+    vault: Vault,
+    engine: str,
+    person_id: str,
+    template: Template,
+    quality: float,
+    stamp: Stamp,
+) -> None:
+    plaintext = np.asarray(template, dtype="<f4").tobytes()
+    store.insert(
+        "template",
+        {
+            "id": str(uuid.uuid4()),
+            "person_id": person_id,
+            "engine": engine,
+            "sealed": vault.seal(store, person_id, "template", plaintext),
+            "quality": quality,
+            "created_us": stamp.wall_us,
+        },
+    )

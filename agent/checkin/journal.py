@@ -1,0 +1,194 @@
+"""Committing what the door answered: check-in row, evidence photo and fact, in one transaction.
+
+Whatever was decided before, the last word is here, under the database's write lock: no check-in without
+an open session, one acceptance a person a session.
+"""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.checkin.liveness import Liveness
+from agent.checkin.photos import PhotoAlbum, SealedPhoto
+from agent.clock import Stamp
+from agent.store import classes
+from agent.store.database import Store
+from agent.store.facts import Fact, FactType, state_fact
+
+Outcome = Literal["accepted", "already_checked_in", "not_in_class", "unknown", "suspected_attack", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One answer, to be recorded."""
+
+    outcome: Outcome
+    person_id: str | None
+    """Who was recognised; None for unknown and failed."""
+    engine: str
+    distance: float | None
+    margin: float | None
+    threshold: float
+    frames: int
+    liveness: Liveness
+    portrait: bytes
+    """JPEG."""
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was committed."""
+
+    check_in_id: str
+    outcome: Outcome
+    """`already_checked_in` where another answer was faster."""
+
+
+class Journal:
+    """Writes check-ins into the database and photos into the album."""
+
+    def __init__(self, store: Store, album: PhotoAlbum) -> None:
+        self._store = store
+        self._album = album
+
+    def record(self, entry: Entry, session_id: str, stamp: Stamp) -> Recorded | None:
+        """Commit `entry`, durable on return; None when the session is not open any more.
+
+        Nothing is committed when anything fails: OSError (disk), VaultError (keys), sqlite3.Error.
+        """
+        with self._store.transaction(), ExitStack() as photos:
+            session = classes.session(self._store, session_id)
+            if session is None or session.state != "open":
+                return None
+            outcome = self._final_outcome(entry, session_id)
+            photo = None
+            if outcome != "already_checked_in":  # the acceptance already has one
+                subject = entry.person_id or str(uuid.uuid4())
+                photo = photos.enter_context(
+                    self._album.kept(self._store, subject, entry.portrait, stamp.wall_us)
+                )
+            recorded = Recorded(str(uuid.uuid4()), outcome)
+            self._insert(recorded, entry, session_id, stamp, photo)
+            self._state(recorded, entry, session, stamp, photo)
+        return recorded
+
+    def _final_outcome(self, entry: Entry, session_id: str) -> Outcome:
+        if entry.outcome != "accepted":
+            return entry.outcome
+        earlier = self._store.row(
+            "SELECT 1 FROM check_in WHERE session_id = ? AND person_id = ? AND outcome = 'accepted'",
+            (session_id, entry.person_id),
+        )
+        return "accepted" if earlier is None else "already_checked_in"
+
+    def _insert(
+        self, recorded: Recorded, entry: Entry, session_id: str, stamp: Stamp, photo: SealedPhoto | None
+    ) -> None:
+        self._store.insert(
+            "check_in",
+            {
+                "id": recorded.check_in_id,
+                "session_id": session_id,
+                "person_id": entry.person_id,
+                "outcome": recorded.outcome,
+                "method": "face",
+                "at_us": stamp.wall_us,
+                "engine": entry.engine,
+                "distance": entry.distance,
+                "margin": entry.margin,
+                "frames": entry.frames,
+                "liveness": entry.liveness.outcome,
+                "photo_id": photo.id if photo else None,
+                "simulated": int(entry.simulated),
+            },
+        )
+
+    def _state(
+        self,
+        recorded: Recorded,
+        entry: Entry,
+        session: classes.Session,
+        stamp: Stamp,
+        photo: SealedPhoto | None,
+    ) -> None:
+        state_fact(
+            self._store,
+            stamp,
+            Fact(
+                type=FactType.CHECK_IN,
+                subject=f"person/{entry.person_id}"
+                if entry.person_id
+                else f"check-in/{recorded.check_in_id}",
+                simulated=entry.simulated,
+                class_id=session.class_id,
+                session_id=session.id,
+                data={
+                    "check_in": recorded.check_in_id,
+                    "outcome": recorded.outcome,
+                    "method": "face",
+                    "engine": entry.engine,
+                    "distance": _rounded(entry.distance),
+                    "margin": _rounded(entry.margin),
+                    "threshold": entry.threshold,
+                    "frames": entry.frames,
+                    "liveness": {
+                        "outcome": entry.liveness.outcome,
+                        "judge": entry.liveness.judge,
+                        "score": _rounded(entry.liveness.score),
+                    },
+                    "photo": {"id": photo.id, "sha256": photo.sha256.hex()} if photo else None,
+                },
+            ),
+        )
+
+
+def _rounded(value: float | None) -> float | None:
+    """Four decimals: beyond them a distance says nothing."""
+    return None if value is None else round(value, 4)
+
+
+class Availability:
+    """Whether the face check-in can be used; a fact when that changes, never one a frame (I9)."""
+
+    def __init__(self, store: Store, *, simulated: bool) -> None:
+        self._store = store
+        self._simulated = simulated
+        self._fault: str | None = None
+
+    @property
+    def fault(self) -> str | None:
+        """Why it cannot be used; None while it can."""
+        return self._fault
+
+    def failed(self, fault: str, detail: str, stamp: Stamp, session: classes.Session | None) -> None:
+        """It cannot be used: `fault` is one of camera, model, engine, record; `detail` says more."""
+        if fault != self._fault:
+            self._state(FactType.CHECK_IN_UNAVAILABLE, {"fault": fault, "detail": detail}, stamp, session)
+            self._fault = fault
+
+    def works(self, stamp: Stamp, session: classes.Session | None) -> None:
+        """It can be used (again)."""
+        if self._fault is not None:
+            self._state(FactType.CHECK_IN_RESTORED, {"fault": self._fault}, stamp, session)
+            self._fault = None
+
+    def _state(
+        self, type_: FactType, data: dict[str, str], stamp: Stamp, session: classes.Session | None
+    ) -> None:
+        with self._store.transaction():
+            state_fact(
+                self._store,
+                stamp,
+                Fact(
+                    type=type_,
+                    subject="node",
+                    simulated=self._simulated,
+                    data=data,
+                    class_id=session.class_id if session else None,
+                    session_id=session.id if session else None,
+                ),
+            )

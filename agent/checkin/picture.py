@@ -1,0 +1,90 @@
+"""The door's live picture on the frame board: boxes, what each person is told, never a name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from agent import board
+from agent.checkin.attendant import TEXT, Answer
+from agent.checkin.door import View
+from agent.checkin.gate import REMEDY
+from agent.checkin.photos import encode_jpeg
+from agent.clock import Stamp
+from models.images import BGRImage
+
+WIDTH_PX = 960
+INTERVAL_NS = 250_000_000
+"""Four pictures a second: enough to see oneself, cheap enough for a Pi."""
+
+
+class LivePicture:
+    """Publishes `door.jpg` and `door.json` (agent/board.py)."""
+
+    def __init__(self, frames: Path, name: str, *, simulated: bool) -> None:
+        self._frames = frames
+        self._name = name
+        self._simulated = simulated
+        self._published_ns: int | None = None
+
+    def show(self, image: BGRImage, view: View, session_id: str | None, stamp: Stamp) -> None:
+        """Publish unless the last picture is younger than `INTERVAL_NS`. OSError when the board is full."""
+        if self._published_ns is not None and stamp.monotonic_ns - self._published_ns < INTERVAL_NS:
+            return
+        self._published_ns = stamp.monotonic_ns
+        scale = min(1.0, WIDTH_PX / image.shape[1])
+        small = (
+            cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image
+        )
+        picture = np.asarray(small, dtype=np.uint8)
+        about = {
+            "at_us": stamp.wall_us,
+            "width": picture.shape[1],
+            "height": picture.shape[0],
+            "simulated": self._simulated,
+            "session_id": session_id,
+            **describe(view, session_id, scale),
+        }
+        board.publish_frame(self._frames, self._name, encode_jpeg(picture), about)
+
+    def unavailable(self, stamp: Stamp) -> None:
+        """Say that nobody can check in by face; the last picture stays and its description says so."""
+        about = {
+            "at_us": stamp.wall_us,
+            "simulated": self._simulated,
+            **describe(View(fault="camera"), None, 1.0),
+        }
+        board.write_json(self._frames / f"{self._name}.json", about)
+
+
+def describe(view: View, session_id: str | None, scale: float) -> dict[str, Any]:
+    """What is told: a state, a message for whoever stands nearest, and each face with its own.
+
+    `state`: "no_session", "unavailable" or "open". Boxes are [left, top, width, height] in pixels of the
+    published picture. `person_id` is a random id; the page joins names for those who may see them.
+    """
+    faces = []
+    for face in view.faces:
+        reply = view.answers.get(face.track_id)
+        zh, en = TEXT[reply.answer] if reply else REMEDY[face.reason]
+        faces.append(
+            {
+                "box": [round(side * scale) for side in face.box],
+                "track": face.track_id,
+                "reason": face.reason,
+                "answer": reply.answer if reply else None,
+                "person_id": reply.person_id if reply else None,
+                "message": {"zh": zh, "en": en},
+            }
+        )
+    if view.fault:
+        zh, en = TEXT[Answer.TRY_OTHER_WAY]
+    elif session_id is None:
+        zh, en = TEXT[Answer.NO_SESSION]
+    else:
+        return {"state": "open", "message": faces[0]["message"] if faces else None, "faces": faces}
+    state = "unavailable" if view.fault else "no_session"
+    return {"state": state, "message": {"zh": zh, "en": en}, "faces": faces}

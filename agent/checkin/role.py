@@ -1,0 +1,241 @@
+"""The role `checkin`: one process at the door camera.
+
+no model ──► fault: says so, looks again every half minute
+no camera ─► waiting: reconnects with backoff
+running ───► pictures through the door, the live picture on the board, a report each second
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from contextlib import closing
+from typing import Literal
+
+from agent.checkin.door import Door, View
+from agent.checkin.journal import Availability, Journal
+from agent.checkin.liveness import NoLivenessJudge
+from agent.checkin.photos import PhotoAlbum
+from agent.checkin.picture import LivePicture
+from agent.checkin.situation import thresholds_in_force
+from agent.checkin.thresholds import CheckinThresholds
+from agent.configuration.document import ConfigurationError
+from agent.log import get_logger
+from agent.role import RoleContext
+from agent.store.database import Store
+from agent.store.vault import Vault
+from drivers.cameras import open_camera
+from drivers.cameras.backoff import Backoff
+from drivers.cameras.base import Camera, CameraError, Frame
+from models.faces import FaceEngine, load_engine
+from models.weights import ModelError
+
+FRAMES_PER_SECOND = 10.0
+REPORT_NS = 1_000_000_000
+MODEL_RETRY_S = 30.0
+CAMERA: Literal["door"] = "door"
+
+OTHER_WAY_ZH, OTHER_WAY_EN = "请用其他方式签到", "please check in the other way"
+
+log = get_logger(__name__)
+
+
+def run(context: RoleContext) -> None:
+    """Check people in until `context.stop`. Exceptions end the process; the supervisor starts it again."""
+    settings = context.settings.cameras[CAMERA]
+    camera = open_camera(CAMERA, settings.driver, **settings.model_dump(exclude={"driver"}))
+    watcher = threading.Thread(target=_close_at_stop, args=(context, camera), daemon=True)
+    watcher.start()
+    with Store(context.paths.database) as store, closing(camera):
+        vault = Vault(context.paths.keys)
+        album = PhotoAlbum(context.paths.photos, vault)
+        vault.sweep(store)
+        album.sweep(store)
+        while not context.stop.is_set():
+            thresholds = _thresholds(store)
+            picture = LivePicture(context.paths.frames, CAMERA, simulated=camera.simulated)
+            engine = _engine_when_there(context, store, thresholds, picture, simulated=camera.simulated)
+            if engine is None:
+                return
+            door = Door(
+                store,
+                vault,
+                Journal(store, album),
+                engine,
+                NoLivenessJudge(),
+                thresholds,
+                context.clock,
+                room=context.settings.node.room,
+                simulated=camera.simulated,
+            )
+            _Attendance(context, store, camera, door, thresholds, picture).serve()
+
+
+def _close_at_stop(context: RoleContext, camera: Camera) -> None:
+    context.stop.wait()
+    camera.close()
+
+
+def _thresholds(store: Store) -> CheckinThresholds:
+    try:
+        return thresholds_in_force(store)
+    except ConfigurationError as error:
+        # Made by another program version: the built-in values are the measured ones, and it is said.
+        log.warning("configuration.unusable", problems=error.problems)
+        return CheckinThresholds()
+
+
+def _engine_when_there(
+    context: RoleContext,
+    store: Store,
+    thresholds: CheckinThresholds,
+    picture: LivePicture,
+    *,
+    simulated: bool,
+) -> FaceEngine | None:
+    """The engine, waited for while its files are missing or wrong; None when the role was stopped."""
+    availability = Availability(store, simulated=simulated)
+    while not context.stop.is_set():
+        try:
+            engine = load_engine(min_face_px=thresholds.min_face_px)
+        except ModelError as error:
+            log.warning("model.unusable", error=str(error))
+            _state(availability, context, str(error))
+            _show_unavailable(picture, context)
+            deadline = time.monotonic() + MODEL_RETRY_S
+            while time.monotonic() < deadline and not context.stop.wait(1.0):
+                context.report(
+                    "fault",
+                    f"人脸模型不可用，{OTHER_WAY_ZH}：{error}",
+                    f"face model unusable, {OTHER_WAY_EN}: {error}",
+                )
+            continue
+        if availability.fault is not None:
+            availability.works(context.clock.now(), None)
+        return engine
+    return None
+
+
+def _state(availability: Availability, context: RoleContext, detail: str) -> None:
+    try:
+        availability.failed("model", detail, context.clock.now(), None)
+    except sqlite3.Error as error:  # tried again at the next attempt; status and log say it meanwhile
+        log.warning("fault.not_recorded", error=str(error))
+
+
+def _show_unavailable(picture: LivePicture, context: RoleContext) -> None:
+    try:
+        picture.unavailable(context.clock.now())
+    except OSError as error:  # a full runtime folder; the status board may say it still
+        log.warning("picture.unwritable", error=str(error))
+
+
+class _Attendance:
+    """One door with its camera, until the role is stopped or HR changes the thresholds."""
+
+    def __init__(
+        self,
+        context: RoleContext,
+        store: Store,
+        camera: Camera,
+        door: Door,
+        thresholds: CheckinThresholds,
+        picture: LivePicture,
+    ) -> None:
+        self._context = context
+        self._store = store
+        self._camera = camera
+        self._door = door
+        self._thresholds = thresholds
+        self._picture = picture
+        self._thresholds_changed = False
+        self._reported_ns = 0
+        self._frames_reported = 0
+        self._database_fault: str | None = None
+
+    def serve(self) -> None:
+        """Reconnect whenever the camera fails; return when stopped or when the thresholds changed."""
+        backoff = Backoff()
+        while not self._context.stop.is_set():
+            connected_ns: int | None = None
+            try:
+                for frame in self._camera.frames(FRAMES_PER_SECOND):
+                    connected_ns = connected_ns or frame.arrived_ns
+                    self._take(frame)
+                    if self._context.stop.is_set() or self._thresholds_changed:
+                        return
+            except CameraError as error:
+                held = 0.0 if connected_ns is None else (time.monotonic_ns() - connected_ns) / 1e9
+                self._wait_for_camera(error, backoff.failed(held))
+
+    def _take(self, frame: Frame) -> None:
+        now_ns = time.monotonic_ns()
+        due = now_ns - self._reported_ns >= REPORT_NS
+        if due:
+            self._refresh()
+        view = self._door.see(frame.image, frame.arrived_ns)
+        session = self._door.situation.session
+        try:
+            stamp = self._context.clock.now()
+            self._picture.show(frame.image, view, session.id if session else None, stamp)
+        except OSError as error:  # a full runtime folder costs the live picture, not the check-in
+            log.warning("picture.unwritable", error=str(error))
+        if due:
+            self._report(view, now_ns)
+
+    def _refresh(self) -> None:
+        self._thresholds_changed = False
+        try:
+            self._door.refresh()
+            self._thresholds_changed = _thresholds(self._store) != self._thresholds
+            self._database_fault = None
+        except sqlite3.Error as error:  # locked or damaged: what is known stays, recording an answer decides
+            self._database_fault = str(error)
+            log.warning("database.unreadable", error=str(error))
+
+    def _report(self, view: View, now_ns: int) -> None:
+        door, tally, session = self._door, self._door.tally, self._door.situation.session
+        seconds = (now_ns - self._reported_ns) / 1e9 if self._reported_ns else 0.0
+        detail = {
+            "frames_per_second": round((tally.frames - self._frames_reported) / seconds, 1)
+            if seconds
+            else None,
+            "session_id": session.id if session else None,
+            "gallery_people": len(door.situation.gallery),
+            "unreadable_templates": door.situation.unreadable_templates,
+            "faces_in_view": len(view.faces),
+            "frames": tally.frames,
+            "frames_searched": tally.searched,
+            "templates": tally.templates,
+            "gate": dict(tally.gate),
+            "answers": dict(tally.answers),
+            "simulated": self._camera.simulated,
+            "fault": view.fault or self._database_fault,
+        }
+        self._reported_ns, self._frames_reported = now_ns, tally.frames
+        if detail["fault"]:
+            self._context.report(
+                "fault", f"人脸签到故障，{OTHER_WAY_ZH}", f"check-in fault, {OTHER_WAY_EN}", **detail
+            )
+        elif session is None:
+            self._context.report("waiting", "现在没有课", "no session now", **detail)
+        else:
+            self._context.report("running", "签到中", "checking in", **detail)
+
+    def _wait_for_camera(self, error: CameraError, seconds: float) -> None:
+        log.warning("camera.failed", error=str(error), retry_in_s=round(seconds, 1))
+        self._refresh()
+        self._door.camera_failed(str(error))
+        _show_unavailable(self._picture, self._context)
+        deadline = time.monotonic() + seconds
+        while True:
+            self._context.report(
+                "waiting",
+                f"门口摄像头没有画面，{OTHER_WAY_ZH}：{error}",
+                f"no picture from the door camera, {OTHER_WAY_EN}: {error}",
+                fault="camera",
+            )
+            remaining = deadline - time.monotonic()
+            if remaining <= 0 or self._context.stop.wait(min(1.0, remaining)):
+                return

@@ -1,0 +1,43 @@
+"""The numbers by which the door camera's pictures are judged.
+
+HR staff set the first four (the configuration document); the others are properties of the measures in
+`models.face_quality` and of people walking up to a door, and change with the program.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CheckinThresholds:
+    """Defaults were measured with the engine dlib-resnet-v1; figures in models/weights.toml."""
+
+    match_distance: float = 0.52
+    """A face is a person's only when nearer than this (0..2, the engine's distance). Higher lets strangers
+    through as somebody, lower sends enrolled people to the other way in. At 0.52: per comparison FMR 2e-4
+    (class photos) to 7e-4 (LFW), FNMR .16 to .18 for one frame against one enrolled photo."""
+    margin: float = 0.04
+    """And only when the nearest other PERSON is farther by at least this (0..2): two who look alike are
+    never told apart by a hair."""
+    min_face_px: int = 96
+    """Narrowest face that is taken, in pixels of the camera's picture (40..1000). With a 1280 px wide
+    picture and a 66 degree lens 96 px is a face at 1.5 m. Halving it makes detection four times as dear."""
+    frames_that_agree: int = 2
+    """So many frames must name the same person, and none another, before a name is given (1..10)."""
+
+    frames_for_unknown: int = 4
+    """So many frames without a name make a stranger: more than for a name, as one turned head must not."""
+    frames_at_most: int = 6
+    """After so many frames that contradict one another the answer is the other way in."""
+    max_yaw_degrees: float = 25.0
+    max_roll_degrees: float = 30.0
+    min_sharpness: float = 5.0
+    min_brightness: float = 30.0
+    max_brightness: float = 225.0
+    max_clipped: float = 0.35
+    min_contrast: float = 10.0
+    recheck_seconds: float = 2.0
+    """A face already answered for is looked at again this often: someone else may have taken its place."""
+    cooldown_seconds: float = 30.0
+    """The same answer to the same face is recorded once within this time since it was last seen."""
