@@ -26,6 +26,7 @@ class FactType(StrEnum):
     HEADS_COUNTED = "visibility.heads-counted"
     CHECK_IN = "check-in.answered"
     CHECK_IN_UNAVAILABLE = "check-in.unavailable"
+    CHECK_IN_RESTORED = "check-in.restored"
     PERSON_ENROLLED = "person.enrolled"
     CONSENT_WITHDRAWN = "person.consent-withdrawn"
     CLASS_IMPORTED = "class.imported"
