@@ -1,0 +1,233 @@
+"""The class document: what HR staff hand in as TOML, XLSX or by remote configuration, checked whole.
+
+A roster with one bad row is refused as a whole, with every bad row named, so that nobody is left out
+unnoticed. Problems name row and column and never repeat an ID or telephone number (I6).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Annotated, Final, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from agent.classes import id_number, row_checks
+from agent.settings import Identifier
+from agent.store.classes import SessionKind
+
+SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
+MOST_PEOPLE: Final = 500
+"""Bound against abuse, far above any class; the policy's own limit (R11) is a warning."""
+MOST_SESSIONS: Final = 1000
+LONGEST_SESSION: Final = timedelta(hours=12)
+
+ROWS_DISAGREE: Final = "rows_disagree"
+"""pydantic error type of a document whose rows contradict one another; its context lists them."""
+
+GROUPS: Final = (
+    "贫困家庭子女",
+    "毕业学年高校毕业生",
+    "城乡未继续升学应届初高中毕业生",
+    "农村转移就业劳动者",
+    "城镇登记失业人员",
+)
+"""群体类别 ①..⑤ of the roster."""
+
+HENAN_CITIES: Final[Mapping[str, str]] = {
+    "郑州": "zhengzhou",
+    "开封": "kaifeng",
+    "洛阳": "luoyang",
+    "平顶山": "pingdingshan",
+    "安阳": "anyang",
+    "鹤壁": "hebi",
+    "新乡": "xinxiang",
+    "焦作": "jiaozuo",
+    "濮阳": "puyang",
+    "许昌": "xuchang",
+    "漯河": "luohe",
+    "三门峡": "sanmenxia",
+    "南阳": "nanyang",
+    "商丘": "shangqiu",
+    "信阳": "xinyang",
+    "周口": "zhoukou",
+    "驻马店": "zhumadian",
+    "济源": "jiyuan",
+}
+
+
+def _one_line(text: str) -> str:
+    if any(ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 for character in text):
+        raise ValueError("不能有换行或控制字符 / must not hold line breaks or control characters")
+    return text
+
+
+def _city(value: object) -> object:
+    return HENAN_CITIES.get(value.strip().removesuffix("市"), value) if isinstance(value, str) else value
+
+
+def _group(value: object) -> object:
+    """Accepts ①..⑤, 1..5 and the words themselves, as rosters are filled in."""
+    text = re.sub(r"\s", "", str(value)) if isinstance(value, str | int) else ""
+    if text[:1] and text[0] in "①②③④⑤":
+        index = "①②③④⑤".index(text[0])
+        return GROUPS[index] if text[1:] in ("", GROUPS[index]) else value
+    return GROUPS[int(text) - 1] if text in ("1", "2", "3", "4", "5") else value
+
+
+def _empty_to_none(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def _local_time(value: datetime) -> datetime:
+    """A time without offset is China's; an instant with one is that instant."""
+    return value.replace(tzinfo=SHANGHAI) if value.tzinfo is None else value.astimezone(SHANGHAI)
+
+
+Text = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_one_line)
+]
+OptionalText = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=100), AfterValidator(_one_line)
+]
+PersonName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40), AfterValidator(_one_line)
+]
+IdNumber = Annotated[str, AfterValidator(id_number.require_id_number)]
+Phone = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^\+?[0-9][0-9 -]{4,18}[0-9]$")]
+LocalTime = Annotated[datetime, AfterValidator(_local_time)]
+
+
+class _Section(BaseModel):
+    # hide_input: a traceback of pydantic's must not carry anybody's ID number into a log.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
+
+
+class ClassHead(_Section):
+    """The class itself (roster annexes 1, 2 and 4)."""
+
+    id: Identifier
+    title: Text
+    institution_name: OptionalText = ""
+    occupation: Text
+    """培训专业(工种)及级别."""
+    term_number: OptionalText = ""
+    """班期数, given by the HR department (R22)."""
+    approval: OptionalText = ""
+    """Reference of the approval; empty: hours do not count yet (R22)."""
+    city: Annotated[Identifier, BeforeValidator(_city)]
+    opening_day: date
+    planned_hours: Annotated[int, Field(ge=1, le=2000)]
+    """All class hours, theory and practical, online ones too."""
+    practical_hours: Annotated[int, Field(ge=0, le=2000)]
+    online_hours: Annotated[int, Field(ge=0, le=2000)] = 0
+    workplaces: Annotated[int, Field(ge=1, le=1000)] | None = None
+    schedule: Literal["白天班", "晚上班", "假日班", "其他"] = "白天班"
+    ends_in_training_certificate: bool = True
+    """培训合格证书: the minimum course length holds (R21)."""
+    hours_fixed_elsewhere: bool = False
+    """有明确学时规定: R21's exception."""
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if self.practical_hours + self.online_hours > self.planned_hours:
+            raise ValueError(
+                f"practical_hours {self.practical_hours} + online_hours {self.online_hours}: "
+                f"超过总课时 / more than planned_hours {self.planned_hours}"
+            )
+        return self
+
+
+class Trainee(_Section):
+    """A row of the roster. Sex, age, telephone and group are checked and NOT kept: the device needs none
+    of them for its evidence."""
+
+    name: PersonName
+    sex: Annotated[Literal["男", "女"] | None, BeforeValidator(_empty_to_none)] = None
+    age: Annotated[int | None, BeforeValidator(_empty_to_none), Field(ge=14, le=100)] = None
+    id_number: Annotated[IdNumber | None, BeforeValidator(_empty_to_none)] = None
+    phone: Annotated[Phone | None, BeforeValidator(_empty_to_none)] = None
+    group: Annotated[str | None, BeforeValidator(_group), BeforeValidator(_empty_to_none)] = None
+
+    @model_validator(mode="after")
+    def _known_group(self) -> Self:
+        if self.group is not None and self.group not in GROUPS:
+            raise ValueError(f"group: 群体类别应为 / expected one of ①..⑤ {'、'.join(GROUPS)}")
+        if self.id_number is not None and self.sex not in (None, id_number.sex_of(self.id_number)):
+            raise ValueError("sex: 性别与身份证号不符 / does not agree with the ID number")
+        return self
+
+
+class Teacher(_Section):
+    """授课教师; checks in like a trainee (R15)."""
+
+    name: PersonName
+    id_number: Annotated[IdNumber | None, BeforeValidator(_empty_to_none)] = None
+
+
+class PlannedSession(_Section):
+    """One lesson of the timetable. Times without offset are Asia/Shanghai."""
+
+    room: Identifier
+    kind: SessionKind
+    start: LocalTime
+    end: LocalTime
+    class_hours: Annotated[int, Field(ge=1, le=24)]
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if not timedelta(0) < self.end - self.start <= LONGEST_SESSION:
+            raise ValueError(
+                f"end = {self.end:%Y-%m-%d %H:%M}: 应晚于开始且不超过12小时 / "
+                "expected after start and within 12 hours of it"
+            )
+        return self
+
+    @property
+    def start_us(self) -> int:
+        return microseconds(self.start)
+
+    @property
+    def end_us(self) -> int:
+        return microseconds(self.end)
+
+
+class ClassDocument(_Section):
+    """A class with its people and its timetable, whole."""
+
+    training_class: Annotated[ClassHead, Field(alias="class")]
+    trainees: Annotated[tuple[Trainee, ...], Field(min_length=1, max_length=MOST_PEOPLE)]
+    teachers: Annotated[tuple[Teacher, ...], Field(max_length=MOST_PEOPLE)] = ()
+    sessions: Annotated[tuple[PlannedSession, ...], Field(max_length=MOST_SESSIONS)] = ()
+
+    @model_validator(mode="after")
+    def _rows_agree(self) -> Self:
+        found = list(
+            row_checks.disagreements(
+                self.training_class,
+                dict(enumerate(self.trainees)),
+                dict(enumerate(self.teachers)),
+                dict(enumerate(self.sessions)),
+            )
+        )
+        if found:
+            raise PydanticCustomError(
+                ROWS_DISAGREE, "{count} rows contradict one another", {"count": len(found), "rows": found}
+            )
+        return self
+
+
+def microseconds(moment: datetime) -> int:
+    """UTC microseconds since 1970, exact."""
+    return (moment - datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC"))) // timedelta(microseconds=1)

@@ -1,0 +1,183 @@
+"""Taking a class document into the database: all or nothing, ids of persons kept when it comes again.
+
+Facts carry counts and the hash of the source, never a name (I4, I6).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from agent.classes.assessment import Finding, assess
+from agent.classes.document import SHANGHAI, ClassDocument
+from agent.classes.people_import import write_people
+from agent.classes.problems import ClassFileError
+from agent.classes.timetable_import import write_timetable
+from agent.clock import Stamp
+from agent.policy import Policies, PolicyError, load_policies
+from agent.store import classes as table
+from agent.store.database import Store, Value
+from agent.store.facts import Fact, FactType, state_fact
+from agent.store.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import did; impersonal."""
+
+    class_id: str
+    is_new: bool
+    people_added: int
+    people_kept: int
+    people_left: int
+    sessions_added: int
+    sessions_changed: int
+    sessions_cancelled: int
+    sessions_passed_over: int
+    """Planned to end before now: they cannot be held any more and are not taken in."""
+    findings: tuple[Finding, ...]
+    notices: tuple[str, ...]
+    """Ids of the notices that govern the class for its life."""
+
+
+def import_class(
+    store: Store,
+    vault: Vault,
+    stamp: Stamp,
+    document: ClassDocument,
+    *,
+    source_sha256: str,
+    simulated: bool,
+    policies: Policies | None = None,
+) -> ImportReport:
+    """Create or update the class inside the CALLER's transaction, with its fact.
+
+    ClassFileError with every conflict with what the database holds; the caller's transaction must then be
+    rolled back. RuntimeError outside a transaction. `source_sha256` is hex; `policies` are the device's own
+    when left out (PolicyError when those cannot be read).
+    """
+    if not store.in_transaction:
+        raise RuntimeError("import_class outside a transaction")
+    head = document.training_class
+    policies = load_policies() if policies is None else policies
+    try:
+        policy = policies.combine(head.opening_day, head.city)
+    except PolicyError as error:
+        raise ClassFileError(error.problems) from error
+    known = table.training_class(store, head.id)
+    conflicts = [
+        *_opening_day_conflict(store, known, document, policies),
+        *_room_conflicts(store, document),
+    ]
+    if conflicts:
+        raise ClassFileError(conflicts)
+    findings = tuple(assess(document, policy))
+    _write_class(store, stamp, document, source_sha256, findings, is_new=known is None)
+    people = write_people(store, vault, stamp, document)
+    sessions = write_timetable(store, stamp, document, simulated=simulated)
+    report = ImportReport(
+        head.id, known is None, **people, **sessions, findings=findings, notices=policy.notices
+    )
+    state_fact(
+        store,
+        stamp,
+        Fact(
+            FactType.CLASS_IMPORTED,
+            subject=f"class/{head.id}",
+            simulated=simulated,
+            class_id=head.id,
+            data={
+                "source_sha256": source_sha256,
+                "approved": bool(head.approval),
+                "opening_day": head.opening_day.isoformat(),
+                "notices": list(policy.notices),
+                "trainees": len(document.trainees),
+                "teachers": len(document.teachers),
+                "sessions": len(document.sessions),
+                "planned_hours": head.planned_hours,
+                "rules_not_met": sorted({finding.rule for finding in findings}),
+                **people,
+                **sessions,
+            },
+        ),
+    )
+    return report
+
+
+def _opening_day_conflict(
+    store: Store, known: table.TrainingClass | None, document: ClassDocument, policies: Policies
+) -> list[str]:
+    """A class keeps its set of rules for life: once a lesson began, no new opening day may swap them."""
+    head = document.training_class
+    if known is None or not table.sessions(store, class_id=head.id, states=("open", "closed")):
+        return []
+    before = policies.combine(datetime.fromisoformat(known.opening_day).date(), known.city)
+    after = policies.combine(head.opening_day, head.city)
+    if before.notices == after.notices:
+        return []
+    return [
+        f"class {head.id}: opening_day = {head.opening_day}, city = {head.city}: "
+        "已开课的班次不能改变所适用的文件 / "
+        f"a class that has begun stays under {', '.join(before.notices)} "
+        f"(opening_day {known.opening_day}, city {known.city})"
+    ]
+
+
+def _room_conflicts(store: Store, document: ClassDocument) -> list[str]:
+    found = []
+    for planned in document.sessions:
+        others = table.sessions(
+            store,
+            room=planned.room,
+            from_us=planned.start_us,
+            until_us=planned.end_us,
+            states=("planned", "open"),
+        )
+        found += [
+            f"sessions {planned.start:%Y-%m-%d %H:%M} {planned.room}: 教室已排给 / the room is taken by "
+            f"class {other.class_id} {_local(other.planned_start_us)}–{_local(other.planned_end_us)}"
+            for other in others
+            if other.class_id != document.training_class.id
+        ]
+    return found
+
+
+def _local(wall_us: int) -> str:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=wall_us)
+    return f"{moment.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
+
+
+def _write_class(
+    store: Store,
+    stamp: Stamp,
+    document: ClassDocument,
+    source_sha256: str,
+    findings: tuple[Finding, ...],
+    *,
+    is_new: bool,
+) -> None:
+    head = document.training_class
+    values: dict[str, Value] = {
+        "id": head.id,
+        "title": head.title,
+        "occupation": head.occupation,
+        "term_number": head.term_number,
+        "approval": head.approval,
+        "city": head.city,
+        "opening_day": head.opening_day.isoformat(),
+        "planned_hours": head.planned_hours,
+        "warnings": json.dumps([finding.as_json() for finding in findings], ensure_ascii=False),
+        "source_sha256": source_sha256,
+        "imported_us": stamp.wall_us,
+    }
+    if is_new:
+        store.insert("class", values)
+    else:
+        store.execute(
+            "UPDATE class SET title = :title, occupation = :occupation, term_number = :term_number,"
+            " approval = :approval, city = :city, opening_day = :opening_day,"
+            " planned_hours = :planned_hours, warnings = :warnings, source_sha256 = :source_sha256,"
+            " imported_us = :imported_us WHERE id = :id",
+            values,
+        )

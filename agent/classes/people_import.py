@@ -1,0 +1,105 @@
+"""The people of a class document: who is new, who is the same as before, who has left.
+
+A person is the same when the ID number is (in any class), else when the name is (in this class). ID numbers
+are sealed under the person's evidence key; the last four digits alone are readable.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+
+from agent.classes.document import ClassDocument, Teacher, Trainee
+from agent.clock import Stamp
+from agent.store import classes as table
+from agent.store.classes import PersonRole
+from agent.store.database import Store
+from agent.store.vault import Vault
+
+
+def write_people(store: Store, vault: Vault, stamp: Stamp, document: ClassDocument) -> dict[str, int]:
+    """Create, keep and take leave of the people of a class; counts for the report. In the caller's
+    transaction."""
+    class_id = document.training_class.id
+    before = {person.id: person for person in table.people_of(store, class_id, also_left=True)}
+    wanted: list[tuple[Trainee | Teacher, PersonRole]] = [
+        *((trainee, "trainee") for trainee in document.trainees),
+        *((teacher, "teacher") for teacher in document.teachers),
+    ]
+    enrolled: set[str] = set()
+    added = 0
+    for entry, role in wanted:
+        person_id = _known_person(store, vault, entry, before, enrolled)
+        if person_id is None:
+            person_id = str(uuid.uuid4())
+            store.insert("person", {"id": person_id, "name": entry.name, "created_us": stamp.wall_us})
+            added += 1
+        else:
+            store.execute("UPDATE person SET name = ? WHERE id = ?", (entry.name, person_id))
+        _seal_id_number(store, vault, person_id, entry.id_number)
+        store.execute(
+            "INSERT INTO enrolment (class_id, person_id, role) VALUES (?, ?, ?)"
+            " ON CONFLICT (class_id, person_id) DO UPDATE SET role = excluded.role, left_us = NULL",
+            (class_id, person_id, role),
+        )
+        enrolled.add(person_id)
+    leaving = [p.id for p in before.values() if p.id not in enrolled and p.left_us is None]
+    for person_id in leaving:
+        store.execute(
+            "UPDATE enrolment SET left_us = ? WHERE class_id = ? AND person_id = ?",
+            (stamp.wall_us, class_id, person_id),
+        )
+    return {
+        "people_added": added,
+        "people_kept": len(enrolled) - added,
+        "people_left": len(leaving),
+    }
+
+
+def _known_person(
+    store: Store,
+    vault: Vault,
+    entry: Trainee | Teacher,
+    before: Mapping[str, table.Person],
+    taken: set[str],
+) -> str | None:
+    if entry.id_number is not None:
+        found = _person_with(store, vault, entry.id_number)
+        if found is not None:
+            return found
+    same_name = [
+        person.id
+        for person in before.values()
+        # Somebody else's ID number under the same name is somebody else.
+        if person.name == entry.name
+        and person.id not in taken
+        and (entry.id_number is None or person.id_number_last4 is None)
+    ]
+    return same_name[0] if len(same_name) == 1 else None
+
+
+def _person_with(store: Store, vault: Vault, id_number: str) -> str | None:
+    """The person whose sealed ID number this is; the last four digits narrow the search."""
+    rows = store.rows(
+        "SELECT id, id_number_sealed FROM person"
+        " WHERE id_number_last4 = ? AND id_number_sealed IS NOT NULL AND erased_us IS NULL",
+        (id_number[-4:],),
+    )
+    for row in rows:
+        # Without the key nobody can be matched any more: it was destroyed on purpose (I7).
+        if (
+            vault.has_key(store, row["id"], "evidence")
+            and vault.open(store, row["id"], "evidence", row["id_number_sealed"]) == id_number.encode()
+        ):
+            return str(row["id"])
+    return None
+
+
+def _seal_id_number(store: Store, vault: Vault, person_id: str, id_number: str | None) -> None:
+    if id_number is None:
+        return
+    vault.create_person_key(store, person_id, "evidence")
+    store.execute(
+        "UPDATE person SET id_number_sealed = ?, id_number_last4 = ? WHERE id = ?",
+        (vault.seal(store, person_id, "evidence", id_number.encode()), id_number[-4:], person_id),
+    )

@@ -1,0 +1,98 @@
+"""The timetable of a class document: which lessons are new, changed or called off."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+
+from agent.classes.document import ClassDocument, PlannedSession
+from agent.clock import Stamp
+from agent.store import classes as table
+from agent.store.classes import Session
+from agent.store.database import Store
+from agent.store.facts import Fact, FactType, state_fact
+
+
+def write_timetable(
+    store: Store, stamp: Stamp, document: ClassDocument, *, simulated: bool
+) -> dict[str, int]:
+    """Add, change and cancel planned lessons; counts for the report. In the caller's transaction.
+
+    A lesson is the same when room and start are. One that is open takes a new end (it was extended), one
+    that was held stays as it was.
+    """
+    class_id = document.training_class.id
+    existing = {
+        (s.room, s.planned_start_us): s
+        for s in table.sessions(store, class_id=class_id, states=("planned", "open", "closed"))
+    }
+    counts = dict.fromkeys(
+        ("sessions_added", "sessions_changed", "sessions_cancelled", "sessions_passed_over"), 0
+    )
+    for planned in document.sessions:
+        session = existing.pop((planned.room, planned.start_us), None) or _running(existing, planned)
+        if session is None and planned.end_us <= stamp.wall_us and stamp.clock_state == "synchronised":
+            counts["sessions_passed_over"] += 1
+        elif session is None:
+            _insert_session(store, class_id, planned)
+            counts["sessions_added"] += 1
+        elif session.state in ("planned", "open") and _differs(session, planned):
+            store.execute(
+                "UPDATE session SET kind = ?, planned_end_us = ?, class_hours = ? WHERE id = ?",
+                (planned.kind, planned.end_us, planned.class_hours, session.id),
+            )
+            counts["sessions_changed"] += 1
+    for session in existing.values():
+        if session.state == "planned":
+            table.set_cancelled(store, session.id, stamp.wall_us, "timetable")
+            counts["sessions_cancelled"] += 1
+            state_fact(
+                store,
+                stamp,
+                Fact(
+                    FactType.SESSION_CANCELLED,
+                    subject=f"session/{session.id}",
+                    simulated=simulated,
+                    class_id=class_id,
+                    session_id=session.id,
+                    data={"reason": "timetable", "planned_start_us": session.planned_start_us},
+                ),
+            )
+    return counts
+
+
+def _running(existing: Mapping[tuple[str, int], Session], planned: PlannedSession) -> Session | None:
+    """The open lesson that `planned` moves: it began under the old plan and cannot begin again."""
+    for session in existing.values():
+        if (
+            session.state == "open"
+            and session.room == planned.room
+            and session.planned_start_us < planned.end_us
+            and planned.start_us < session.planned_end_us
+        ):
+            return session
+    return None
+
+
+def _insert_session(store: Store, class_id: str, planned: PlannedSession) -> None:
+    store.insert(
+        "session",
+        {
+            "id": str(uuid.uuid4()),
+            "class_id": class_id,
+            "room": planned.room,
+            "kind": planned.kind,
+            "planned_start_us": planned.start_us,
+            "planned_end_us": planned.end_us,
+            "class_hours": planned.class_hours,
+            "state": "planned",
+        },
+    )
+
+
+def _differs(session: Session, planned: PlannedSession) -> bool:
+    return (session.kind, session.planned_end_us, session.class_hours) != (
+        planned.kind,
+        planned.end_us,
+        planned.class_hours,
+    )

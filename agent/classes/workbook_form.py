@@ -1,0 +1,90 @@
+"""The empty workbook that institutions fill in: the roster's own columns, lists to choose from, notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import openpyxl
+from openpyxl.styles import Font, PatternFill
+from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.worksheet.worksheet import Worksheet
+
+from agent.classes.document import GROUPS, HENAN_CITIES
+from agent.classes.workbook import CLASS_ROWS, CLASS_SHEET, KINDS, TABLES
+
+_ROWS: Final = 501
+_HEADER = PatternFill("solid", fgColor="DDE6F0")
+_CHOICES: Final[dict[str, Iterable[str]]] = {"性别": ("男", "女"), "群体类别": GROUPS, "类型": KINDS}
+_FORMATS: Final = {
+    "身份证号": "@",  # text: a spreadsheet number would lose the last digits
+    "联系电话": "@",
+    "日期": "yyyy-mm-dd",
+    "开始": "hh:mm",
+    "结束": "hh:mm",
+}
+_NOTES: Final = (
+    "填写说明",
+    "1. 学员：身份证号请以文本输入；同名者必须各填身份证号。",
+    "2. 课程表：时间为北京时间；教室填设备上的教室编号（如 room-101）。",
+    "3. 类型：理论、实操、考试、补课。",
+    "4. 性别、年龄、电话、群体类别只核对，不保存在设备中。",
+    "5. 任何一行有误则整份不导入，并列出所有问题。",
+    "How to fill this in",
+    "1. Type ID numbers as text; people of the same name need theirs, each of them.",
+    "2. Times are China's; the room is the device's room id (e.g. room-101).",
+    "3. Kinds: theory, practical, examination, make-up (in Chinese, from the list).",
+    "4. Sex, age, telephone and group are checked and not kept in the device.",
+    "5. One bad row refuses the whole file; every problem is named.",
+)
+
+
+def write_form(path: Path) -> None:
+    """Write the empty workbook. FileExistsError rather than overwriting a filled-in one."""
+    book = openpyxl.Workbook()
+    first = book.active
+    if isinstance(first, Worksheet):
+        _class_sheet(first)
+    for name, (_, columns) in TABLES.items():
+        sheet = book.create_sheet(name)
+        for index, label in enumerate(columns, start=1):
+            cell = sheet.cell(1, index, label)
+            cell.font, cell.fill = Font(bold=True), _HEADER
+            letter = cell.column_letter
+            sheet.column_dimensions[letter].width = 24 if label in ("身份证号", "群体类别") else 14
+            if label in _CHOICES:
+                _offer(sheet, f"{letter}2:{letter}{_ROWS}", _CHOICES[label])
+            for row in range(2, _ROWS + 1 if label in _FORMATS else 2):
+                sheet.cell(row, index).number_format = _FORMATS[label]
+        sheet.freeze_panes = "A2"
+    notes = book.create_sheet("说明")
+    notes.column_dimensions["A"].width = 110
+    for number, note in enumerate(_NOTES, start=1):
+        notes.cell(number, 1, note)
+    with path.open("xb") as file:
+        book.save(file)
+
+
+def _class_sheet(sheet: Worksheet) -> None:
+    sheet.title = CLASS_SHEET
+    for column, width in zip("ABC", (26, 40, 70), strict=True):
+        sheet.column_dimensions[column].width = width
+    for number, (label, (_, hint)) in enumerate(CLASS_ROWS.items(), start=1):
+        cell = sheet.cell(number, 1, label)
+        cell.font, cell.fill = Font(bold=True), _HEADER
+        sheet.cell(number, 3, hint or None)
+        choices = {
+            "城市": HENAN_CITIES,
+            "上课方式": ("白天班", "晚上班", "假日班", "其他"),
+            "颁发培训合格证书": ("是", "否"),
+            "另有学时规定": ("是", "否"),
+        }.get(label)
+        if choices:
+            _offer(sheet, f"B{number}", choices)
+
+
+def _offer(sheet: Worksheet, cells: str, choices: Iterable[str]) -> None:
+    validation = DataValidation(type="list", formula1=f'"{",".join(choices)}"', allow_blank=True)
+    sheet.add_data_validation(validation)
+    validation.add(cells)
