@@ -106,21 +106,6 @@ def prepare_folders(settings: Settings) -> None:
             folder.mkdir(mode=0o700 if folder in private else 0o750, parents=True, exist_ok=True)
         except OSError as error:
             log.error("folder.unusable", folder=str(folder), error=error.strerror)  # noqa: TRY400
-    _prepare_database(paths.database)
-
-
-def _prepare_database(path: Path) -> None:
-    """An empty file that SQLite takes as a new database, writable by the group: the ledger has a user of its
-    own in an installation, and SQLite alone would make it 0640 for whoever comes first."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o660)
-    except FileExistsError:
-        return
-    except OSError as error:
-        log.error("database.unusable", path=str(path), error=error.strerror)  # noqa: TRY400
-        return
-    os.fchmod(descriptor, 0o660)
-    os.close(descriptor)
 
 
 def _take_role_lock(paths: Paths, role: RoleName) -> int | None:

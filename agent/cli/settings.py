@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from typing import Annotated, Any
+
 import typer
 
-from agent.cli.common import EXIT_CODES, invocation
+from agent.cli.common import EXIT_CODES, invocation, refuse
 
 settings_app = typer.Typer(no_args_is_help=True, help="技术员的配置 / The technician's settings.")
 
@@ -23,3 +26,17 @@ def check_command(context: typer.Context) -> None:
         f"{called.config}: 配置正确 / the settings are good "
         f"({node.institution} · {node.room} · {node.node}, {node.environment})"
     )
+
+
+@settings_app.command("get", epilog=EXIT_CODES)
+def get_command(
+    context: typer.Context,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="例如 / for example: storage.video")],
+) -> None:
+    """显示一个值，未写明的给出默认值 / Print one value, the default where the file has none."""
+    value: Any = invocation(context).settings().model_dump(mode="json")
+    for part in key.split("."):
+        if not isinstance(value, dict) or part not in value:
+            refuse(f"没有这个键 / no such key: {key}")
+        value = value[part]
+    typer.echo(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

@@ -6,6 +6,7 @@ one `Store`; threads of a process each open their own.
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,6 +40,7 @@ class Store:
         sqlite3.OperationalError when it is locked longer than `busy_timeout_ms`.
         """
         self.path = path
+        _make_file(path)
         try:
             connection = sqlite3.connect(path, isolation_level=None, timeout=busy_timeout_ms / 1000)
         except sqlite3.OperationalError as error:
@@ -130,6 +132,17 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _make_file(path: Path) -> None:
+    """An empty file, which SQLite takes as a new database, writable by the group: the ledger has a user of
+    its own in an installation, and SQLite alone would make the file 0640 for whichever role comes first."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o660)
+    except OSError:  # it is there, or cannot be made: connecting says which
+        return
+    os.fchmod(descriptor, 0o660)
+    os.close(descriptor)
 
 
 def _read(name: str) -> str:
