@@ -7,12 +7,10 @@ the parameter sets by itself in an Annex B key frame, so one form is enough behi
 
 from __future__ import annotations
 
-from drivers.cameras.base import Codec, StreamInfo
+from drivers.cameras.base import StreamInfo
+from drivers.cameras.bitstream import is_annex_b, parameter_sets
 
 START_CODE = b"\x00\x00\x00\x01"
-
-_H264_PARAMETER_SETS = frozenset({7, 8})
-_HEVC_PARAMETER_SETS = frozenset({32, 33, 34})
 
 
 class BitstreamError(Exception):
@@ -24,21 +22,21 @@ class AnnexB:
 
     def __init__(self, stream: StreamInfo) -> None:
         """BitstreamError when the stream's decoder configuration is damaged."""
-        self._codec: Codec = stream.codec
+        self._codec = stream.codec
         self._length_size = 0
         self._parameter_sets = stream.extradata
-        if stream.extradata[:1] == b"\x01":
+        if stream.extradata and not is_annex_b(stream.extradata):
             read = _read_avcc if stream.codec == "h264" else _read_hvcc
             try:
                 self._length_size, units = read(stream.extradata)
             except IndexError as error:
-                raise BitstreamError(f"{stream.codec}: decoder configuration ends early") from error
+                raise BitstreamError(f"{stream.codec}: the decoder configuration ends early") from error
             self._parameter_sets = b"".join(START_CODE + unit for unit in units)
 
     def access_unit(self, data: bytes, *, is_key_frame: bool) -> bytes:
         """`data` in Annex B. BitstreamError when its unit lengths do not add up to its size."""
         unit = self._with_start_codes(data) if self._length_size else data
-        if is_key_frame and not self._has_parameter_sets(unit):
+        if is_key_frame and not parameter_sets(unit, self._codec):
             return self._parameter_sets + unit
         return unit
 
@@ -49,36 +47,19 @@ class AnnexB:
             start = position + self._length_size
             end = start + int.from_bytes(data[position:start])
             if end > len(data) or end == start:
-                raise BitstreamError(f"{self._codec}: a unit of {end - start} bytes in {len(data) - start} left")
+                raise BitstreamError(
+                    f"{self._codec}: a unit of {end - start} bytes in {len(data) - start} left"
+                )
             parts += (START_CODE, data[start:end])
             position = end
         return b"".join(parts)
 
-    def _has_parameter_sets(self, unit: bytes) -> bool:
-        position = unit.find(b"\x00\x00\x01")
-        while 0 <= position and position + 3 < len(unit):
-            kind, wanted = (
-                (unit[position + 3] & 0x1F, _H264_PARAMETER_SETS)
-                if self._codec == "h264"
-                else (unit[position + 3] >> 1 & 0x3F, _HEVC_PARAMETER_SETS)
-            )
-            if kind in wanted:
-                return True
-            if self._is_picture(kind):  # parameter sets stand before the first slice: no need to scan it
-                return False
-            position = unit.find(b"\x00\x00\x01", position + 3)
-        return False
-
-    def _is_picture(self, kind: int) -> bool:
-        return 1 <= kind <= 5 if self._codec == "h264" else kind < 32
-
 
 def _read_avcc(record: bytes) -> tuple[int, list[bytes]]:
     units: list[bytes] = []
-    position = 6
-    for count in (record[5] & 0x1F, None):
-        if count is None:
-            count, position = record[position], position + 1
+    position = 5
+    for mask in (0x1F, 0xFF):  # sequence parameter sets are counted in 5 bits, picture parameter sets in 8
+        count, position = record[position] & mask, position + 1
         for _ in range(count):
             unit, position = _sized_unit(record, position)
             units.append(unit)

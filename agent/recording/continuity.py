@@ -1,0 +1,124 @@
+"""Which part of an interval is on video, which is a gap with a reason, and which is neither (I3, R3).
+
+Lengths of footage come from decoding ticks and are exact to one tick; wall stamps only place them in the day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Footage without a missing frame, clipped to the interval asked for."""
+
+    start_us: int
+    end_us: int
+    run_id: str
+    seconds: Fraction
+    """By ticks, not by the wall clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A gap, clipped to the interval asked for."""
+
+    start_us: int
+    end_us: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What is known of an interval."""
+
+    stretches: tuple[Stretch, ...]
+    gaps: tuple[Missing, ...]
+    unexplained: tuple[tuple[int, int], ...]
+    """Neither video nor gap, (start_us, end_us) each: must be empty (I3)."""
+
+    @property
+    def unexplained_seconds(self) -> float:
+        return sum(end - start for start, end in self.unexplained) / 1_000_000
+
+    @property
+    def longest(self) -> Fraction:
+        """Seconds of the longest footage without interruption (R3)."""
+        return max((stretch.seconds for stretch in self.stretches), default=Fraction(0))
+
+
+def coverage(
+    segments: Iterable[Mapping[str, Any]], gaps: Iterable[Mapping[str, Any]], start_us: int, end_us: int
+) -> Coverage:
+    """`segments` and `gaps` as `agent.store.footage.segments_between` and `gaps_between` give them.
+
+    ValueError when the interval is empty.
+    """
+    if end_us <= start_us:
+        raise ValueError(f"an interval from {start_us} to {end_us} is empty")
+    ordered = sorted(segments, key=lambda row: (row["start_us"], row["sequence"]))
+    gap_rows = sorted(gaps, key=lambda row: int(row["start_us"]))
+    stretches = _stretches(ordered, _clock_seams(gap_rows), start_us, end_us)
+    missing = tuple(
+        Missing(max(row["start_us"], start_us), min(_end(row, end_us), end_us), row["reason"])
+        for row in gap_rows
+        if row["start_us"] < end_us and _end(row, end_us) > start_us
+    )
+    known = [(s.start_us, s.end_us) for s in stretches] + [(g.start_us, g.end_us) for g in missing]
+    return Coverage(tuple(stretches), missing, tuple(_holes(known, start_us, end_us)))
+
+
+def _end(gap: Mapping[str, Any], now_us: int) -> int:
+    return now_us if gap["end_us"] is None else int(gap["end_us"])
+
+
+def _clock_seams(gaps: Sequence[Mapping[str, Any]]) -> set[tuple[str, str]]:
+    """(run before, run after) where only the wall clock was set: no frame is missing in between."""
+    return {(gap["run_before"], gap["run_after"]) for gap in gaps if gap["reason"] == "clock"}
+
+
+def _stretches(
+    segments: Sequence[Mapping[str, Any]], seams: set[tuple[str, str]], start_us: int, end_us: int
+) -> list[Stretch]:
+    joined: list[Stretch] = []
+    last: Mapping[str, Any] | None = None
+    for row in segments:
+        clipped = _clip(row, start_us, end_us)
+        if clipped is None:
+            continue
+        if last is not None and joined and _continues(last, row, seams):
+            before = joined.pop()
+            seconds = before.seconds + clipped.seconds
+            clipped = Stretch(before.start_us, max(before.end_us, clipped.end_us), clipped.run_id, seconds)
+        joined.append(clipped)
+        last = row
+    return joined
+
+
+def _continues(last: Mapping[str, Any], row: Mapping[str, Any], seams: set[tuple[str, str]]) -> bool:
+    if last["run_id"] == row["run_id"]:
+        return bool(row["sequence"] == last["sequence"] + 1 and row["start_ticks"] == last["end_ticks"])
+    return (last["run_id"], row["run_id"]) in seams and row["sequence"] == 0
+
+
+def _clip(row: Mapping[str, Any], start_us: int, end_us: int) -> Stretch | None:
+    first, last = max(row["start_us"], start_us), min(row["end_us"], end_us)
+    if last <= first:
+        return None
+    ticks = Fraction(row["end_ticks"] - row["start_ticks"])
+    # A segment inside the interval counts its own ticks; a cut one its share of them.
+    share = Fraction(last - first, row["end_us"] - row["start_us"])
+    return Stretch(first, last, row["run_id"], ticks * share / row["ticks_per_second"])
+
+
+def _holes(known: list[tuple[int, int]], start_us: int, end_us: int) -> Iterable[tuple[int, int]]:
+    position = start_us
+    for first, last in sorted(known):
+        if first > position:
+            yield position, first
+        position = max(position, last)
+    if position < end_us:
+        yield position, end_us

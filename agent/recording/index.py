@@ -1,0 +1,255 @@
+"""The index thread: brings runs, segments and gaps into the database, whenever the database lets it.
+
+The recorder never waits for it (I11). What cannot be committed now waits here; what is lost with the process
+is found again from the files, which are the truth. After each (re)opening of the database every file that it
+does not know is taken in (I1).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent.clock import Clock
+from agent.log import get_logger
+from agent.recording.gaps import Gap
+from agent.recording.header import SegmentHeader
+from agent.recording.segment_writer import ClosedSegment
+from agent.store import footage
+from agent.store.database import Store, StoreError
+from drivers.cameras.backoff import Backoff
+
+WAITING_LIMIT = 5000
+"""Statements kept in memory while the database is away, some two weeks of segments; beyond that they are
+dropped and read back from the files."""
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ClockStep:
+    """The wall clock was set while recording."""
+
+    old_us: int
+    new_us: int
+    run_before: str | None
+    run_after: str | None
+    simulated: bool
+
+    def as_data(self) -> dict[str, Any]:
+        return {
+            "old_us": self.old_us,
+            "new_us": self.new_us,
+            "run_before": self.run_before,
+            "run_after": self.run_after,
+        }
+
+
+Entry = SegmentHeader | ClosedSegment | Gap | ClockStep
+"""A header states that its run began."""
+
+Sweep = Callable[["IndexWriter"], None]
+
+
+class IndexWriter:
+    """Statements of one connection. sqlite3.Error when one cannot be committed."""
+
+    def __init__(self, store: Store, clock: Clock, room: str) -> None:
+        self.store = store
+        self._clock = clock
+        self._room = room
+
+    def put(self, entry: Entry) -> bool:
+        """Commit one statement; False when it stood already."""
+        now = self._clock.now()
+        with self.store.transaction():
+            match entry:
+                case SegmentHeader():
+                    return footage.insert_run(self.store, now, self._room, _run_row(entry))
+                case ClosedSegment():
+                    footage.insert_run(self.store, now, self._room, _run_row(entry.header))
+                    return footage.insert_segment(self.store, now, self._room, _segment_row(entry))
+                case Gap():
+                    return footage.put_gap(
+                        self.store, now, self._room, _gap_row(entry), simulated=entry.simulated
+                    )
+                case ClockStep():
+                    footage.state_clock_step(
+                        self.store, now, self._room, entry.as_data(), simulated=entry.simulated
+                    )
+                    return True
+
+    def rebuilt(self, segments: int, gaps: int) -> None:
+        with self.store.transaction():
+            footage.state_index_rebuilt(self.store, self._clock.now(), segments, gaps)
+
+
+class Index(threading.Thread):
+    """Takes statements without ever making the caller wait or fail."""
+
+    def __init__(
+        self, database: Path, clock: Clock, room: str, sweep: Sweep, *, backoff: Backoff | None = None
+    ) -> None:
+        """`sweep` brings in what only the files know; it runs in this thread after each opening."""
+        super().__init__(name="index", daemon=True)
+        self._database = database
+        self._clock = clock
+        self._room = room
+        self._sweep = sweep
+        self._backoff = backoff or Backoff(first=0.5, longest=30.0)
+        self._waiting: deque[Entry] = deque()
+        self._changed = threading.Condition()
+        self._stopping = threading.Event()
+        self._writer: IndexWriter | None = None
+        self._inode = 0
+        self._sweep_allowed = False
+        self._sweep_due = False
+        self.problem: str | None = "not opened yet"
+        """Why the index is behind; None when all is well. For the status board."""
+
+    def submit(self, entry: Entry) -> None:
+        """State `entry`; returns at once."""
+        with self._changed:
+            if len(self._waiting) >= WAITING_LIMIT:
+                log.error("index.overflow", dropped=len(self._waiting))
+                self._waiting.clear()
+                self._sweep_due = True
+            self._waiting.append(entry)
+            self._changed.notify_all()
+
+    def request_sweep(self) -> None:
+        """Bring in what only the files know, now that the volume is there."""
+        self._sweep_allowed = self._sweep_due = True
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def awaits(self, run: str, sequence: int) -> bool:
+        """True when the segment is stated already and only waits for the database."""
+        with self._changed:
+            return any(
+                isinstance(entry, ClosedSegment)
+                and (entry.header.run, entry.header.sequence) == (run, sequence)
+                for entry in self._waiting
+            )
+
+    def stop(self, seconds: float) -> None:
+        """Commit what can be committed now and end within about `seconds`; the files hold the rest."""
+        self._stopping.set()
+        with self._changed:
+            self._changed.notify_all()
+        self.join(seconds)
+
+    def run(self) -> None:
+        """Until stopped and nothing waits, or stopped and the database does not answer."""
+        while True:
+            try:
+                self._work()
+            except (sqlite3.Error, StoreError, OSError) as error:
+                self._failed(error)
+                if self._stopping.is_set():
+                    return
+                continue
+            if self._stopping.is_set() and not self._waiting:
+                self._close()
+                return
+
+    def _work(self) -> None:
+        self._open()
+        assert self._writer is not None  # noqa: S101 (opened just now)
+        if self._sweep_due and not self._stopping.is_set():
+            self._sweep_due = False
+            self._sweep(self._writer)
+        self.problem = None
+        self._backoff.attempts = 0
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._stopping.is_set(), 1.0)
+            entry = self._waiting[0] if self._waiting else None
+        if entry is not None:
+            try:
+                self._writer.put(entry)
+            except sqlite3.IntegrityError:  # would fail for ever, and hold up what comes after it
+                log.exception("index.refused", entry=type(entry).__name__)
+            with self._changed:
+                if self._waiting and self._waiting[0] is entry:
+                    self._waiting.popleft()
+
+    def _open(self) -> None:
+        """Open the database, again when somebody replaced or deleted it under us."""
+        if self._writer is not None:
+            if self._database.exists() and self._database.stat().st_ino == self._inode:
+                return
+            log.error("index.database_replaced", path=str(self._database))
+            self._close()
+        self._sweep_due = self._sweep_allowed
+        self._writer = IndexWriter(Store(self._database), self._clock, self._room)
+        self._inode = self._database.stat().st_ino
+
+    def _failed(self, error: Exception) -> None:
+        self._sweep_due = self._sweep_allowed
+        self.problem = f"{type(error).__name__}: {error}"
+        self._close()
+        pause = self._backoff.failed()
+        log.warning(
+            "index.behind", reason=self.problem, waiting=len(self._waiting), retry_in_s=round(pause, 1)
+        )
+        self._stopping.wait(pause)
+
+    def _close(self) -> None:
+        if self._writer is not None:
+            self._writer.store.close()
+            self._writer = None
+
+
+def _run_row(header: SegmentHeader) -> footage.RunRow:
+    return footage.RunRow(
+        id=header.run,
+        camera=header.origin.camera,
+        driver=header.origin.driver,
+        simulated=header.origin.simulated,
+        codec=header.codec,
+        width=header.width,
+        height=header.height,
+        time_base_denominator=header.ticks_per_second,
+        boot_id=header.boot_id,
+    )
+
+
+def _segment_row(closed: ClosedSegment) -> footage.SegmentRow:
+    header = closed.header
+    previous = header.previous_segment_sha256
+    return footage.SegmentRow(
+        run_id=header.run,
+        sequence=header.sequence,
+        path=str(closed.path),
+        start_ticks=closed.start_ticks,
+        end_ticks=closed.end_ticks,
+        start_us=header.wall_start_us,
+        end_us=closed.end_us,
+        monotonic_start_ns=header.monotonic_start_ns,
+        clock_state=header.clock_state,
+        size=closed.hashes.size,
+        sha256=closed.hashes.sha256,
+        previous_sha256=bytes.fromhex(previous) if previous else None,
+        fragments=b"".join(closed.hashes.fragments),
+        end_reason=closed.end_reason,
+    )
+
+
+def _gap_row(gap: Gap) -> footage.GapRow:
+    return footage.GapRow(
+        id=gap.id,
+        camera=gap.camera,
+        reason=gap.reason,
+        start_us=gap.start_us,
+        end_us=gap.end_us,
+        run_before=gap.run_before,
+        run_after=gap.run_after,
+        detail=gap.detail,
+    )

@@ -1,0 +1,112 @@
+"""What a crash or a power cut left behind, made whole again (I1, I2).
+
+A torn tail (bytes behind the last whole fragment with no whole fragment after them) is cut off; nothing else
+of a file is ever touched, and no file is ever deleted. Damage between whole fragments stays where it is and
+is told: a power cut cannot cause it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.board import sync_folder
+from agent.log import get_logger
+from agent.recording.gaps import EndReason
+from agent.recording.scan import NotASegmentError, Scan, scan_segment
+from agent.recording.segment_writer import ClosedSegment, segment_path
+
+_RUN = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+_FILE = re.compile(r"^(\d{6,})\.mp4$")
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentPlace:
+    """A segment file by its identity."""
+
+    run: str
+    sequence: int
+
+    @property
+    def path(self) -> Path:
+        """Relative to the video folder."""
+        return segment_path(self.run, self.sequence)
+
+
+def list_segments(video: Path) -> Iterator[list[SegmentPlace]]:
+    """The segment files of each run, in order; runs in no order. OSError when the folder cannot be read."""
+    for run in (video / "segments").iterdir():
+        places = segments_of(video, run.name)
+        if places:
+            yield places
+
+
+def segments_of(video: Path, run: str) -> list[SegmentPlace]:
+    """The segment files of one run, in order; [] when it has none. OSError."""
+    folder = video / "segments" / run
+    if not _RUN.match(run) or not folder.is_dir():
+        return []
+    found = (_FILE.match(entry.name) for entry in folder.iterdir())
+    return sorted((SegmentPlace(run, int(m[1])) for m in found if m), key=lambda place: place.sequence)
+
+
+def recover_segment(
+    video: Path, place: SegmentPlace, reason: EndReason, end_us: int | None = None
+) -> ClosedSegment | None:
+    """Make the file final and hash it; None when it holds no whole fragment (it stays as it is).
+
+    `end_us` is the start of the segment that follows in the run, where there is one. OSError.
+    """
+    path = video / place.path
+    try:
+        scan = scan_segment(path)
+    except NotASegmentError as error:
+        log.warning("recovery.no_segment", path=str(place.path), reason=str(error))
+        return None
+    if (scan.header.run, scan.header.sequence) != (place.run, place.sequence):
+        log.warning(
+            "recovery.foreign_segment", path=str(place.path), says=f"{scan.header.run}/{scan.header.sequence}"
+        )
+        return None
+    fragments = scan.fragments
+    if not fragments:
+        log.warning("recovery.no_whole_fragment", path=str(place.path), bytes=scan.file_bytes)
+        return None
+    for part in scan.damaged:
+        log.error("recovery.damaged_inside", path=str(place.path), start=part.start, end=part.end)
+    _make_final(path, scan)
+    start_ticks = fragments[0].decode_time
+    end_ticks = fragments[-1].decode_time + fragments[-1].duration
+    media_us = round((end_ticks - start_ticks) * 1_000_000 / scan.header.ticks_per_second)
+    end_us = scan.header.wall_start_us + media_us if end_us is None else end_us
+    return ClosedSegment(scan.header, start_ticks, end_ticks, end_us, scan.hashes, reason)
+
+
+def _make_final(path: Path, scan: Scan) -> None:
+    """Cut the torn tail off and make file and name durable."""
+    descriptor = os.open(path, (os.O_RDWR if scan.torn_bytes else os.O_RDONLY) | os.O_CLOEXEC)
+    try:
+        if scan.torn_bytes:
+            os.ftruncate(descriptor, scan.hashes.size)
+            log.warning("recovery.torn_tail_cut", path=path.name, run=path.parent.name, bytes=scan.torn_bytes)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    sync_folder(path.parent)
+
+
+def newest_run(video: Path) -> list[SegmentPlace]:
+    """The segments of the run that was written last, by the files' own times; [] when there is none.
+
+    Only for the one case that the journal is lost.
+    """
+
+    def written(places: list[SegmentPlace]) -> float:
+        return (video / places[-1].path).stat().st_mtime if places else 0.0
+
+    return max(list_segments(video), key=written, default=[])

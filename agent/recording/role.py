@@ -1,0 +1,96 @@
+"""The recorder's process. Depends on its camera, its disk and its clock, and on nothing else (I11): no
+decoder, no network library, no model is loaded here, and the database is the index thread's affair."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from typing import Literal
+
+from agent.locks import AlreadyRunningError
+from agent.recording import status
+from agent.recording.feed import CameraFeed
+from agent.recording.header import Origin
+from agent.recording.index import Index, IndexWriter
+from agent.recording.recorder import Recorder
+from agent.recording.run import RunOptions
+from agent.recording.storage import RecorderVolume
+from agent.recording.sweep import sweep
+from agent.role import RoleContext
+from drivers.cameras import open_camera
+from drivers.cameras.base import Camera, Packet
+
+CAMERA: Literal["rear"] = "rear"
+
+_STATUS_INTERVAL_NS = 1_000_000_000
+_INDEX_STOP_S = 10.0
+
+
+def run(context: RoleContext) -> None:
+    """Record until `context.stop` is set. SystemExit when another recorder holds the video folder."""
+    reached = context.settings.cameras[CAMERA]
+    camera = open_camera(CAMERA, reached.driver, **reached.model_dump(exclude={"driver"}))
+    recorder, index = build(context, camera)
+    feed = CameraFeed(camera, context.settings.recording.silence_seconds)
+    try:
+        recorder.step(None, context.clock.now())  # takes the volume before the camera is touched
+        feed.start()
+        index.start()
+        _record(context, recorder, index, feed)
+        feed.close()
+        recorder.stop(context.clock.now())
+        context.report(*status.role_state(recorder))
+        index.stop(_INDEX_STOP_S)
+    except AlreadyRunningError as error:
+        sys.exit(str(error))
+
+
+def build(context: RoleContext, camera: Camera) -> tuple[Recorder, Index]:
+    """The state machine and the index thread of one camera, wired to this installation's folders."""
+    settings, paths = context.settings, context.paths
+    origin = Origin(
+        institution=settings.node.institution,
+        room=settings.node.room,
+        node=settings.node.node,
+        camera=camera.name,
+        driver=camera.driver,
+        simulated=camera.simulated,
+    )
+    options = RunOptions(
+        video=paths.video,
+        origin=origin,
+        segment_seconds=settings.recording.segment_seconds,
+        fragment_seconds=settings.recording.fragment_seconds,
+        written_by=f"classroom-agent {version('classroom-agent')}",
+    )
+
+    def take_in(writer: IndexWriter) -> None:
+        sweep(paths.video, writer, lambda run, n: recorder.is_taken(run, n) or index.awaits(run, n))
+
+    index = Index(paths.database, context.clock, settings.node.room, take_in)
+    recorder = Recorder(options, settings.recording, paths.recording_plan, volume(context), index)
+    return recorder, index
+
+
+def volume(context: RoleContext) -> RecorderVolume:
+    """The configured video folder; with `require_volume_marker` it is believed only with its marker."""
+    storage = context.settings.storage
+    return RecorderVolume(
+        storage.video,
+        minimum_free_mib=storage.minimum_free_mib,
+        require_marker=storage.require_volume_marker,
+    )
+
+
+def _record(context: RoleContext, recorder: Recorder, index: Index, feed: CameraFeed) -> None:
+    meter = status.Meter()
+    next_status_ns = 0
+    while not context.stop.is_set():
+        event = feed.take(0.2)
+        now = context.clock.now()
+        if isinstance(event, Packet):
+            meter.add(event)
+        recorder.step(event, now)
+        if now.monotonic_ns >= next_status_ns:
+            next_status_ns = now.monotonic_ns + _STATUS_INTERVAL_NS
+            context.report(*status.role_state(recorder), **status.detail(recorder, index, meter))

@@ -1,0 +1,94 @@
+"""What a starting recorder finds: the last footage, made final, and the time without video since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.clock import Stamp
+from agent.log import get_logger
+from agent.recording.gaps import EndReason, Gap, GapReason, new_gap
+from agent.recording.header import Origin
+from agent.recording.journal import Journal
+from agent.recording.plan import Plan
+from agent.recording.recovery import SegmentPlace, newest_run, recover_segment, segments_of
+from agent.recording.segment_writer import ClosedSegment
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The history that the next run continues."""
+
+    last: ClosedSegment | None
+    """The last footage of the camera; None on a fresh volume."""
+    gaps: tuple[Gap, ...]
+    """Since then; the last one is still open, unless nothing was to be recorded meanwhile."""
+
+
+def find_history(video: Path, origin: Origin, now: Stamp, plan: Plan | None) -> Found:
+    """Recover the last segment and say what happened since. OSError."""
+    journal = _read_journal(video)
+    if journal is None:
+        last = _recover_last(video, newest_run(video), "power", now)
+        return Found(last, _gap_since(last, origin, now) if last else ())
+    if journal.recording:
+        last = _recover_last(
+            video, segments_of(video, journal.run or ""), _rude_end(journal.boot_id, now), now
+        )
+        if last is not None:
+            return Found(last, _gap_since(last, origin, now))
+        # Killed before the run's first fragment: the gap before it simply went on.
+        before = segments_of(video, journal.run_before or "")
+        return Found(_recover_last(video, before, _last_reason(journal), now), journal.gaps)
+    last = _recover_last(video, segments_of(video, journal.run or ""), _last_reason(journal), now)
+    if journal.gaps and journal.gaps[-1].end_us is None:
+        return Found(last, journal.gaps)
+    return Found(last, journal.gaps + _missed(journal, origin, now, plan))
+
+
+def _read_journal(video: Path) -> Journal | None:
+    try:
+        return Journal.read(video)
+    except ValueError as error:
+        log.warning("journal.damaged", reason=str(error))
+        return None
+
+
+def _recover_last(
+    video: Path, places: list[SegmentPlace], reason: EndReason, now: Stamp
+) -> ClosedSegment | None:
+    """The newest segment of a run that holds footage."""
+    for place in reversed(places):
+        closed = recover_segment(video, place, reason)
+        if closed is not None:
+            return closed
+    return None
+
+
+def _rude_end(boot_id: str, now: Stamp) -> GapReason:
+    return "crash" if boot_id == now.boot_id else "power"
+
+
+def _last_reason(journal: Journal) -> EndReason:
+    return journal.gaps[0].reason if journal.gaps else "plan"
+
+
+def _gap_since(last: ClosedSegment, origin: Origin, now: Stamp) -> tuple[Gap, ...]:
+    reason = _rude_end(last.header.boot_id, now)
+    return (_gap(origin, reason, last.end_us, now, last.header.run),)
+
+
+def _missed(journal: Journal, origin: Origin, now: Stamp, plan: Plan | None) -> tuple[Gap, ...]:
+    """What was to be recorded while nothing was alive to do it, after a pause in the plan."""
+    start_us = plan.first_wanted(journal.written_us, now.wall_us) if plan else journal.written_us
+    if start_us is None or start_us >= now.wall_us:
+        return ()
+    return (_gap(origin, _rude_end(journal.boot_id, now), start_us, now, journal.run),)
+
+
+def _gap(origin: Origin, reason: GapReason, start_us: int, now: Stamp, run_before: str | None) -> Gap:
+    return new_gap(
+        origin.camera, reason, start_us, now, simulated=origin.simulated, run_before=run_before, detail=""
+    )

@@ -1,0 +1,111 @@
+"""Bringing into the index what only the files know (I1): after a crash, and after the database was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+from agent.log import get_logger
+from agent.recording.gaps import EndReason, Gap
+from agent.recording.index import IndexWriter
+from agent.recording.recovery import SegmentPlace, list_segments, recover_segment
+from agent.recording.scan import NotASegmentError, read_header
+from agent.store import footage
+from agent.store.database import Row
+
+IsTaken = Callable[[str, int], bool]
+"""True for a segment (run, sequence) that is growing or that the recorder states itself."""
+
+log = get_logger(__name__)
+
+
+def sweep(video: Path, writer: IndexWriter, is_taken: IsTaken) -> None:
+    """Take every segment file that the index does not know into it, with the gaps that its header tells.
+
+    sqlite3.Error when the database does not let it; OSError when the disk does not. Both are retried whole.
+    """
+    unknown = _unknown(video, writer, is_taken)
+    gaps = sum(_put_gaps_of(video, places, writer) for places in unknown)
+    segments = 0
+    for places in unknown:
+        for place in places:
+            if _is_unknown(place, writer) and not is_taken(place.run, place.sequence):
+                segments += _take_in(video, place, places, writer)
+    gaps += _end_forgotten_gaps(writer)
+    if segments or gaps:
+        log.warning("index.completed_from_files", segments=segments, gaps=gaps)
+        writer.rebuilt(segments, gaps)
+
+
+def _unknown(video: Path, writer: IndexWriter, is_taken: IsTaken) -> list[list[SegmentPlace]]:
+    """All segments of every run of which the index lacks one."""
+    try:
+        runs = list(list_segments(video))
+    except FileNotFoundError:
+        return []  # no segments folder yet: nothing was ever recorded on this volume
+    known = footage.indexed_segments(writer.store)
+    return [
+        places
+        for places in runs
+        if any(
+            (place.run, place.sequence) not in known and not is_taken(place.run, place.sequence)
+            for place in places
+        )
+    ]
+
+
+def _is_unknown(place: SegmentPlace, writer: IndexWriter) -> bool:
+    query = "SELECT 1 FROM segment WHERE run_id = ? AND sequence = ?"
+    return writer.store.row(query, (place.run, place.sequence)) is None
+
+
+def _put_gaps_of(video: Path, places: list[SegmentPlace], writer: IndexWriter) -> int:
+    try:
+        header = read_header(video / places[0].path)
+    except NotASegmentError:
+        return 0
+    return sum(writer.put(gap) for gap in header.gaps_before)
+
+
+def _take_in(video: Path, place: SegmentPlace, places: list[SegmentPlace], writer: IndexWriter) -> bool:
+    end_us: int | None = None
+    reason: EndReason = "rotation"
+    if SegmentPlace(place.run, place.sequence + 1) in places:
+        try:
+            end_us = read_header(video / SegmentPlace(place.run, place.sequence + 1).path).wall_start_us
+        except NotASegmentError:
+            end_us = None  # then its own ticks say where it ends
+    else:
+        gap = footage.gap_after_run(writer.store, place.run)
+        reason = cast(EndReason, gap["reason"]) if gap is not None else "plan"
+    closed = recover_segment(video, place, reason, end_us)
+    return closed is not None and writer.put(closed)
+
+
+def _end_forgotten_gaps(writer: IndexWriter) -> int:
+    """End gaps whose end the index never heard of, at the first footage after them."""
+    ended = 0
+    for row in writer.store.rows("SELECT * FROM gap WHERE end_us IS NULL"):
+        after = footage.first_segment_after(writer.store, row["camera"], row["start_us"])
+        if after is not None:
+            ended += writer.put(_ended(row, after["start_us"], after["run_id"], writer))
+    return ended
+
+
+def _ended(row: Row, end_us: int, run_after: str, writer: IndexWriter) -> Gap:
+    run = writer.store.row("SELECT simulated, boot_id FROM run WHERE id = ?", (run_after,))
+    assert run is not None  # noqa: S101 (the segment's foreign key holds)
+    gap = Gap(
+        id=row["id"],
+        camera=row["camera"],
+        simulated=bool(run["simulated"]),
+        reason=row["reason"],
+        start_us=row["start_us"],
+        boot_id=run["boot_id"],
+        clock_state="unsynchronised",
+        run_before=row["run_before"],
+        detail=row["detail"],
+    )
+    return replace(gap, end_us=end_us, run_after=run_after)
