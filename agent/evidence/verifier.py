@@ -6,7 +6,7 @@ same lines.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -128,32 +128,28 @@ def verify_chain(
     records: Iterable[bytes],
     keys: jws.PublicKeys,
     *,
-    expected_head: tuple[int, str] | None = None,
+    known: Mapping[int, str] | None = None,
+    examine: Callable[[Record], None] | None = None,
 ) -> Verdict:
     """Judge a whole log from its first record on.
 
-    `expected_head` is a (sequence, sha256 hex) known from elsewhere, as from a receipt: without one, records
-    cut off at the end cannot be missed (code `truncated`).
+    `known` are hashes that others hold (sequence → sha256 hex), as from receipts: without any, records cut
+    off at the end cannot be missed (code `truncated`). `examine` may refuse a record by a RecordError of its
+    own, as when a file that it names was altered.
     """
     verifier = ChainVerifier(keys)
-    failure: Failure | None = None
+    due = dict(known or {})
     for content in records:
+        place = verifier.last + 1
         try:
-            verifier.take(content)
+            record = verifier.take(content)
+            if due.pop(place, record.sha256) != record.sha256:
+                raise RecordError("chain", "is not the record that was receipted under this sequence")
+            if examine is not None:
+                examine(record)
         except RecordError as error:
-            failure = Failure(verifier.last + 1, error.code, error.detail)
-            break
-        if expected_head is not None and verifier.last == expected_head[0]:
-            if verifier.head != expected_head[1]:
-                failure = Failure(
-                    verifier.last, "chain", "is not the record that was receipted under this sequence"
-                )
-                break
-            expected_head = None
-    if failure is None and expected_head is not None:
-        failure = Failure(
-            verifier.last + 1,
-            "truncated",
-            f"the log ends at {verifier.last}, but record {expected_head[0]} is known to exist",
-        )
-    return verifier.verdict(failure)
+            return verifier.verdict(Failure(place, error.code, error.detail))
+    if due:
+        detail = f"the log ends at {verifier.last}, but record {max(due)} is known to exist"
+        return verifier.verdict(Failure(verifier.last + 1, "truncated", detail))
+    return verifier.verdict(None)

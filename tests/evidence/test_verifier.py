@@ -107,9 +107,9 @@ def test_a_record_cut_short_is_named(log: Log) -> None:
 
 def test_a_log_cut_at_its_end_is_found_by_what_was_receipted(log: Log) -> None:
     lines, key = log
-    head = (40, jws.sha256_hex(lines[-1]))
-    assert verify_chain(lines, keys_of(key), expected_head=head).good
-    failure = verify_chain(lines[:-3], keys_of(key), expected_head=head).failure
+    known = {40: jws.sha256_hex(lines[-1])}
+    assert verify_chain(lines, keys_of(key), known=known).good
+    failure = verify_chain(lines[:-3], keys_of(key), known=known).failure
     assert failure is not None
     assert (failure.sequence, failure.code) == (38, "truncated")
 
