@@ -14,7 +14,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
 
+from agent.log import get_logger
 from drivers import timesource
+
+log = get_logger(__name__)
 
 ClockState = Literal["synchronised", "unsynchronised"]
 """`synchronised`: the kernel's clock is disciplined by NTP or an RTC time source. The third state of
@@ -42,6 +45,9 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's clocks."""
 
+    def __init__(self) -> None:
+        self._refusal_logged = False
+
     @cached_property
     def boot_id(self) -> str:
         return BOOT_ID.read_text(encoding="ascii").strip()
@@ -51,8 +57,19 @@ class SystemClock:
             wall_us=time.time_ns() // 1000,
             monotonic_ns=time.monotonic_ns(),
             boot_id=self.boot_id,
-            clock_state="synchronised" if timesource.is_synchronised() else "unsynchronised",
+            clock_state=self._state(),
         )
+
+    def _state(self) -> ClockState:
+        """A kernel that refuses the question (a container, a stricter filter) vouches for nothing; the
+        recorder goes on all the same (I11)."""
+        try:
+            return "synchronised" if timesource.is_synchronised() else "unsynchronised"
+        except timesource.TimeSourceError as error:
+            if not self._refusal_logged:
+                self._refusal_logged = True
+                log.warning("clock.state-unknown", error=str(error), taken_as="unsynchronised")
+            return "unsynchronised"
 
 
 def rfc3339(wall_us: int) -> str:

@@ -112,7 +112,7 @@ install_program() {
   local build
   build=$(mktemp -d)
   cp -r "$HERE"/{agent,drivers,models,provincial,pyproject.toml,README.md} "$build"
-  "$VENV/bin/python" -m pip install -q --disable-pip-version-check "${options[@]}" \
+  "$VENV/bin/python" -m pip install -q --disable-pip-version-check --use-pep517 "${options[@]}" \
     -c "$HERE/constraints.txt" --upgrade "${build}${extra}" ||
     { rm -rf "$build"; die "Python 包没有装全，见上面的提示" "Python packages are missing, see above; without a network use --wheels"; }
   rm -rf "$build"
