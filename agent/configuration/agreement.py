@@ -12,7 +12,8 @@ from pathlib import Path
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
-from agent.configuration.keyfile import KeyFileError, make_once, read_secret
+from agent.configuration.keyfile import make_once, read_secret
+from agent.evidence.keys import KeyFileError
 
 FILE_NAME = "agreement.jwk"
 

@@ -8,10 +8,7 @@ import uuid
 from pathlib import Path
 
 from agent.board import sync_folder
-
-
-class KeyFileError(Exception):
-    """A secret file cannot be used; the message says why and what to do."""
+from agent.evidence.keys import KeyFileError
 
 
 def make_once(path: Path, content: bytes) -> bytes:

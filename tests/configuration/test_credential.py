@@ -21,8 +21,8 @@ from agent.configuration.credential import (
     set_first_password,
     verify_password,
 )
-from agent.configuration.keyfile import KeyFileError
 from agent.configuration.setup_code import ensure_setup_code
+from agent.evidence.keys import KeyFileError
 from agent.paths import Paths
 from agent.store.database import Store
 from agent.store.facts import FactType

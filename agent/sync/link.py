@@ -1,0 +1,275 @@
+"""One destination: its connection, its window, its receipts, in a thread of its own.
+
+    waiting ──open──► connected ──turn, turn, turn──► lost ──backoff──► waiting
+                      send while the window has room · take receipts · answer configuration
+
+Whatever ends a connection, the next one begins behind the cursor; what was under way goes again and the
+receiver knows it by (source, id).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from agent.clock import Clock, rfc3339
+from agent.configuration.intake import Intake
+from agent.evidence import jws
+from agent.evidence.topics import Channel, topic
+from agent.log import get_logger
+from agent.paths import Paths
+from agent.role import State
+from agent.settings import Destination, Settings
+from agent.store import outbox
+from agent.store.database import Store, StoreError
+from agent.store.facts import FactType
+from agent.sync.connection import Connection, ConnectionProblem, Incoming, SpeaksOlderError
+from agent.sync.gate import Gate
+from agent.sync.receipts import take_receipts
+from agent.sync.window import Window
+from drivers.cameras.backoff import Backoff
+
+POLL_S: Final = 0.1
+"""How long the wire is listened to before the database is asked for new records."""
+PRESENCE_S: Final = 60.0
+ANSWER_KINDS: Final = (FactType.CONFIGURATION_APPLIED.value, FactType.CONFIGURATION_REFUSED.value)
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkStatus:
+    """How one destination stands, as the board shows it."""
+
+    name: str
+    state: State = "starting"
+    zh: str = ""
+    en: str = ""
+    protocol: str | None = None
+    head: int = 0
+    receipted_through: int = 0
+    in_flight: int = 0
+    resends: int = 0
+    ignored_receipts: int = 0
+    refused_receipts: int = 0
+    turned_away: int = 0
+    dropped_configurations: int = 0
+    bad_records: int = 0
+    last_receipt_us: int | None = None
+    turned_s: float = field(default_factory=time.monotonic)
+    """Monotonic second of the link's last sign of life."""
+
+    @property
+    def lag(self) -> int:
+        """Records without this destination's receipt."""
+        return max(0, self.head - self.receipted_through)
+
+
+class Link(threading.Thread):
+    """Carries the record log to one destination until `stop` is set."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        destination: Destination,
+        paths: Paths,
+        clock: Clock,
+        intake: Intake,
+        stop: threading.Event,
+    ) -> None:
+        super().__init__(name=f"link-{destination.name}", daemon=True)
+        self._node = settings.node
+        self._source = settings.source
+        self._destination = destination
+        self._paths = paths
+        self._clock = clock
+        self._intake = intake
+        self._stop_event = stop
+        self._gate = Gate(settings.node.institution, settings.node.node)
+        self._window = Window(destination.window)
+        self._mqtt5 = True
+        self._answered_through = 0
+        self._presence_s = 0.0
+        self._seen_version: int | None = None
+        self._status = LinkStatus(destination.name)
+
+    @property
+    def status(self) -> LinkStatus:
+        """The newest status; safe to read from any thread (it is replaced, never changed)."""
+        return self._status
+
+    def run(self) -> None:
+        """Connect, serve, wait, again."""
+        backoff = Backoff(first=0.5, longest=60.0)
+        while not self._stop_event.is_set():
+            began = time.monotonic()
+            try:
+                self._serve()
+                continue
+            except SpeaksOlderError as problem:
+                self._mqtt5 = not self._mqtt5
+                log.warning("link.protocol", destination=self._destination.name, next_is_mqtt5=self._mqtt5)
+                self._say("waiting", problem.zh, problem.en)
+            except ConnectionProblem as problem:
+                self._say("fault" if problem.lasting else "waiting", problem.zh, problem.en)
+            except sqlite3.OperationalError as error:
+                self._say("waiting", "数据库忙或暂不可写，稍后继续", f"database: {error}; goes on by itself")
+            except (StoreError, sqlite3.DatabaseError) as error:
+                self._say("fault", "数据库不可用", f"database: {error}")
+            wait = backoff.failed(time.monotonic() - began)
+            log.info("link.waiting", destination=self._destination.name, why=self._status.en, seconds=wait)
+            self._wait(wait)
+
+    def _wait(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not self._stop_event.wait(min(1.0, max(0.0, deadline - time.monotonic()))):
+            self._say()
+            if time.monotonic() >= deadline:
+                return
+
+    def _serve(self) -> None:
+        """One connection, from opening to the end of the process or of the connection."""
+        keys = self._receiver_keys()
+        client_id = f"{self._node.institution}-{self._node.node}"
+        with Store(self._paths.database) as store:
+            with store.transaction():
+                outbox.ensure_destination(store, self._destination.name)
+            self._refresh(store)
+            connection = Connection(self._destination, client_id, mqtt5=self._mqtt5)
+            try:
+                connection.open(self._gate.topics)
+                self._begin(store, connection)
+                while not self._stop_event.is_set():
+                    self._turn(store, connection, keys)
+                self._publish_presence(connection, "leaving")
+            finally:
+                connection.close()
+
+    def _begin(self, store: Store, connection: Connection) -> None:
+        through = outbox.cursor(store, self._destination.name).receipted_through
+        self._window.restart(through)
+        # Answers that may not have been heard go again; hr-config knows them by their message's id.
+        self._answered_through = through
+        self._seen_version = None
+        self._presence_s = 0.0
+        self._say("running", "已连接", "connected", protocol=connection.protocol)
+        log.info("link.connected", destination=self._destination.name, protocol=connection.protocol)
+
+    def _turn(self, store: Store, connection: Connection, keys: jws.PublicKeys) -> None:
+        incoming = connection.turn(POLL_S)
+        if incoming:
+            self._take(store, incoming, keys)
+            connection.acknowledge(incoming)
+        now_s = time.monotonic()
+        if self._window.is_overdue(now_s):
+            self._resend(store)
+        version = store.data_version()
+        if incoming or version != self._seen_version:
+            self._seen_version = version
+            self._refresh(store)
+            self._answer(store, connection)
+        if self._status.head > self._window.sent_through:
+            self._send(store, connection)
+        if now_s - self._presence_s >= PRESENCE_S or self._presence_s == 0.0:
+            self._publish_presence(connection, "online")
+            self._presence_s = now_s
+        self._say()
+
+    def _answer(self, store: Store, connection: Connection) -> None:
+        """Answers to HR go out at once and beside the records, which may be weeks behind."""
+        for answer in outbox.of_kinds(store, ANSWER_KINDS, self._answered_through):
+            connection.publish(self._topic(Channel.ANSWERS), answer.jws)
+            self._answered_through = answer.sequence
+
+    def _send(self, store: Store, connection: Connection) -> None:
+        """Records in order, while the window has room and the broker keeps up."""
+        room = min(self._window.room, self._window.size - connection.unacknowledged)
+        if room < 1:
+            return
+        for record in outbox.unreceipted(store, self._destination.name, self._window.sent_through, room):
+            connection.publish(self._topic(Channel.RECORDS), record.jws)
+            self._window.sent(record.sequence, time.monotonic())
+
+    def _resend(self, store: Store) -> None:
+        through = outbox.cursor(store, self._destination.name).receipted_through
+        log.warning(
+            "link.resend",
+            destination=self._destination.name,
+            first=through + 1,
+            count=self._window.in_flight,
+            waited_s=self._window.timeout_s,
+        )
+        self._window.resend(through)
+        self._seen_version = None
+
+    def _take(self, store: Store, incoming: list[Incoming], keys: jws.PublicKeys) -> None:
+        """Act on what came in; only after that is it acknowledged."""
+        receipts: list[bytes] = []
+        for message in incoming:
+            channel = self._gate.admit(message.topic, message.payload)
+            if channel is Channel.RECEIPTS:
+                receipts.append(message.payload)
+            elif channel is Channel.CONFIGURATION:
+                self._intake.take(store, self._clock.now(), message.payload)
+        if receipts:
+            stamp = self._clock.now()
+            taken = take_receipts(store, self._destination.name, self._source, keys, receipts, stamp.wall_us)
+            self._window.receipted([(1, taken.receipted_through), *taken.ranges], time.monotonic())
+            self._status = replace(
+                self._status,
+                ignored_receipts=self._status.ignored_receipts + taken.ignored,
+                refused_receipts=self._status.refused_receipts + taken.refused,
+            )
+
+    def _publish_presence(self, connection: Connection, state: str) -> None:
+        content = {
+            "source": self._source,
+            "state": state,
+            "time": rfc3339(self._clock.now().wall_us),
+            "head": self._status.head,
+            "receipted_through": self._status.receipted_through,
+        }
+        connection.publish(self._topic(Channel.PRESENCE), json.dumps(content).encode())
+
+    def _topic(self, channel: Channel) -> str:
+        return topic(self._node.institution, self._node.node, channel)
+
+    def _receiver_keys(self) -> jws.PublicKeys:
+        path = self._destination.receiver_key_file
+        try:
+            return jws.public_keys(json.loads(path.read_bytes()))
+        except (OSError, ValueError, AttributeError) as error:
+            raise ConnectionProblem(
+                f"接收方公钥文件 {path} 不可用：{error}",
+                f"receiver_key_file {path} cannot be used: {error}",
+                lasting=True,
+            ) from error
+
+    def _refresh(self, store: Store) -> None:
+        cursor = outbox.cursor(store, self._destination.name)
+        self._say(
+            head=outbox.head_sequence(store),
+            receipted_through=cursor.receipted_through,
+            last_receipt_us=cursor.last_receipt_us,
+            bad_records=outbox.verdict_count(store, self._destination.name),
+        )
+
+    def _say(self, state: State | None = None, zh: str = "", en: str = "", **known: Any) -> None:
+        """Replace the status; without a `state` the last one stands."""
+        if state is not None:
+            known.update(state=state, zh=zh, en=en)
+            if state != "running":
+                known["protocol"] = None
+        self._status = replace(
+            self._status,
+            in_flight=self._window.in_flight,
+            resends=self._window.resends,
+            turned_away=self._gate.turned_away,
+            dropped_configurations=self._intake.dropped,
+            turned_s=time.monotonic(),
+            **known,
+        )

@@ -1,0 +1,117 @@
+"""The sync process: one thread per destination, and the device card's public halves of sync's own keys.
+
+It wakes nobody: what it commits (an applied configuration, a refusal) the ledger sees by itself.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from dataclasses import asdict
+from typing import Any, Final
+
+from agent.configuration.agreement import load_or_create_agreement_key
+from agent.configuration.card import update_card
+from agent.configuration.intake import Intake
+from agent.evidence.keys import KeyFileError
+from agent.log import get_logger
+from agent.role import REPORT_INTERVAL_S, RoleContext, State
+from agent.store.database import Store, StoreError
+from agent.store.vault import Vault
+from agent.sync.link import Link, LinkStatus
+
+RETRY_S: Final = 5.0
+HANG_S: Final = 180.0
+"""A link that has not turned for so long hangs: longer than any connect, TLS or database time limit."""
+
+log = get_logger(__name__)
+
+
+class LinkDiedError(RuntimeError):
+    """A destination's thread ended or hangs. The process ends with it and is started again, because a
+    thread cannot be ended from outside and half a sync would look healthy."""
+
+
+def run(context: RoleContext) -> None:
+    """Serve until told to stop. What is in the way is said on the board and tried again."""
+    while not context.stop.is_set():
+        try:
+            _serve(context)
+        except KeyFileError as error:
+            context.report("fault", "密钥文件不可用", str(error))
+        except StoreError as error:
+            context.report("fault", "数据库不可用", str(error))
+        except sqlite3.OperationalError as error:
+            context.report("waiting", "数据库忙或暂不可写，稍后继续", f"database: {error}; goes on by itself")
+        except sqlite3.DatabaseError as error:
+            context.report("fault", "数据库已损坏", f"database: {error}")
+        except OSError as error:
+            context.report("fault", "磁盘或文件夹不可用", f"{error.filename or ''}: {error.strerror}")
+        context.stop.wait(RETRY_S)
+
+
+def _serve(context: RoleContext) -> None:
+    settings = context.settings
+    agreement_key = load_or_create_agreement_key(context.paths.keys)
+    vault = Vault(context.paths.keys)
+    simulated = settings.node.environment == "demonstration"
+    with Store(context.paths.database) as store:
+        update_card(context.paths, settings.node, agreement_key, store)
+        links = [
+            Link(
+                settings,
+                destination,
+                context.paths,
+                context.clock,
+                Intake(vault, agreement_key, settings.source, simulated=simulated),
+                context.stop,
+            )
+            for destination in settings.sync.destinations
+        ]
+        for link in links:
+            link.start()
+        seen: int | None = None
+        while not context.stop.is_set():
+            version = store.data_version()
+            if version != seen:
+                update_card(context.paths, settings.node, agreement_key, store)
+                seen = version
+            _check_alive(links)
+            _report(context, [link.status for link in links])
+            context.stop.wait(REPORT_INTERVAL_S / 2)
+        for link in links:
+            link.join(timeout=15)
+
+
+def _check_alive(links: list[Link]) -> None:
+    now_s = time.monotonic()
+    for link in links:
+        silent_s = now_s - link.status.turned_s
+        if not link.is_alive() or silent_s > HANG_S:
+            raise LinkDiedError(f"{link.name}: alive {link.is_alive()}, last turned {silent_s:.0f} s ago")
+
+
+def _report(context: RoleContext, links: list[LinkStatus]) -> None:
+    if not links:
+        context.report(
+            "waiting",
+            "未配置接收方，记录留在本机",
+            "no destination is configured; records stay here until they are fetched",
+            destinations={},
+        )
+        return
+    worst = max(links, key=lambda link: ("running", "starting", "waiting", "fault").index(link.state))
+    lag = max(link.lag for link in links)
+    state: State = worst.state
+    if state == "running":
+        zh = "已全部回执" if lag == 0 else f"待回执 {lag} 条"
+        en = "everything is receipted" if lag == 0 else f"{lag} records without a receipt"
+    else:
+        zh, en = f"{worst.name}：{worst.zh}", f"{worst.name}: {worst.en}"
+    context.report(state, zh, en, lag=lag, destinations={link.name: _detail(link) for link in links})
+
+
+def _detail(link: LinkStatus) -> dict[str, Any]:
+    detail = asdict(link) | {"lag": link.lag}
+    del detail["name"], detail["turned_s"]
+    return detail
