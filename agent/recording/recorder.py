@@ -7,19 +7,18 @@ stopping. Time comes in with each step, so that a test turns it by hand.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
 
 from agent.clock import Stamp
 from agent.log import get_logger
 from agent.recording.annex_b import BitstreamError
+from agent.recording.clock_watch import ClockWatch
 from agent.recording.feed import CameraFault, Event, Overrun, StreamOpened
-from agent.recording.gaps import EndReason, Gap, GapReason, new_gap
+from agent.recording.gaps import EndReason, Gap, GapReason
 from agent.recording.gop_buffer import GopBuffer
-from agent.recording.index import ClockStep, Entry
-from agent.recording.journal import Journal
+from agent.recording.history import History, Statements
+from agent.recording.index import ClockStep
 from agent.recording.muxer import MuxError
 from agent.recording.plan import Decision, decide
 from agent.recording.recovery import SegmentPlace, recover_segment
@@ -31,11 +30,10 @@ from agent.settings import Recording
 from drivers.cameras.backoff import Backoff
 from drivers.cameras.base import Packet, StreamInfo
 
-CLOCK_STEP_US = 2_000_000
-"""Wall and monotonic clock diverging by more than this within one segment: the wall clock was set."""
-
 TICK_NS = 1_000_000_000
 """How often plan and disk are looked at."""
+
+NO_PACKETS = "no packets from the camera"
 
 log = get_logger(__name__)
 
@@ -49,17 +47,8 @@ class State(StrEnum):
     STOPPING = "stopping"
 
 
-class Statements(Protocol):
-    """Where statements for the index go; never waits, never fails."""
-
-    def submit(self, entry: Entry) -> None: ...
-
-    def request_sweep(self) -> None:
-        """The volume is there: bring in what only its files know."""
-
-
 class Recorder:
-    """One camera, one volume. Not thread-safe but for `is_taken`."""
+    """One camera, one volume. One thread, but for `is_taken`."""
 
     def __init__(
         self,
@@ -75,27 +64,24 @@ class Recorder:
         self._plan = plan
         self._volume = volume
         self._index = index
-        self._disk_backoff = disk_backoff or Backoff(first=1.0, longest=30.0)
+        self._history = History(options.video, options.origin, index)
         self._buffer = GopBuffer()
+        self._clock_watch = ClockWatch()
         self._stream: StreamInfo | None = None
+        """Of the camera while it answers."""
         self._run: Run | None = None
         self._torn: SegmentPlace | None = None
         """The segment that a disk fault interrupted, until it is made final."""
-        self._decision = Decision(True, "starting")
-        self._gaps: tuple[Gap, ...] = ()
-        self._started_us: int | None = None
-        self._last_run: str | None = None
-        self._last_end_us: int | None = None
-        self._previous_sha256: str | None = None
-        self._history_known = False
+        self._disk_backoff = disk_backoff or Backoff(first=1.0, longest=30.0)
         self._disk_ready_ns: int | None = None
+        """Since when the volume takes footage; None while it does not."""
         self._disk_retry_ns = 0
         self._next_tick_ns = 0
-        self._clock_offset_us: int | None = None
         self._stopping = False
         self.disk_problem = ""
-
-    # -- what others see -------------------------------------------------------------------------------
+        """Why the volume takes no footage, for people."""
+        self.decision = Decision(True, "starting")
+        """What the plan said at the last look."""
 
     @property
     def state(self) -> State:
@@ -105,9 +91,10 @@ class Recorder:
             return State.DISK_FAULT
         if self._run is not None:
             return State.RECORDING
-        if not self._decision.record:
+        if not self.decision.record:
             return State.PAUSED
-        return State.CAMERA_SILENT if self._camera_gap else State.WAITING_FOR_CAMERA
+        gap = self.gap
+        return State.CAMERA_SILENT if gap and gap.reason == "camera" else State.WAITING_FOR_CAMERA
 
     @property
     def run(self) -> Run | None:
@@ -117,11 +104,7 @@ class Recorder:
     @property
     def gap(self) -> Gap | None:
         """The gap that lasts."""
-        return self._gaps[-1] if self._gaps and self._gaps[-1].end_us is None else None
-
-    @property
-    def decision(self) -> Decision:
-        return self._decision
+        return self._history.open_gap
 
     def is_taken(self, run: str, sequence: int) -> bool:
         """True for a segment that this recorder still has in hand; asked by the index thread."""
@@ -130,24 +113,16 @@ class Recorder:
             torn is not None and (torn.run, torn.sequence) == (run, sequence)
         )
 
-    # -- inputs ----------------------------------------------------------------------------------------
-
     def step(self, event: Event | None, now: Stamp) -> None:
         """Take one event, or the passing of time. AlreadyRunningError: another recorder is here."""
-        if self._started_us is None:
-            self._started_us = now.wall_us
-        if now.monotonic_ns >= self._next_tick_ns:
-            self._next_tick_ns = now.monotonic_ns + TICK_NS
+        self._history.begins(now)
+        for part in (self._tick, lambda stamp: self._take(event, stamp)):
             try:
-                self._tick(now)
+                part(now)
             except OSError as error:
                 self._disk_failed(error, now)
-        try:
-            self._take(event, now)
-        except OSError as error:
-            self._disk_failed(error, now)
-        except (MuxError, BitstreamError) as error:
-            self._stream_failed(error, now)
+            except (MuxError, BitstreamError) as error:
+                self._stream_failed(error, now)
 
     def stop(self, now: Stamp) -> None:
         """Somebody asked the recorder to end: finish the file and say so."""
@@ -159,72 +134,20 @@ class Recorder:
             log.exception("recorder.last_segment_unfinished")  # recovery finishes it at the next start
         self._volume.close()
 
-    # -- time ------------------------------------------------------------------------------------------
-
     def _tick(self, now: Stamp) -> None:
-        self._decision = decide(
-            self._plan,
-            now,
-            pre_roll_s=self._recording.pre_roll_seconds,
-            post_roll_s=self._recording.post_roll_seconds,
-        )
-        if self._disk_ready_ns is None:
-            if now.monotonic_ns >= self._disk_retry_ns:
-                self._open_volume(now)
-        else:
+        if now.monotonic_ns < self._next_tick_ns:
+            return
+        self._next_tick_ns = now.monotonic_ns + TICK_NS
+        before, after = self._recording.pre_roll_seconds, self._recording.post_roll_seconds
+        self.decision = decide(self._plan, now, pre_roll_s=before, post_roll_s=after)
+        if self._disk_ready_ns is not None:
             self._check_volume(now)
-        if not self._decision.record:
+        elif now.monotonic_ns >= self._disk_retry_ns:
+            self._open_volume(now)
+        if not self.decision.record:
             self._pause(now)
-        elif self._run is None and self._stream is None and self._history_known and self._last_run:
-            self._begin_gap("camera", self._wanted_since(now), now, "no packets from the camera")
-
-    def _open_volume(self, now: Stamp) -> None:
-        self._volume.open()
-        if not self._history_known:
-            self._take_up_history(now)
-        elif self._torn is not None:
-            torn = recover_segment(self._options.video, self._torn, "disk")
-            if torn is not None:
-                self._segment_closed(torn)
-            self._torn = None
-        self._disk_ready_ns = now.monotonic_ns
-        self.disk_problem = ""
-        self._write_journal(now)
-        self._index.request_sweep()
-        log.info("disk.ready")
-
-    def _check_volume(self, now: Stamp) -> None:
-        try:
-            self._volume.check()
-        except OSError as error:
-            if self._run is not None:  # no write has failed yet: the file can still be finished
-                self._end_run("disk", "disk", now, f"errno {error.errno}")
-            raise
-
-    def _take_up_history(self, now: Stamp) -> None:
-        found = find_history(self._options.video, self._options.origin, now, self._decision.plan)
-        self._history_known = True
-        if found.last is not None:
-            for gap in found.last.header.gaps_before:
-                self._index.submit(gap)
-            self._segment_closed(found.last)
-            self._last_run = found.last.header.run
-        gaps = found.gaps
-        if self._gaps and gaps and gaps[-1].end_us is None:
-            # The volume was not there when we started: since then it is the disk, whatever came before.
-            gaps = (*gaps[:-1], replace(gaps[-1], end_us=max(gaps[-1].start_us, self._gaps[0].start_us)))
-        for gap in gaps:
-            self._index.submit(gap)
-        self._gaps = gaps + self._gaps
-
-    def _pause(self, now: Stamp) -> None:
-        """The plan wants nothing (more)."""
-        if self._run is not None:
-            self._end_run("plan", None, now, "")
-        elif self.gap is not None:
-            self._end_gap(now)
-
-    # -- the camera ------------------------------------------------------------------------------------
+        elif self._run is None and self._stream is None and self._history.last_run:
+            self._begin_gap("camera", now, NO_PACKETS)
 
     def _take(self, event: Event | None, now: Stamp) -> None:
         match event:
@@ -247,44 +170,46 @@ class Recorder:
             self._end_run("camera", "camera", now, "the camera's time stamps jumped")
         if self._run is None:
             self._buffer.add(packet)
-            if self._decision.record and self._disk_ready_ns is not None:
+            if self.decision.record and self._disk_ready_ns is not None:
                 self._begin_run(self._buffer.take(), now)
-        elif packet.is_key_frame and (step := self._clock_step(now)):
+        elif (step := self._clock_watch.step(now)) and packet.is_key_frame:
             self._reopen(packet, now, step)
         else:
             self._run.write(packet, now)
-            if self._clock_offset_us is None:
-                self._clock_offset_us = _clock_offset(now)
-            self._settle()
+            if self._run.has_durable_footage:
+                self._history.footage_is_durable(self._run)
 
     def _camera_failed(self, now: Stamp) -> None:
         self._stream = None
         self._buffer.clear()
         if self._run is not None:
-            self._end_run("camera", "camera", now, "no packets from the camera")
-        elif self._decision.record and self._history_known:
+            self._end_run("camera", "camera", now, NO_PACKETS)
+        elif self.decision.record and self._history.is_known:
             if self.gap is not None and self.gap.reason in ("power", "crash", "operator"):
-                self._end_gap(now)  # that cause is over; from now on it is the camera
-                self._begin_gap("camera", now.wall_us, now, "no packets from the camera")
-            else:
-                self._begin_gap("camera", self._wanted_since(now), now, "no packets from the camera")
+                self._history.end_gap(now)  # that cause is over; from now on it is the camera
+            self._begin_gap("camera", now, NO_PACKETS)
 
     def _stream_failed(self, error: Exception, now: Stamp) -> None:
         """A packet that is no video. The stream goes on with its next key frame."""
         log.error("camera.bad_packet", reason=str(error))
-        run, self._run = self._run, None
         self._buffer.clear()
+        run = self._run
         if run is None:
             return
         try:
             end_us = run.break_off("camera")
         except (OSError, MuxError):
             log.exception("recorder.segment_unfinished")
-            end_us = run.abandon()
-            self._torn = SegmentPlace(run.id, run.sequence)
+            end_us = self._abandon(run)
+        self._run = None
         self._after_run(run, end_us, "camera", now, "the camera sent a packet that is no video")
 
-    # -- runs ------------------------------------------------------------------------------------------
+    def _pause(self, now: Stamp) -> None:
+        """The plan wants nothing (more)."""
+        if self._run is not None:
+            self._end_run("plan", None, now, "")
+        elif self.gap is not None:
+            self._history.end_gap(now)
 
     def _begin_run(self, packets: list[Packet], now: Stamp) -> None:
         if not packets or self._stream is None:
@@ -293,29 +218,15 @@ class Recorder:
             self._options,
             self._stream,
             self._segment_closed,
-            previous_sha256=self._previous_sha256,
-            gaps_before=self._gaps,
+            previous_sha256=self._history.previous_sha256,
+            gaps_before=self._history.gaps,
         )
-        self._write_journal(now, run=run.id)
+        self._history.write_journal(now, run.id)
         self._run = run
-        self._clock_offset_us = _clock_offset(now)
+        self._clock_watch.restart()
         log.info("run.begins", run=run.id, codec=run.stream.codec, width=run.stream.width)
         for packet in packets:
             self._packet(packet, now)
-
-    def _settle(self) -> None:
-        """A run counts from its first durable fragment; then the gap before it is over."""
-        if self._run is None or self._run.id == self._last_run or not self._run.has_durable_footage:
-            return
-        self._state_run(self._run)
-
-    def _state_run(self, run: Run) -> None:
-        assert run.first is not None  # noqa: S101 (it holds footage)
-        for gap in run.first.gaps_before:
-            self._index.submit(gap)
-        self._index.submit(run.first)
-        self._gaps = ()
-        self._last_run = run.id
 
     def _end_run(
         self, end: EndReason, gap: GapReason | None, now: Stamp, detail: str, successor: Packet | None = None
@@ -329,115 +240,78 @@ class Recorder:
     def _after_run(
         self, run: Run, end_us: int | None, gap: GapReason | None, now: Stamp, detail: str
     ) -> None:
-        """The run is over, with footage up to `end_us`, or with none."""
-        if end_us is not None:
-            if run.id != self._last_run:
-                self._state_run(run)
-            self._last_end_us = end_us
-        if gap is not None:
-            self._begin_gap(gap, end_us if end_us is not None else self._wanted_since(now), now, detail)
+        self._history.footage_ends(run, end_us)
+        if gap is None:
+            self._history.write_journal(now)
+        elif end_us is None:
+            self._begin_gap(gap, now, detail)
         else:
-            self._write_journal(now)
+            self._history.begin_gap(gap, end_us, now, detail)
+
+    def _begin_gap(self, reason: GapReason, now: Stamp, detail: str) -> None:
+        since = self._history.missing_since(now, self.decision.plan)
+        self._history.begin_gap(reason, since, now, detail)
 
     def _segment_closed(self, closed: ClosedSegment) -> None:
-        self._index.submit(closed)
-        self._previous_sha256 = closed.hashes.sha256.hex()
-        self._last_end_us = closed.end_us
-        self._clock_offset_us = None  # a new segment takes its wall time anew; slewing is no step
-
-    # -- the clock -------------------------------------------------------------------------------------
-
-    def _clock_step(self, now: Stamp) -> int:
-        """Microseconds by which the wall clock was set within this segment; 0 when it was not."""
-        if self._clock_offset_us is None:
-            return 0
-        step = _clock_offset(now) - self._clock_offset_us
-        return step if abs(step) > CLOCK_STEP_US else 0
+        self._history.segment_closed(closed)
+        self._clock_watch.restart()
 
     def _reopen(self, packet: Packet, now: Stamp, step_us: int) -> None:
-        """Close the run and open another on this very packet: no frame lost, and each file's wall time is
-        of one clock."""
-        assert self._run is not None and self._stream is not None  # noqa: S101 (the caller asked)
-        before = self._run.id
+        """The wall clock was set: close the run and open another on this very key frame. No frame is lost,
+        and each file's wall time is of one clock."""
+        assert self._run is not None  # noqa: S101 (the caller asked)
         log.warning("clock.stepped", seconds=step_us / 1e6)
-        self._end_run(
-            "clock", "clock", now, f"wall clock set by {step_us / 1e6:+.3f} s, no frame lost", packet
-        )
+        before = self._run.id
+        detail = f"wall clock set by {step_us / 1e6:+.3f} s, no frame lost"
+        self._end_run("clock", "clock", now, detail, packet)
         self._begin_run([packet], now)
         after = self._run.id if self._run is not None else None
         simulated = self._options.origin.simulated
         self._index.submit(ClockStep(now.wall_us - step_us, now.wall_us, before, after, simulated))
 
-    # -- the disk --------------------------------------------------------------------------------------
+    def _open_volume(self, now: Stamp) -> None:
+        self._volume.open()
+        if not self._history.is_known:
+            video, origin = self._options.video, self._options.origin
+            self._history.take_up(find_history(video, origin, now, self.decision.plan))
+        elif self._torn is not None:
+            torn = recover_segment(self._options.video, self._torn, "disk")
+            if torn is not None:
+                self._segment_closed(torn)
+            self._torn = None
+        self._disk_ready_ns = now.monotonic_ns
+        self.disk_problem = ""
+        self._history.volume_ready = True
+        self._history.write_journal(now)
+        self._index.request_sweep()
+        log.info("disk.ready")
+
+    def _check_volume(self, now: Stamp) -> None:
+        try:
+            self._volume.check()
+        except OSError as error:
+            if self._run is not None:  # no write has failed yet: the file can still be finished
+                self._end_run("disk", "disk", now, f"errno {error.errno}")
+            raise
 
     def _disk_failed(self, error: OSError, now: Stamp) -> None:
-        held = (now.monotonic_ns - self._disk_ready_ns) / 1e9 if self._disk_ready_ns else 0.0
+        held = (now.monotonic_ns - self._disk_ready_ns) / 1e9 if self._disk_ready_ns is not None else 0.0
         pause = self._disk_backoff.failed(held)
         self.disk_problem = error.strerror or str(error)
         log.error("disk.fault", reason=self.disk_problem, errno=error.errno, retry_in_s=round(pause, 1))
         self._disk_ready_ns = None
         self._disk_retry_ns = now.monotonic_ns + round(pause * 1e9)
+        self._history.volume_ready = False
         detail = f"errno {error.errno}"
-        run, self._run = self._run, None
-        if run is not None:
+        if self._run is not None:
             self._buffer.clear()  # what it holds from now on comes after the gap began
-            self._torn = SegmentPlace(run.id, run.sequence)
-            self._after_run(run, run.abandon(), "disk", now, detail)
-        elif self._decision.record:
-            self._begin_gap("disk", self._wanted_since(now), now, detail)
+            run, end_us = self._run, self._abandon(self._run)
+            self._run = None
+            self._after_run(run, end_us, "disk", now, detail)
+        elif self.decision.record:
+            self._begin_gap("disk", now, detail)
 
-    # -- gaps ------------------------------------------------------------------------------------------
-
-    @property
-    def _camera_gap(self) -> bool:
-        return self.gap is not None and self.gap.reason == "camera"
-
-    def _wanted_since(self, now: Stamp) -> int:
-        """From when on footage is missing: the last footage's end, or later where the plan began later."""
-        since = self._last_end_us if self._last_end_us is not None else (self._started_us or now.wall_us)
-        for gap in self._gaps:
-            since = max(since, gap.end_us or gap.start_us)
-        plan = self._decision.plan
-        wanted = plan.first_wanted(since, now.wall_us) if plan is not None else since
-        return min(now.wall_us, wanted if wanted is not None else now.wall_us)
-
-    def _begin_gap(self, reason: GapReason, start_us: int, now: Stamp, detail: str) -> None:
-        if self.gap is not None:
-            return  # one gap at a time: the first cause stands until there is footage again
-        camera, simulated = self._options.origin.camera, self._options.origin.simulated
-        gap = new_gap(
-            camera, reason, start_us, now, simulated=simulated, run_before=self._last_run, detail=detail
-        )
-        log.warning("gap.begins", reason=reason, detail=detail)
-        self._gaps += (gap,)
-        self._index.submit(gap)
-        self._write_journal(now)
-
-    def _end_gap(self, now: Stamp) -> None:
-        """End the open gap without footage: its cause, or the wish to record, is over."""
-        ended = replace(self._gaps[-1], end_us=max(self._gaps[-1].start_us, now.wall_us))
-        self._gaps = (*self._gaps[:-1], ended)
-        self._index.submit(ended)
-        self._write_journal(now)
-
-    def _write_journal(self, now: Stamp, run: str | None = None) -> None:
-        if self._disk_ready_ns is None:
-            return  # the volume may be gone, and its mount point is the root file system
-        journal = Journal(
-            boot_id=now.boot_id,
-            recording=run is not None,
-            run=run or self._last_run,
-            run_before=self._last_run,
-            gaps=self._gaps,
-            written_us=now.wall_us,
-        )
-        try:
-            journal.write(self._options.video)
-        except (
-            OSError
-        ) as error:  # the footage itself will tell at the next start; the disk's fault shows at once
-            log.warning("journal.unwritable", reason=str(error))
-
-
-def _clock_offset(now: Stamp) -> int:
-    return now.wall_us - now.monotonic_ns // 1000
+    def _abandon(self, run: Run) -> int | None:
+        """Leave the growing file as it lies; it is taken up again when the volume is."""
+        self._torn = SegmentPlace(run.id, run.sequence)
+        return run.abandon()
