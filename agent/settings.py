@@ -184,6 +184,11 @@ class Settings(_Section):
         return Paths(self.storage.state, self.storage.video, self.storage.runtime)
 
     @property
+    def has_simulated_cameras(self) -> bool:
+        """True when what this node states rests on a camera that is not a live one (I9)."""
+        return any(camera.driver == "file" for camera in self.cameras.values())
+
+    @property
     def source(self) -> str:
         """The node's URN: CloudEvents `source` of every record."""
         return f"urn:classroom-agent:{self.node.institution}:{self.node.room}:{self.node.node}"

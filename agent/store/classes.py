@@ -233,5 +233,23 @@ def set_cancelled(store: Store, session_id: str, at_us: int, reason: str) -> boo
     return bool(cursor.rowcount == 1)
 
 
+def plan_again(store: Store, session: Session, new_id: str) -> None:
+    """Plan the lesson of `session` once more: it was opened and closed under a wrong clock. In the caller's
+    transaction."""
+    store.insert(
+        "session",
+        {
+            "id": new_id,
+            "class_id": session.class_id,
+            "room": session.room,
+            "kind": session.kind,
+            "planned_start_us": session.planned_start_us,
+            "planned_end_us": session.planned_end_us,
+            "class_hours": session.class_hours,
+            "state": "planned",
+        },
+    )
+
+
 def _training_class(row: Row) -> TrainingClass:
     return TrainingClass(**{**dict(row), "warnings": tuple(json.loads(row["warnings"]))})

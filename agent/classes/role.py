@@ -1,0 +1,196 @@
+"""The keeper: opens and closes this room's sessions by plan and people, and writes the recorder's plan.
+
+A locked database stops neither it nor the recorder: it says so, tries again each second, and the plan that
+it cannot renew runs out into "record everything".
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from agent.classes.recording_plan import HORIZON_US, RecordingPlan
+from agent.classes.session import MINUTE_US, Moment, Pace, Transition, decide
+from agent.clock import Stamp
+from agent.log import get_logger
+from agent.role import RoleContext
+from agent.store import classes as table
+from agent.store.database import Store, StoreError
+from agent.store.facts import Fact, FactType, state_fact
+
+STEP_S = 1.0
+SETTLING_NS = 120_000_000_000
+"""So long after its start the keeper waits for a clock that is not synchronised yet."""
+
+log = get_logger(__name__)
+
+
+def run(context: RoleContext) -> None:
+    """Keep sessions and plan until `context.stop`."""
+    keeper = Keeper(context)
+    context.report("starting")
+    try:
+        while not context.stop.is_set():
+            keeper.step()
+            context.stop.wait(STEP_S)
+    finally:
+        keeper.close()
+
+
+@dataclass
+class PeopleWatch:
+    """How long ago somebody was seen, in monotonic time, so that a stepped wall clock changes nothing."""
+
+    _newest_us: int | None = None
+    _seen_ns: int | None = None
+
+    def people_ago_us(self, newest_us: int | None, stamp: Stamp) -> int | None:
+        """`newest_us`: wall stamp of the newest sighting in the database, None without one."""
+        if newest_us is None:
+            self._newest_us = self._seen_ns = None
+            return None
+        if newest_us != self._newest_us:
+            is_first = self._newest_us is None
+            age_us = max(0, stamp.wall_us - newest_us) if is_first else 0
+            self._newest_us, self._seen_ns = newest_us, stamp.monotonic_ns - age_us * 1000
+        assert self._seen_ns is not None  # noqa: S101 (set with _newest_us)
+        return (stamp.monotonic_ns - self._seen_ns) // 1000
+
+
+class Keeper:
+    """One step a second; survives everything that the database or the disk does."""
+
+    def __init__(self, context: RoleContext, pace: Pace | None = None) -> None:
+        self._context = context
+        self._room = context.settings.node.room
+        self._pace = pace or Pace()
+        self._plan = RecordingPlan(context.paths.recording_plan)
+        self._people = PeopleWatch()
+        self._started_ns = context.clock.now().monotonic_ns
+        self._store: Store | None = None
+        self._trouble: str | None = None
+
+    def step(self) -> None:
+        """Decide, write the plan, report. Trouble is logged once when it begins and reported each step."""
+        try:
+            if self._store is None:
+                self._store = Store(self._context.paths.database)
+            self._keep(self._store)
+        except (sqlite3.Error, StoreError) as error:
+            self._troubled("数据库暂不可用，继续尝试", "the database cannot be used, trying on", error)
+            if not isinstance(error, sqlite3.OperationalError):
+                self.close()  # damaged or replaced: the next step opens it anew
+        except OSError as error:
+            self._troubled("录像计划写不了，录像机将全程录像", "the recording plan cannot be written", error)
+
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    def _troubled(self, zh: str, en: str, error: Exception) -> None:
+        if self._trouble != str(error):
+            log.warning("keeper.trouble", what=en, error=str(error))
+        self._trouble = str(error)
+        self._context.report("fault", zh, f"{en}: {error}")
+
+    def _keep(self, store: Store) -> None:
+        stamp = self._context.clock.now()
+        ago_us = self._people.people_ago_us(table.last_people_us(store, self._room, stamp.wall_us), stamp)
+        moment = Moment(stamp.wall_us, self._clock_state(stamp), ago_us)
+        undecided = table.undecided_sessions(store, self._room, stamp.wall_us + self._pace.early_us)
+        if decide(undecided, moment, self._pace):
+            self._apply(store, stamp, moment)
+        valid_until_us = self._write_plan(store, stamp, ago_us)
+        if self._trouble is not None:
+            log.info("keeper.recovered")
+            self._trouble = None
+        self._report(store, stamp, moment, valid_until_us)
+
+    def _clock_state(self, stamp: Stamp) -> Literal["synchronised", "unsynchronised", "settling"]:
+        if stamp.clock_state == "unsynchronised" and stamp.monotonic_ns - self._started_ns < SETTLING_NS:
+            return "settling"
+        return stamp.clock_state
+
+    def _apply(self, store: Store, stamp: Stamp, moment: Moment) -> None:
+        with store.transaction():
+            # Read again under the write lock: an import may have changed the timetable since.
+            undecided = table.undecided_sessions(store, self._room, stamp.wall_us + self._pace.early_us)
+            done = [t for t in decide(undecided, moment, self._pace) if self._carry_out(store, stamp, t)]
+        for transition in done:
+            log.info(f"session.{transition.to}", session=transition.session.id, reason=transition.reason)
+
+    def _carry_out(self, store: Store, stamp: Stamp, transition: Transition) -> bool:
+        session = transition.session
+        data: dict[str, Any] = {
+            "reason": transition.reason,
+            "kind": session.kind,
+            "planned_start_us": session.planned_start_us,
+            "planned_end_us": session.planned_end_us,
+        }
+        if transition.to == "open":
+            fact_type, moved = FactType.SESSION_OPENED, table.set_open(store, session.id, transition.at_us)
+        elif transition.to == "closed":
+            fact_type = FactType.SESSION_CLOSED
+            moved = table.set_closed(store, session.id, transition.at_us, transition.reason)
+            data |= {"closed_us": transition.at_us, "present": table.present_count(store, session.id)}
+        else:
+            fact_type = FactType.SESSION_CANCELLED
+            moved = table.set_cancelled(store, session.id, transition.at_us, transition.reason)
+        if moved:
+            if transition.reason == "clock_was_wrong":
+                table.plan_again(store, session, str(uuid.uuid4()))
+            state_fact(
+                store,
+                stamp,
+                Fact(
+                    fact_type,
+                    subject=f"session/{session.id}",
+                    simulated=self._context.settings.has_simulated_cameras,
+                    class_id=session.class_id,
+                    session_id=session.id,
+                    data=data,
+                ),
+            )
+        return moved
+
+    def _write_plan(self, store: Store, stamp: Stamp, ago_us: int | None) -> int:
+        now_us = stamp.wall_us
+        sessions = table.sessions(
+            store,
+            room=self._room,
+            from_us=now_us - self._pace.limit_us,
+            until_us=now_us + HORIZON_US,
+            states=("planned", "open"),
+        )
+        post_roll_us = self._context.settings.recording.post_roll_seconds * 1_000_000
+        wanted = [now_us + 2 * MINUTE_US for session in sessions if session.state == "open"]
+        if ago_us is not None and ago_us < post_roll_us:
+            wanted.append(now_us - ago_us + post_roll_us)
+        return self._plan.update(now_us, sessions, max(wanted, default=None))
+
+    def _report(self, store: Store, stamp: Stamp, moment: Moment, valid_until_us: int) -> None:
+        running = table.open_session(store, self._room)
+        following = table.next_session(store, self._room, stamp.wall_us)
+        detail = {
+            "session": running.id if running else None,
+            "class": running.class_id if running else None,
+            "next_start_us": following.planned_start_us if following else None,
+            "plan_valid_until_us": valid_until_us,
+            "clock": moment.clock,
+        }
+        if moment.clock == "settling":
+            self._context.report("waiting", "等待时钟同步", "waiting for the clock", **detail)
+        elif moment.clock == "unsynchronised":
+            self._context.report(
+                "running",
+                "时钟未同步，按设备时间上课",
+                "the clock is not synchronised: sessions follow the device's own time",
+                **detail,
+            )
+        elif running is None:
+            self._context.report("waiting", "当前没有课", "no session now", **detail)
+        else:
+            self._context.report("running", "上课中", "a session is open", **detail)
