@@ -40,6 +40,22 @@ class DetectedFace:
     nose: Point
     """Point under the tip of the nose."""
 
+    def moved(self, right: int, down: int) -> DetectedFace:
+        """The same face in a picture with `right` more columns on its left and `down` more rows on top."""
+
+        def move(point: Point) -> Point:
+            return point[0] + right, point[1] + down
+
+        a, b, c, d, e = self.landmarks
+        return DetectedFace(
+            box=self.box._replace(left=self.box.left + right, top=self.box.top + down),
+            score=self.score,
+            landmarks=(move(a), move(b), move(c), move(d), move(e)),
+            left_eye=move(self.left_eye),
+            right_eye=move(self.right_eye),
+            nose=move(self.nose),
+        )
+
 
 class FaceEngine(Protocol):
     """Detector and template network. Not safe for use by two threads at once."""

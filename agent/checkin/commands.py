@@ -49,7 +49,7 @@ def enrol_command(
         typer.Option(
             "--consent-version",
             metavar="VERSION",
-            help="本人已同意的同意书版本；已有记录时可省略 / Version of the text that the person consented to; "
+            help="同意书版本；已有记录时可省略 / Version of the consent text agreed to; "
             "may be left out when one is recorded.",
         ),
     ] = None,
@@ -62,7 +62,7 @@ def enrol_command(
 
     \b
     人员须已在班级名册中，并已同意采集人脸。照片不保存，只保存加密的特征。
-    The person must be on the class's roster and must have consented. Photos are not kept, sealed templates are.
+    The person must be on the roster and must have consented. Photos are not kept, only sealed templates.
     """
     from agent.checkin.enrolment import Consent, EnrolmentRefusedError, enrol
     from agent.checkin.situation import thresholds_in_force
@@ -113,7 +113,7 @@ def enrol_command(
 
 
 def read_photo(path: Path) -> BGRImage:
-    """The picture in `path`, upright, its longest side at most MAX_SIDE_PX; ends the command if it is none."""
+    """The picture in `path`, upright, at most MAX_SIDE_PX long; ends the command if it is none."""
     import cv2
     import numpy as np
 

