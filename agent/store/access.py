@@ -135,12 +135,8 @@ def count_failure(store: Store, account: str, source: str, now_us: int) -> tuple
     Called before the password is looked at and taken back on success, so that pulling the plug between the
     two gives no free guess.
     """
-    store.execute(
-        "DELETE FROM login_failure WHERE abs(? - locked_until_us) > ?", (now_us, FORGET_AFTER_US)
-    )
-    row = store.row(
-        "SELECT failures FROM login_failure WHERE account = ? AND address = ?", (account, source)
-    )
+    store.execute("DELETE FROM login_failure WHERE abs(? - locked_until_us) > ?", (now_us, FORGET_AFTER_US))
+    row = store.row("SELECT failures FROM login_failure WHERE account = ? AND address = ?", (account, source))
     failures = (row["failures"] if row else 0) + 1
     wait_us = wait_after(failures)
     store.execute(
@@ -167,7 +163,7 @@ RECENT_FACTS = 1000
 
 
 def share_of_recent_facts(store: Store, fact_type: str) -> float:
-    """Part (0..1) of the last `RECENT_FACTS` facts that have this type: refused logins must not flood the log."""
+    """Part (0..1) of the last `RECENT_FACTS` facts that have this type."""
     row = store.row(
         "SELECT count(*) FROM fact WHERE id > (SELECT coalesce(max(id), 0) FROM fact) - ? AND type = ?",
         (RECENT_FACTS, fact_type),
@@ -195,7 +191,8 @@ def open_view(store: Store, token_sha256: bytes, view: View, note: str, now_us: 
 def find_view(store: Store, token_sha256: bytes, view_id: str) -> View | None:
     """The view `view_id`, if this visitor opened it."""
     row = store.row(
-        "SELECT id, session_id, start_us, end_us, reason FROM evidence_view WHERE id = ? AND token_sha256 = ?",
+        "SELECT id, session_id, start_us, end_us, reason FROM evidence_view"
+        " WHERE id = ? AND token_sha256 = ?",
         (view_id, token_sha256),
     )
     return None if row is None else View(**dict(row))

@@ -1,0 +1,226 @@
+"""What the page shows across areas. Reading only; each query is bounded by a time range or a limit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from agent.store import footage as footage_queries
+from agent.store.database import Row, Store
+from agent.store.footage import segments_between
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer of the door. `name` is None where nobody was recognised and '' after an erasure."""
+
+    at_us: int
+    outcome: str
+    method: str
+    role: str | None
+    name: str | None
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """A closed segment as a player needs it. `path` is relative to the video folder."""
+
+    run_id: str
+    sequence: int
+    path: str
+    start_ticks: int
+    end_ticks: int
+    start_us: int
+    end_us: int
+    bytes: int
+    expired_us: int | None
+    ticks_per_second: int
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Time without video; `end_us` is None while it lasts."""
+
+    reason: str
+    start_us: int
+    end_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeadCount:
+    """One counted key frame. `expected` is None where no session was open."""
+
+    at_us: int
+    counted: int
+    expected: int | None
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """A record as the list shows it; `class_id` and `session_id` are None for the ledger's own."""
+
+    sequence: int
+    type: str
+    time_us: int
+    subject: str
+    class_id: str | None
+    session_id: str | None
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """A destination of the log and how far its receipts reach (I5)."""
+
+    name: str
+    receipted_through: int
+    last_receipt_us: int | None
+    verdicts: int
+    """Records that it stored but judged bad."""
+    ahead: frozenset[int]
+    """Single receipts beyond `receipted_through`, at most the newest 500."""
+
+    def has_receipted(self, sequence: int) -> bool:
+        return sequence <= self.receipted_through or sequence in self.ahead
+
+
+def answers(store: Store, session_id: str, limit: int) -> list[Answer]:
+    """The door's last answers in a session, newest first."""
+    rows = store.rows(
+        "SELECT c.at_us, c.outcome, c.method, e.role, p.name, c.simulated FROM check_in c"
+        " JOIN session s ON s.id = c.session_id LEFT JOIN person p ON p.id = c.person_id"
+        " LEFT JOIN enrolment e ON e.class_id = s.class_id AND e.person_id = c.person_id"
+        " WHERE c.session_id = ? ORDER BY c.at_us DESC, c.id LIMIT ?",
+        (session_id, limit),
+    )
+    return [
+        Answer(row["at_us"], row["outcome"], row["method"], row["role"], row["name"], bool(row["simulated"]))
+        for row in rows
+    ]
+
+
+def footage_between(store: Store, camera: str, start_us: int, end_us: int) -> list[Footage]:
+    """Segments of a camera that reach into [start_us, end_us), oldest first."""
+    return [_footage(row) for row in segments_between(store, camera, start_us, end_us)]
+
+
+def footage(store: Store, run_id: str, sequence: int) -> Footage | None:
+    """One closed segment by its identity."""
+    row = store.row(
+        "SELECT segment.*, run.time_base_denominator AS ticks_per_second, run.simulated FROM segment"
+        " JOIN run ON run.id = segment.run_id WHERE segment.run_id = ? AND segment.sequence = ?",
+        (run_id, sequence),
+    )
+    return None if row is None else _footage(row)
+
+
+def _footage(row: Row) -> Footage:
+    return Footage(
+        row["run_id"],
+        row["sequence"],
+        row["path"],
+        row["start_ticks"],
+        row["end_ticks"],
+        row["start_us"],
+        row["end_us"],
+        row["bytes"],
+        row["expired_us"],
+        row["ticks_per_second"],
+        bool(row["simulated"]),
+    )
+
+
+def gaps_between(store: Store, camera: str, start_us: int, end_us: int) -> list[Gap]:
+    """Gaps of a camera that reach into [start_us, end_us), oldest first."""
+    rows = footage_queries.gaps_between(store, camera, start_us, end_us)
+    return [Gap(row["reason"], row["start_us"], row["end_us"]) for row in rows]
+
+
+def head_counts(store: Store, start_us: int, end_us: int) -> list[HeadCount]:
+    """Counts taken in [start_us, end_us), oldest first."""
+    rows = store.rows(
+        "SELECT at_us, counted, expected, simulated FROM head_count WHERE at_us >= ? AND at_us < ?"
+        " ORDER BY at_us",
+        (start_us, end_us),
+    )
+    return [_head_count(row) for row in rows]
+
+
+def newest_head_count(store: Store) -> HeadCount | None:
+    """The last count of all."""
+    row = store.row("SELECT at_us, counted, expected, simulated FROM head_count ORDER BY at_us DESC LIMIT 1")
+    return None if row is None else _head_count(row)
+
+
+def _head_count(row: Row) -> HeadCount:
+    return HeadCount(row["at_us"], row["counted"], row["expected"], bool(row["simulated"]))
+
+
+def log_entries(store: Store, *, before: int, limit: int) -> list[LogEntry]:
+    """Records with a sequence below `before`, newest first."""
+    rows = store.rows(
+        "SELECT r.sequence, r.type, r.time_us, coalesce(f.subject, '') AS subject, f.class_id, f.session_id,"
+        " coalesce(f.simulated, 0) AS simulated FROM record r LEFT JOIN fact f ON f.id = r.fact_id"
+        " WHERE r.sequence < ? ORDER BY r.sequence DESC LIMIT ?",
+        (before, limit),
+    )
+    return [
+        LogEntry(
+            row["sequence"],
+            row["type"],
+            row["time_us"],
+            row["subject"],
+            row["class_id"],
+            row["session_id"],
+            bool(row["simulated"]),
+        )
+        for row in rows
+    ]
+
+
+def receivers(store: Store) -> list[Receiver]:
+    """Every destination by name."""
+    return [
+        Receiver(
+            row["name"],
+            row["receipted_through"],
+            row["last_receipt_us"],
+            _count(store, "SELECT count(*) FROM receipt_verdict WHERE destination = ?", (row["name"],)),
+            frozenset(
+                ahead["sequence"]
+                for ahead in store.rows(
+                    "SELECT sequence FROM receipt_ahead WHERE destination = ?"
+                    " ORDER BY sequence DESC LIMIT 500",
+                    (row["name"],),
+                )
+            ),
+        )
+        for row in store.rows(
+            "SELECT name, receipted_through, last_receipt_us FROM destination ORDER BY name"
+        )
+    ]
+
+
+def days_with_sessions(
+    store: Store, room: str, before_us: int, after_us: int
+) -> tuple[int | None, int | None]:
+    """Start of the last session planned before `before_us` and of the first at or after `after_us`."""
+    earlier = store.row(
+        "SELECT max(planned_start_us) FROM session WHERE room = ? AND planned_start_us < ?", (room, before_us)
+    )
+    later = store.row(
+        "SELECT min(planned_start_us) FROM session WHERE room = ? AND planned_start_us >= ?", (room, after_us)
+    )
+    return (
+        None if earlier is None else cast("int | None", earlier[0]),
+        None if later is None else cast("int | None", later[0]),
+    )
+
+
+def _count(store: Store, sql: str, parameters: Sequence[str]) -> int:
+    row = store.row(sql, list(parameters))
+    return 0 if row is None else int(row[0])

@@ -1,0 +1,84 @@
+"""The record log with its receipts, and how the device is."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from agent.store import overview
+from agent.store.database import Store
+from agent.store.overview import LogEntry, Receiver
+from agent.web import alerts as alert_rules
+from agent.web.certificate import CertificateFiles, fingerprint
+from agent.web.media import growing_segment
+from agent.web.names import record_name
+from agent.web.now import read_room
+from agent.web.site import site_of, visit_of
+
+ENTRIES_PER_PAGE = 100
+STATE_LEVELS = {"running": "good", "starting": "plain", "waiting": "warn", "fault": "bad", "silent": "bad"}
+
+router = APIRouter()
+
+
+@router.get("/records")
+async def records_page(request: Request) -> Response:
+    site = site_of(request)
+    asked = request.query_params.get("before", "")
+    before = int(asked) if asked.isdecimal() and len(asked) < 18 else 2**62
+
+    def work(store: Store) -> tuple[list[LogEntry], list[Receiver], int]:
+        newest = overview.log_entries(store, before=2**62, limit=1)
+        return (
+            overview.log_entries(store, before=before, limit=ENTRIES_PER_PAGE),
+            overview.receivers(store),
+            newest[0].sequence if newest else 0,
+        )
+
+    entries, receivers, head = await site.store.run(work)
+    return site.render(
+        request,
+        "records.html",
+        entries=entries,
+        receivers=receivers,
+        head=head,
+        record_name=record_name,
+        is_first_page=before > head,
+    )
+
+
+@router.get("/health")
+async def health_page(request: Request) -> Response:
+    site, words = site_of(request), visit_of(request).words
+    now = site.clock.now()
+    growing = growing_segment(site.paths)
+    room = await site.store.run(lambda store: read_room(store, site, now, growing))
+    statuses = alert_rules.role_statuses(site.settings, site.paths, now, words)
+    storage = alert_rules.disks(site.paths)
+    found = alert_rules.alerts(
+        site.settings,
+        statuses,
+        storage,
+        now,
+        words,
+        open_gap=room.open_gap,
+        receivers=room.receivers,
+        head=room.head,
+        unsigned_facts=room.unsigned_facts,
+    )
+    return site.render(
+        request,
+        "health.html",
+        statuses=statuses,
+        role_names=alert_rules.ROLE_NAMES,
+        state_names=alert_rules.STATE_NAMES,
+        state_levels=STATE_LEVELS,
+        alerts=found,
+        level_names=alert_rules.LEVEL_NAMES,
+        storage=storage,
+        clock_state=now.clock_state,
+        room=room,
+        fingerprint=await asyncio.to_thread(fingerprint, CertificateFiles.within(site.paths.keys)),
+    )

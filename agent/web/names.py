@@ -1,0 +1,85 @@
+"""Chinese names of the program's own words; English stands in the catalogue."""
+
+from __future__ import annotations
+
+from agent.evidence.record import TYPE_PREFIX, LedgerType
+from agent.store.facts import FactType
+from agent.web.locale import N_
+
+KINDS = {
+    "theory": N_("理论"),
+    "practical": N_("实操"),
+    "examination": N_("考试"),
+    "make_up": N_("补课"),
+}
+STATES = {
+    "planned": N_("未开始"),
+    "open": N_("进行中"),
+    "closed": N_("已结束"),
+    "cancelled": N_("已取消"),
+}
+ANSWERS = {
+    "accepted": N_("签到成功"),
+    "already_checked_in": N_("已签过到"),
+    "not_in_class": N_("不在本班"),
+    "unknown": N_("未识别"),
+    "suspected_attack": N_("疑似照片"),
+    "failed": N_("未能判定"),
+}
+ANSWER_LEVELS = {
+    "accepted": "good",
+    "already_checked_in": "plain",
+    "not_in_class": "warn",
+    "unknown": "warn",
+    "suspected_attack": "bad",
+    "failed": "warn",
+}
+"""Which colour goes with an answer; the word always stands beside it."""
+
+VIEW_REASONS = {
+    "on_site": N_("现场检查"),
+    "patrol": N_("远程巡查"),
+    "complaint": N_("投诉核查"),
+    "attendance": N_("考勤核对"),
+    "acceptance": N_("设备验收"),
+    "other": N_("其他（请说明）"),
+}
+
+RECORDS = {
+    FactType.RUN_STARTED: N_("开始录像"),
+    FactType.SEGMENT_CLOSED: N_("录像分段完成"),
+    FactType.GAP_BEGAN: N_("录像中断开始"),
+    FactType.GAP_ENDED: N_("录像中断结束"),
+    FactType.HEADS_COUNTED: N_("人数清点"),
+    FactType.CHECK_IN: N_("签到应答"),
+    FactType.CHECK_IN_UNAVAILABLE: N_("签到不可用"),
+    FactType.CHECK_IN_RESTORED: N_("签到恢复"),
+    FactType.PERSON_ENROLLED: N_("人员采集"),
+    FactType.CONSENT_WITHDRAWN: N_("撤回同意"),
+    FactType.CLASS_IMPORTED: N_("导入班级"),
+    FactType.SESSION_OPENED: N_("课次开始"),
+    FactType.SESSION_CLOSED: N_("课次结束"),
+    FactType.SESSION_CANCELLED: N_("课次取消"),
+    FactType.CONFIGURATION_APPLIED: N_("配置生效"),
+    FactType.CONFIGURATION_REFUSED: N_("配置被拒绝"),
+    FactType.PASSWORD_SET: N_("设置密码"),
+    FactType.LOGIN: N_("登录"),
+    FactType.LOGIN_REFUSED: N_("登录被拒绝"),
+    FactType.EVIDENCE_VIEWED: N_("查看录像"),
+    FactType.ACCEPTANCE_CHECKED: N_("验收检查"),
+    FactType.CLOCK_STEPPED: N_("时钟被调整"),
+    FactType.INDEX_REBUILT: N_("索引重建"),
+}
+LEDGER_RECORDS = {
+    LedgerType.STARTED: N_("记录日志启用"),
+    LedgerType.SEALED: N_("记录封存"),
+    LedgerType.KEY_CHANGED: N_("签名密钥更换"),
+    LedgerType.DAMAGED: N_("记录日志损坏"),
+    LedgerType.FACT_REFUSED: N_("事实无法入账"),
+}
+RECORD_NAMES = {key.value: value for key, value in (*RECORDS.items(), *LEDGER_RECORDS.items())}
+
+
+def record_name(record_type: str) -> str:
+    """Chinese name of a record's type, with or without the protocol's prefix; the type itself when new."""
+    return RECORD_NAMES.get(record_type.removeprefix(TYPE_PREFIX), record_type)

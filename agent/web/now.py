@@ -1,0 +1,214 @@
+"""The first page: who is in now, what the cameras see, and what needs attention."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request
+from starlette.responses import FileResponse, RedirectResponse, Response
+
+from agent import board
+from agent.clock import Stamp
+from agent.paths import Paths
+from agent.store import classes, overview, records
+from agent.store.classes import Person, Present, Session, TrainingClass
+from agent.store.database import Store
+from agent.store.overview import Answer, Gap, HeadCount, Receiver
+from agent.web import alerts as alert_rules
+from agent.web.locale import end_of_day_us, local
+from agent.web.media import Growing, growing_segment
+from agent.web.names import ANSWER_LEVELS, ANSWERS, KINDS
+from agent.web.site import Site, site_of, visit_of
+from agent.web.timeline import spans, video_seconds
+
+CAMERAS = ("rear", "door")
+SHOWN_ANSWERS = 12
+FRESH_PICTURE_S = 5
+FRESH_COUNT_S = 60
+"""An older head count says nothing about now."""
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A camera's newest picture on the board; `boxes` in its pixels, as (x, y, width, height)."""
+
+    camera: str
+    at_us: int | None
+    width: int
+    height: int
+    boxes: list[tuple[float, float, float, float]]
+
+    def age_s(self, now_us: int) -> float | None:
+        return None if self.at_us is None else max(0.0, (now_us - self.at_us) / 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Trainees and teachers: how many were accepted, how many belong to the class."""
+
+    trainees: int
+    trainees_expected: int
+    teachers: int
+    teachers_expected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What the database says of this room now."""
+
+    session: Session | None
+    training_class: TrainingClass | None
+    upcoming: Session | None
+    upcoming_class: TrainingClass | None
+    presence: Presence | None
+    answers: list[Answer]
+    count: HeadCount | None
+    open_gap: Gap | None
+    video_seconds: float
+    gap_seconds: float
+    head: int
+    head_us: int | None
+    unsigned_facts: int
+    receivers: list[Receiver]
+
+
+@router.get("/")
+async def start() -> Response:
+    return RedirectResponse("/now", HTTPStatus.SEE_OTHER)
+
+
+@router.get("/now")
+async def now_page(request: Request) -> Response:
+    return await _render(request, "now.html")
+
+
+@router.get("/now/board")
+async def now_board(request: Request) -> Response:
+    """The changing part of the page alone, as HTML."""
+    return await _render(request, "board.html")
+
+
+@router.get("/frames/{camera}.jpg")
+async def frame(request: Request, camera: str) -> Response:
+    """A camera's newest picture; only names that this node knows reach the file system (I12)."""
+    if camera not in CAMERAS:
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    path = site_of(request).paths.frames / f"{camera}.jpg"
+    if not await asyncio.to_thread(path.is_file):
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    return FileResponse(path, media_type="image/jpeg")
+
+
+async def _render(request: Request, template: str) -> Response:
+    site, words = site_of(request), visit_of(request).words
+    now = site.clock.now()
+    growing = growing_segment(site.paths)
+    room = await site.store.run(lambda store: read_room(store, site, now, growing))
+    statuses = alert_rules.role_statuses(site.settings, site.paths, now, words)
+    found = alert_rules.alerts(
+        site.settings,
+        statuses,
+        alert_rules.disks(site.paths),
+        now,
+        words,
+        open_gap=room.open_gap,
+        receivers=room.receivers,
+        head=room.head,
+        unsigned_facts=room.unsigned_facts,
+    )
+    return site.render(
+        request,
+        template,
+        room=room,
+        alerts=found,
+        level_names=alert_rules.LEVEL_NAMES,
+        pictures=[read_picture(site.paths, camera) for camera in CAMERAS if camera in site.settings.cameras],
+        fresh_picture_s=FRESH_PICTURE_S,
+        kinds=KINDS,
+        answer_names=ANSWERS,
+        answer_levels=ANSWER_LEVELS,
+        is_recording=growing is not None
+        and any(status.role == "recorder" and status.state != "silent" for status in statuses),
+    )
+
+
+def read_room(store: Store, site: Site, now: Stamp, growing: Growing | None) -> Room:
+    """Everything the page shows of this room, in one go."""
+    room = site.settings.node.room
+    session = classes.open_session(store, room)
+    upcoming = None if session else classes.next_session(store, room, now.wall_us)
+    day_end_us = end_of_day_us(local(now.wall_us).date())
+    if upcoming is not None and upcoming.planned_start_us >= day_end_us + 7 * 86_400_000_000:
+        upcoming = None
+    start_us = (session.opened_us or session.planned_start_us) if session else now.wall_us
+    tiled = []
+    if session is not None:
+        tiled = spans(
+            overview.footage_between(store, "rear", start_us, now.wall_us),
+            overview.gaps_between(store, "rear", start_us, now.wall_us),
+            growing=None if growing is None else (growing.start_us, growing.end_us),
+            start_us=start_us,
+            end_us=now.wall_us,
+            now_us=now.wall_us,
+        )
+    open_gaps = [
+        gap for gap in overview.gaps_between(store, "rear", 0, now.wall_us + 1) if gap.end_us is None
+    ]
+    count = overview.newest_head_count(store)
+    if count is not None and now.wall_us - count.at_us > FRESH_COUNT_S * 1_000_000:
+        count = None
+    newest = overview.log_entries(store, before=2**62, limit=1)
+    covered = video_seconds(tiled)
+    return Room(
+        session=session,
+        training_class=classes.training_class(store, session.class_id) if session else None,
+        upcoming=upcoming,
+        upcoming_class=classes.training_class(store, upcoming.class_id) if upcoming else None,
+        presence=read_presence(store, session) if session else None,
+        answers=overview.answers(store, session.id, SHOWN_ANSWERS) if session else [],
+        count=count,
+        open_gap=open_gaps[-1] if open_gaps else None,
+        video_seconds=covered,
+        gap_seconds=sum(span.seconds for span in tiled) - covered,
+        head=newest[0].sequence if newest else 0,
+        head_us=newest[0].time_us if newest else None,
+        unsigned_facts=records.pending_count(store),
+        receivers=overview.receivers(store),
+    )
+
+
+def read_presence(store: Store, session: Session) -> Presence:
+    """Who is there and who should be."""
+    people = classes.people_of(store, session.class_id)
+    present = classes.present(store, session.id)
+
+    def number(those: list[Person] | list[Present], role: str) -> int:
+        return sum(person.role == role for person in those)
+
+    return Presence(
+        number(present, "trainee"),
+        number(people, "trainee"),
+        number(present, "teacher"),
+        number(people, "teacher"),
+    )
+
+
+def read_picture(paths: Paths, camera: str) -> Picture:
+    """What the board says of a camera's picture; an empty one when it says nothing usable."""
+    nothing = Picture(camera, None, 16, 9, [])
+    try:
+        about: dict[str, Any] | None = board.read_json(paths.frames / f"{camera}.json")
+        if about is None:
+            return nothing
+        boxes = [
+            (float(box[0]), float(box[1]), float(box[2]) - float(box[0]), float(box[3]) - float(box[1]))
+            for box in about.get("boxes", [])
+        ]
+        return Picture(camera, int(about["at_us"]), int(about["width"]), int(about["height"]), boxes)
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return nothing

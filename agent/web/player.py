@@ -1,0 +1,305 @@
+"""Looking at recorded time: choose it, say why, watch it across segments and gaps.
+
+Opening footage states a fact with the reason; without it no byte of video is served (agent/web/media.py).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from http import HTTPStatus
+from typing import Any
+from uuid import uuid4
+
+from fastapi import APIRouter, HTTPException, Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from agent.store import access, classes, overview
+from agent.store.access import View
+from agent.store.classes import Session
+from agent.store.database import Store
+from agent.store.facts import Fact, FactType, state_fact
+from agent.store.overview import Answer, Footage
+from agent.web.locale import ZONE, Words, end_of_day_us, local, start_of_day_us
+from agent.web.media import Growing, growing_segment
+from agent.web.names import ANSWERS, KINDS, VIEW_REASONS
+from agent.web.sessions import parse_day, parse_uuid, stretch
+from agent.web.site import Site, site_of, visit_of
+from agent.web.timeline import Span, spans
+
+LONGEST_NOTE = 200
+MARGIN_US = 60 * 1_000_000
+"""A session is opened with a minute before and after it."""
+
+_LONG_NUMBER = re.compile(r"\d{11}")
+_CLOCK = re.compile(r"^([01]\d|2[0-3]):[0-5]\d$")
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a visitor wants to see."""
+
+    session: Session | None
+    start_us: int
+    end_us: int
+
+
+@router.get("/player")
+async def choose_page(request: Request) -> Response:
+    """The form that asks for time and reason; `session`, `day`, `from`, `to` and `at` fill it in."""
+    query = request.query_params
+    wanted = {key: query.get(key, "") for key in ("session", "day", "from", "to", "at")}
+    return await _render_choice(request, wanted, [])
+
+
+@router.post("/player")
+async def open_footage(request: Request) -> Response:
+    """Open footage: the reason becomes a fact, the address of the view is answered."""
+    site, visit = site_of(request), visit_of(request)
+    form = visit.form or {}
+    choice, problems = await _chosen(request, form)
+    reason, note = form.get("reason", ""), " ".join(form.get("note", "").split())
+    problems += await _problems_of_reason(site, visit.words, reason, note)
+    if choice is None or problems:
+        return await _render_choice(request, form, problems, HTTPStatus.BAD_REQUEST)
+    session = choice.session
+    view = View(str(uuid4()), session.id if session else None, choice.start_us, choice.end_us, reason)
+    digest = visit.token_sha256
+    account = visit.visitor.account if visit.visitor else ""
+    now = site.clock.now()
+    fact = Fact(
+        FactType.EVIDENCE_VIEWED,
+        f"session/{session.id}" if session else "node",
+        simulated=site.is_demonstration,
+        data={
+            "account": account,
+            "what": "video",
+            "start_us": view.start_us,
+            "end_us": view.end_us,
+            "reason": reason,
+            "note": note,
+        },
+        class_id=session.class_id if session else None,
+        session_id=session.id if session else None,
+    )
+
+    def work(store: Store) -> None:
+        with store.transaction():
+            access.open_view(store, digest, view, note, now.wall_us)
+            state_fact(store, now, fact)
+
+    await site.store.run(work)
+    at = f"?at={int(form['at'])}" if form.get("at", "").isdecimal() and len(form["at"]) < 18 else ""
+    return RedirectResponse(f"/player/{view.id}{at}", HTTPStatus.SEE_OTHER)
+
+
+@router.get("/player/{view_id}")
+async def player_page(request: Request, view_id: str) -> Response:
+    site, visit = site_of(request), visit_of(request)
+    view = await _view(request, view_id)
+
+    def work(store: Store) -> tuple[Session | None, str, list[Answer]]:
+        session = classes.session(store, view.session_id) if view.session_id else None
+        training_class = classes.training_class(store, session.class_id) if session else None
+        answers = overview.answers(store, session.id, 200) if session else []
+        return session, training_class.title if training_class else "", answers[::-1]
+
+    session, title, answers = await site.store.run(work)
+    at = request.query_params.get("at", "")
+    return site.render(
+        request,
+        "player.html",
+        view=view,
+        session=session,
+        title=title,
+        answers=answers,
+        answer_names=ANSWERS,
+        kinds=KINDS,
+        reason=visit.words.gettext(VIEW_REASONS.get(view.reason, view.reason)),
+        at_us=int(at) if at.isdecimal() and len(at) < 18 else view.start_us,
+    )
+
+
+@router.get("/player/{view_id}/timeline")
+async def timeline(request: Request, view_id: str) -> Response:
+    """What the player script needs: positions in seconds from the start of the view."""
+    site, words = site_of(request), visit_of(request).words
+    view = await _view(request, view_id)
+    growing = growing_segment(site.paths)
+    now = site.clock.now()
+
+    def work(store: Store) -> tuple[list[Footage], list[Span]]:
+        footage = overview.footage_between(store, "rear", view.start_us, view.end_us)
+        gaps = overview.gaps_between(store, "rear", view.start_us, view.end_us)
+        tiled = spans(
+            footage,
+            gaps,
+            growing=None if growing is None else (growing.start_us, growing.end_us),
+            start_us=view.start_us,
+            end_us=view.end_us,
+            now_us=now.wall_us,
+        )
+        return footage, tiled
+
+    footage, tiled = await site.store.run(work)
+    segments = playable(footage, growing, view)
+    return JSONResponse(
+        {
+            "start_us": view.start_us,
+            "duration": (view.end_us - view.start_us) / 1e6,
+            "segments": segments,
+            "spans": [
+                {
+                    "kind": span.kind,
+                    "from": (span.start_us - view.start_us) / 1e6,
+                    "to": (span.end_us - view.start_us) / 1e6,
+                    "text": span.text(words),
+                }
+                for span in tiled
+            ],
+        }
+    )
+
+
+def playable(footage: list[Footage], growing: Growing | None, view: View) -> list[dict[str, Any]]:
+    """Segments in the order of playing, each with its place on the view's time line.
+
+    Inside a run places follow the ticks (wall stamps jitter by milliseconds, ticks tile exactly); where the
+    wall clock was set back, what came later is placed after what came before, never over it.
+    """
+    entries = [
+        (f.run_id, f.sequence, f.start_us, f.start_ticks, f.end_ticks, f.ticks_per_second, False)
+        for f in footage
+        if not f.expired_us
+    ]
+    if growing is not None and growing.start_us < view.end_us and growing.end_us > view.start_us:
+        known = {(entry[0], entry[1]) for entry in entries}
+        if (growing.run_id, growing.sequence) not in known:
+            per_second = growing.ticks_per_second
+            end_ticks = growing.start_ticks + (growing.end_us - growing.start_us) * per_second // 1_000_000
+            entries.append(
+                (
+                    growing.run_id,
+                    growing.sequence,
+                    growing.start_us,
+                    growing.start_ticks,
+                    end_ticks,
+                    per_second,
+                    True,
+                )
+            )
+    placed: list[dict[str, Any]] = []
+    anchors: dict[str, float] = {}
+    end = float("-inf")
+    for run, sequence, start_us, start_ticks, end_ticks, per_second, is_growing in entries:
+        zero = anchors.get(run, (start_us - view.start_us) / 1e6 - start_ticks / per_second)
+        zero += max(0.0, end - (zero + start_ticks / per_second))
+        anchors[run] = zero
+        begin, end = zero + start_ticks / per_second, zero + end_ticks / per_second
+        placed.append(
+            {
+                "address": f"/media/{run}/{sequence}",
+                "from": begin,
+                "to": end,
+                "zero": zero,
+                "clock_us": start_us,
+                "growing": is_growing,
+            }
+        )
+    return placed
+
+
+async def _view(request: Request, view_id: str) -> View:
+    digest, identifier = visit_of(request).token_sha256, parse_uuid(view_id)
+    view = await site_of(request).store.run(lambda store: access.find_view(store, digest, identifier))
+    if view is None:
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    return view
+
+
+async def _chosen(request: Request, form: dict[str, str]) -> tuple[Choice | None, list[str]]:
+    """The stretch of time that a form names, or why it names none."""
+    site, words = site_of(request), visit_of(request).words
+    _ = words.gettext
+    if form.get("session"):
+        identifier = parse_uuid(form["session"])
+        session = await site.store.run(lambda store: classes.session(store, identifier))
+        if session is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        start_us, end_us = stretch(session, site.clock.now())
+        if session.state == "open":  # a lesson under way is watched to its end as it grows
+            end_us = max(end_us, session.planned_end_us)
+        return Choice(session, start_us - MARGIN_US, end_us + MARGIN_US), []
+    day = parse_day(form.get("day"))
+    if day is None:
+        return None, [_("请选择课次，或填写日期（例如 2026-11-21）。")]
+    begin, finish = form.get("from") or "00:00", form.get("to") or "23:59"
+    if not _CLOCK.match(begin) or not _CLOCK.match(finish):
+        return None, [_("时间请写成 09:05 的样子。")]
+    start_us, end_us = _at(day, begin), _at(day, finish)
+    if end_us <= start_us:
+        return None, [_("结束时间必须晚于开始时间。")]
+    return Choice(None, start_us, end_us), []
+
+
+def _at(day: date, clock: str) -> int:
+    moment = datetime.combine(day, time.fromisoformat(clock), tzinfo=ZONE)
+    return round(moment.timestamp() * 1_000_000)
+
+
+async def _problems_of_reason(site: Site, words: Words, reason: str, note: str) -> list[str]:
+    """Why a reason cannot go into a signed record: it leaves the device, so it names nobody (I4, I6)."""
+    _ = words.gettext
+    problems = []
+    if reason not in VIEW_REASONS:
+        problems.append(_("请选择查看理由。"))
+    if reason == "other" and not note:
+        problems.append(_("选择“其他”时请写明理由。"))
+    if len(note) > LONGEST_NOTE:
+        problems.append(_("说明太长，最多 %(most)d 个字。") % {"most": LONGEST_NOTE})
+    if _LONG_NUMBER.search(note):
+        problems.append(_("说明会写入上报的记录，请不要填写身份证号或电话号码。"))
+    elif await site.store.run(lambda store: access.names_somebody(store, note)):
+        problems.append(_("说明会写入上报的记录，请不要填写姓名。"))
+    return problems
+
+
+async def _render_choice(
+    request: Request, wanted: dict[str, str], problems: list[str], status: int = HTTPStatus.OK
+) -> Response:
+    site = site_of(request)
+    today = local(site.clock.now().wall_us).date()
+    day = parse_day(wanted.get("day")) or today
+    room = site.settings.node.room
+    identifier = parse_uuid(wanted["session"]) if wanted.get("session") else ""
+
+    def work(store: Store) -> tuple[Session | None, list[Session]]:
+        chosen = classes.session(store, identifier) if identifier else None
+        of_day = classes.sessions(
+            store,
+            room=room,
+            from_us=start_of_day_us(day),
+            until_us=end_of_day_us(day),
+            states=("open", "closed"),
+        )
+        return chosen, of_day
+
+    chosen, of_day = await site.store.run(work)
+    if identifier and chosen is None:
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    return site.render(
+        request,
+        "choose.html",
+        status,
+        problems=problems,
+        wanted=wanted,
+        chosen=chosen,
+        of_day=of_day,
+        shown_day=day,
+        kinds=KINDS,
+        reasons=VIEW_REASONS,
+        longest_note=LONGEST_NOTE,
+    )

@@ -1,0 +1,143 @@
+"""The page's process: a TLS server that stops when told, and says each second that it still turns."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sqlite3
+import ssl
+from collections.abc import Iterator
+
+import uvicorn
+
+from agent.log import get_logger
+from agent.role import RoleContext
+from agent.settings import Web
+from agent.store import access
+from agent.store.database import StoreError
+from agent.web import certificate
+from agent.web.application import build_application
+from agent.web.certificate import CertificateFiles
+from agent.web.site import Site
+
+REPORT_EVERY_S = 1.0
+CERTIFICATE_EVERY_S = 60.0
+STOP_CHECK_S = 0.1
+MOST_CONNECTIONS = 100
+"""Beyond it the server answers 503; a room has a few phones."""
+
+log = get_logger(__name__)
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to whoever runs the role."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def run(context: RoleContext) -> None:
+    """Serve until `context.stop` is set. OSError when the port is taken, after saying so on the board."""
+    web = context.settings.web
+    files = CertificateFiles.within(context.paths.keys)
+    _renew(context, files)
+    try:
+        listener = _listen(web)
+    except OSError as error:
+        context.report(
+            "fault",
+            f"端口 {web.port} 打不开：{error.strerror}。请停掉占用它的程序，或改配置 web.port",
+            f"cannot listen on {web.host} port {web.port}: {error.strerror}; stop whatever holds it or "
+            "change web.port",
+        )
+        raise
+    site = Site(context.settings, context.paths, context.clock)
+    config = uvicorn.Config(
+        build_application(site),
+        ssl_certfile=files.certificate,
+        ssl_keyfile=files.key,
+        http="h11",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,  # addresses and times of people who looked; the facts say who did what
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=2,
+        limit_concurrency=MOST_CONNECTIONS,
+    )
+    asyncio.run(_serve(context, _Server(config), site, files, listener))
+
+
+def _listen(web: Web) -> socket.socket:
+    family = socket.AF_INET6 if ":" in web.host else socket.AF_INET
+    return socket.create_server(
+        (web.host, web.port), family=family, dualstack_ipv6=web.host == "::", backlog=128
+    )
+
+
+async def _serve(
+    context: RoleContext, server: _Server, site: Site, files: CertificateFiles, listener: socket.socket
+) -> None:
+    server.config.load()
+    tls = server.config.ssl
+    assert tls is not None  # noqa: S101 (a certificate is configured)
+    tls.minimum_version = ssl.TLSVersion.TLSv1_2
+    tending = asyncio.create_task(_tend(context, server, site, files, tls))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        tending.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await tending
+    if not context.stop.is_set():
+        raise RuntimeError("the server ended without being told to")
+
+
+async def _tend(
+    context: RoleContext, server: _Server, site: Site, files: CertificateFiles, tls: ssl.SSLContext
+) -> None:
+    """Runs in the server's own loop: when the loop hangs, no report is made and the watchdog bites."""
+    loop = asyncio.get_running_loop()
+    report_at = certificate_at = loop.time()
+    try:
+        while not context.stop.is_set():
+            if loop.time() >= certificate_at:
+                certificate_at = loop.time() + CERTIFICATE_EVERY_S
+                if await asyncio.to_thread(_renew, context, files):
+                    tls.load_cert_chain(files.certificate, files.key)  # new connections get the new one
+            if loop.time() >= report_at:
+                report_at = loop.time() + REPORT_EVERY_S
+                await _report(context, site)
+            await asyncio.sleep(STOP_CHECK_S)
+    finally:
+        server.should_exit = True
+
+
+async def _report(context: RoleContext, site: Site) -> None:
+    web = context.settings.web
+    try:
+        is_set = await site.store.run(access.password_is_set)
+    except (sqlite3.OperationalError, StoreError) as error:
+        context.report("fault", "数据库不可用，页面暂停服务", f"the database cannot be used: {error}")
+        return
+    if is_set:
+        context.report("running", "", "", port=web.port)
+    else:
+        text = "等待人社部门设置密码", "waiting for HR staff to set the password"
+        context.report("waiting", *text, port=web.port)
+
+
+def _renew(context: RoleContext, files: CertificateFiles) -> bool:
+    renewed = certificate.ensure_certificate(
+        files,
+        now=certificate.wall_time(context.clock.now().wall_us),
+        hostname=certificate.hostname(),
+        addresses=certificate.own_addresses(),
+    )
+    if renewed:
+        log.info("certificate.renewed", fingerprint=certificate.fingerprint(files))
+    return renewed

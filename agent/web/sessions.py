@@ -1,0 +1,170 @@
+"""Sessions of a day, and one session with its check-ins, its video and its head counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from http import HTTPStatus
+from uuid import UUID
+
+from fastapi import APIRouter, HTTPException, Request
+from starlette.responses import Response
+
+from agent.clock import Stamp
+from agent.paths import Paths
+from agent.store import classes, overview
+from agent.store.classes import Session, TrainingClass
+from agent.store.database import Store
+from agent.store.overview import Answer, HeadCount
+from agent.web.chart import Chart, head_count_chart
+from agent.web.locale import end_of_day_us, local, start_of_day_us
+from agent.web.media import growing_segment
+from agent.web.names import ANSWER_LEVELS, ANSWERS, KINDS, STATES
+from agent.web.now import Presence, read_presence
+from agent.web.site import site_of, visit_of
+from agent.web.timeline import Span, spans, video_seconds
+
+MOST_ANSWERS = 400
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """A session with what is proven of it. The stretch is from opening to closing, else as planned."""
+
+    session: Session
+    training_class: TrainingClass | None
+    start_us: int
+    end_us: int
+    presence: Presence
+    spans: list[Span]
+
+    @property
+    def video_seconds(self) -> float:
+        return video_seconds(self.spans)
+
+    @property
+    def missing(self) -> list[Span]:
+        return [span for span in self.spans if span.kind != "video"]
+
+    @property
+    def missing_seconds(self) -> float:
+        return sum(span.seconds for span in self.missing)
+
+
+@router.get("/sessions")
+async def day_page(request: Request) -> Response:
+    site = site_of(request)
+    now = site.clock.now()
+    today = local(now.wall_us).date()
+    day = parse_day(request.query_params.get("day")) or today
+    room = site.settings.node.room
+    start_us, end_us = start_of_day_us(day), end_of_day_us(day)
+
+    def work(store: Store) -> tuple[list[SessionView], tuple[int | None, int | None]]:
+        planned = [
+            session
+            for session in classes.sessions(store, room=room, from_us=start_us, until_us=end_us)
+            if start_us <= session.planned_start_us
+        ]
+        views = [read_session(store, site.paths, session, now) for session in planned]
+        return views, overview.days_with_sessions(store, room, start_us, end_us)
+
+    views, (earlier_us, later_us) = await site.store.run(work)
+    return site.render(
+        request,
+        "sessions.html",
+        views=views,
+        shown_day=day,
+        today=today,
+        earlier=local(earlier_us).date() if earlier_us else None,
+        later=local(later_us).date() if later_us else None,
+        kinds=KINDS,
+        states=STATES,
+    )
+
+
+@router.get("/sessions/{session_id}")
+async def session_page(request: Request, session_id: str) -> Response:
+    site, words = site_of(request), visit_of(request).words
+    now = site.clock.now()
+    identifier = parse_uuid(session_id)
+
+    def work(store: Store) -> tuple[SessionView, list[Answer], list[HeadCount]] | None:
+        session = classes.session(store, identifier)
+        if session is None:
+            return None
+        view = read_session(store, site.paths, session, now)
+        return (
+            view,
+            overview.answers(store, session.id, MOST_ANSWERS),
+            overview.head_counts(store, view.start_us, view.end_us),
+        )
+
+    found = await site.store.run(work)
+    if found is None:
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    view, answers, counts = found
+    chart: Chart | None = head_count_chart(counts, view.start_us, view.end_us) if counts else None
+    return site.render(
+        request,
+        "session.html",
+        view=view,
+        words=words,
+        answers=answers,
+        chart=chart,
+        kinds=KINDS,
+        states=STATES,
+        answer_names=ANSWERS,
+        answer_levels=ANSWER_LEVELS,
+    )
+
+
+def read_session(store: Store, paths: Paths, session: Session, now: Stamp) -> SessionView:
+    """What the database and the recorder's status prove of a session."""
+    start_us, end_us = stretch(session, now)
+    growing = growing_segment(paths)
+    tiled = []
+    if session.state in ("open", "closed"):
+        tiled = spans(
+            overview.footage_between(store, "rear", start_us, end_us),
+            overview.gaps_between(store, "rear", start_us, end_us),
+            growing=None if growing is None else (growing.start_us, growing.end_us),
+            start_us=start_us,
+            end_us=end_us,
+            now_us=now.wall_us,
+        )
+    return SessionView(
+        session,
+        classes.training_class(store, session.class_id),
+        start_us,
+        end_us,
+        read_presence(store, session),
+        tiled,
+    )
+
+
+def stretch(session: Session, now: Stamp) -> tuple[int, int]:
+    """From when to when a session is looked at: opening to closing, the plan where one is missing."""
+    start_us = session.opened_us or session.planned_start_us
+    if session.state == "open":
+        return start_us, max(start_us + 1, now.wall_us)
+    return start_us, max(start_us + 1, session.closed_us or session.planned_end_us)
+
+
+def parse_uuid(text: str) -> str:
+    """A UUID in its one spelling; HTTPException 404 for anything else."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise HTTPException(HTTPStatus.NOT_FOUND) from None
+
+
+def parse_day(text: str | None) -> date | None:
+    """`2026-11-21`; None for anything else or a year outside 2000..2199."""
+    try:
+        day = date.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return day if 2000 <= day.year < 2200 else None
