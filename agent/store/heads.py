@@ -1,0 +1,121 @@
+"""Head counts: one row for each key frame that was counted, and the sums that facts are made of."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from agent.store.database import Row, Store
+
+BoxRow = tuple[int, int, int, int, float]
+"""left, top, right, bottom in pixels of the recording's picture, and the detector's score."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadCount:
+    """One counted picture of the recording."""
+
+    run_id: str
+    sequence: int
+    pts_ticks: int
+    at_us: int
+    """Wall time of the picture, not of the counting."""
+    session_id: str | None
+    counted: int
+    expected: int | None
+    """People whom the door had accepted in the session by then; None without a session."""
+    detector: str
+    simulated: bool
+    boxes: tuple[BoxRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CountSum:
+    """Several counts of one session together."""
+
+    last_id: int
+    pictures: int
+    from_us: int
+    until_us: int
+    least: int
+    most: int
+    mean: float
+    below_expected: int
+    """Pictures with fewer people than expected."""
+    above_expected: int
+    simulated: bool
+    """True when any of them is (I9)."""
+
+
+def insert_count(store: Store, count: HeadCount) -> bool:
+    """Insert in the caller's transaction; False when this very picture was counted before."""
+    cursor = store.execute(
+        "INSERT INTO head_count (run_id, sequence, pts_ticks, at_us, session_id, counted, expected, detector,"
+        " simulated, boxes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (
+            count.run_id,
+            count.sequence,
+            count.pts_ticks,
+            count.at_us,
+            count.session_id,
+            count.counted,
+            count.expected,
+            count.detector,
+            int(count.simulated),
+            json.dumps(count.boxes),
+        ),
+    )
+    return bool(cursor.rowcount == 1)
+
+
+def counts_of(store: Store, session_id: str, *, from_us: int = 0, until_us: int = 2**62) -> list[HeadCount]:
+    """Counts of a session in [from_us, until_us), in the order of time."""
+    rows = store.rows(
+        f"SELECT {_COLUMNS} FROM head_count"  # noqa: S608 (own words)
+        " WHERE at_us >= ? AND at_us < ? AND session_id = ? ORDER BY at_us, id",
+        (from_us, until_us, session_id),
+    )
+    return [_head_count(row) for row in rows]
+
+
+def unstated_sum(store: Store, session_id: str, after_id: int) -> CountSum | None:
+    """The counts of a session that no fact speaks of yet: those after row `after_id`; None without any."""
+    row = store.row(
+        "SELECT max(id), count(*), min(at_us), max(at_us), min(counted), max(counted), avg(counted),"
+        " total(counted < expected), total(counted > expected), max(simulated) FROM head_count"
+        " WHERE id > ? AND session_id = ?",
+        (after_id, session_id),
+    )
+    if row is None or row[1] == 0:
+        return None
+    last_id, pictures, from_us, until_us, least, most, mean, below, above, simulated = row
+    return CountSum(
+        last_id=last_id,
+        pictures=pictures,
+        from_us=from_us,
+        until_us=until_us,
+        least=least,
+        most=most,
+        mean=round(mean, 2),
+        below_expected=round(below),
+        above_expected=round(above),
+        simulated=bool(simulated),
+    )
+
+
+def stated_through(store: Store, session_id: str) -> int:
+    """Id of the last count that a fact of this session speaks of; 0 before the first."""
+    row = store.row(
+        "SELECT data ->> 'last_count' AS last_count FROM fact"
+        " WHERE type = 'visibility.heads-counted' AND session_id = ? ORDER BY id DESC LIMIT 1",
+        (session_id,),
+    )
+    return 0 if row is None else int(row["last_count"])
+
+
+_COLUMNS = "run_id, sequence, pts_ticks, at_us, session_id, counted, expected, detector, simulated, boxes"
+
+
+def _head_count(row: Row) -> HeadCount:
+    boxes = tuple((*box,) for box in json.loads(row["boxes"]))
+    return HeadCount(**{**dict(row), "simulated": bool(row["simulated"]), "boxes": boxes})

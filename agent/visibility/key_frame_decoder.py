@@ -1,0 +1,42 @@
+"""One key frame to one picture, in memory: the decoder's configuration from `moov`, the frame from `mdat`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import av
+import av.error
+import numpy as np
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+
+from agent.bmff import Track
+from models.images import BGRImage
+
+MOST_PIXELS: Final = 40_000_000
+"""What a stream may claim for its picture: more than 8K, less than a memory bomb."""
+
+_DECODERS: Final = {b"avc1": "h264", b"avc3": "h264", b"hvc1": "hevc", b"hev1": "hevc"}
+
+
+class PictureError(Exception):
+    """The key frame cannot be decoded; the message says why."""
+
+
+def decode(track: Track, data: bytes) -> BGRImage:
+    """The picture of key frame `data`. PictureError for an unknown codec or damaged bytes."""
+    name = _DECODERS.get(track.sample_entry)
+    if name is None:
+        raise PictureError(f"codec {track.sample_entry!r}: expected H.264 or H.265")
+    try:
+        context = av.CodecContext.create(name, "r")
+        assert isinstance(context, VideoCodecContext)  # noqa: S101 (h264 and hevc are video)
+        context.extradata = track.decoder_configuration
+        context.thread_count = 1  # one picture: more threads only wait for one another
+        context.options = {"max_pixels": str(MOST_PIXELS)}
+        frames = [*context.decode(av.Packet(data)), *context.decode(None)]
+    except (av.error.FFmpegError, ValueError) as error:
+        raise PictureError(f"the key frame does not decode: {error}") from error
+    if not frames or not isinstance(frames[0], VideoFrame):
+        raise PictureError("the key frame holds no picture")
+    return np.asarray(frames[0].to_ndarray(format="bgr24"), dtype=np.uint8)

@@ -1,0 +1,112 @@
+"""The watcher's process: one look at the recording every few seconds, whatever goes wrong in between.
+
+It reads what the recorder wrote and nothing depends on it: dead, hung or starved, footage goes on (I11).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+
+from agent.bmff import BoxError
+from agent.configuration.document import ConfigurationError
+from agent.log import get_logger
+from agent.role import REPORT_INTERVAL_S, RoleContext
+from agent.store.database import Store, StoreError
+from agent.visibility.key_frame_decoder import PictureError
+from agent.visibility.watcher import Look, Watcher
+from models.heads import OpencvHogPeople
+
+log = get_logger(__name__)
+
+_WAITING = {
+    "no recording": "没有正在写入的录像",
+    "picture too old": "录像已停止更新",
+    "no new picture": "等待新的关键帧",
+}
+_DOUBTS = {
+    "fewer_visible": ("画面中的人数少于签到人数", "fewer people visible than checked in"),
+    "more_visible": ("画面中的人数多于签到人数", "more people visible than checked in"),
+}
+
+
+def run(context: RoleContext) -> None:
+    """Look at the recording until `context.stop`."""
+    context.report("starting")
+    settings = context.settings
+    watch = Watch(context, Watcher(context.paths, settings.node.room, OpencvHogPeople(), context.clock))
+    interval_s = settings.visibility.count_interval_seconds
+    while not context.stop.is_set():
+        began = time.monotonic()
+        watch.step()
+        # At least as long a pause as the look took: on a slow machine the recorder keeps half a core.
+        pause_until = max(began + interval_s, 2 * time.monotonic() - began)
+        while not context.stop.wait(min(REPORT_INTERVAL_S, max(0.0, pause_until - time.monotonic()))):
+            if time.monotonic() >= pause_until:
+                break
+            watch.report()
+    watch.close()
+
+
+class Watch:
+    """A watcher with its database and its status; survives what a look can meet."""
+
+    def __init__(self, context: RoleContext, watcher: Watcher) -> None:
+        self._context, self._watcher = context, watcher
+        self._store: Store | None = None
+        self._last: Look | None = None
+        self._trouble: tuple[str, str] | None = None
+
+    def step(self) -> None:
+        """One look, then a report."""
+        try:
+            if self._store is None:
+                self._store = Store(self._context.paths.database)
+            self._last = self._watcher.look(self._store)
+        except (sqlite3.Error, StoreError) as error:
+            self._troubled("数据库暂不可用，人数未能保存", "the database cannot be used", error)
+            if not isinstance(error, sqlite3.OperationalError):
+                self.close()  # damaged or replaced: the next step opens it anew
+        except (BoxError, PictureError) as error:
+            self._troubled("录像画面无法解码", "the recording's picture cannot be read", error)
+        except OSError as error:
+            self._troubled("录像文件读不了", "the recording cannot be read", error)
+        except ConfigurationError as error:
+            self._troubled("人社部门的配置不可用", "HR's configuration cannot be used", error)
+        else:
+            if self._trouble is not None:
+                log.info("watch.recovered")
+            self._trouble = None
+        self.report()
+
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    def _troubled(self, zh: str, en: str, error: Exception) -> None:
+        message = f"{en}: {error}"
+        if self._trouble is None or self._trouble[1] != message:
+            log.warning("watch.trouble", what=en, error=str(error))
+        self._trouble = (zh, message)
+
+    def report(self) -> None:
+        """Say on the board how counting stands."""
+        if self._trouble is not None:
+            self._context.report("fault", *self._trouble)
+            return
+        look = self._last
+        if look is None or look.count is None:
+            reason = look.reason if look else "no recording"
+            self._context.report("waiting", _WAITING[reason], reason)
+            return
+        detail = {
+            "counted": look.count.counted,
+            "expected": look.count.expected,
+            "at_us": look.count.at_us,
+            "session": look.count.session_id,
+            "doubt": look.doubt.kind if look.doubt else None,
+            "doubt_since_us": look.doubt.since_us if look.doubt else None,
+        }
+        zh, en = _DOUBTS[look.doubt.kind] if look.doubt else ("", "")
+        self._context.report("running", zh, en, **detail)

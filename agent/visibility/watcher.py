@@ -1,0 +1,199 @@
+"""One look at the recording: newest key frame, heads, row, fact, picture on the board.
+
+Each count is a row. A fact for each would be 17 000 signed records a day, so facts are stated once a minute
+of a session, when the session ends, and with the count that begins or ends a doubt; each sums up the rows
+since the one before, so that no count of a session goes unstated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+
+from agent import board
+from agent.clock import Clock, Stamp
+from agent.configuration.document import current_configuration
+from agent.paths import Paths
+from agent.store import classes, heads
+from agent.store.classes import Session
+from agent.store.database import Store
+from agent.store.facts import Fact, FactType, state_fact
+from agent.store.heads import HeadCount
+from agent.visibility.doubts import Doubt, doubt
+from agent.visibility.growing_segment import KeyFrame, SegmentFollower
+from agent.visibility.key_frame_decoder import decode
+from models.heads import HeadCounter
+from models.images import BGRImage, Detection
+
+FACT_INTERVAL_US = 60_000_000
+OLDEST_PICTURE_S = 30.0
+"""An older picture is no look into the room: the recorder stands still, and old footage must not be counted
+for the session that is open now."""
+COUNT_WIDTH = 1280
+"""Pixels to which wide pictures are reduced for counting: above that the first detector costs seconds."""
+JPEG_QUALITY = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look found; `count` is None when there was no new picture, with the reason."""
+
+    reason: str
+    count: HeadCount | None = None
+    doubt: Doubt | None = None
+
+
+class Watcher:
+    """Looks when told to. Not safe for two threads; one `store` each look, so that the caller owns it."""
+
+    def __init__(self, paths: Paths, room: str, counter: HeadCounter, clock: Clock) -> None:
+        self._paths, self._room, self._counter, self._clock = paths, room, counter, clock
+        self._follower = SegmentFollower(paths)
+        self._last_picture: tuple[str, int] | None = None
+        self._session_id: str | None = None
+        self._doubt: Doubt | None = None
+
+    def look(self, store: Store) -> Look:
+        """Count the newest picture if it is new. OSError, BoxError, PictureError and sqlite3.Error pass
+        through: nothing is half done, the next look starts afresh."""
+        now = self._clock.now()
+        frame = self._follower.newest_key_frame()
+        reason = self._unusable(frame, now)
+        if frame is None or reason is not None:
+            self._finish_session(store, now)
+            return Look(reason or "no recording")
+        picture = decode(frame.track, frame.data)
+        detections = self._detect(picture)
+        count, found = self._commit(store, frame, detections)
+        self._last_picture = (frame.segment.run, frame.pts_ticks)
+        self._publish(picture, count)
+        return Look("counted", count, found)
+
+    def _unusable(self, frame: KeyFrame | None, now: Stamp) -> str | None:
+        if frame is None:
+            return "no recording"
+        if frame.age_s(now) > OLDEST_PICTURE_S:
+            return "picture too old"
+        if (frame.segment.run, frame.pts_ticks) == self._last_picture:
+            return "no new picture"
+        return None
+
+    def _detect(self, picture: BGRImage) -> list[Detection]:
+        scale = max(1.0, picture.shape[1] / COUNT_WIDTH)
+        if scale == 1.0:
+            return self._counter.count(picture)
+        size = (COUNT_WIDTH, round(picture.shape[0] / scale))
+        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        found = self._counter.count(small.astype("uint8", copy=False))
+        return [Detection(type(d.box)(*(round(value * scale) for value in d.box)), d.score) for d in found]
+
+    def _commit(
+        self, store: Store, frame: KeyFrame, detections: list[Detection]
+    ) -> tuple[HeadCount, Doubt | None]:
+        """Row and fact together; expectation and session as they are at the commit."""
+        with store.transaction():
+            now = self._clock.now()
+            session = classes.open_session(store, self._room)
+            count = HeadCount(
+                run_id=frame.segment.run,
+                sequence=frame.segment.sequence,
+                pts_ticks=frame.pts_ticks,
+                at_us=frame.at_us,
+                session_id=session.id if session else None,
+                counted=len(detections),
+                expected=classes.present_count(store, session.id) if session else None,
+                detector=self._counter.name,
+                simulated=frame.segment.simulated,
+                boxes=tuple(
+                    (d.box.left, d.box.top, d.box.right, d.box.bottom, round(d.score, 3)) for d in detections
+                ),
+            )
+            heads.insert_count(store, count)
+            found = self._doubt_about(store, session, count.at_us)
+            changed = (found.kind if found else None) != (self._doubt.kind if self._doubt else None)
+            self._state_ended_session(store, now, session)
+            if session is not None:
+                self._state_sum(store, now, session, found, at_once=changed)
+        self._session_id, self._doubt = (session.id if session else None), found
+        return count, found
+
+    def _doubt_about(self, store: Store, session: Session | None, at_us: int) -> Doubt | None:
+        if session is None:
+            return None
+        after_us = current_configuration(store).visibility.warn_after_seconds * 1_000_000
+        counts = heads.counts_of(store, session.id, from_us=at_us - 2 * after_us, until_us=at_us + 1)
+        return doubt(counts, at_us, after_us)
+
+    def _finish_session(self, store: Store, now: Stamp) -> None:
+        """Without new pictures the last minute of an ended session would wait for the next lesson."""
+        if self._session_id is None:
+            return
+        session = classes.open_session(store, self._room)
+        if session is not None and session.id == self._session_id:
+            return
+        with store.transaction():
+            self._state_ended_session(store, now, session)
+        self._session_id, self._doubt = None, None
+
+    def _state_ended_session(self, store: Store, now: Stamp, running: Session | None) -> None:
+        if self._session_id is None or (running is not None and running.id == self._session_id):
+            return
+        ended = classes.session(store, self._session_id)
+        if ended is not None:
+            self._state_sum(store, now, ended, None, at_once=True)
+
+    def _state_sum(
+        self, store: Store, now: Stamp, session: Session, found: Doubt | None, *, at_once: bool
+    ) -> None:
+        total = heads.unstated_sum(store, session.id, heads.stated_through(store, session.id))
+        if total is None or (not at_once and total.until_us - total.from_us < FACT_INTERVAL_US):
+            return
+        data: dict[str, Any] = {
+            "pictures": total.pictures,
+            "from_us": total.from_us,
+            "until_us": total.until_us,
+            "counted": {"least": total.least, "most": total.most, "mean": total.mean},
+            "expected": classes.present_count(store, session.id),
+            "below_expected": total.below_expected,
+            "above_expected": total.above_expected,
+            "doubt": found.kind if found else None,
+            "detector": self._counter.name,
+            "finds": self._counter.finds,
+            "last_count": total.last_id,
+        }
+        state_fact(
+            store,
+            now,
+            Fact(
+                FactType.HEADS_COUNTED,
+                subject=f"session/{session.id}",
+                simulated=total.simulated,
+                class_id=session.class_id,
+                session_id=session.id,
+                data=data,
+            ),
+        )
+
+    def _publish(self, picture: BGRImage, count: HeadCount) -> None:
+        encoded, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        if not encoded:
+            raise OSError("the picture could not be encoded as JPEG")
+        about: Mapping[str, Any] = {
+            "at_us": count.at_us,
+            "run": count.run_id,
+            "sequence": count.sequence,
+            "pts_ticks": count.pts_ticks,
+            "width": picture.shape[1],
+            "height": picture.shape[0],
+            "session": count.session_id,
+            "counted": count.counted,
+            "expected": count.expected,
+            "detector": count.detector,
+            "finds": self._counter.finds,
+            "simulated": count.simulated,
+            "boxes": [list(box) for box in count.boxes],
+        }
+        board.publish_frame(self._paths.frames, "rear", jpeg.tobytes(), about)
