@@ -7,7 +7,7 @@ Pure, used by both sides. Only this ends a record's stay in a node's outbox; the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Final, Self
 
@@ -17,6 +17,8 @@ from agent.evidence import jws
 from agent.evidence.keys import SigningKey
 
 RECEIPT_TYP: Final = "application/classroom-receipt+json"
+WITHDRAWN: Final = "withdrawn"
+"""Verdict code: the verdict that `detail` names no longer stands."""
 MAX_RANGES: Final = 1000
 MAX_VERDICTS: Final = 1000
 
@@ -81,10 +83,11 @@ class Receipt(_Part):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One stored record, as ranges are made of."""
+    """One stored record, as ranges are made of. `previous` is what it names as the one before it."""
 
     sequence: int
     sha256: bytes
+    previous: bytes | None
 
 
 def range_digest(hashes: Iterable[bytes]) -> str:
@@ -95,18 +98,24 @@ def range_digest(hashes: Iterable[bytes]) -> str:
     return digest.hexdigest()
 
 
-def ranges_of(received: Sequence[Received]) -> tuple[Range, ...]:
-    """Fold stored records into ranges, in any order given. Two records of one sequence (a fork) end up in
-    ranges of their own."""
-    found: list[list[Received]] = []
+def ranges_of(received: Iterable[Received]) -> tuple[Range, ...]:
+    """Fold stored records, in any order, into ranges along the chain.
+
+    A range follows `previous`, not the numbers: after a fork (two records of one sequence) a digest over a
+    mixture would be true of neither log.
+    """
+    runs: list[list[Received]] = []
+    by_tail: dict[tuple[int, bytes], list[Received]] = {}
     for item in sorted(received, key=lambda item: item.sequence):
-        if found and found[-1][-1].sequence + 1 == item.sequence:
-            found[-1].append(item)
-        else:
-            found.append([item])
+        run = by_tail.pop((item.sequence - 1, item.previous or b""), None)
+        if run is None:
+            run = []
+            runs.append(run)
+        run.append(item)
+        by_tail[item.sequence, item.sha256] = run
     return tuple(
         Range(first=run[0].sequence, last=run[-1].sequence, digest=range_digest(item.sha256 for item in run))
-        for run in found
+        for run in runs
     )
 
 
