@@ -64,6 +64,8 @@ class Outcome:
     code: RefusalCode | None = None
     detail: str = ""
     changes: Mapping[str, Any] = field(default_factory=dict)
+    classes: int = 0
+    """Class documents imported."""
     fact_id: int | None = None
 
 
@@ -231,7 +233,7 @@ def _apply(
     subject = f"configuration/{after.revision}"
     fact_id = state_fact(store, stamp, Fact(FactType.CONFIGURATION_APPLIED, subject, simulated, data))
     log.info("configuration.applied", revision=after.revision, keys=sorted(changes), classes=len(entries))
-    return Outcome(True, message_id, after.revision, changes=changes, fact_id=fact_id)
+    return Outcome(True, message_id, after.revision, changes=changes, classes=len(entries), fact_id=fact_id)
 
 
 def _insert(store: Store, stamp: Stamp, document: HrConfiguration, signed: bytes | None) -> None:

@@ -106,7 +106,7 @@ def set_first_password(
     if not setup_code.setup_code_matches(keys, code):
         problems.insert(
             0,
-            "安装码不对，技术员可用命令 classroom-agent setup-code 查看 / "
+            "设置码不对，技术员可用命令 classroom-agent setup-code 查看 / "
             "wrong setup code: the technician can show it with classroom-agent setup-code",
         )
     if problems:

@@ -60,7 +60,11 @@ class Incoming:
 class Connection:
     """From `open` to `close`; never reused."""
 
-    def __init__(self, destination: Destination, client_id: str, *, mqtt5: bool) -> None:
+    def __init__(
+        self, destination: Destination, client_id: str, *, mqtt5: bool, keep_session: bool = True
+    ) -> None:
+        """With `keep_session` the broker keeps messages for this client while it is away."""
+        self._keep_session = keep_session
         self.protocol: Final = "MQTT 5" if mqtt5 else "MQTT 3.1.1"
         self._destination = destination
         self._inbox: list[Incoming] = []
@@ -141,7 +145,7 @@ class Connection:
             CallbackAPIVersion.VERSION2,
             client_id,
             protocol=_V5 if mqtt5 else _V311,
-            clean_session=None if mqtt5 else False,
+            clean_session=None if mqtt5 else not self._keep_session,
             manual_ack=True,
         )
         client.connect_timeout = CONNECT_TIMEOUT_S
@@ -172,13 +176,15 @@ class Connection:
         properties: Properties | None = None
         if self.protocol == "MQTT 5":
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            properties.SessionExpiryInterval = SESSION_EXPIRY_S
+            properties.SessionExpiryInterval = SESSION_EXPIRY_S if self._keep_session else 0
             properties.MaximumPacketSize = LARGEST_PACKET
         try:
             if properties is None:
                 self._client.connect(host, port, KEEPALIVE_S)
             else:
-                self._client.connect(host, port, KEEPALIVE_S, clean_start=False, properties=properties)
+                self._client.connect(
+                    host, port, KEEPALIVE_S, clean_start=not self._keep_session, properties=properties
+                )
         except ssl.SSLCertVerificationError as error:
             raise ConnectionProblem(
                 f"服务器 {host} 的证书不可信：{error.verify_message}",

@@ -73,7 +73,7 @@ def test_what_hr_signed_is_applied_and_the_fact_says_what_changed(
     (fact,) = facts(store, FactType.CONFIGURATION_APPLIED)
     assert (fact["message"], fact["revision"], fact["base_revision"]) == (payload.id, 1, 0)
     assert fact["changes"] == {
-        "checkin.match_threshold": {"from": 0.42, "to": 0.4},
+        "checkin.match_threshold": {"from": 0.52, "to": 0.4},
         "recording.practical": {"from": "whole", "to": "minimum"},
     }
 
@@ -179,7 +179,7 @@ def test_a_bad_class_takes_the_thresholds_back_too(store: Store, officer: Office
     payload = officer.payload(classes=(jws.sha256_hex(bad.encode()),))
     outcome = handle(officer.seal(payload, bad))
     assert_refused(store, outcome, RefusalCode.INVALID, payload.id)
-    assert current_configuration(store).checkin.match_threshold == 0.42
+    assert current_configuration(store).checkin.match_threshold == 0.52
     assert store.rows("SELECT * FROM person") == []
     assert "planned_hours" in outcome.detail
     assert "某" not in outcome.detail
@@ -188,7 +188,7 @@ def test_a_bad_class_takes_the_thresholds_back_too(store: Store, officer: Office
 @pytest.mark.promise("I6")
 def test_a_full_id_number_goes_over_no_network(store: Store, officer: Officer, handle: Handle) -> None:
     named = CLASS_DOCUMENT.replace(
-        '{"name":"学员甲某"}', '{"name":"学员甲某","id_number":"410105199003074418"}'
+        '{"name":"学员甲某"}', '{"name":"学员甲某","id_number":"410000199001010014"}'
     )
     payload = officer.payload(values={}, classes=(jws.sha256_hex(named.encode()),))
     with pytest.raises(ValueError, match="ID number"):

@@ -1,0 +1,35 @@
+"""What became of a configuration, in sentences for HR staff: Chinese first, English second."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from agent.configuration.message import RefusalCode
+
+REFUSALS: Final[Mapping[RefusalCode, tuple[str, str]]] = {
+    RefusalCode.TOO_LARGE: ("配置超过大小限制", "the message is too large"),
+    RefusalCode.UNREADABLE: ("设备无法读取该配置", "the device cannot read the message"),
+    RefusalCode.NO_PASSWORD: ("设备尚未设置密码", "no password is set on the device yet"),
+    RefusalCode.WRONG_KEY: ("密码不对", "wrong password"),
+    RefusalCode.INVALID: ("内容不符合要求", "the content is not valid"),
+    RefusalCode.WRONG_TARGET: ("配置不是给这台设备的", "the message is meant for another device"),
+    RefusalCode.EXPIRED: ("配置已过期，或时钟不准", "the message has expired, or a clock is wrong"),
+    RefusalCode.REPLAY: ("该配置已处理过", "this message was judged before"),
+    RefusalCode.STALE_REVISION: ("设备上的配置已被他人更改", "the device's configuration has changed since"),
+}
+
+
+def refusal_sentence(code: str, detail: str) -> str:
+    """`拒绝：密码不对 / refused: wrong password (…)`. Codes of newer programs are shown as they are."""
+    zh, en = REFUSALS[RefusalCode(code)] if code in set(RefusalCode) else (code, code)
+    return f"拒绝：{zh} / refused: {en}" + (f"\n  {detail}" if detail else "")
+
+
+def applied_sentence(revision: int, changes: Mapping[str, Any], classes: int) -> str:
+    """`已生效，第 3 版 / applied, revision 3` and a line for each change."""
+    lines = [f"已生效，第 {revision} 版 / applied, revision {revision}"]
+    lines += [f"  {key}: {change['from']} → {change['to']}" for key, change in sorted(changes.items())]
+    if classes:
+        lines.append(f"  班次 / classes: {classes}")
+    return "\n".join(lines)

@@ -1,0 +1,268 @@
+"""`hr-config` on an HR officer's computer, `apply-config` on the device."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from agent.classes.problems import ClassFileError
+from agent.clock import SystemClock
+from agent.configuration.card import key_from_card
+from agent.configuration.document import ConfigurationError
+from agent.configuration.explanations import applied_sentence, refusal_sentence
+from agent.configuration.message import RefusalCode
+from agent.evidence.device_card import CardError, DeviceCard, read_device_card
+from agent.settings import Destination
+from agent.sync.connection import ConnectionProblem
+from agent.sync.hr_config import Answer, Change, read_change, seal_change, send_and_wait
+
+if TYPE_CHECKING:
+    from joserfc.jwk import OKPKey
+
+    from agent.settings import Settings
+
+REFUSED, USAGE, FAULT, NO_ANSWER = 1, 2, 3, 3
+"""The exit codes of agent.cli.common, which this floor must not import; no answer is a fault."""
+
+
+def hr_config_command(
+    card: Annotated[Path, typer.Option(help="设备卡 / The device card (device-card.json).")],
+    broker: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="消息服务器 / The broker.")] = None,
+    ca: Annotated[Path | None, typer.Option(help="证书颁发机构 / The authority's certificate (PEM).")] = None,
+    cert: Annotated[Path | None, typer.Option(help="人社部门的证书 / HR's certificate (PEM).")] = None,
+    key: Annotated[Path | None, typer.Option(help="证书的私钥 / The certificate's key (PEM).")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="更改一项 / Change one value; may be repeated."),
+    ] = None,
+    class_files: Annotated[
+        list[Path] | None,
+        typer.Option("--class", metavar="FILE", help="导入班次 / A class file (.toml, .xlsx)."),
+    ] = None,
+    valid_minutes: Annotated[
+        int, typer.Option(min=1, max=31 * 24 * 60, help="有效分钟数 / Applied only within so many minutes.")
+    ] = 60,
+    base_revision: Annotated[
+        int | None,
+        typer.Option(min=0, help="只在此版本上更改 / Refuse unless this revision is in force."),
+    ] = None,
+    password_file: Annotated[
+        Path | None, typer.Option(help="从文件读密码 / Read the password from a file.")
+    ] = None,
+    wait_seconds: Annotated[
+        float, typer.Option(min=1, max=3600, help="等待回复的秒数 / Wait so long for the answer.")
+    ] = 60,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="只写文件，用U盘带去 / Write a file to carry there; apply it with apply-config."),
+    ] = None,
+) -> None:
+    """远程配置：签名、加密、发送，并核验设备的回复 / Configure a device from afar.
+
+    \b
+    密码不在命令行上给出。名册中的身份证号不经网络发送（用 --out 可随文件带去）。
+    The password is never given on the command line. ID numbers in a class file are not sent over the
+    network; --out carries them in the file.
+    """
+    found = _card(card)
+    change = _change(settings or [], class_files or [], by_hand=out is not None)
+    assert found.hr is not None  # noqa: S101 (checked by _card)
+    hr_key = key_from_card(found.hr, _password(password_file))
+    known = _Known(card)
+    revision = known.read() if base_revision is None else base_revision
+
+    def seal(revision: int) -> tuple[str, bytes]:
+        return _seal(found, hr_key, change, revision, valid_minutes, by_hand=out is not None)
+
+    if out is not None:
+        _, message = seal(revision)
+        out.write_bytes(message)
+        typer.echo(
+            f"已写入 {out}，基于第 {revision} 版；在设备上执行 classroom-agent apply-config {out.name}\n"
+            f"written {out} for revision {revision}; on the device: classroom-agent apply-config {out.name}"
+        )
+        return
+    destination = _broker(broker, ca, cert, key, card)
+    answer = _send(found, destination, seal(revision), wait_seconds)
+    if base_revision is None and _is_stale(answer):
+        # Values and rosters are absolute, so they may go on top of the newer revision; said, not silent.
+        typer.echo(
+            f"设备上是第 {answer.revision} 版，据此重发 / "
+            f"the device has revision {answer.revision}; sending again for that",
+            err=True,
+        )
+        answer = _send(found, destination, seal(answer.revision), wait_seconds)
+    known.write(answer.revision)
+    _conclude(answer)
+
+
+def apply_config_command(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="hr-config --out 写出的文件 / The file that hr-config wrote.")],
+) -> None:
+    """在设备上应用用U盘带来的配置 / Apply a configuration that was carried to the device."""
+    from agent.configuration.agreement import load_or_create_agreement_key
+    from agent.configuration.apply import handle_message
+    from agent.evidence.keys import KeyFileError
+    from agent.store.database import Store, StoreError
+    from agent.store.vault import Vault, VaultError
+
+    found: Settings = context.obj.settings()
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        _fail(f"{file}: 读不了 / cannot be read: {error.strerror}")
+    try:
+        with Store(found.paths.database) as store:
+            outcome = handle_message(
+                store,
+                Vault(found.paths.keys),
+                load_or_create_agreement_key(found.paths.keys),
+                found.source,
+                SystemClock().now(),
+                content,
+                simulated=found.node.environment == "demonstration",
+                carrier="file",
+            )
+    except (StoreError, KeyFileError, VaultError) as error:
+        _fail(str(error), FAULT)
+    if not outcome.applied:
+        assert outcome.code is not None  # noqa: S101 (a refusal has one)
+        _fail(refusal_sentence(outcome.code, outcome.detail), REFUSED)
+    typer.echo(applied_sentence(outcome.revision, outcome.changes, outcome.classes))
+
+
+class _Known:
+    """The revision that this computer last heard of, beside the card: a hint, which the device judges."""
+
+    def __init__(self, card: Path) -> None:
+        self._path = card.with_name(card.name + ".revision")
+
+    def read(self) -> int:
+        try:
+            return int(self._path.read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return 0
+
+    def write(self, revision: int) -> None:
+        try:
+            self._path.write_text(str(revision), encoding="ascii")
+        except OSError:
+            return  # a read-only card folder costs one more exchange next time
+
+
+def _card(path: Path) -> DeviceCard:
+    try:
+        card = read_device_card(path)
+    except FileNotFoundError:
+        _fail(f"{path}: 没有该文件 / is not there")
+    except CardError as error:
+        _fail(str(error))
+    if card.hr is None:
+        _fail(
+            f"{path}: 设备发卡时尚未设置密码，请重新取卡 / made before HR's password was set: take it again"
+        )
+    if not card.signing_keys:
+        _fail(f"{path}: 设备卡没有签名公钥，请重新取卡 / has no signing key: take it again")
+    return card
+
+
+def _change(settings: list[str], class_files: list[Path], *, by_hand: bool) -> Change:
+    try:
+        return read_change(settings, class_files, by_hand=by_hand)
+    except (ConfigurationError, ClassFileError) as error:
+        _fail("\n".join(error.problems))
+
+
+def _seal(
+    card: DeviceCard, hr_key: OKPKey, change: Change, revision: int, valid_minutes: int, *, by_hand: bool
+) -> tuple[str, bytes]:
+    try:
+        return seal_change(
+            card,
+            hr_key,
+            change,
+            base_revision=revision,
+            clock=SystemClock(),
+            valid_minutes=valid_minutes,
+            by_hand=by_hand,
+        )
+    except ValueError as error:
+        _fail(str(error))
+
+
+def _password(file: Path | None) -> str:
+    if file is None:
+        text: str = typer.prompt("人社部门密码 / HR password", hide_input=True, err=True)
+        return text
+    try:
+        return file.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        _fail(f"{file}: 读不了 / cannot be read: {error}")
+
+
+def _broker(
+    address: str | None, ca: Path | None, cert: Path | None, key: Path | None, card: Path
+) -> Destination:
+    if address is None or ca is None or cert is None or key is None:
+        _fail("请给出 / please give --broker --ca --cert --key，或用 / or --out FILE")
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit():
+        _fail(f"--broker {address}: 应为 HOST:PORT / expected HOST:PORT")
+    return Destination(
+        name="hr",
+        host=host.strip("[]"),
+        port=int(port),
+        ca_file=ca,
+        certificate_file=cert,
+        key_file=key,
+        receiver_key_file=card,
+    )
+
+
+def _send(card: DeviceCard, broker: Destination, sealed: tuple[str, bytes], seconds: float) -> Answer:
+    message_id, message = sealed
+    try:
+        answer = send_and_wait(
+            card, broker, message_id, message, seconds=seconds, progress=_progress(seconds)
+        )
+    except ConnectionProblem as problem:
+        _fail(f"{problem.zh} / {problem.en}", NO_ANSWER)
+    if answer is None:
+        _fail(
+            f"{seconds:.0f} 秒内未收到回复；到期之前设备上线仍会处理 / no answer within {seconds:.0f} s; "
+            "the device may still apply it until it expires",
+            NO_ANSWER,
+        )
+    return answer
+
+
+def _progress(seconds: float) -> Callable[[float], None]:
+    def show(waited: float) -> None:
+        if sys.stderr.isatty():
+            typer.echo(
+                f"\r已发送，等待设备回复 / sent, waiting {waited:.0f}/{seconds:.0f} s", err=True, nl=False
+            )
+
+    return show
+
+
+def _is_stale(answer: Answer) -> bool:
+    return not answer.applied and answer.fact.get("code") == RefusalCode.STALE_REVISION
+
+
+def _conclude(answer: Answer) -> None:
+    if not answer.applied:
+        fact = answer.fact
+        _fail(refusal_sentence(str(fact.get("code")), str(fact.get("detail", ""))), REFUSED)
+    fact = answer.fact
+    typer.echo(applied_sentence(answer.revision, fact.get("changes", {}), len(fact.get("classes", []))))
+
+
+def _fail(sentence: str, code: int = USAGE) -> NoReturn:
+    typer.echo(sentence, err=True)
+    raise typer.Exit(code)

@@ -1,0 +1,3 @@
+from tests.mqtt_broker import broker
+
+__all__ = ["broker"]

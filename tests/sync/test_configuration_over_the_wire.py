@@ -1,0 +1,238 @@
+"""An HR officer far away: `hr-config` as it is run, a real broker, a real device."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from agent.configuration.document import current_configuration
+from agent.evidence.keys import FileSigningKey, load_or_create
+from agent.evidence.topics import Channel
+from agent.paths import Paths
+from agent.store.database import Store
+from agent.store.facts import FactType
+from agent.sync.commands import apply_config_command, hr_config_command
+from tests.clocks import ManualClock
+from tests.configuration.officer import PASSWORD, commission
+from tests.mqtt_broker import Broker
+from tests.sync.device import Device, settings_for
+from tests.sync.wire import Party
+from tests.waiting import wait_until
+
+CLASS_TOML = """
+[class]
+id = "welders-7"
+title = "电焊工7班"
+occupation = "电焊工（五级）"
+city = "zhengzhou"
+opening_day = 2027-03-01
+planned_hours = 40
+practical_hours = 30
+
+[[trainees]]
+name = "学员甲某"
+id_number = "410000199001010014"
+
+[[sessions]]
+room = "room"
+kind = "theory"
+start = 2027-03-01T08:00:00
+end = 2027-03-01T11:30:00
+class_hours = 4
+"""
+
+RunHrConfig = Callable[..., Result]
+
+
+@pytest.fixture
+def device(paths: Paths, store: Store, broker: Broker, tmp_path: Path) -> Iterator[Device]:
+    key: FileSigningKey = load_or_create(tmp_path / "receiver-keys")
+    commission(store, ManualClock(), paths)
+    made = Device(paths, store, settings_for(paths, broker, key))
+    yield made
+    made.stop_sync()
+
+
+@pytest.fixture
+def ledger(device: Device) -> Iterator[None]:
+    """The ledger's process, as a thread with a store of its own."""
+    ended = False
+
+    def sign() -> None:
+        from agent.evidence.ledger import Ledger
+        from agent.evidence.record import NodeIdentity
+
+        with Store(device.paths.database) as store:
+            node = NodeIdentity("inst", "room", "node")
+            mine = Ledger(store, device.signing_key, node, device.clock, demonstration=True)
+            mine.open()
+            wait_until(lambda: ended or bool(mine.sign_pending() and False), 120, "the test ends")
+
+    thread = Thread(target=sign)
+    thread.start()
+    yield
+    ended = True
+    thread.join(10)
+
+
+@pytest.fixture
+def hr_config(device: Device, broker: Broker, tmp_path: Path) -> RunHrConfig:
+    """`hr-config` with the device's card and HR's certificate; further arguments as given."""
+    password = tmp_path / "password"
+    password.write_text(PASSWORD + "\n", encoding="utf-8")
+    credentials = broker.credentials("hr")
+    app = typer.Typer()
+    app.command()(hr_config_command)
+
+    def run(*arguments: str, password_file: Path = password, wait: int = 20) -> Result:
+        return CliRunner().invoke(
+            app,
+            [
+                "--card", str(device.paths.device_card), "--broker", f"{broker.host}:{broker.port}",
+                "--ca", str(credentials.ca_file), "--cert", str(credentials.certificate_file),
+                "--key", str(credentials.key_file), "--password-file", str(password_file),
+                "--wait-seconds", str(wait), *arguments,
+            ],
+        )  # fmt: skip
+
+    return run
+
+
+@pytest.mark.usefixtures("ledger")
+def test_thresholds_and_a_class_are_changed_from_afar(
+    device: Device, hr_config: RunHrConfig, store: Store, tmp_path: Path
+) -> None:
+    device.start_sync()
+    device.wait_connected()
+    result = hr_config("--set", "checkin.match_threshold=0.4", "--set", "recording.practical=minimum")
+    assert result.exit_code == 0, result.output
+    assert "已生效，第 1 版 / applied, revision 1" in result.stdout
+    assert "checkin.match_threshold: 0.52 → 0.4" in result.stdout
+    roster = tmp_path / "class.toml"
+    roster.write_text(CLASS_TOML, encoding="utf-8")
+    result = hr_config("--class", str(roster))
+    assert result.exit_code == 0, result.output
+    configuration = current_configuration(store)
+    assert (configuration.revision, configuration.checkin.match_threshold) == (2, 0.4)
+    (person,) = store.rows("SELECT name, id_number_sealed FROM person")
+    assert person["name"] == "学员甲某"
+    assert person["id_number_sealed"] is None, "no ID number went over the network (I6)"
+
+
+@pytest.mark.usefixtures("ledger")
+def test_wrong_password_stale_revision_and_bad_values_are_said(
+    device: Device, hr_config: RunHrConfig, store: Store, tmp_path: Path
+) -> None:
+    device.start_sync()
+    device.wait_connected()
+    wrong = tmp_path / "wrong"
+    wrong.write_text("not the password 1")
+    result = hr_config("--set", "checkin.margin=0.1", password_file=wrong)
+    assert (result.exit_code, "密码不对 / refused: wrong password" in result.stderr) == (1, True)
+    result = hr_config("--set", "checkin.margin=0.1", "--base-revision", "5")
+    assert result.exit_code == 1
+    assert "已被他人更改" in result.stderr
+    result = hr_config("--set", "checkin.margin=7", "--set", "door.colour=red")
+    assert result.exit_code == 2
+    assert "door.colour" in result.stderr
+    assert current_configuration(store).revision == 0
+    kinds = [row["type"] for row in store.rows("SELECT type FROM record ORDER BY sequence")]
+    assert kinds.count(FactType.CONFIGURATION_REFUSED.value) == 2, "both refusals are signed records"
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_changed_device_is_asked_again_for_its_revision(device: Device, hr_config: RunHrConfig) -> None:
+    device.start_sync()
+    device.wait_connected()
+    assert hr_config("--set", "checkin.margin=0.1").exit_code == 0
+    (device.paths.state / "device-card.json.revision").unlink()
+    result = hr_config("--set", "checkin.margin=0.2")
+    assert result.exit_code == 0, result.output
+    assert "设备上是第 1 版" in result.stderr
+
+
+@pytest.mark.usefixtures("ledger")
+def test_what_is_sent_while_the_device_is_off_arrives_when_it_is_on(
+    device: Device, hr_config: RunHrConfig, store: Store
+) -> None:
+    device.start_sync()
+    device.wait_connected()
+    device.stop_sync()
+    result = hr_config("--set", "checkin.margin=0.2", wait=1)
+    assert result.exit_code == 3
+    assert "no answer" in result.stderr
+    device.start_sync()
+    wait_until(lambda: current_configuration(store).checkin.margin == 0.2, 15, "applied in the morning")
+
+
+def test_carried_by_hand_it_may_hold_id_numbers_and_is_applied_on_the_spot(
+    device: Device, hr_config: RunHrConfig, store: Store, tmp_path: Path
+) -> None:
+    roster, message = tmp_path / "class.toml", tmp_path / "carry.jwe"
+    roster.write_text(CLASS_TOML, encoding="utf-8")
+    result = hr_config("--class", str(roster), "--out", str(message))
+    assert result.exit_code == 0, result.output
+    assert "学员" not in message.read_text(encoding="ascii")
+    app = typer.Typer()
+    app.command()(apply_config_command)
+
+    class Installed:
+        def settings(self) -> object:
+            return device.settings
+
+    result = CliRunner().invoke(app, [str(message)], obj=Installed())
+    assert result.exit_code == 0, result.output
+    assert "班次 / classes: 1" in result.stdout
+    assert store.rows("SELECT 1 FROM person WHERE id_number_sealed IS NOT NULL")
+    result = CliRunner().invoke(app, [str(message)], obj=Installed())
+    assert result.exit_code == 1
+    assert "已处理过" in result.stderr
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_forged_answer_is_no_answer(
+    device: Device, hr_config: RunHrConfig, broker: Broker, tmp_path: Path
+) -> None:
+    """The device is off; somebody with its certificate says "applied" under a key of his own."""
+    from agent.evidence.record import NodeIdentity
+    from agent.evidence.signing import Statement, sign_record
+
+    forger = Party(broker, "inst/node", Channel.CONFIGURATION)
+    key = load_or_create(tmp_path / "forger")
+    fact = {"message": "00000000-0000-4000-8000-000000000000", "revision": 1, "changes": {}, "classes": []}
+    statement = Statement("configuration.applied", "configuration/1", device.clock.now(), True, fact)
+    forged = sign_record(key, NodeIdentity("inst", "room", "node"), 1, "0" * 64, statement)
+
+    def answer() -> None:
+        wait_until(lambda: forger.heard(Channel.CONFIGURATION), 20, "the message")
+        forger.say(Channel.ANSWERS, forged.jws)
+
+    thread = Thread(target=answer)
+    thread.start()
+    result = hr_config("--set", "checkin.margin=0.2", wait=3)
+    thread.join(20)
+    forger.close()
+    assert result.exit_code == 3
+
+
+def test_unusable_files_are_named(device: Device, hr_config: RunHrConfig, tmp_path: Path) -> None:
+    card = json.loads(device.paths.device_card.read_bytes())
+    assert set(card["hr"]) == {"salt", "memory_kib", "time_cost", "parallelism"}
+    broken = tmp_path / "broken.json"
+    broken.write_text("{}")
+    assert hr_config("--card", str(broken)).exit_code == 2
+    assert hr_config("--card", str(tmp_path / "none.json")).exit_code == 2
+    assert hr_config("--set", "checkin.margin").exit_code == 2
+    assert hr_config().exit_code == 2
+    result = hr_config("--set", "checkin.margin=0.2", "--ca", str(tmp_path / "no-ca.pem"))
+    assert result.exit_code == 3
+    assert "证书文件不可用" in result.stderr
+    result = hr_config("--set", "checkin.margin=0.2", "--broker", "localhost:1")
+    assert result.exit_code == 3
+    assert "连不上" in result.stderr
