@@ -207,7 +207,7 @@ PYTHON
 
 finish() {
   if systemctl is-active -q classroom-agent.target; then
-    systemctl restart "${ROLES[@]/#/classroom-agent-}"
+    systemctl restart --no-block "${ROLES[@]/#/classroom-agent-}"
     say "已升级并重启各角色" "Upgraded; the roles were restarted"
   fi
   cat <<TEXT

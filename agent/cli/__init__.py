@@ -1,6 +1,6 @@
-"""`classroom-agent`: thin commands over the agent's parts.
+"""`classroom-agent`: thin commands over the agent's parts, each imported only when it is called.
 
-Imports stay inside the commands, so that `run recorder` loads nothing that a recorder does not need (I11).
+So `run recorder` loads nothing that a recorder does not need (I11), and a broken part breaks its own command.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.common import DEFAULT_CONFIG, EXIT_CODES, Commands, Invocation
-from agent.cli.run import run_command
-from agent.cli.settings import settings_app
+from agent.cli.common import DEFAULT_CONFIG, EXIT_CODES, Invocation
+from agent.cli.lazy import LazyCommands
 
 app = typer.Typer(
-    cls=Commands,
+    cls=LazyCommands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -42,15 +41,3 @@ def main(context: typer.Context, config: ConfigOption = DEFAULT_CONFIG) -> None:
     Classroom device: face check-in, recording, signed records. Every command has --help.
     """
     context.obj = Invocation(config)
-
-
-@app.command("version")
-def version_command() -> None:
-    """版本 / The program's version."""
-    from importlib.metadata import version
-
-    typer.echo(f"classroom-agent {version('classroom-agent')}")
-
-
-app.command("run", epilog=EXIT_CODES)(run_command)
-app.add_typer(settings_app, name="settings")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
-from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from agent.settings import Settings
+    from agent.store.database import Store
 
 DEFAULT_CONFIG = Path("/etc/classroom-agent/agent.toml")
 
@@ -41,7 +42,7 @@ class Invocation:
     config: Path
 
     def settings(self) -> Settings:
-        """The technician's settings; SettingsError (shown by `Commands`) when they are wrong."""
+        """The technician's settings; SettingsError (shown by the top group) when they are wrong."""
         from agent.settings import load_settings
 
         return load_settings(self.config)
@@ -54,26 +55,16 @@ def invocation(context: typer.Context) -> Invocation:
     return found
 
 
-class Commands(TyperGroup):
-    """The top group: turns the program's own errors into sentences and exit codes."""
+def open_store(settings: Settings) -> Store:
+    """The node's database; ends the command with a sentence when it cannot be used."""
+    from agent.cli.process import prepare_folders
+    from agent.store.database import Store, StoreError
 
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command; SettingsError ends with 2, a fault with 3, both without a trace."""
-        from agent.locks import AlreadyRunningError
-        from agent.settings import SettingsError
-
-        try:
-            return super().invoke(ctx)
-        except SettingsError as error:
-            for problem in error.problems:
-                typer.echo(problem, err=True)
-            raise typer.Exit(ExitCode.USAGE) from None
-        except AlreadyRunningError as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(ExitCode.REFUSED) from None
-        except OSError as error:
-            typer.echo(f"故障 / fault: {error}", err=True)
-            raise typer.Exit(ExitCode.FAULT) from None
+    prepare_folders(settings)
+    try:
+        return Store(settings.paths.database)
+    except (StoreError, sqlite3.Error) as error:
+        refuse(f"数据库不可用 / the database cannot be used: {error}", ExitCode.FAULT)
 
 
 def refuse(sentence: str, code: ExitCode = ExitCode.REFUSED) -> NoReturn:

@@ -9,7 +9,7 @@ import typer
 
 from agent.cli.common import EXIT_CODES, invocation, refuse
 
-settings_app = typer.Typer(no_args_is_help=True, help="技术员的配置 / The technician's settings.")
+settings_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
 @settings_app.callback()

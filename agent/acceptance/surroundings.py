@@ -1,0 +1,115 @@
+"""Clock, models and HR's password: what must be right although no camera shows it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from agent.acceptance.findings import Finding
+from agent.configuration.credential import current_credential
+from agent.store.database import Store
+from drivers import timesource
+from models.weights import ModelError, manifest, verified_path
+
+RTC = Path("/sys/class/rtc/rtc0/since_epoch")
+LARGEST_RTC_ERROR_S = 5
+
+
+def check_clock(rtc: Path = RTC) -> Iterator[Finding]:
+    """Is the clock disciplined, and is there an RTC that carries it over a power cut (I8)?"""
+    try:
+        state = timesource.read()
+    except timesource.TimeSourceError as error:
+        yield Finding("clock", "bad", f"读不到时钟状态：{error}", "the kernel does not answer for its clock")
+    else:
+        yield _judge_clock(state)
+    yield _judge_rtc(rtc)
+
+
+def _judge_clock(state: timesource.Synchronisation) -> Finding:
+    measured = {"synchronised": state.synchronised, "maximum_error_ms": state.maximum_error_us // 1000}
+    if state.synchronised:
+        error_ms = state.maximum_error_us // 1000
+        return Finding(
+            "clock",
+            "good",
+            f"时钟已同步，误差不超过 {error_ms} 毫秒",
+            f"the clock is synchronised to within {error_ms} ms",
+            measured=measured,
+        )
+    return Finding(
+        "clock",
+        "bad",
+        "时钟未同步，记录会标明时间不可信",
+        "the clock is not synchronised; records say so",
+        (
+            "接通网络，等 timedatectl 显示已同步",
+            "connect the network and wait until timedatectl says that it is synchronised",
+        ),
+        measured,
+    )
+
+
+def _judge_rtc(rtc: Path) -> Finding:
+    try:
+        off_s = abs(int(rtc.read_text(encoding="ascii")) - time.time())
+    except (OSError, ValueError):
+        return Finding(
+            "clock.rtc",
+            "note",
+            "没有硬件时钟：断电又断网后时间不可信",
+            "no hardware clock: after a power cut without a network the time cannot be trusted",
+            ("加装 RTC 模块", "fit an RTC module"),
+        )
+    if off_s > LARGEST_RTC_ERROR_S:
+        return Finding(
+            "clock.rtc",
+            "bad",
+            f"硬件时钟差 {off_s:.0f} 秒",
+            f"the hardware clock is {off_s:.0f} s off",
+            (
+                "时钟同步后运行 hwclock --systohc；若仍不准请换电池",
+                "once the clock is synchronised run hwclock --systohc; if it stays wrong change its battery",
+            ),
+            {"off_s": round(off_s)},
+        )
+    return Finding(
+        "clock.rtc", "good", "硬件时钟正常", "the hardware clock agrees", measured={"off_s": round(off_s)}
+    )
+
+
+def check_models() -> Iterator[Finding]:
+    """Every model file of the manifest, hashed now (I9)."""
+    good = 0
+    for name in manifest()["weights"]:
+        try:
+            verified_path(name)
+        except ModelError as error:
+            yield Finding(
+                f"model.{name}",
+                "bad",
+                f"模型 {name} 不可用，签到会被拒绝",
+                f"model {name} cannot be used; check-in is refused",
+                (str(error), ""),
+            )
+        else:
+            good += 1
+    if good:
+        yield Finding("models", "good", f"{good} 个模型文件完好", f"{good} model files are as measured")
+
+
+def check_password(store: Store) -> Finding:
+    """Annex 6 item 1: the password is set by HR staff."""
+    if current_credential(store) is not None:
+        return Finding("password", "good", "人社部门已设密码", "HR staff have set the password")
+    return Finding(
+        "password",
+        "bad",
+        "人社部门还没有设密码",
+        "HR staff have not set the password",
+        (
+            "用 classroom-agent setup-code 显示设置码，由人社部门人员在网页上设置",
+            "show the code with classroom-agent setup-code; an HR officer sets the password on the page",
+        ),
+    )

@@ -1,0 +1,113 @@
+"""`class …`: rosters and timetables at the console. The page does the same by the same functions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent.cli.commissioning import PasswordFile, read_password
+from agent.cli.common import EXIT_CODES, ExitCode, invocation, open_store, refuse
+
+if TYPE_CHECKING:
+    from agent.classes.document import ClassDocument
+    from agent.classes.importing import ImportReport
+    from agent.settings import Settings
+    from agent.store.database import Store
+
+class_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+
+@class_app.callback()
+def class_group() -> None:
+    """班次：名册和课程表 / Classes: rosters and timetables."""
+
+
+@class_app.command("form", epilog=EXIT_CODES)
+def form_command(file: Annotated[Path, typer.Argument(metavar="FILE.xlsx")]) -> None:
+    """写一份空白的名册和课程表 / Write the empty workbook to fill in."""
+    from agent.classes.workbook_form import write_form
+
+    try:
+        write_form(file)
+    except FileExistsError:
+        refuse(f"{file}: 已存在，不会覆盖 / is there already and stays as it is", ExitCode.USAGE)
+    typer.echo(f"{file}")
+
+
+@class_app.command("check", epilog=EXIT_CODES)
+def check_command(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
+    """检查一份文件，列出所有问题，不导入 / Check a file, name every problem, import nothing."""
+    from agent.classes.problems import ClassFileError
+    from agent.classes.reading import read_class_file
+
+    try:
+        document = read_class_file(file).document
+    except ClassFileError as error:
+        refuse("\n".join(error.problems))
+    typer.echo(
+        f"{file}: 没有问题 / good: class {document.training_class.id}, "
+        f"{len(document.trainees)} trainees, {len(document.teachers)} teachers, "
+        f"{len(document.sessions)} sessions"
+    )
+
+
+@class_app.command("import", epilog=EXIT_CODES)
+def import_command(
+    context: typer.Context,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="TOML 或 XLSX，全部导入或全不导入 / All of it or nothing.")
+    ],
+    password_file: PasswordFile = None,
+) -> None:
+    """导入班次（正式环境须输入人社部门密码）/ Import a class (in production with HR's password)."""
+    from agent.classes.problems import ClassFileError
+    from agent.classes.reading import read_class_file
+    from agent.policy import PolicyError
+
+    settings = invocation(context).settings()
+    with open_store(settings) as store:
+        _require_hr(settings, store, password_file)
+        try:
+            source = read_class_file(file)
+            report = _import(settings, store, source.document, source.sha256)
+        except (ClassFileError, PolicyError) as error:
+            refuse("\n".join(["未导入 / not imported:", *error.problems]))
+    _say(report)
+
+
+def _require_hr(settings: Settings, store: Store, password_file: Path | None) -> None:
+    """Rosters and timetables are HR's to decide; only a demonstration, whose records never count, is free."""
+    from agent.configuration.credential import verify_password
+
+    if settings.node.environment == "demonstration":
+        return
+    if not verify_password(store, read_password(password_file, "人社部门密码 / HR password")):
+        refuse("密码不对，或尚未设置 / wrong password, or none is set yet")
+
+
+def _import(settings: Settings, store: Store, document: ClassDocument, sha256: str) -> ImportReport:
+    from agent.classes.importing import import_class
+    from agent.clock import SystemClock
+    from agent.store.vault import Vault
+
+    vault = Vault(settings.paths.keys)
+    simulated = settings.node.environment == "demonstration"
+    with store.transaction():
+        return import_class(
+            store, vault, SystemClock().now(), document, source_sha256=sha256, simulated=simulated
+        )
+
+
+def _say(report: ImportReport) -> None:
+    typer.echo(
+        f"{report.class_id}: 已导入 / imported · 人员 people +{report.people_added} "
+        f"={report.people_kept} -{report.people_left} · 课 sessions +{report.sessions_added} "
+        f"~{report.sessions_changed} -{report.sessions_cancelled}"
+    )
+    if report.sessions_passed_over:
+        typer.echo(f"已过去而未导入的课 / sessions in the past, left out: {report.sessions_passed_over}")
+    typer.echo(f"适用文件 / governed by: {', '.join(report.notices)}")
+    for finding in report.findings:
+        typer.echo(f"{finding.rule}: {finding.zh} / {finding.en}")

@@ -1,0 +1,105 @@
+"""Commands of the commissioning: setup code, HR's password at the console, the device card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.cli.common import ExitCode, invocation, open_store, refuse
+
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--password-file",
+        metavar="FILE",
+        help="从文件第一行读密码，不询问 / Read the password from the first line instead of asking.",
+    ),
+]
+
+
+def setup_code_command(context: typer.Context) -> None:
+    """显示人社部门设密码用的一次性设置码 / Show the one-time code with which HR sets the password.
+
+    \b
+    交给现场的人社部门人员，他在网页上用它设置密码；设好后失效。
+    For the HR officer on the spot, who sets the password on the page with it; void afterwards.
+    """
+    from agent.configuration.setup_code import ensure_setup_code
+
+    settings = invocation(context).settings()
+    with open_store(settings) as store:
+        code = ensure_setup_code(settings.paths.keys, store)
+    if code is None:
+        refuse("密码已设置，设置码已失效 / the password is set; the code is void")
+    typer.echo(code)
+
+
+def hr_password_command(context: typer.Context, password_file: PasswordFile = None) -> None:
+    """由人社部门人员在本机设置或更改密码 / HR staff set or change the password at this console."""
+    from agent.clock import SystemClock
+    from agent.configuration.credential import (
+        PasswordError,
+        change_password,
+        current_credential,
+        set_first_password,
+    )
+    from agent.configuration.setup_code import ensure_setup_code
+
+    settings = invocation(context).settings()
+    simulated = settings.node.environment == "demonstration"
+    with open_store(settings) as store:
+        first = current_credential(store) is None
+        old = "" if first else typer.prompt("原密码 / Old password", hide_input=True)
+        new = read_password(password_file, "新密码 / New password", confirm=True)
+        stamp = SystemClock().now()
+        try:
+            if first:
+                code = ensure_setup_code(settings.paths.keys, store) or ""
+                set_first_password(
+                    store, stamp, settings.paths.keys, code=code, password=new, simulated=simulated
+                )
+            else:
+                change_password(store, stamp, old=old, new=new, simulated=simulated)
+        except PasswordError as error:
+            refuse("\n".join(["密码未改动 / the password was not set:", *error.problems]))
+    typer.echo("密码已设置 / the password is set")
+
+
+def card_command(
+    context: typer.Context,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="FILE", help="另存一份到文件 / Write a copy to a file."),
+    ] = None,
+) -> None:
+    """显示设备卡：公钥和地址，交给人社部门和省平台 / Show the device card for HR and the province.
+
+    \b
+    卡上没有秘密。签名公钥在 ledger 第一次启动后出现。
+    It holds no secret. The signing key appears after the ledger's first start.
+    """
+    from agent.configuration.agreement import load_or_create_agreement_key
+    from agent.configuration.card import update_card
+
+    settings = invocation(context).settings()
+    with open_store(settings) as store:
+        key = load_or_create_agreement_key(settings.paths.keys)
+        card = update_card(settings.paths, settings.node, key, store)
+    text = card.model_dump_json(indent=2)
+    if output is not None:
+        output.write_text(text + "\n", encoding="utf-8")
+    typer.echo(text)
+
+
+def read_password(file: Path | None, question: str, *, confirm: bool = False) -> str:
+    """The first line of `file`, or what is typed unseen; ends the command when the file cannot be read."""
+    if file is None:
+        typed: str = typer.prompt(question, hide_input=True, confirmation_prompt=confirm)
+        return typed
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        refuse(f"{file}: 读不了 / cannot be read: {error}", ExitCode.USAGE)
+    return lines[0] if lines else ""
