@@ -18,7 +18,7 @@ from drivers.cameras.base import CameraError, Packet, StreamInfo
 from drivers.cameras.guard import StreamGuard
 from drivers.cameras.libav import demux, describe, reason, ticks, video_stream
 from drivers.cameras.streaming import PacketSink, StreamingCamera
-from drivers.cameras.timestamps import stamped
+from drivers.cameras.timestamps import as_stated
 
 
 class FileCamera(StreamingCamera):
@@ -65,7 +65,7 @@ class _Player:
         """One repetition, paced by the monotonic clock."""
         guard = self._begin(describe(stream, self._where))
         span = _Span()
-        for read in stamped(demux(container, stream, self._where), self._where):
+        for read in as_stated(demux(container, stream, self._where), self._where):
             if not span.count and not read.is_key_frame:
                 continue
             packet = replace(read, pts=read.pts + self._shift, dts=read.dts + self._shift)

@@ -76,7 +76,7 @@ class StreamGuard:
         if backwards or packet.pts in self._recent_pts:
             raise CameraError(
                 f"{self._where}: 摄像头时间戳重复或倒退（{self._last_dts} → {packet.dts}） / "
-                f"the camera's time stamps repeat or run backwards; the stream begins anew"
+                "the camera's time stamps repeat or run backwards; the stream begins anew"
             )
         self._last_dts = packet.dts
         self._recent_pts.append(packet.pts)

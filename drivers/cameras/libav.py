@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import cast
 
@@ -10,10 +10,9 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from drivers.cameras.base import CameraError, Codec, StreamInfo
+from drivers.cameras.base import CameraError, Codec, Packet, StreamInfo
 from drivers.cameras.guard import StreamGuard
 from drivers.cameras.streaming import PacketSink
-from drivers.cameras.timestamps import stamped
 
 
 def reason(error: av.FFmpegError) -> str:
@@ -69,12 +68,10 @@ def demux(container: InputContainer, stream: VideoStream, where: str) -> Iterato
         raise fault  # outside `except`: libav's error, which names the address, must not travel along
 
 
-def pump(container: InputContainer, where: str, sink: PacketSink, key_frame_timeout: float) -> None:
-    """Read a live stream into `sink` from its first key frame until it ends or the sink is closed."""
-    stream = video_stream(container, where)
-    guard = StreamGuard(where, describe(stream, where), key_frame_timeout)
+def pump(packets: Iterable[Packet], guard: StreamGuard, sink: PacketSink) -> None:
+    """Hand a live stream to `sink` from its first key frame until it ends or the sink is closed."""
     begun = False
-    for packet in stamped(demux(container, stream, where), where):
+    for packet in packets:
         if sink.closed:
             return
         if not guard.admit(packet):

@@ -14,8 +14,10 @@ import av
 from av.container import InputContainer
 
 from drivers.cameras.base import CameraError
-from drivers.cameras.libav import pump, reason
+from drivers.cameras.guard import StreamGuard
+from drivers.cameras.libav import demux, describe, pump, reason, video_stream
 from drivers.cameras.streaming import PacketSink, StreamingCamera
+from drivers.cameras.timestamps import ReorderedStreamError, from_rtp
 
 _OPTIONS = {
     "rtsp_transport": "tcp",
@@ -39,6 +41,7 @@ class RtspCamera(StreamingCamera):
         super().__init__(name)
         self._url = url
         self._open_timeout = open_timeout
+        self._reorders = False
         self._key_frame_timeout = key_frame_timeout
         # A little more than what the reading thread allows itself: it knows the better message.
         self.opening_seconds = open_timeout + key_frame_timeout + 1.0
@@ -52,7 +55,15 @@ class RtspCamera(StreamingCamera):
 
     def _read(self, sink: PacketSink, silence_timeout: float) -> None:
         with self._opened(silence_timeout) as container:
-            pump(container, self.where, sink, self._key_frame_timeout)
+            stream = video_stream(container, self.where)
+            guard = StreamGuard(self.where, describe(stream, self.where), self._key_frame_timeout)
+            encoded = demux(container, stream, self.where)
+            reordered = self._reorders or bool(stream.codec_context.has_b_frames)
+            try:
+                pump(from_rtp(encoded, self.where, reordered=reordered), guard, sink)
+            except ReorderedStreamError:
+                self._reorders = True
+                raise
 
     def _opened(self, silence_timeout: float) -> InputContainer:
         deadline = time.monotonic() + 0.95 * self._open_timeout

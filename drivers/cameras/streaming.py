@@ -12,7 +12,7 @@ import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import av
 
@@ -119,7 +119,7 @@ def bgr_of(picture: av.VideoFrame) -> Callable[[], BGRImage]:
 class StreamingCamera(ABC):
     """Base of the drivers; see `drivers.cameras.base.Camera` for the contract that it keeps."""
 
-    driver: ClassVar[str]
+    driver: str
     opening_seconds: float = 15.0
     """From the start of an iterator to its first item, the wait for a key frame included."""
 

@@ -1,94 +1,134 @@
-"""Completing the time stamps that libav leaves out at the beginning of a live stream.
+"""The time stamps of a stream: as its container says, or, for RTP, completed from what RTP tells.
 
-libav's parser loses the presentation time of the first access unit of an RTP stream (its fetch of a
-stamp by file position meets position -1), and gives no decoding times until it has seen as many pictures
-as the stream reorders. Leaving those packets out would cost the first group of pictures, two seconds of
-evidence, at every reconnection. So the first packets are held until one is fully stamped, and the
-missing stamps follow from it.
+RTP carries presentation times only. libav guesses the decoding times while it is still learning how the
+stream reorders, and its parser loses the presentation time of the very first access unit (its fetch of a
+stamp by file position meets position -1). Leaving such packets out would cost the first group of
+pictures, two seconds of evidence, at every reconnection. So both are reckoned here.
 """
 
 from __future__ import annotations
 
+import heapq
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import TypeAlias
 
 import av
 from av.video.stream import VideoStream
 
 from drivers.cameras.base import CameraError, Packet
 
-_LONGEST_HEAD = 40
-"""Packets that may lack stamps: twice the deepest reordering of H.264 and H.265 (16)."""
+_DEPTH = 4
+"""Pictures by which decoding runs ahead of presentation in a stream that reorders. More than encoders in
+cameras use (1 or 2); a greater value than needed costs nothing but an earlier decoding time."""
+
+Encoded: TypeAlias = "av.Packet[VideoStream]"
+_Timed: TypeAlias = "tuple[Encoded, int, int]"
+"""Packet, presentation time, arrival."""
 
 
-@dataclass(slots=True)
-class _Unstamped:
-    data: bytes
-    pts: int | None
-    dts: int | None
-    duration: int
-    is_key_frame: bool
-    arrived_ns: int
+class ReorderedStreamError(CameraError):
+    """The stream reorders its pictures although its parameters did not say so: it must be opened as such."""
 
 
-def stamped(packets: Iterable[av.Packet[VideoStream]], where: str) -> Iterator[Packet]:
-    """The packets with every stamp present, in the order given and each with its own arrival time.
-
-    Stamps that libav gives are passed on unaltered. CameraError when stamps stay missing.
-    """
-    head: list[_Unstamped] | None = []
+def as_stated(packets: Iterable[Encoded], where: str) -> Iterator[Packet]:
+    """Packets with the container's own stamps. CameraError where it has none (a raw stream)."""
     for encoded in packets:
-        packet = _take_over(encoded)
-        if head is None:
-            yield _finished(packet, where)
-            continue
-        head.append(packet)
-        if packet.pts is not None and packet.dts is not None:
-            _fill_backwards(head)
-            yield from (_finished(waiting, where) for waiting in head)
-            head = None
-        elif len(head) > _LONGEST_HEAD:
+        if encoded.pts is None or encoded.dts is None:
             raise _without_stamps(where)
-    if head:
+        yield _packet(encoded, encoded.pts, encoded.dts, time.monotonic_ns())
+
+
+def from_rtp(packets: Iterable[Encoded], where: str, *, reordered: bool) -> Iterator[Packet]:
+    """Packets with RTP's presentation times unaltered and decoding times that fit them.
+
+    Without reordering (as nearly all cameras encode) the decoding time is the presentation time. With it,
+    see `_DecodingTimes`.
+    """
+    timed = _with_first_presentation(packets, where)
+    yield from _in_reordered_stream(timed) if reordered else _in_plain_stream(timed, where)
+
+
+def _in_plain_stream(packets: Iterable[_Timed], where: str) -> Iterator[Packet]:
+    last_pts: int | None = None
+    for encoded, pts, arrived_ns in packets:
+        if last_pts is not None and pts < last_pts <= pts + _span(encoded):
+            raise ReorderedStreamError(
+                f"{where}: 摄像头使用 B 帧，将按此重新打开 / "
+                "the camera uses B-frames without announcing them; "
+                "the stream is opened anew for that (switch B-frames off in the camera to avoid it)"
+            )
+        last_pts = pts
+        yield _packet(encoded, pts, pts, arrived_ns)
+
+
+def _in_reordered_stream(packets: Iterable[_Timed]) -> Iterator[Packet]:
+    order: _DecodingTimes | None = None
+    for encoded, pts, arrived_ns in packets:
+        if order is None and not encoded.is_keyframe:
+            yield _packet(
+                encoded, pts, pts, arrived_ns
+            )  # not decodable yet: whoever waits for a key frame drops it
+            continue
+        if order is None:
+            order = _DecodingTimes(pts, encoded.duration or 1)
+        if pts >= order.begin:  # sent after the first key frame but shown before it: needs what came earlier
+            yield _packet(encoded, pts, order.following(pts), arrived_ns)
+
+
+def _span(encoded: Encoded) -> int:
+    """Ticks by which reordering may set a presentation time back; more is a clock that was set."""
+    return 16 * (encoded.duration or 0)
+
+
+def _with_first_presentation(packets: Iterable[Encoded], where: str) -> Iterator[_Timed]:
+    """Each packet with its presentation time and its arrival; the first is held until the second is there."""
+    held: tuple[Encoded, int] | None = None
+    begun = False
+    for encoded in packets:
+        arrived_ns = time.monotonic_ns()
+        if encoded.pts is None:
+            if begun or held:
+                raise _without_stamps(where)
+            held = (encoded, arrived_ns)
+            continue
+        if held:
+            yield held[0], _first_presentation(held[0], encoded.pts), held[1]
+            held = None
+        begun = True
+        yield encoded, encoded.pts, arrived_ns
+    if held:
         raise _without_stamps(where)
 
 
-def _take_over(packet: av.Packet[VideoStream]) -> _Unstamped:
-    return _Unstamped(
-        bytes(packet), packet.pts, packet.dts, packet.duration or 0, packet.is_keyframe, time.monotonic_ns()
-    )
+def _first_presentation(first: Encoded, following: int) -> int:
+    """libav counts RTP time from the stream's first stamp, so the first picture stands at 0. Only where the
+    next picture is not soon after 0 (a camera that announced another start) is it reckoned back from that."""
+    if 0 < following <= _span(first):
+        return 0
+    return following - (first.duration or 1)
 
 
-def _fill_backwards(head: list[_Unstamped]) -> None:
-    """Give stamps to the packets before the last, which has both."""
-    first, complete = head[0], head[-1]
-    if first.pts is None:
-        first.pts = _first_presentation(head)
-    reordered = complete.dts != complete.pts
-    for earlier, later in zip(reversed(head[:-1]), reversed(head), strict=False):
-        if earlier.dts is None and later.dts is not None:
-            earlier.dts = later.dts - (earlier.duration or later.duration) if reordered else earlier.pts
+class _DecodingTimes:
+    """Decoding times for a stream that reorders, from its presentation times alone.
+
+    The n-th packet in decoding order gets the (n - 4)-th presentation time in rising order: known by then,
+    rising, and never later than the packet's own while pictures come at most four places early.
+    """
+
+    def __init__(self, begin: int, duration: int) -> None:
+        """`begin`: presentation time of the first packet, a key frame; `duration` of a picture; in ticks."""
+        self.begin = begin
+        # The first four lie before the beginning, one picture apart.
+        self._waiting = [begin - places * duration for places in range(_DEPTH, 0, -1)]
+
+    def following(self, pts: int) -> int:
+        """Decoding time of the next packet, which is shown at `pts`."""
+        return heapq.heappushpop(self._waiting, pts)
 
 
-def _first_presentation(head: list[_Unstamped]) -> int | None:
-    """libav counts RTP time from the stream's first stamp, so the first picture stands at 0. Only where
-    the next picture is not about one duration after 0 (a camera that announced another start) is it
-    reckoned back from that."""
-    known = [packet.pts for packet in head if packet.pts is not None]
-    step = head[0].duration
-    if not known or step <= 0:
-        return 0 if known and min(known) > 0 else None
-    following = min(known)
-    return 0 if 0 < following < 2 * step else following - step
-
-
-def _finished(packet: _Unstamped, where: str) -> Packet:
-    # Without reordering, as cameras encode, the decoding time is the presentation time.
-    dts = packet.dts if packet.dts is not None else packet.pts
-    if packet.pts is None or dts is None:
-        raise _without_stamps(where)
-    return Packet(packet.data, packet.pts, dts, packet.duration, packet.is_key_frame, packet.arrived_ns)
+def _packet(encoded: Encoded, pts: int, dts: int, arrived_ns: int) -> Packet:
+    return Packet(bytes(encoded), pts, dts, encoded.duration or 0, encoded.is_keyframe, arrived_ns)
 
 
 def _without_stamps(where: str) -> CameraError:

@@ -19,8 +19,10 @@ from av.container import InputContainer
 from drivers.cameras.base import CameraError
 from drivers.cameras.feed import Feed
 from drivers.cameras.ffmpeg_process import FfmpegProcess
-from drivers.cameras.libav import pump, reason
+from drivers.cameras.guard import StreamGuard
+from drivers.cameras.libav import demux, describe, pump, reason, video_stream
 from drivers.cameras.streaming import PacketSink, Picture, StreamingCamera, bgr_of
+from drivers.cameras.timestamps import as_stated
 from drivers.cameras.v4l2_formats import pixel_formats
 
 KEY_FRAME_SECONDS = 2
@@ -86,7 +88,9 @@ class V4l2Camera(StreamingCamera):
         with FfmpegProcess(command, self.where) as process:
             sink.on_close(process.kill)
             with _nut(process) as container:
-                pump(container, self.where, sink, key_frame_timeout=self.opening_seconds)
+                stream = video_stream(container, self.where)
+                guard = StreamGuard(self.where, describe(stream, self.where), self.opening_seconds)
+                pump(as_stated(demux(container, stream, self.where), self.where), guard, sink)
             if not sink.closed:
                 raise process.fault()
 
