@@ -184,9 +184,9 @@ class Settings(_Section):
         return Paths(self.storage.state, self.storage.video, self.storage.runtime)
 
     @property
-    def has_simulated_cameras(self) -> bool:
-        """True when what this node states rests on a camera that is not a live one (I9)."""
-        return any(camera.driver == "file" for camera in self.cameras.values())
+    def simulated(self) -> bool:
+        """True in a demonstration: whatever such a node states never counts, whatever its cameras (I9)."""
+        return self.node.environment == "demonstration"
 
     @property
     def source(self) -> str:

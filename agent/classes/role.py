@@ -148,7 +148,7 @@ class Keeper:
                 Fact(
                     fact_type,
                     subject=f"session/{session.id}",
-                    simulated=self._context.settings.has_simulated_cameras,
+                    simulated=self._context.settings.simulated,
                     class_id=session.class_id,
                     session_id=session.id,
                     data=data,

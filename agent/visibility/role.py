@@ -34,7 +34,14 @@ def run(context: RoleContext) -> None:
     """Look at the recording until `context.stop`."""
     context.report("starting")
     settings = context.settings
-    watch = Watch(context, Watcher(context.paths, settings.node.room, OpencvHogPeople(), context.clock))
+    watcher = Watcher(
+        context.paths,
+        settings.node.room,
+        OpencvHogPeople(),
+        context.clock,
+        simulated=settings.simulated,
+    )
+    watch = Watch(context, watcher)
     interval_s = settings.visibility.count_interval_seconds
     while not context.stop.is_set():
         began = time.monotonic()

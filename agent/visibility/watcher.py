@@ -49,8 +49,12 @@ class Look:
 class Watcher:
     """Looks when told to. Not safe for two threads; one `store` each look, so that the caller owns it."""
 
-    def __init__(self, paths: Paths, room: str, counter: HeadCounter, clock: Clock) -> None:
+    def __init__(
+        self, paths: Paths, room: str, counter: HeadCounter, clock: Clock, *, simulated: bool
+    ) -> None:
+        """`simulated`: the node's own word; footage of a file camera is simulated whatever the node says."""
         self._paths, self._room, self._counter, self._clock = paths, room, counter, clock
+        self._simulated = simulated
         self._follower = SegmentFollower(paths)
         self._last_picture: tuple[str, int] | None = None
         self._session_id: str | None = None
@@ -106,7 +110,7 @@ class Watcher:
                 counted=len(detections),
                 expected=classes.present_count(store, session.id) if session else None,
                 detector=self._counter.name,
-                simulated=frame.segment.simulated,
+                simulated=self._simulated or frame.segment.simulated,
                 boxes=tuple(
                     (d.box.left, d.box.top, d.box.right, d.box.bottom, round(d.score, 3)) for d in detections
                 ),

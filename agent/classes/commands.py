@@ -1,0 +1,115 @@
+"""`class list` and `class show`: what the device holds, for the console.
+
+Names are shown to whoever may read the database, ID numbers by their last four digits. Imports stay inside
+the commands, so that `--help` costs nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, NoReturn, Protocol
+
+import typer
+
+if TYPE_CHECKING:
+    from agent.settings import Settings
+    from agent.store.classes import Session
+    from agent.store.database import Store
+
+REFUSED, FAULT = 1, 3
+"""Exit codes, as the program's help names them."""
+
+KINDS = {
+    "theory": "理论 theory",
+    "practical": "实操 practical",
+    "examination": "考试 examination",
+    "make_up": "补课 make-up",
+}
+STATES = {
+    "planned": "计划 planned",
+    "open": "进行中 open",
+    "closed": "结束 closed",
+    "cancelled": "取消 cancelled",
+}
+
+
+class _Invocation(Protocol):
+    def settings(self) -> Settings: ...
+
+
+def list_command(context: typer.Context) -> None:
+    """列出所有班次 / List every class."""
+    from agent.store import classes
+
+    with _opened(context) as store:
+        found = classes.training_classes(store)
+        for each in found:
+            people = classes.people_of(store, each.id)
+            trainees = sum(person.role == "trainee" for person in people)
+            typer.echo(
+                f"{each.id}  {each.title}  开班 opens {each.opening_day}  学员 trainees {trainees}  "
+                + ("" if each.approval else "未批准 NOT APPROVED  ")
+                + (f"警告 warnings {len(each.warnings)}" if each.warnings else "")
+            )
+        if not found:
+            typer.echo("尚无班次 / no class yet: classroom-agent class import FILE")
+
+
+def show_command(
+    context: typer.Context,
+    class_id: Annotated[str, typer.Argument(metavar="CLASS", help="班次编号 / Id of the class.")],
+) -> None:
+    """显示一个班次的人员与课次 / Show a class, its people and its sessions."""
+    from agent.store import classes
+
+    with _opened(context) as store:
+        found = classes.training_class(store, class_id)
+        if found is None:
+            _end(f"没有这个班次 / no such class: {class_id[:64]!r}", REFUSED)
+        typer.echo(f"{found.id}  {found.title}  {found.occupation}")
+        typer.echo(
+            f"班期数 term {found.term_number or '—'} · "
+            f"批准 approval {found.approval or '— (NOT APPROVED)'} · "
+            f"开班 opens {found.opening_day} · 课时 hours {found.planned_hours}"
+        )
+        for person in classes.people_of(store, class_id, also_left=True):
+            role = "学员 trainee" if person.role == "trainee" else "教师 teacher"
+            number = f"…{person.id_number_last4}" if person.id_number_last4 else "—"
+            left = "  已离开 left" if person.left_us is not None else ""
+            typer.echo(f"  {person.id}  {role}  {person.name}  {number}{left}")
+        for session in classes.sessions(store, class_id=class_id):
+            typer.echo(_session_line(session, classes.present_count(store, session.id)))
+        for warning in found.warnings:
+            typer.secho(f"警告 / WARNING {warning['rule']}: {warning['zh']}", fg="yellow", err=True)
+            typer.secho(f"  {warning['en']}", fg="yellow", err=True)
+
+
+def _session_line(session: Session, present: int) -> str:
+    start, end = _local(session.planned_start_us), _local(session.planned_end_us)
+    return (
+        f"  {session.id}  {start:%Y-%m-%d %H:%M}–{end:%H:%M}  {session.room}  {KINDS[session.kind]}  "
+        f"课时 hours {session.class_hours}  {STATES[session.state]}"
+        + (f" ({session.close_reason})" if session.close_reason else "")
+        + (f"  签到 checked in {present}" if session.opened_us is not None else "")
+    )
+
+
+def _local(wall_us: int) -> datetime:
+    from agent.classes.document import SHANGHAI
+
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=wall_us)).astimezone(SHANGHAI)
+
+
+def _opened(context: typer.Context) -> Store:
+    from agent.store.database import Store, StoreError
+
+    invocation: _Invocation = context.obj
+    try:
+        return Store(invocation.settings().paths.database)
+    except StoreError as error:
+        _end(f"故障 / fault: {error}", FAULT)
+
+
+def _end(sentence: str, code: int) -> NoReturn:
+    typer.echo(sentence, err=True)
+    raise typer.Exit(code)

@@ -1,0 +1,7 @@
+"""The recorder's rig, recording."""
+
+from __future__ import annotations
+
+from tests.recording.conftest import clip, clip_path, rig
+
+__all__ = ["clip", "clip_path", "rig"]
