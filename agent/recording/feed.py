@@ -65,6 +65,15 @@ class CameraFeed:
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._read_for_ever, name="camera-feed", daemon=True)
 
+    @property
+    def is_dropping(self) -> bool:
+        """True while the queue is full and packets go unrecorded."""
+        return self._dropping
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
     def start(self) -> None:
         self._thread.start()
 

@@ -48,8 +48,8 @@ class Plan:
 
     def first_wanted(self, start_us: int, end_us: int) -> int | None:
         """The first instant in [start_us, end_us) at which recording was wanted."""
-        starts = [max(start, start_us) for start, end in self.intervals if start < end_us and end > start_us]
-        starts += [max(self.valid_until_us, start_us)] if self.valid_until_us < end_us else []
+        candidates = [*self.intervals, (self.valid_until_us, end_us)]
+        starts = [max(start, start_us) for start, end in candidates if max(start, start_us) < min(end, end_us)]
         return min(starts, default=None)
 
 

@@ -76,6 +76,18 @@ def read_header(path: Path) -> SegmentHeader:
         os.close(descriptor)
 
 
+def has_footage(path: Path) -> bool:
+    """True when at least the first fragment is whole. OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        size = os.fstat(descriptor).st_size
+        return _Scanner(bmff.file_reader(descriptor, size), size).has_footage()
+    except NotASegmentError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
 class _Scanner:
     def __init__(self, read_at: bmff.ReadAt, size: int) -> None:
         self._read_at = read_at
@@ -101,6 +113,10 @@ class _Scanner:
             whole.update(self._read_at(part.start, part.end - part.start))
         hashes = FileHashes(position, whole.digest(), tuple(part.sha256 for part in parts))
         return Scan(header, tuple(parts), hashes, self._size)
+
+    def has_footage(self) -> bool:
+        _, track, position = self.read_header()
+        return self._whole_fragment(position, track) is not None
 
     def read_header(self) -> tuple[SegmentHeader, bmff.Track, int]:
         """The header, the track, and where the first fragment begins."""

@@ -11,7 +11,7 @@ from agent.log import get_logger
 from agent.recording.gaps import EndReason, Gap
 from agent.recording.index import IndexWriter
 from agent.recording.recovery import SegmentPlace, list_segments, recover_segment
-from agent.recording.scan import NotASegmentError, read_header
+from agent.recording.scan import NotASegmentError, has_footage, read_header
 from agent.store import footage
 from agent.store.database import Row
 
@@ -62,11 +62,10 @@ def _is_unknown(place: SegmentPlace, writer: IndexWriter) -> bool:
 
 
 def _put_gaps_of(video: Path, places: list[SegmentPlace], writer: IndexWriter) -> int:
-    try:
-        header = read_header(video / places[0].path)
-    except NotASegmentError:
-        return 0
-    return sum(writer.put(gap) for gap in header.gaps_before)
+    first = video / places[0].path
+    if not has_footage(first):
+        return 0  # killed before its first fragment: the gap did not end with this run
+    return sum(writer.put(gap) for gap in read_header(first).gaps_before)
 
 
 def _take_in(video: Path, place: SegmentPlace, places: list[SegmentPlace], writer: IndexWriter) -> bool:

@@ -1,0 +1,129 @@
+"""The index thread: a database that is locked, damaged or gone delays rows and loses none (I11)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.paths import Paths
+from agent.recording.gaps import new_gap
+from agent.recording.index import Index
+from agent.recording.recorder import Recorder
+from agent.recording.sweep import sweep
+from agent.store.database import Store
+from drivers.cameras.backoff import Backoff
+from tests.clocks import ManualClock
+from tests.recording.rig import Clip, Rig
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.promise("I11")
+
+
+class ThreadedRig(Rig):
+    """The rig with the real index thread."""
+
+    index: Index | None = None
+
+    def _new(self) -> Recorder:
+        recorder = super()._new()
+        self.index = Index(
+            self.paths.database,
+            self.clock,
+            "r101",
+            lambda writer: sweep(
+                self.paths.video, writer, lambda run, n: recorder.is_taken(run, n) or self.index.awaits(run, n)
+            ),
+            backoff=Backoff(first=0.05, longest=0.1),
+        )
+        recorder._index = recorder._history._index = self.index  # the rig's wiring, not the recorder's state
+        return recorder
+
+    def start(self, *, new_boot: bool = False) -> None:
+        super().start(new_boot=new_boot)
+        assert self.index is not None
+        self.index.start()
+
+
+@pytest.fixture
+def threaded(paths: Paths, clock: ManualClock, clip: Clip) -> Iterator[ThreadedRig]:
+    rig = ThreadedRig(paths, clock, clip)
+    yield rig
+    if rig.index is not None and rig.index.is_alive():
+        rig.index.stop(10)
+
+
+def begin(rig: ThreadedRig, seconds: float) -> None:
+    rig.start()
+    rig.connect()
+    rig.play(seconds)
+
+
+def files(rig: Rig) -> list[Path]:
+    return sorted(rig.paths.segments.glob("*/*.mp4"))
+
+
+def test_recording_goes_on_while_the_database_is_locked(threaded: ThreadedRig) -> None:
+    lock = sqlite3.connect(threaded.paths.database, isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+    begin(threaded, 7)
+    assert len(files(threaded)) >= 3
+    lock.execute("ROLLBACK")
+    lock.close()
+    wait_until(lambda: len(threaded.segments()) >= 3, 20, "rows after the lock is gone")
+    threaded.check_files()
+
+
+def test_a_database_deleted_in_mid_recording_is_rebuilt(threaded: ThreadedRig) -> None:
+    begin(threaded, 5)
+    wait_until(lambda: len(threaded.segments()) >= 2, 20, "first rows")
+    threaded.store.close()
+    for path in threaded.paths.state.glob("agent.sqlite*"):
+        path.unlink()
+    threaded.play(4)
+    wait_until(lambda: threaded.paths.database.exists(), 20, "a new database")
+    threaded.store = Store(threaded.paths.database)
+    wait_until(lambda: len(threaded.segments()) >= 4, 20, "all rows again")
+    threaded.check_files()
+
+
+def test_a_damaged_database_is_said_and_survived(threaded: ThreadedRig) -> None:
+    threaded.store.close()
+    for path in threaded.paths.state.glob("agent.sqlite*"):
+        path.unlink()
+    threaded.paths.database.write_bytes(b"no database" * 1000)
+    begin(threaded, 5)
+    index = threaded.index
+    assert index is not None
+    wait_until(lambda: "damaged" in (index.problem or ""), 20, "the problem named")
+    assert len(files(threaded)) >= 2
+    threaded.paths.database.unlink()
+    wait_until(lambda: index.problem is None, 20, "a new database")
+    threaded.store = Store(threaded.paths.database)
+    wait_until(lambda: len(threaded.segments()) >= 2, 20, "rows from memory and files")
+
+
+def test_a_statement_that_the_database_refuses_does_not_hold_up_the_rest(threaded: ThreadedRig) -> None:
+    threaded.start()
+    assert threaded.index is not None
+    now = threaded.clock.now()
+    bad = new_gap("rear", "no-such-reason", 1, now, simulated=True, run_before=None)  # type: ignore[arg-type]
+    threaded.index.submit(bad)
+    threaded.index.submit(new_gap("rear", "camera", 2, now, simulated=True, run_before=None))
+    wait_until(lambda: [row["reason"] for row in threaded.gaps()] == ["camera"], 20, "the good one stands")
+
+
+def test_a_memory_that_is_full_is_made_good_from_the_files(
+    threaded: ThreadedRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.recording.index.WAITING_LIMIT", 3)
+    lock = sqlite3.connect(threaded.paths.database, isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+    begin(threaded, 15)
+    lock.execute("ROLLBACK")
+    lock.close()
+    written = len(files(threaded)) - 1
+    wait_until(lambda: len(threaded.segments()) >= written, 20, "every closed file indexed")
+    threaded.check_files()

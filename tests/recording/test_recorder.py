@@ -1,0 +1,429 @@
+"""The state machine: whatever happens, video or a gap with its reason, and files that are what the index says."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agent.locks import AlreadyRunningError
+from agent.paths import Paths
+from agent.recording.feed import Overrun
+from agent.recording.recorder import State
+from agent.store import footage
+from agent.store.facts import FactType
+from drivers.disk import MARKER, create_marker
+from tests.clocks import ManualClock
+from tests.recording.rig import Clip, Rig
+
+
+def facts(rig: Rig) -> list[str]:
+    return [row["type"] for row in rig.store.rows("SELECT type FROM fact ORDER BY id")]
+
+
+def reasons(rig: Rig) -> list[str]:
+    return [row["reason"] for row in rig.gaps()]
+
+
+def begin(rig: Rig, seconds: float = 3) -> None:
+    rig.start()
+    rig.connect()
+    rig.play(seconds)
+
+
+# -- camera ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.promise("I3")
+def test_a_silent_camera_is_a_gap_from_the_last_frame_to_the_first(rig: Rig) -> None:
+    begin(rig)
+    assert rig.recorder.state is State.RECORDING
+    last_frame_end = rig.clock.wall_us
+    rig.idle(5)
+    rig.fault()
+    assert rig.recorder.state is State.CAMERA_SILENT
+    rig.idle(10)
+    rig.connect()
+    first_frame = rig.clock.wall_us
+    rig.play(3)
+    rig.stop()
+    gap = rig.gaps()[0]
+    assert (gap["reason"], gap["start_us"], gap["end_us"]) == ("camera", last_frame_end, first_frame)
+    assert gap["run_before"] != gap["run_after"]
+    assert rig.coverage().unexplained == ()
+    assert facts(rig).count(FactType.GAP_BEGAN) == 2  # the second is the stop's
+    assert facts(rig).count(FactType.GAP_ENDED) == 1
+    rig.check_files()
+
+
+@pytest.mark.promise("I3")
+def test_many_failed_attempts_are_one_gap(rig: Rig) -> None:
+    begin(rig)
+    for _ in range(5):
+        rig.fault()
+        rig.idle(3)
+    rig.connect()
+    rig.play(2)
+    assert reasons(rig) == ["camera"]
+
+
+@pytest.mark.promise("I3")
+def test_stamps_that_jump_end_the_run(rig: Rig) -> None:
+    begin(rig)
+    rig.source = (replace(p, pts=p.pts + 10_000_000, dts=p.dts + 10_000_000) for p in rig.source)
+    rig.play(4)
+    rig.stop()
+    assert reasons(rig) == ["camera", "operator"]
+    assert "jumped" in rig.gaps()[0]["detail"]
+    assert len({row["run_id"] for row in rig.segments()}) == 2
+    assert rig.coverage().unexplained == ()
+    rig.check_files()
+
+
+@pytest.mark.promise("I3")
+def test_a_packet_that_is_no_video_costs_up_to_the_next_key_frame(rig: Rig) -> None:
+    begin(rig, 3.5)
+    bad = replace(next(rig.source), data=b"\xff\xff\xff\xff no video", arrived_ns=rig.clock.monotonic_ns)
+    rig.recorder.step(bad, rig.clock.now())
+    rig.play(3)
+    rig.stop()
+    assert reasons(rig) == ["camera", "operator"]
+    assert rig.coverage().unexplained == ()
+    assert rig.gaps()[0]["end_us"] - rig.gaps()[0]["start_us"] < 1_100_000
+    rig.check_files()
+
+
+def test_a_camera_that_never_came_is_a_gap_from_the_start_on(rig: Rig) -> None:
+    rig.start()
+    started = rig.clock.wall_us
+    rig.idle(4)
+    rig.fault()
+    rig.idle(4)
+    assert [(row["reason"], row["start_us"], row["end_us"]) for row in rig.gaps()] == [("camera", started, None)]
+
+
+# -- plan -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R2")
+def test_the_plan_pauses_and_resumes_and_no_gap_is_claimed(rig: Rig) -> None:
+    rig.plan((0, 5), (20, 30))
+    begin(rig, 12)
+    assert rig.recorder.state is State.PAUSED
+    rig.play(12)
+    assert rig.recorder.state is State.RECORDING
+    rig.play(10)
+    assert rig.recorder.state is State.PAUSED
+    assert reasons(rig) == []
+    assert len({row["run_id"] for row in rig.segments()}) == 2
+    rig.check_files()
+
+
+@pytest.mark.promise("I3")
+def test_a_session_opened_at_once_is_recorded_from_before_it_was_opened(rig: Rig) -> None:
+    rig.plan((100, 200))
+    begin(rig, 30)
+    opened = rig.clock.wall_us
+    rig.plan((0, 60))
+    rig.play(5)
+    rig.stop()
+    assert rig.segments()[0]["start_us"] < opened - 5_000_000
+    assert rig.coverage(opened, rig.clock.wall_us).unexplained == ()
+
+
+@pytest.mark.promise("I11")
+@pytest.mark.parametrize("content", [None, "", "{}", "[]", '{"sessions": 3}', '{"valid_until_us": "x", "sessions": []}'])
+def test_without_a_readable_plan_everything_is_recorded(rig: Rig, content: str | None) -> None:
+    if content is not None:
+        rig.paths.recording_plan.write_text(content)
+    begin(rig)
+    assert rig.recorder.state is State.RECORDING
+
+
+@pytest.mark.promise("I11")
+def test_an_outdated_plan_and_a_doubtful_clock_record(rig: Rig) -> None:
+    rig.plan((100, 200), valid_s=5)
+    begin(rig, 4)
+    assert rig.recorder.state is State.PAUSED
+    rig.play(3)
+    assert rig.recorder.state is State.RECORDING
+    rig.plan((100, 200))
+    rig.play(3)
+    assert rig.recorder.state is State.PAUSED
+    rig.clock.clock_state = "unsynchronised"
+    rig.play(2)
+    assert rig.recorder.state is State.RECORDING
+
+
+@pytest.mark.promise("I3")
+def test_the_camera_fails_during_the_pause_and_is_missing_when_wanted(rig: Rig) -> None:
+    rig.plan((0, 3), (20, 40))
+    begin(rig, 8)
+    rig.fault()
+    planned = rig.clock.wall_us + 12_000_000
+    rig.idle(20)
+    rig.connect()
+    rig.play(3)
+    gap = rig.gaps()[0]
+    assert (gap["reason"], gap["start_us"]) == ("camera", planned)
+    assert rig.coverage(planned, rig.clock.wall_us - 2_000_000).unexplained == ()
+
+
+# -- ends and starts ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.promise("I2", "I3")
+@pytest.mark.parametrize(("new_boot", "reason"), [(False, "crash"), (True, "power")])
+@pytest.mark.parametrize("played", [0.2, 1.4, 3.7])
+def test_a_rude_end_is_told_at_the_next_start(rig: Rig, new_boot: bool, reason: str, played: float) -> None:
+    begin(rig)
+    rig.stop()
+    rig.idle(3)
+    begin(rig, played)
+    killed_at = rig.clock.wall_us
+    rig.kill()
+    rig.idle_without_recorder(20)
+    rig.start(new_boot=new_boot)
+    rig.connect()
+    rig.play(3)
+    rig.stop()
+    assert rig.coverage().unexplained == ()
+    if played < 0.5:  # no fragment yet: the stop before it went on
+        assert reasons(rig) == ["operator", "operator"]
+    else:
+        gap = rig.gaps()[1]
+        assert gap["reason"] == reason
+        assert 0 <= killed_at - gap["start_us"] <= 700_000  # one fragment and two frames
+        ends = [row["end_reason"] for row in rig.segments()]
+        assert reason in ends
+    rig.check_files()
+
+
+@pytest.mark.promise("I3")
+def test_a_stop_is_the_operators_gap(rig: Rig) -> None:
+    begin(rig)
+    rig.stop()
+    rig.idle_without_recorder(30)
+    begin(rig)
+    assert [(row["reason"], row["end_us"] is not None) for row in rig.gaps()] == [("operator", True)]
+    assert rig.coverage(end_us=rig.clock.wall_us - 3_000_000).unexplained == ()
+
+
+@pytest.mark.promise("I3")
+def test_after_a_crash_a_camera_that_does_not_answer_is_a_gap_of_its_own(rig: Rig) -> None:
+    begin(rig)
+    rig.kill()
+    rig.idle_without_recorder(5)
+    rig.start()
+    rig.idle(2)
+    rig.fault()
+    rig.idle(5)
+    rig.connect()
+    rig.play(3)
+    rig.stop()
+    assert reasons(rig) == ["crash", "camera", "operator"]
+    assert rig.coverage().unexplained == ()
+    header_gaps = [row["run_after"] for row in rig.gaps()]
+    assert header_gaps[1] == rig.segments()[-1]["run_id"]
+
+
+@pytest.mark.promise("I3")
+def test_a_session_slept_through_after_a_pause_is_explained(rig: Rig) -> None:
+    rig.plan((0, 3), (30, 50), (300, 400))
+    begin(rig, 8)
+    assert rig.recorder.state is State.PAUSED
+    session = rig.clock.wall_us + 22_000_000
+    rig.kill()
+    rig.idle_without_recorder(100)
+    rig.start(new_boot=True)
+    rig.idle(2)
+    assert [(row["reason"], row["start_us"]) for row in rig.gaps()] == [("power", session)]
+    assert rig.coverage(session, session + 20_000_000).unexplained == ()
+
+
+def test_a_lost_journal_is_made_good_from_the_files(rig: Rig) -> None:
+    begin(rig)
+    rig.kill()
+    (rig.paths.video / "recorder.json").write_text("{torn")
+    rig.idle_without_recorder(5)
+    rig.start(new_boot=True)
+    rig.connect()
+    rig.play(3)
+    rig.stop()
+    assert reasons(rig) == ["power", "operator"]
+    assert rig.coverage().unexplained == ()
+    rig.check_files()
+
+
+def test_two_recorders_on_one_folder_are_refused(rig: Rig) -> None:
+    begin(rig)
+    with pytest.raises(AlreadyRunningError, match="录像目录"):
+        Rig(rig.paths, rig.clock, rig.clip).start()
+
+
+# -- clock ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.promise("I3")
+@pytest.mark.parametrize("step", [3600.0, 2.5, -2.5, -86_400.0])
+def test_a_clock_step_costs_no_frame_and_maps_old_time_to_new(rig: Rig, step: float) -> None:
+    begin(rig, 3.3)
+    rig.clock.step_wall(step)
+    rig.play(3)
+    rig.stop()
+    runs = sorted(rig.segments(), key=lambda row: row["monotonic_start_ns"])
+    assert len({row["run_id"] for row in runs}) == 2
+    total = sum(row["end_ticks"] - row["start_ticks"] for row in runs)
+    assert total == 63 * rig.clip.frame_ticks
+    assert facts(rig).count(FactType.CLOCK_STEPPED) == 1
+    gap = next(row for row in rig.gaps() if row["reason"] == "clock")
+    assert gap["end_us"] - gap["start_us"] == max(0, round(step * 1e6))
+    if step > 0:
+        assert rig.coverage().unexplained == ()
+        assert rig.coverage().longest * 10 == 63
+
+
+def test_slewing_is_no_step(rig: Rig) -> None:
+    begin(rig)
+    for _ in range(30):
+        rig.play(2)
+        rig.clock.step_wall(0.05)
+    assert reasons(rig) == []
+    assert len({row["run_id"] for row in rig.segments()}) == 1
+
+
+# -- disk -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_disk(paths: Paths) -> Iterator[Path]:
+    """A real file system of 4 MiB at the video folder."""
+    if os.geteuid() != 0:
+        pytest.skip("SKIPPED LOUDLY: mounting a small file system needs root")
+    paths.segments.rmdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(paths.video)]
+    if subprocess.run(mount, capture_output=True, check=False, timeout=10).returncode:
+        pytest.skip("SKIPPED LOUDLY: this system does not let tests mount")
+    yield paths.video
+    subprocess.run(["umount", "-l", str(paths.video)], check=False, timeout=10)
+
+
+@pytest.mark.promise("I1", "I3")
+def test_a_full_disk_is_a_gap_and_ends_when_there_is_room(rig: Rig, small_disk: Path) -> None:
+    rig.minimum_free_mib = 0
+    begin(rig)
+    ballast = small_disk / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            pass
+    rig.play(5)
+    assert rig.recorder.state is State.DISK_FAULT
+    rig.play(20)
+    ballast.unlink()
+    rig.play(20)
+    assert rig.recorder.state is State.RECORDING
+    rig.stop()
+    assert reasons(rig) == ["disk", "operator"]
+    assert rig.coverage().unexplained == ()
+    rig.check_files()
+
+
+@pytest.mark.promise("I3")
+def test_below_the_floor_the_file_is_finished_and_nothing_is_torn(rig: Rig, small_disk: Path) -> None:
+    rig.minimum_free_mib = 2
+    begin(rig)
+    (small_disk / "ballast").write_bytes(bytes(2 << 20))
+    rig.play(2)
+    assert rig.recorder.state is State.DISK_FAULT
+    assert "MiB" in rig.recorder.disk_problem
+    assert rig.segments()[-1]["end_reason"] == "disk"
+    (small_disk / "ballast").unlink()
+    rig.play(10)
+    rig.stop()
+    assert reasons(rig) == ["disk", "operator"]
+    assert rig.coverage().unexplained == ()
+    rig.check_files()
+
+
+@pytest.mark.promise("I1", "I3")
+def test_a_vanished_disk_is_never_replaced_by_the_folder_beneath(rig: Rig, small_disk: Path) -> None:
+    create_marker(small_disk)
+    rig.require_marker = True
+    begin(rig)
+    subprocess.run(["umount", "-l", str(small_disk)], check=True, timeout=10)
+    assert not (small_disk / MARKER).exists()
+    rig.play(10)
+    assert rig.recorder.state is State.DISK_FAULT
+    assert list(small_disk.iterdir()) == [], "nothing was written to the mount point"
+    assert [row["end_us"] for row in rig.gaps() if row["reason"] == "disk"] == [None]
+
+
+@pytest.mark.promise("I3")
+def test_a_disk_that_is_missing_at_the_start(rig: Rig, paths: Paths, clock: ManualClock, clip: Clip) -> None:
+    rig.require_marker = True
+    begin(rig, 5)
+    assert rig.recorder.state is State.DISK_FAULT
+    create_marker(rig.paths.video)
+    rig.play(15)
+    assert rig.recorder.state is State.RECORDING
+    rig.stop()
+    assert reasons(rig)[0] == "disk"
+    assert rig.coverage(rig.gaps()[0]["start_us"], rig.clock.wall_us).unexplained == ()
+
+
+@pytest.mark.promise("I3")
+def test_a_disk_that_does_not_keep_up_is_a_gap(rig: Rig) -> None:
+    begin(rig, 3.4)
+    rig.recorder.step(Overrun(), rig.clock.now())
+    rig.play(4)
+    rig.stop()
+    assert reasons(rig) == ["disk", "operator"]
+    assert rig.coverage().unexplained == ()
+
+
+# -- the index ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.promise("I1", "I3")
+def test_a_lost_database_is_rebuilt_from_the_files(rig: Rig) -> None:
+    begin(rig)
+    rig.fault()
+    rig.idle(8)
+    rig.connect()
+    rig.play(4)
+    rig.kill()
+    rig.idle_without_recorder(5)
+    rig.start()
+    rig.connect()
+    rig.play(4)
+    rig.stop()
+
+    def story() -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+        segments = [tuple(row) for row in rig.segments()]
+        return segments, [tuple(row) for row in rig.gaps() if row["end_us"] is not None]
+
+    before = story()
+    rig.lose_database()
+    rig.start()
+    assert story() == before
+    assert FactType.INDEX_REBUILT in facts(rig)
+    rig.start_again()
+    assert facts(rig).count(FactType.SEGMENT_CLOSED) == len(before[0]), "told once, whatever is repeated"
+
+
+@pytest.mark.promise("I2")
+def test_every_row_has_its_fact_and_the_session_it_belongs_to(rig: Rig) -> None:
+    rig.open_session("s-1", "class-1")
+    begin(rig, 5)
+    rig.stop()
+    stated = rig.store.rows("SELECT * FROM fact WHERE type = 'recording.segment-closed'")
+    assert len(stated) == len(rig.segments()) > 1
+    assert {(row["session_id"], row["class_id"], row["simulated"]) for row in stated} == {("s-1", "class-1", 1)}
+    assert footage.open_gaps(rig.store, "rear")[0]["reason"] == "operator"
