@@ -71,6 +71,7 @@ class Connection:
         self._connack: ReasonCode | None = None
         self._granted: list[ReasonCode] | None = None
         self._lost: str | None = None
+        self._refused: str | None = None
         self._unacknowledged: set[int] = set()
         self._acknowledged_at = 0.0
         self._client = self._build(client_id, mqtt5)
@@ -112,6 +113,13 @@ class Connection:
     def turn(self, seconds: float) -> list[Incoming]:
         """Let the wire work for at most `seconds`; returns what came in. ConnectionProblem when it ended."""
         code = self._client.loop(seconds)
+        if self._refused is not None:
+            raise ConnectionProblem(
+                f"服务器不接收记录（{self._refused}），请检查证书名称和访问列表",
+                f"the broker refuses what is sent ({self._refused}): check the certificate's name and the "
+                "access list",
+                lasting=True,
+            )
         if self._lost is not None or code != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise self._ended(self._lost or mqtt.error_string(code))
         if self._unacknowledged and time.monotonic() - self._acknowledged_at > STALL_S:
@@ -228,7 +236,7 @@ class Connection:
         self._unacknowledged.discard(mid)
         self._acknowledged_at = time.monotonic()
         if reason.is_failure:  # MQTT 5 only; 3.1.1 stays silent and the outbox sends again
-            self._lost = f"the broker refused a message: {reason}"
+            self._refused = str(reason)
 
     def _on_disconnect(self, _: Any, __: Any, ___: Any, reason: ReasonCode, ____: Any) -> None:
         self._lost = str(reason)

@@ -1,0 +1,206 @@
+"""What stands in the way of sync is said in both languages, and gone on with by itself where it can be."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from agent import board
+from agent.configuration.setup_code import ensure_setup_code
+from agent.evidence.keys import FileSigningKey, load_or_create
+from agent.evidence.topics import Channel
+from agent.paths import Paths
+from agent.role import RoleContext
+from agent.settings import Settings, Sync
+from agent.store.database import Store
+from agent.sync import role
+from tests.clocks import ManualClock
+from tests.configuration.officer import commission
+from tests.mqtt_broker import Broker
+from tests.sync.device import Device, settings_for
+from tests.sync.wire import Party, receipt_for
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def receiver_key(tmp_path: Path) -> FileSigningKey:
+    return load_or_create(tmp_path / "receiver-keys")
+
+
+@pytest.fixture
+def settings(paths: Paths, broker: Broker, receiver_key: FileSigningKey) -> Settings:
+    return settings_for(paths, broker, receiver_key)
+
+
+def changed(settings: Settings, **destination: object) -> Settings:
+    """The settings with some keys of the destination changed."""
+    (only,) = settings.sync.destinations
+    return settings.model_copy(update={"sync": Sync(destinations=(only.model_copy(update=destination),))})
+
+
+Start = Callable[[Settings], Device]
+
+
+@pytest.fixture
+def start(paths: Paths, store: Store) -> Iterator[Start]:
+    """Starts a device's sync with the given settings."""
+    made: list[Device] = []
+
+    def begin(settings: Settings) -> Device:
+        device = Device(paths, store, settings)
+        made.append(device)
+        device.start_sync()
+        return device
+
+    yield begin
+    for device in made:
+        device.stop_sync()
+
+
+def test_another_nodes_certificate_is_a_fault_that_names_the_access_list(
+    start: Start, settings: Settings, broker: Broker
+) -> None:
+    foreign = broker.credentials("inst/other")
+    device = start(changed(settings, certificate_file=foreign.certificate_file, key_file=foreign.key_file))
+    device.make_records(1)
+    wait_until(lambda: device.status.state == "fault", 15, "it is said")
+    assert "access list" in device.status.en
+
+
+@pytest.mark.parametrize("key", ["ca_file", "certificate_file", "receiver_key_file"])
+def test_a_missing_file_is_a_fault_that_names_it(
+    key: str, start: Start, settings: Settings, tmp_path: Path
+) -> None:
+    device = start(changed(settings, **{key: tmp_path / "absent.pem"}))
+    wait_until(lambda: device.status.state == "fault", 15, "it is said")
+    assert device.status.zh
+    assert ("absent.pem" in device.status.en) or ("No such file" in device.status.en)
+
+
+def test_a_broker_whose_certificate_is_another_authoritys_is_not_spoken_to(
+    start: Start, settings: Settings, tmp_path: Path
+) -> None:
+    from provincial.pki import init_authority
+
+    device = start(changed(settings, ca_file=init_authority(tmp_path / "other-ca")))
+    wait_until(lambda: device.status.state == "fault", 15, "it is said")
+    assert "not trusted" in device.status.en
+
+
+def test_nobody_there_is_waited_for(start: Start, settings: Settings) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        device = start(changed(settings, port=closed.getsockname()[1]))
+        wait_until(lambda: device.status.state == "waiting", 15, "it is said")
+        assert "连不上" in device.status.zh
+
+
+class OlderBroker:
+    """TLS in front of the real broker that answers MQTT 5 as a 3.1.1 broker does: refuse and hang up."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.refused = 0
+        self._server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self._server.load_cert_chain(broker.server.certificate_file, broker.server.key_file)
+        credentials = broker.credentials("inst/node")
+        self._onward = ssl.create_default_context(cafile=str(credentials.ca_file))
+        self._onward.load_cert_chain(credentials.certificate_file, credentials.key_file)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                plain, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._talk, args=(plain,), daemon=True).start()
+
+    def _talk(self, plain: socket.socket) -> None:
+        with plain, self._server.wrap_socket(plain, server_side=True) as near:
+            hello = near.recv(4096)
+            if hello[hello.index(b"MQTT") + 4] == 5:
+                self.refused += 1
+                near.sendall(bytes([0x20, 0x02, 0x00, 0x01]))  # CONNACK of 3.1.1: unacceptable version
+                return
+            onward = socket.create_connection(("127.0.0.1", self._broker.port))
+            with self._onward.wrap_socket(onward, server_hostname="localhost") as far:
+                far.sendall(hello)
+                back = threading.Thread(target=self._pump, args=(far, near), daemon=True)
+                back.start()
+                self._pump(near, far)
+                back.join(5)
+
+    def _pump(self, source: ssl.SSLSocket, sink: ssl.SSLSocket) -> None:
+        try:
+            while content := source.recv(65536):
+                sink.sendall(content)
+        except OSError:
+            return
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+def test_a_broker_without_mqtt_5_gets_3_1_1(
+    start: Start, settings: Settings, broker: Broker, receiver_key: FileSigningKey
+) -> None:
+    older = OlderBroker(broker)
+    receiver = Party(broker, "receiver", Channel.RECORDS)
+    device = start(changed(settings, port=older.port))
+    head = device.make_records(30)
+    heard = receiver.wait_records(head)
+    assert older.refused >= 1
+    assert device.status.protocol == "MQTT 3.1.1"
+    receiver.say(Channel.RECEIPTS, receipt_for(receiver_key, heard))
+    wait_until(lambda: device.receipted_through == head, 10, "receipted over 3.1.1")
+    receiver.close()
+    older.close()
+
+
+def run_role(paths: Paths, settings: Settings, clock: ManualClock) -> tuple[RoleContext, threading.Thread]:
+    context = RoleContext(role="sync", settings=settings, paths=paths, clock=clock)
+    thread = threading.Thread(target=role.run, args=(context,))
+    thread.start()
+    return context, thread
+
+
+def test_without_a_destination_sync_waits_and_says_so(
+    paths: Paths, store: Store, settings: Settings, clock: ManualClock
+) -> None:
+    context, thread = run_role(paths, settings.model_copy(update={"sync": Sync()}), clock)
+    status = paths.status / "sync.json"
+    wait_until(lambda: (board.read_json(status) or {}).get("state") == "waiting", 10, "the board says so")
+    content = board.read_json(status)
+    assert content is not None
+    assert "记录留在本机" in content["message"]["zh"]
+    context.stop.set()
+    thread.join(15)
+    assert not thread.is_alive()
+
+
+def test_the_role_puts_its_keys_on_the_card_and_the_lag_on_the_board(
+    paths: Paths, store: Store, settings: Settings, clock: ManualClock
+) -> None:
+    Device(paths, store, settings).make_records(3)
+    context, thread = run_role(paths, settings, clock)
+    status = paths.status / "sync.json"
+    wait_until(lambda: (board.read_json(status) or {}).get("state") == "running", 15, "connected")
+    wait_until(lambda: (board.read_json(status) or {})["detail"]["lag"] == 4, 10, "four without a receipt")
+    assert ensure_setup_code(paths.keys, store)
+    assert json.loads(paths.device_card.read_bytes())["hr"] is None
+    commission(store, clock, paths)
+    wait_until(
+        lambda: json.loads(paths.device_card.read_bytes())["hr"] is not None, 10, "HR's part is on the card"
+    )
+    context.stop.set()
+    thread.join(20)
+    assert not thread.is_alive()
