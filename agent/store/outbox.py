@@ -122,9 +122,19 @@ def add_verdict(store: Store, name: str, sequence: int, code: str, detail: str, 
     return made.rowcount == 1
 
 
+def withdraw_verdict(store: Store, name: str, sequence: int, code: str) -> None:
+    """`name` takes its verdict `code` on record `sequence` back."""
+    store.execute(
+        "DELETE FROM receipt_verdict WHERE destination = ? AND sequence = ? AND code = ?",
+        (name, sequence, code),
+    )
+
+
 def verdict_count(store: Store, name: str) -> int:
-    """How many records `name` judged bad."""
-    row = store.row("SELECT count(*) AS n FROM receipt_verdict WHERE destination = ?", (name,))
+    """How many records `name` judges bad."""
+    row = store.row(
+        "SELECT count(DISTINCT sequence) AS n FROM receipt_verdict WHERE destination = ?", (name,)
+    )
     assert row is not None  # noqa: S101 (count always gives a row)
     return int(row["n"])
 

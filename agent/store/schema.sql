@@ -72,14 +72,15 @@ CREATE TABLE receipt_ahead (
   sequence     INTEGER NOT NULL,
   PRIMARY KEY (destination, sequence)
 ) STRICT, WITHOUT ROWID;
--- A record that the receiver stored but judged bad. Shown on the page; the rest flows.
+-- A record that the receiver stored but judged bad, one row a reason. Shown on the page; the rest flows. The
+-- receiver takes one back when what was missing came after all (a neighbour, the node's registration).
 CREATE TABLE receipt_verdict (
   destination  TEXT    NOT NULL REFERENCES destination (name),
   sequence     INTEGER NOT NULL,
   code         TEXT    NOT NULL,
   detail       TEXT    NOT NULL,
   received_us  INTEGER NOT NULL,
-  PRIMARY KEY (destination, sequence)
+  PRIMARY KEY (destination, sequence, code)
 ) STRICT;
 -- The receiver's signed receipt that covers a seal: its cosignature (I4).
 CREATE TABLE cosignature (
@@ -285,7 +286,8 @@ CREATE INDEX head_count_by_time ON head_count (at_us);
 -- ---------------------------------------------------------------------------------------------------------
 
 -- What HR staff configured, whole, one row a revision; the highest is in force. Revision 0 is the built-in
--- start and has no row. `message` is the signed JWS as it came (NULL when made on the page).
+-- start and has no row. `message` is the signed JWS as it came (NULL when made on the page); it holds class
+-- documents by their hash alone, so that it may be kept for ever and names no one.
 CREATE TABLE configuration (
   revision    INTEGER PRIMARY KEY CHECK (revision >= 1),
   document    TEXT    NOT NULL CHECK (json_valid(document)),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agent.evidence import jws
-from agent.evidence.receipt import Range, Receipt, ReceiptError, range_digest, read_receipt
+from agent.evidence.receipt import WITHDRAWN, Range, Receipt, ReceiptError, range_digest, read_receipt
 from agent.evidence.record import LedgerType, RecordError, read_record
 from agent.log import get_logger
 from agent.store import outbox
@@ -78,6 +78,9 @@ def _take_verdicts(store: Store, destination: str, receipt: Receipt, received_us
         record = outbox.record_at(store, verdict.sequence)
         if record is None or record.sha256.hex() != verdict.sha256:
             _refuse(taken, destination, f"judges a record {verdict.sequence} that is not this log's")
+            continue
+        if verdict.code == WITHDRAWN:
+            outbox.withdraw_verdict(store, destination, verdict.sequence, verdict.detail)
             continue
         known = (verdict.sequence, verdict.code, verdict.detail)
         if outbox.add_verdict(store, destination, *known, received_us):

@@ -121,6 +121,9 @@ def test_a_bad_verdict_is_kept_and_the_rest_flows(
     receiver.say(Channel.RECEIPTS, receipt_for(receiver_key, heard, verdicts=(verdict,)))
     wait_until(lambda: device.status.bad_records == 1, 5, "the verdict is on the board")
     assert device.receipted_through == head
+    withdrawn = verdict.model_copy(update={"code": "withdrawn", "detail": "chain"})
+    receiver.say(Channel.RECEIPTS, receipt_for(receiver_key, [], verdicts=(withdrawn,)))
+    wait_until(lambda: device.status.bad_records == 0, 5, "and goes when it is taken back")
 
 
 @pytest.mark.promise("I5")
