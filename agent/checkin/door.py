@@ -97,7 +97,8 @@ class Door:
         try:
             report = self._pipeline.process(image, now_ns, self.situation.gallery)
         except Exception as error:
-            log.exception("engine.failed")
+            if self.availability.fault != "engine":  # one trace an outage, not ten a second
+                log.exception("engine.failed")
             self._pipeline = Pipeline(self._engine, self._thresholds)
             self._answers.clear()
             self._fail("engine", type(error).__name__)
