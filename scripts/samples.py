@@ -388,6 +388,11 @@ def main() -> None:
             rear_clip(arguments.folder / "rear.mp4", samples["vtest.avi"])
     except SampleError as error:
         raise SystemExit(f"样例 / samples: {error}") from error
+    except OSError as error:
+        place = error.filename or arguments.folder
+        raise SystemExit(
+            f"样例 / samples: {place}: 无法写入 / cannot be written: {error.strerror}"
+        ) from error
     print(f"就绪 / ready: {arguments.folder}")
 
 

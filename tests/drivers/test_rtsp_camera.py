@@ -13,6 +13,7 @@ import pytest
 
 from drivers.cameras.base import CameraError, Packet
 from drivers.cameras.rtsp import RtspCamera, without_credentials
+from drivers.cameras.streaming import PacketSink
 from tests.drivers.reading import collect, everything_said_by, failure, first, numbers
 from tests.rtsp import RtspServer
 from tests.synthetic import number_in
@@ -190,3 +191,18 @@ def test_frames_are_decoded_newest_first(clips: Path) -> None:
     assert [number_in(frame.image) for frame in pictures] == [frame.number - 1 for frame in pictures]
     assert number_in(late.image) - number_in(pictures[-1].image) >= 9
     assert time.monotonic_ns() - late.arrived_ns < 1e9
+
+
+@pytest.mark.promise("I12")
+def test_an_unforeseen_fault_tells_its_place_but_no_secret() -> None:
+    url = "rtsp://viewer:s3cretive@10.0.0.8/live"
+
+    class Faulty(RtspCamera):
+        def _read(self, sink: PacketSink, silence_timeout: float) -> None:
+            raise ValueError(f"a library says {url}, and that s3cretive is wrong")
+
+    error = failure(Faulty("rear", url=url))
+    assert "unexpected fault" in str(error)
+    assert "ValueError in" in str(error)
+    assert "rtsp://10.0.0.8/live, and that *** is wrong" in str(error)
+    assert "s3cretive" not in everything_said_by(error)
