@@ -1,0 +1,178 @@
+"""The role as its process runs it: a real camera driver, a real database, the board."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from agent import board
+from agent.checkin import role
+from agent.clock import SystemClock
+from agent.paths import Paths
+from agent.role import RoleContext
+from agent.settings import Settings
+from agent.store.vault import Vault
+from models import weights
+from tests.checkin.classroom import ROOM, Classroom
+from tests.checkin.doorway import HEIGHT, WIDTH, Standing, empty, visit
+from tests.waiting import wait_until
+
+FPS = 10
+
+
+@pytest.fixture(scope="module")
+def door_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nobody, then an enrolled person, then nobody; five seconds."""
+    out = tmp_path_factory.mktemp("clip") / "door.mp4"
+    pictures = [*empty(10), *visit(Standing("obama3.jpg"), pictures=30), *empty(10)]
+    with av.open(str(out), "w") as container:
+        stream = container.add_stream("libx264", rate=FPS, options={"preset": "ultrafast", "bf": "0"})
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt, stream.gop_size = WIDTH, HEIGHT, "yuv420p", FPS
+        for number, image in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(image, format="bgr24")
+            frame.pts, frame.time_base = number, Fraction(1, FPS)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return out
+
+
+def settings(paths: Paths, clip: Path) -> Settings:
+    return Settings.model_validate(
+        {
+            "node": {"institution": "I1", "room": ROOM, "node": "n1", "environment": "demonstration"},
+            "storage": {"state": paths.state, "video": paths.video, "runtime": paths.runtime},
+            "cameras": {"door": {"driver": "file", "path": clip}},
+        }
+    )
+
+
+@contextmanager
+def running(paths: Paths, clip: Path) -> Iterator[RoleContext]:
+    context = RoleContext("checkin", settings(paths, clip), paths, SystemClock())
+    failures: list[BaseException] = []
+
+    def body() -> None:
+        try:
+            role.run(context)
+        except BaseException as error:
+            failures.append(error)
+            raise
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    try:
+        yield context
+    finally:
+        context.stop.set()
+        thread.join(10)
+    assert not thread.is_alive(), "the role did not stop"
+    assert not failures
+
+
+def status(paths: Paths) -> dict[str, Any]:
+    return board.read_json(paths.status / "checkin.json") or {}
+
+
+@pytest.mark.rule("R1")
+def test_the_role_checks_people_in_from_a_camera_and_marks_it_simulated(
+    classroom: Classroom, paths: Paths, door_clip: Path
+) -> None:
+    person = classroom.enrolled("obama.jpg", "obama2.jpg")
+    with running(paths, door_clip):
+        wait_until(lambda: status(paths).get("state") == "waiting", 20, "says that there is no session")
+        assert status(paths)["message"]["en"] == "no session now"
+        assert (board.read_json(paths.frames / "door.json") or {})["state"] == "no_session"
+        classroom.open_session()
+        wait_until(lambda: classroom.check_ins(), 20, "the person is checked in")
+        wait_until(lambda: status(paths)["detail"].get("answers"), 5, "the status counts the answer")
+        wait_until(lambda: status(paths)["detail"].get("frames_per_second"), 5, "the status has a rate")
+    assert classroom.outcomes()[0] == ("accepted", person)
+    assert classroom.check_ins()[0]["simulated"] == 1
+    assert classroom.facts("check-in.answered")[0][0]["simulated"] == 1
+    detail = status(paths)["detail"]
+    assert detail["simulated"] is True
+    assert detail["gallery_people"] == 1
+    assert (paths.frames / "door.jpg").read_bytes().startswith(b"\xff\xd8")
+
+
+@pytest.mark.promise("I9")
+def test_a_missing_camera_is_said_and_reconnected(
+    classroom: Classroom, paths: Paths, door_clip: Path, tmp_path: Path
+) -> None:
+    person = classroom.enrolled("obama.jpg", "obama2.jpg")
+    classroom.open_session()
+    clip = tmp_path / "not-yet.mp4"
+    with running(paths, clip):
+        wait_until(lambda: status(paths).get("detail", {}).get("fault") == "camera", 20, "says so")
+        assert status(paths)["state"] == "waiting"
+        assert (board.read_json(paths.frames / "door.json") or {})["state"] == "unavailable"
+        wait_until(lambda: classroom.facts("check-in.unavailable"), 5, "the outage is a fact")
+        clip.symlink_to(door_clip)
+        wait_until(lambda: classroom.check_ins(), 40, "checks in once the camera is there")
+    assert classroom.outcomes()[0] == ("accepted", person)
+    assert classroom.facts("check-in.restored")
+
+
+@pytest.mark.promise("I9")
+def test_a_model_that_is_not_the_measured_one_stops_check_in_with_the_reason(
+    classroom: Classroom, paths: Paths, door_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classroom.enrolled("obama.jpg")
+    classroom.open_session()
+    changed = {
+        "weights": {name: {**row, "sha256": "0" * 64} for name, row in weights.manifest()["weights"].items()}
+    }
+    monkeypatch.setattr(weights, "manifest", lambda: changed)
+    with running(paths, door_clip):
+        wait_until(lambda: status(paths).get("state") == "fault", 20, "a fault that needs a person")
+        message = status(paths)["message"]
+        assert "请用其他方式签到" in message["zh"]
+        assert "SHA-256" in message["en"]
+        assert (board.read_json(paths.frames / "door.json") or {})["state"] == "unavailable"
+    assert [data["fault"] for _, data in classroom.facts("check-in.unavailable")] == ["model"]
+    assert classroom.check_ins() == []
+
+
+def test_new_thresholds_from_hr_are_in_force_within_seconds(
+    classroom: Classroom, paths: Paths, door_clip: Path
+) -> None:
+    classroom.enrolled("obama.jpg", "obama2.jpg")
+    with running(paths, door_clip):
+        wait_until(lambda: status(paths).get("state") == "waiting", 20, "runs")
+        classroom.store.insert(
+            "configuration",
+            {
+                "revision": 1,
+                "document": '{"revision": 1, "checkin": {"match_threshold": 0.2}}',
+                "applied_us": classroom.clock.wall_us,
+            },
+        )
+        classroom.open_session()
+        wait_until(lambda: classroom.check_ins(), 30, "an answer")
+    assert {outcome for outcome, _ in classroom.outcomes()} == {"unknown"}
+
+
+@pytest.mark.promise("I7")
+def test_what_a_killed_process_left_is_swept_at_the_start(
+    classroom: Classroom, paths: Paths, door_clip: Path
+) -> None:
+    person = classroom.enrolled("obama.jpg")
+    orphan = paths.photos / "3f0c2a52-6d0f-4a3e-9a5e-2f6f0a7c1b11.sealed"
+    orphan.write_bytes(b"sealed, but its row was never committed")
+    unused = paths.keys / f"wrapping-{'a' * 32}.key"
+    unused.write_bytes(b"k" * 32)
+    with running(paths, door_clip):
+        wait_until(lambda: status(paths).get("state") == "waiting", 20, "runs")
+    assert not orphan.exists()
+    assert not unused.exists()
+    sealed = classroom.store.row("SELECT sealed FROM template WHERE person_id = ?", (person,))
+    assert sealed is not None
+    assert Vault(paths.keys).open(classroom.store, person, "template", sealed["sealed"])
