@@ -171,13 +171,14 @@ class Rig:
         now = self.clock.wall_us
         with self.store.transaction():
             self.store.execute(
-                "INSERT INTO class (id, title, occupation, term_number, approval, city, opening_day, planned_hours,"
-                " source_sha256, imported_us) VALUES (?, '', '', '1', '', 'jiaozuo', '2026-11-21', 40, '', 0)",
+                "INSERT INTO class (id, title, occupation, term_number, approval, city, opening_day,"
+                " planned_hours, source_sha256, imported_us)"
+                " VALUES (?, '', '', '1', '', 'jiaozuo', '2026-11-21', 40, '', 0)",
                 (class_id,),
             )
             self.store.execute(
-                "INSERT INTO session (id, class_id, room, kind, planned_start_us, planned_end_us, class_hours,"
-                " state, opened_us) VALUES (?, ?, ?, 'theory', ?, ?, 2, 'open', ?)",
+                "INSERT INTO session (id, class_id, room, kind, planned_start_us, planned_end_us,"
+                " class_hours, state, opened_us) VALUES (?, ?, ?, 'theory', ?, ?, 2, 'open', ?)",
                 (session, class_id, ORIGIN.room, now, now + 3_600_000_000, now),
             )
 
@@ -189,7 +190,13 @@ class Rig:
             "valid_until_us": now + round(valid_s * 1_000_000),
             "record_until_us": None,
             "sessions": [
-                {"session": "s", "class": "c", "kind": "theory", "start_us": now + round(a * 1e6), "end_us": now + round(b * 1e6)}
+                {
+                    "session": "s",
+                    "class": "c",
+                    "kind": "theory",
+                    "start_us": now + round(a * 1e6),
+                    "end_us": now + round(b * 1e6),
+                }
                 for a, b in sessions
             ],
         }
@@ -221,7 +228,9 @@ class Rig:
 def probe_packets(path: Path) -> list[tuple[int, int]]:
     """(pts, dts) of every packet, by ffprobe, an independent reader."""
     command = ["ffprobe", "-v", "error", "-show_entries", "packet=pts,dts", "-of", "json", str(path)]
-    packets = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)["packets"]
+    packets = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)[
+        "packets"
+    ]
     return [(int(p["pts"]), int(p["dts"])) for p in packets]
 
 

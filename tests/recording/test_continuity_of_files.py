@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -42,7 +43,7 @@ def test_segments_join_to_the_tick_and_every_frame_is_there(
     for row, packets in zip(rows, probed, strict=True):
         last = durations(paths.video / row["path"])[-1]
         assert (packets[0][1], packets[-1][1] + last) == (row["start_ticks"], row["end_ticks"])
-    for before, after in zip(rows, rows[1:], strict=False):
+    for before, after in pairwise(rows):
         assert before["end_ticks"] == after["start_ticks"]
         assert before["end_us"] == after["start_us"]
     every = [packet for packets in probed for packet in packets]
@@ -56,7 +57,9 @@ def test_segments_join_to_the_tick_and_every_frame_is_there(
 def test_pictures_come_out_as_they_went_in(
     codec: str, paths: Paths, clock: ManualClock, tmp_path: Path
 ) -> None:
-    clip = read_clip(synthetic.clip(tmp_path / "clip.mp4", seconds=6, fps=10, gop=10, b_frames=2, codec=codec))
+    clip = read_clip(
+        synthetic.clip(tmp_path / "clip.mp4", seconds=6, fps=10, gop=10, b_frames=2, codec=codec)
+    )
     files = record(Rig(paths, clock, clip), 6)
     # One decoder over all files, as a player has it: x265's open groups of pictures refer over the seam.
     decoder: av.VideoCodecContext | None = None
@@ -69,7 +72,9 @@ def test_pictures_come_out_as_they_went_in(
                     pictures += decoder.decode(av.Packet(bytes(packet)))
     assert decoder is not None
     pictures += decoder.decode(None)
-    assert [synthetic.number_in(picture.to_ndarray(format="bgr24")) for picture in pictures] == list(range(60))
+    assert [synthetic.number_in(picture.to_ndarray(format="bgr24")) for picture in pictures] == list(
+        range(60)
+    )
 
 
 def _decoder(container: av.container.InputContainer) -> av.VideoCodecContext:
@@ -86,7 +91,8 @@ def test_the_true_duration_of_a_frame_is_the_distance_to_the_next(
     """A camera states 0 or something rounded; its stamps wander."""
     wander = [(7 * n) % 5 for n in range(len(clip.packets))]
     packets = tuple(
-        replace(p, pts=p.pts + w, dts=p.dts + w, duration=0) for p, w in zip(clip.packets, wander, strict=True)
+        replace(p, pts=p.pts + w, dts=p.dts + w, duration=0)
+        for p, w in zip(clip.packets, wander, strict=True)
     )
     rig = Rig(paths, clock, Clip(clip.stream, packets))
     rig.start()

@@ -34,7 +34,9 @@ class ThreadedRig(Rig):
             self.clock,
             "r101",
             lambda writer: sweep(
-                self.paths.video, writer, lambda run, n: recorder.is_taken(run, n) or self.index.awaits(run, n)
+                self.paths.video,
+                writer,
+                lambda run, n: recorder.is_taken(run, n) or self.index.awaits(run, n),
             ),
             backoff=Backoff(first=0.05, longest=0.1),
         )

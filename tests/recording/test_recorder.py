@@ -1,4 +1,4 @@
-"""The state machine: whatever happens, video or a gap with its reason, and files that are what the index says."""
+"""The state machine: video or a gap with its reason, and files that are what the index says."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def begin(rig: Rig, seconds: float = 3) -> None:
     rig.play(seconds)
 
 
-# -- camera ---------------------------------------------------------------------------------------------------
+# -- camera ------------------------------------------------------------------------------
 
 
 @pytest.mark.promise("I3")
@@ -103,10 +103,12 @@ def test_a_camera_that_never_came_is_a_gap_from_the_start_on(rig: Rig) -> None:
     rig.idle(4)
     rig.fault()
     rig.idle(4)
-    assert [(row["reason"], row["start_us"], row["end_us"]) for row in rig.gaps()] == [("camera", started, None)]
+    assert [(row["reason"], row["start_us"], row["end_us"]) for row in rig.gaps()] == [
+        ("camera", started, None)
+    ]
 
 
-# -- plan -----------------------------------------------------------------------------------------------------
+# -- plan --------------------------------------------------------------------------------
 
 
 @pytest.mark.rule("R2")
@@ -136,7 +138,9 @@ def test_a_session_opened_at_once_is_recorded_from_before_it_was_opened(rig: Rig
 
 
 @pytest.mark.promise("I11")
-@pytest.mark.parametrize("content", [None, "", "{}", "[]", '{"sessions": 3}', '{"valid_until_us": "x", "sessions": []}'])
+@pytest.mark.parametrize(
+    "content", [None, "", "{}", "[]", '{"sessions": 3}', '{"valid_until_us": "x", "sessions": []}']
+)
 def test_without_a_readable_plan_everything_is_recorded(rig: Rig, content: str | None) -> None:
     if content is not None:
         rig.paths.recording_plan.write_text(content)
@@ -173,7 +177,7 @@ def test_the_camera_fails_during_the_pause_and_is_missing_when_wanted(rig: Rig) 
     assert rig.coverage(planned, rig.clock.wall_us - 2_000_000).unexplained == ()
 
 
-# -- ends and starts ------------------------------------------------------------------------------------------
+# -- ends and starts ---------------------------------------------------------------------
 
 
 @pytest.mark.promise("I2", "I3")
@@ -265,7 +269,7 @@ def test_two_recorders_on_one_folder_are_refused(rig: Rig) -> None:
         Rig(rig.paths, rig.clock, rig.clip).start()
 
 
-# -- clock ----------------------------------------------------------------------------------------------------
+# -- clock -------------------------------------------------------------------------------
 
 
 @pytest.mark.promise("I3")
@@ -296,7 +300,7 @@ def test_slewing_is_no_step(rig: Rig) -> None:
     assert len({row["run_id"] for row in rig.segments()}) == 1
 
 
-# -- disk -----------------------------------------------------------------------------------------------------
+# -- disk --------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -388,7 +392,7 @@ def test_a_disk_that_does_not_keep_up_is_a_gap(rig: Rig) -> None:
     assert rig.coverage().unexplained == ()
 
 
-# -- the index ------------------------------------------------------------------------------------------------
+# -- the index ---------------------------------------------------------------------------
 
 
 @pytest.mark.promise("I1", "I3")
@@ -425,5 +429,7 @@ def test_every_row_has_its_fact_and_the_session_it_belongs_to(rig: Rig) -> None:
     rig.stop()
     stated = rig.store.rows("SELECT * FROM fact WHERE type = 'recording.segment-closed'")
     assert len(stated) == len(rig.segments()) > 1
-    assert {(row["session_id"], row["class_id"], row["simulated"]) for row in stated} == {("s-1", "class-1", 1)}
+    assert {(row["session_id"], row["class_id"], row["simulated"]) for row in stated} == {
+        ("s-1", "class-1", 1)
+    }
     assert footage.open_gaps(rig.store, "rear")[0]["reason"] == "operator"

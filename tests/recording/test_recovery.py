@@ -38,7 +38,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory, clip: Clip) -> Iterator[t
 
 def damaged(recorded: tuple[Path, Scan], folder: Path, content: bytes) -> tuple[Path, SegmentPlace]:
     """`content` in place of the recorded file, on a volume of its own."""
-    source, scan = recorded
+    _, scan = recorded
     place = SegmentPlace(scan.header.run, scan.header.sequence)
     target = folder / place.path
     shutil.rmtree(folder / "segments", ignore_errors=True)
@@ -103,7 +103,10 @@ def test_damage_between_whole_fragments_cuts_nothing_off(
     file, place = damaged(recorded, tmp_path, bytes(content))
     closed = recover_segment(tmp_path, place, "power")
     assert file.read_bytes() == content
-    assert closed is not None and closed.end_ticks == scan.fragments[-1].decode_time + scan.fragments[-1].duration
+    assert (
+        closed is not None
+        and closed.end_ticks == scan.fragments[-1].decode_time + scan.fragments[-1].duration
+    )
     bad = [n for n, part in enumerate(scan_segment(file).parts[1:], start=1) if part.fragment is None]
     assert bad == [number]
 
