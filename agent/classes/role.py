@@ -22,7 +22,8 @@ from agent.store.facts import Fact, FactType, state_fact
 
 STEP_S = 1.0
 SETTLING_NS = 120_000_000_000
-"""So long after its start the keeper waits for a clock that is not synchronised yet."""
+"""So long after the machine's boot the keeper waits for a clock that is not synchronised yet. Counted from
+the boot and not from its own start, because a keeper that was restarted must not hold up a lesson."""
 
 log = get_logger(__name__)
 
@@ -68,7 +69,6 @@ class Keeper:
         self._pace = pace or Pace()
         self._plan = RecordingPlan(context.paths.recording_plan)
         self._people = PeopleWatch()
-        self._started_ns = context.clock.now().monotonic_ns
         self._store: Store | None = None
         self._trouble: str | None = None
 
@@ -110,7 +110,7 @@ class Keeper:
         self._report(store, stamp, moment, valid_until_us)
 
     def _clock_state(self, stamp: Stamp) -> Literal["synchronised", "unsynchronised", "settling"]:
-        if stamp.clock_state == "unsynchronised" and stamp.monotonic_ns - self._started_ns < SETTLING_NS:
+        if stamp.clock_state == "unsynchronised" and stamp.monotonic_ns < SETTLING_NS:
             return "settling"
         return stamp.clock_state
 

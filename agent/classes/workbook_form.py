@@ -55,8 +55,8 @@ def write_form(path: Path) -> None:
             sheet.column_dimensions[letter].width = 24 if label in ("身份证号", "群体类别") else 14
             if label in _CHOICES:
                 _offer(sheet, f"{letter}2:{letter}{_ROWS}", _CHOICES[label])
-            for row in range(2, _ROWS + 1 if label in _FORMATS else 2):
-                sheet.cell(row, index).number_format = _FORMATS[label]
+            if label in _FORMATS:
+                sheet.column_dimensions[letter].number_format = _FORMATS[label]
         sheet.freeze_panes = "A2"
     notes = book.create_sheet("说明")
     notes.column_dimensions["A"].width = 110
