@@ -29,7 +29,7 @@ samples: .samples/.complete
 	@touch $@
 
 demo: setup samples
-	@exec $(BIN)/python scripts/demo.py
+	@exec $(BIN)/python -m scripts.demo
 
 test: setup-test samples
 	$(BIN)/python -m pytest

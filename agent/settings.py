@@ -79,8 +79,8 @@ class V4l2Camera(_Section):
 
     driver: Literal["v4l2"]
     device: Annotated[str, StringConstraints(pattern=r"^/dev/[A-Za-z0-9/_.:-]+$")] = "/dev/video0"
-    width: Annotated[int, Field(ge=320, le=7680)] = 1280
-    height: Annotated[int, Field(ge=240, le=4320)] = 720
+    width: Annotated[int, Field(ge=320, le=7680, multiple_of=2)] = 1280
+    height: Annotated[int, Field(ge=240, le=4320, multiple_of=2)] = 720
     frames_per_second: Annotated[int, Field(ge=1, le=60)] = 15
     bitrate_kbit: Annotated[int, Field(ge=100, le=50_000)] = 2000
     encoder: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")] = "libx264"
@@ -91,8 +91,8 @@ class Picamera2Camera(_Section):
 
     driver: Literal["picamera2"]
     camera_number: Annotated[int, Field(ge=0, le=3)] = 0
-    width: Annotated[int, Field(ge=320, le=4608)] = 1920
-    height: Annotated[int, Field(ge=240, le=2592)] = 1080
+    width: Annotated[int, Field(ge=320, le=4608, multiple_of=2)] = 1920
+    height: Annotated[int, Field(ge=240, le=2592, multiple_of=2)] = 1080
     frames_per_second: Annotated[int, Field(ge=1, le=60)] = 15
     bitrate_kbit: Annotated[int, Field(ge=100, le=50_000)] = 3000
 
@@ -236,4 +236,6 @@ def describe_problem(path: Path, problem: ErrorDetails) -> str:
         return f"{path}: {key}: 不认识的键 / unknown key, remove or correct it"
     if problem["type"] == "value_error":
         return f"{path}: {key}: {message}"
-    return f"{path}: {key} = {problem['input']!r}: {message}"
+    # A camera's URL carries its password.
+    value = "***" if problem["loc"][-1:] == ("url",) else repr(problem["input"])
+    return f"{path}: {key} = {value}: {message}"

@@ -34,6 +34,10 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+STOPPED_LAST = ("ledger", "sync")
+"""In this order, after all others ended: what those state while ending is still signed, then delivered."""
+
+
 @dataclass(frozen=True, slots=True)
 class Timing:
     """Seconds; the defaults are those of the systemd units."""
@@ -223,16 +227,23 @@ class Supervisor:
         self._stopping = True
 
     def _stop_all(self) -> None:
-        for child in self._running():
+        last = [[child] for role in STOPPED_LAST for child in self._children if child.role == role]
+        self._stop([child for child in self._children if child.role not in STOPPED_LAST])
+        for stage in last:
+            self._stop(stage)
+        self._kill_all()
+        self._publish()
+
+    def _stop(self, stage: Sequence[_Child]) -> None:
+        """SIGTERM to all of `stage`; return when they have ended or the time for it is over."""
+        for child in self._running(stage):
             with suppress(ProcessLookupError):
                 os.kill(child.process.pid, signal.SIGTERM)  # type: ignore[union-attr]
         deadline = time.monotonic() + self._timing.stop
-        while self._running() and (left := deadline - time.monotonic()) > 0:
+        while self._running(stage) and (left := deadline - time.monotonic()) > 0:
             self._wait(left)
-        for child in self._running():
+        for child in self._running(stage):
             log.error("role.did-not-stop", supervised=child.role, waited_seconds=self._timing.stop)
-        self._kill_all()
-        self._publish()
 
     def _kill_all(self) -> None:
         for child in self._running():
@@ -241,8 +252,8 @@ class Supervisor:
             self._stopping = True
             self._ended(child)
 
-    def _running(self) -> list[_Child]:
-        return [child for child in self._children if child.process is not None]
+    def _running(self, among: Sequence[_Child] | None = None) -> list[_Child]:
+        return [child for child in (self._children if among is None else among) if child.process is not None]
 
     def _publish(self) -> None:
         """Put the state on the board: at each change, and at least as often as roles do."""

@@ -33,6 +33,12 @@ install_packages() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# `apt-get download` of the sample video needs the package lists, which a fresh image does not carry.
+refresh_package_lists() {
+  command -v apt-get >/dev/null && [ "$(id -u)" -eq 0 ] || return 0
+  apt-cache show opencv-doc >/dev/null 2>&1 || apt-get update -qq
+}
+
 make_environment() {
   "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
     say "需要 Python 3.11 或更高 / Python 3.11 or newer is needed; $("$PYTHON" --version) found. PYTHON=... make setup"
@@ -49,5 +55,6 @@ if [ "${1:-}" = --test-packages ]; then
   touch .venv/.test-packages
 else
   install_packages "${RUN_PACKAGES[@]}"
+  refresh_package_lists
   make_environment
 fi

@@ -69,6 +69,8 @@ def _work(context: RoleContext, store: Store, ledger: Ledger, damage: TailDamage
             reported = time.monotonic()
         if signed == 0:
             context.stop.wait(POLL_S)
+    while ledger.sign_pending():  # what the roles stated while they ended, so that sync can still deliver it
+        pass
 
 
 def _report(context: RoleContext, store: Store, damage: TailDamage | None) -> None:

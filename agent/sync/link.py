@@ -36,6 +36,9 @@ from drivers.cameras.backoff import Backoff
 POLL_S: Final = 0.1
 """How long the wire is listened to before the database is asked for new records."""
 PRESENCE_S: Final = 60.0
+LAST_DELIVERY_S: Final = 5.0
+"""So long a link that was told to stop goes on for the receipts of what the ledger signed last. What stays
+unreceipted then is sent after the next start (I5)."""
 ANSWER_KINDS: Final = (FactType.CONFIGURATION_APPLIED.value, FactType.CONFIGURATION_REFUSED.value)
 
 log = get_logger(__name__)
@@ -145,9 +148,16 @@ class Link(threading.Thread):
                 self._begin(store, connection)
                 while not self._stop_event.is_set():
                     self._turn(store, connection, keys)
+                self._deliver_last(store, connection, keys)
                 self._publish_presence(connection, "leaving")
             finally:
                 connection.close()
+
+    def _deliver_last(self, store: Store, connection: Connection, keys: jws.PublicKeys) -> None:
+        deadline = time.monotonic() + LAST_DELIVERY_S
+        self._turn(store, connection, keys)
+        while self._status.lag and time.monotonic() < deadline:
+            self._turn(store, connection, keys)
 
     def _begin(self, store: Store, connection: Connection) -> None:
         through = outbox.cursor(store, self._destination.name).receipted_through

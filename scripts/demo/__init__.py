@@ -1,0 +1,1 @@
+"""`make demo`: the whole path on sample media, as its user would run it."""

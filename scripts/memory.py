@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""Memory of every running role as JSON: PSS from /proc/PID/smaps_rollup, with what a role started itself.
+
+PSS counts a page shared by n processes as 1/n, so the roles' figures add up to what the node really takes.
+Run it as the roles' user or root, when every role has settled. Standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+PROC = Path("/proc")
+_ROLE = re.compile(rb"\0-m\0agent\0(?:--config\0[^\0]+\0)?run\0([a-z]+)?\0?$")
+
+
+def role_of(command: bytes) -> str | None:
+    """`recorder` for `python -m agent run recorder`, `supervisor` for `… run`; None for another program."""
+    match = _ROLE.search(command)
+    if match is None:
+        return None
+    return (match[1] or b"supervisor").decode("ascii")
+
+
+def memory_kib(process: int) -> dict[str, int]:
+    """PSS, RSS and what is its alone, KiB. OSError when it ended or belongs to somebody else."""
+    wanted = {"Pss:": "pss", "Rss:": "rss", "Private_Dirty:": "private_dirty"}
+    found = {}
+    for line in (PROC / str(process) / "smaps_rollup").read_text(encoding="ascii").splitlines():
+        words = line.split()
+        if words[0] in wanted:
+            found[wanted[words[0]]] = int(words[1])
+    return found
+
+
+def children(process: int) -> list[int]:
+    """Direct children of all its threads."""
+    found: list[int] = []
+    for task in (PROC / str(process) / "task").iterdir():
+        found += map(int, (task / "children").read_text(encoding="ascii").split())
+    return found
+
+
+def measure() -> dict[str, object]:
+    """Every role's figures and their sum."""
+    roles: dict[str, dict[str, int]] = {}
+    for folder in PROC.iterdir():
+        if not folder.name.isdecimal():
+            continue
+        try:
+            role = role_of((folder / "cmdline").read_bytes())
+            if role is None:
+                continue
+            process = int(folder.name)
+            roles[role] = memory_kib(process) | {"pid": process}
+            if role != "supervisor":
+                roles[role]["children_pss"] = sum(memory_kib(child)["pss"] for child in children(process))
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended while we looked
+    return {
+        "unit": "KiB",
+        "roles": dict(sorted(roles.items())),
+        "sum_pss": sum(figures["pss"] + figures.get("children_pss", 0) for figures in roles.values()),
+    }
+
+
+if __name__ == "__main__":
+    try:
+        print(json.dumps(measure(), indent=2))
+    except PermissionError as error:
+        sys.exit(f"以 root 或角色的用户运行 / run it as root or as the roles' user: {error}")
