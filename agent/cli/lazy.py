@@ -20,6 +20,8 @@ COMMANDS = {
     "card": "agent.cli.commissioning:card_command",
     "class": "agent.cli.classes:class_app",
     "enrol": "agent.checkin.commands:enrol_command",
+    "hr-config": "agent.sync.commands:hr_config_command",
+    "apply-config": "agent.sync.commands:apply_config_command",
     "verify": "agent.evidence.commands:verify_command",
     "version": "agent.cli.version:version_command",
 }

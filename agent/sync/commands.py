@@ -12,7 +12,7 @@ import typer
 from agent.classes.problems import ClassFileError
 from agent.clock import SystemClock
 from agent.configuration.card import key_from_card
-from agent.configuration.document import ConfigurationError
+from agent.configuration.document import ConfigurationError, value_keys
 from agent.configuration.explanations import applied_sentence, refusal_sentence
 from agent.configuration.message import RefusalCode
 from agent.evidence.device_card import CardError, DeviceCard, read_device_card
@@ -37,7 +37,11 @@ def hr_config_command(
     key: Annotated[Path | None, typer.Option(help="证书的私钥 / The certificate's key (PEM).")] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="更改一项 / Change one value; may be repeated."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help=f"更改一项，可多次 / Change one value; may be repeated: {', '.join(value_keys())}.",
+        ),
     ] = None,
     class_files: Annotated[
         list[Path] | None,
