@@ -278,17 +278,16 @@ def filled(tmp_path: Path, change: Any = None) -> bytes:
     sheet = book["班级"]
     for label, cell in sheet.iter_rows(min_col=1, max_col=2):
         cell.value = head.get(str(label.value))
-    for number, row in enumerate(
-        [
-            ["学员甲", "男", 36, id_number(1), 13900000000, "④农村转移就业劳动者"],
-            ["学员乙", "女", None, id_number(2, male=False), None, 2],
-        ],
-        start=2,
-    ):
+    roster: list[list[Any]] = [
+        ["学员甲", "男", 36, id_number(1), 13900000000, "④农村转移就业劳动者"],
+        ["学员乙", "女", None, id_number(2, male=False), None, 2],
+    ]
+    for number, row in enumerate(roster, start=2):
         for column, value in enumerate(row, start=1):
             book["学员"].cell(number, column, value)
     book["教师"].cell(2, 1, "教师丁")
-    for column, value in enumerate(["2026年11月21日", "8：30", "11:30", "理论", "room-101", 4], start=1):
+    lesson: list[Any] = ["2026年11月21日", "8：30", "11:30", "理论", "room-101", 4]
+    for column, value in enumerate(lesson, start=1):
         book["课程表"].cell(2, column, value)
     if change is not None:
         change(book)
