@@ -62,7 +62,7 @@ import sys, tomllib
 print(*tomllib.load(open(sys.argv[1], "rb"))["project"]["dependencies"], sep="\n")
 PYTHON
   "$HERE/.venv/bin/python" -m pip download -q -c "$HERE/constraints.txt" -d "$WHEELS" \
-    setuptools wheel -r "$CACHE/dependencies"
+    setuptools wheel -r "$CACHE/dependencies" 2>"$CACHE/download.log"
   cp -u "$WHEELS"/* "$ROOT/root/wheels/"
   rm -rf "$ROOT/root/checkout" "$ROOT$STATE" "$ROOT/etc/classroom-agent" "$ROOT/opt/classroom-agent"
   mkdir -p "$ROOT/root/checkout"
@@ -118,10 +118,12 @@ TOML
     --video-device "$(inside findmnt -n -v -o SOURCE --target "$STATE")" --video-folder "$STATE/video"
   check "keeps the technician's settings" grep -q demo-school "$ROOT/etc/classroom-agent/agent.toml"
   check "units verify" inside systemd-analyze verify classroom-agent.target
+  inside systemd-analyze verify classroom-agent.target || true
   inside systemctl start --no-block classroom-agent.target
   local role
   for role in "${ROLES[@]}"; do
-    wait_for 60 "$role says READY: $(show "$role" StatusText)" is_active "$role"
+    wait_for 90 "$role says READY" is_active "$role"
+    is_active "$role" || inside journalctl -u "classroom-agent-$role" -o cat -n 3 --no-pager
   done
 }
 
@@ -140,6 +142,7 @@ check_isolation() {
   check_refused "the roles' user cannot read the ledger's key" \
     inside setpriv --reuid=classroom-agent --regid=classroom-agent --init-groups \
     cat "$STATE/ledger-keys/evidence-key.jwk"
+  for role in "${ROLES[@]}"; do check "we can act as $role" as_role "$role" true; done
   for role in keeper recorder watch checkin sync web; do
     check_refused "$role cannot read the ledger's key" as_role "$role" cat "$STATE/ledger-keys/evidence-key.jwk"
     check_refused "$role cannot move the ledger's keys away" as_role "$role" mv "$STATE/ledger-keys" "$STATE/away"
@@ -166,9 +169,9 @@ check_isolation() {
 check_faults() {
   local restarts pid
   restarts=$(show keeper NRestarts)
-  inside kill -STOP "$(show keeper MainPID)"
+  inside sh -c "kill -STOP $(show keeper MainPID)"
   pid=$(show recorder MainPID)
-  inside kill -KILL "$pid"
+  inside sh -c "kill -KILL $pid"
   wait_for 30 "a killed recorder is back" was_restarted recorder 0
   inside systemctl restart classroom-agent-ledger
   wait_for 30 "a restarted ledger is back" is_active ledger

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
+from pathlib import Path
 
 from agent.acceptance.cameras import EXCLUSIVE_DRIVERS, TITLES, check_door
 from agent.acceptance.findings import Finding, Report
 from agent.acceptance.receivers import check_receivers
 from agent.acceptance.roles import check_roles, role_status
-from agent.acceptance.storage import check_storage
+from agent.acceptance.storage import check_storage, check_volume_marker
 from agent.acceptance.surroundings import check_clock, check_models, check_password
 from agent.acceptance.trial import check_rear, watch_recorder
 from agent.clock import Clock
@@ -49,12 +50,17 @@ def _findings(
     yield check_password(store)
     yield from check_models()
     yield from check_roles(settings, clock.now())
-    yield from _check_cameras(settings, clock, seconds)
-    yield from check_storage(settings, _bitrate(so_far))
+    volume = check_volume_marker(settings)
+    yield volume
+    # While the video disk is not usable the cameras are tried all the same, on the runtime folder's tmpfs.
+    disk = settings.storage.runtime if volume.verdict == "bad" else settings.storage.video
+    yield from _check_cameras(settings, clock, seconds, disk)
+    if volume.verdict != "bad":
+        yield from check_storage(settings, _bitrate(so_far))
     yield from check_receivers(settings, store)
 
 
-def _check_cameras(settings: Settings, clock: Clock, seconds: float) -> Iterator[Finding]:
+def _check_cameras(settings: Settings, clock: Clock, seconds: float, disk: Path) -> Iterator[Finding]:
     for name in ("rear", "door"):
         if name not in settings.cameras:
             zh, en = TITLES[name]
@@ -62,7 +68,7 @@ def _check_cameras(settings: Settings, clock: Clock, seconds: float) -> Iterator
     recorder = role_status(settings.paths, "recorder", clock.now())
     if "rear" in settings.cameras:
         if recorder is None or not _is_exclusive(settings, "rear"):
-            yield from check_rear(settings, clock, seconds)
+            yield from check_rear(settings, clock, seconds, disk)
         if recorder is not None:
             yield watch_recorder(settings, clock, seconds)
     if "door" in settings.cameras:

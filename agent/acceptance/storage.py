@@ -31,14 +31,28 @@ class WriteSpeed:
     worst_sync_ms: float
 
 
-def check_storage(settings: Settings, kbit_per_second: float | None) -> Iterator[Finding]:
-    """Marker, speed and room of the video folder. `kbit_per_second` as measured, None when it was not."""
+def check_volume_marker(settings: Settings) -> Finding:
+    """Is the disk for footage there, the right one and writable?"""
     video = settings.storage.video
-    fault = _marker_fault(settings)
-    if fault is not None:
-        yield fault
-        return
-    yield Finding("storage.volume", "good", f"录像盘 {video} 可用", f"the video disk {video} is usable")
+    try:
+        if settings.storage.require_volume_marker:
+            check_volume(video)
+        elif is_read_only(video):
+            raise DiskError(f"{video}: 只读 / is read-only")
+    except DiskError as error:
+        return Finding(
+            "storage.volume",
+            "bad",
+            "录像盘不可用",
+            "the video disk is not usable",
+            (str(error), f"scripts/install.sh --video-device /dev/… --video-folder {video}"),
+        )
+    return Finding("storage.volume", "good", f"录像盘 {video} 可用", f"the video disk {video} is usable")
+
+
+def check_storage(settings: Settings, kbit_per_second: float | None) -> Iterator[Finding]:
+    """Speed and room of the video folder. `kbit_per_second` as measured, None when it was not."""
+    video = settings.storage.video
     try:
         yield _judge_speed(measure_writing(video))
     except OSError as error:
@@ -71,24 +85,6 @@ def measure_writing(folder: Path, size: int = WRITE_BYTES) -> WriteSpeed:
     seconds = time.monotonic() - begun
     syncs.sort()
     return WriteSpeed(size / seconds / (1 << 20), syncs[len(syncs) // 2], syncs[-1])
-
-
-def _marker_fault(settings: Settings) -> Finding | None:
-    video = settings.storage.video
-    try:
-        if settings.storage.require_volume_marker:
-            check_volume(video)
-        elif is_read_only(video):
-            raise DiskError(f"{video}: 只读 / is read-only")
-    except DiskError as error:
-        return Finding(
-            "storage.volume",
-            "bad",
-            "录像盘不可用",
-            "the video disk is not usable",
-            (str(error), f"scripts/install.sh --video-device /dev/… --video-folder {video}"),
-        )
-    return None
 
 
 def _judge_speed(speed: WriteSpeed) -> Finding:

@@ -33,7 +33,6 @@ from agent.recording.verify import verify_segment
 from agent.settings import Settings
 from drivers.cameras.base import BGRImage, Camera, CameraError, StreamInfo
 
-FOLDER = "acceptance"
 SHORTEST_SHARE = 0.9
 """Of the seconds asked for; less means that the camera stalls."""
 
@@ -74,11 +73,11 @@ def record_trial(settings: Settings, clock: Clock, camera: Camera, folder: Path,
     return Trial(stream, meter, segments, ticks / stream.time_base.denominator)
 
 
-def check_rear(settings: Settings, clock: Clock, seconds: float) -> Iterator[Finding]:
-    """Record, read back, judge. Yields the findings; the last bitrate stands in their `measured`."""
-    folder = settings.storage.video / FOLDER / str(uuid4())
+def check_rear(settings: Settings, clock: Clock, seconds: float, disk: Path) -> Iterator[Finding]:
+    """Record onto `disk`, read back, judge; nothing is left there."""
+    folder = disk / f".acceptance-{uuid4()}"
     try:
-        folder.mkdir(parents=True, mode=0o750)
+        (folder / "segments").mkdir(parents=True, mode=0o750)
         camera = configured_camera(settings, "rear")
         trial = record_trial(settings, clock, camera, folder, seconds)
         yield from judge_stream("rear", trial.stream, trial.meter)
@@ -118,7 +117,7 @@ def _judge_trial(folder: Path, trial: Trial, asked: float) -> Finding:
         "trial",
         "good",
         f"试录 {trial.seconds:.1f} 秒，{len(trial.segments)} 段，回读校验一致",
-        f"trial: {trial.seconds:.1f} s in {len(trial.segments)} segments, read back as hashed",
+        f"trial: {trial.seconds:.1f} s recorded, read back as hashed",
         measured=measured,
     )
 

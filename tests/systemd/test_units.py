@@ -1,0 +1,120 @@
+"""The units as systemd reads them, without running it; scripts/try_systemd.sh boots them for real."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from agent.paths import Paths
+from agent.role import REPORT_INTERVAL_S, ROLES
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+UNITS = REPOSITORY / "systemd"
+WORST_EXPOSURE = 2.0
+INSTALLED = Paths(
+    Path("/var/lib/classroom-agent"), Path("/var/lib/classroom-agent/video"), Path("/run/classroom-agent")
+)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file system with the units where the installer puts them."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("SKIPPED LOUDLY: systemd-analyze (Debian's package systemd) is not here")
+    root = tmp_path_factory.mktemp("root")
+    installed = root / "etc/systemd/system"
+    shutil.copytree(UNITS, installed)
+    python = root / "opt/classroom-agent/venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.touch(mode=0o755)
+    return root
+
+
+def analyze(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["systemd-analyze", f"--root={root}", "--no-pager", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+
+def unit(role: str) -> str:
+    common = (UNITS / "classroom-agent-.service.d/10-common.conf").read_text(encoding="utf-8")
+    return (UNITS / f"classroom-agent-{role}.service").read_text(encoding="utf-8") + common
+
+
+def values(role: str, key: str) -> list[str]:
+    return re.findall(rf"^{key}=(.*)$", unit(role), re.MULTILINE)
+
+
+def test_units_verify(root: Path) -> None:
+    answer = analyze(root, "verify", "classroom-agent.target")
+    assert (answer.returncode, answer.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_exposure_stays_low(root: Path, role: str) -> None:
+    answer = analyze(root, "security", "--offline=true", f"classroom-agent-{role}.service")
+    match = re.search(r"exposure level for \S+: ([0-9.]+)", answer.stdout)
+    assert match, answer.stdout + answer.stderr
+    assert float(match[1]) <= WORST_EXPOSURE
+
+
+def test_every_role_has_its_unit_and_the_target_wants_it() -> None:
+    wanted = (UNITS / "classroom-agent.target").read_text(encoding="utf-8")
+    for role in ROLES:
+        assert f"classroom-agent-{role}.service" in wanted
+        assert values(role, "ExecStart")[0].endswith(f"-m agent run {role}")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_hang_is_seen_and_a_healthy_role_is_not_killed(role: str) -> None:
+    assert values(role, "Type") == ["notify"]
+    assert values(role, "Restart") == ["always"]
+    assert float(values(role, "WatchdogSec")[0]) >= 10 * REPORT_INTERVAL_S
+
+
+@pytest.mark.promise("I4")
+def test_the_ledger_alone_may_enter_its_keys() -> None:
+    assert values("ledger", "User") == ["classroom-agent-ledger"]
+    for role in ROLES:
+        hidden = " ".join(values(role, "InaccessiblePaths"))
+        assert (str(INSTALLED.ledger_keys) in hidden) == (role != "ledger")
+    folders = (UNITS / "tmpfiles.conf").read_text(encoding="utf-8")
+    assert re.search(rf"^d {INSTALLED.ledger_keys}\s+0700 classroom-agent-ledger", folders, re.MULTILINE)
+
+
+@pytest.mark.promise("I11")
+def test_the_recorder_waits_for_nothing() -> None:
+    assert not re.search(r"^(After|Requires|Wants|BindsTo)=", unit("recorder"), re.MULTILINE)
+
+
+@pytest.mark.promise("I8")
+def test_roles_may_read_the_clocks_state_and_never_set_it() -> None:
+    for role in ROLES:
+        assert "adjtimex" in " ".join(values(role, "SystemCallFilter"))
+        assert values(role, "CapabilityBoundingSet") == [""]
+
+
+def test_scripts_are_clean() -> None:
+    if shutil.which("shellcheck") is None:
+        pytest.skip("SKIPPED LOUDLY: shellcheck is not here")
+    scripts = sorted(str(path) for path in (REPOSITORY / "scripts").glob("*.sh"))
+    answer = subprocess.run(["shellcheck", *scripts], capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stdout
+
+
+@pytest.mark.parametrize("script", ["install.sh", "uninstall.sh"])
+def test_scripts_explain_themselves_and_do_nothing_on_wrong_usage(script: str) -> None:
+    path = str(REPOSITORY / "scripts" / script)
+    explained = subprocess.run(["bash", path, "--help"], capture_output=True, text=True, check=False)
+    wrong = subprocess.run(["bash", path, "--nonsense"], capture_output=True, text=True, check=False)
+    assert explained.returncode == 0
+    assert "用法" in explained.stdout
+    assert wrong.returncode == 2
