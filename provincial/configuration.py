@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
-Shard = Annotated[str, StringConstraints(pattern=r"^(\+|[0-9a-f]{2})\z")]
+Shard = Annotated[str, StringConstraints(pattern=r"^(\+|[0-9a-f]{2})$")]
 
 
 class ConfigurationError(Exception):
@@ -26,7 +26,7 @@ class ReceiverSection(_Section):
     database: Path
     key_file: Path
     """Private JWK made by `classroom-receiver keygen`; nodes hold its public half."""
-    client_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}\z")] = "classroom-receiver"
+    client_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "classroom-receiver"
     """Names the broker's session: two receivers of one id throw each other out."""
     shards: Annotated[tuple[Shard, ...], Field(min_length=1)] = ("+",)
     """Which shards this receiver serves; `+` is all of them."""
@@ -37,7 +37,7 @@ class ReceiverSection(_Section):
 class BrokerSection(_Section):
     """The MQTT 5 broker, TLS with a client certificate."""
 
-    host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]+\z")]
+    host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]+$")]
     port: Annotated[int, Field(ge=1, le=65535)] = 8883
     ca_file: Path
     certificate_file: Path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from agent.evidence.verifier import Verdict, verify_chain
 GOOD, BAD, UNUSABLE = 0, 1, 2
 READ_BYTES = 1 << 20
 SEGMENT_CLOSED = "recording.segment-closed"
+RUN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class UnusableError(Exception):
@@ -43,12 +45,11 @@ class Footage:
         if record.kind != SEGMENT_CLOSED:
             return
         fact = record.event.data.fact
-        relative, expected = fact.get("path"), fact.get("sha256")
-        if not isinstance(relative, str) or not isinstance(expected, str):
-            raise RecordError("format", "a segment's record without path and sha256")
-        path = (self.folder / relative).resolve()
-        if not path.is_relative_to(self.folder.resolve()):
-            raise RecordError("format", f"path leaves the video folder: {relative[:120]!r}")
+        run, sequence, expected = fact.get("run"), fact.get("sequence"), fact.get("sha256")
+        if not isinstance(run, str) or not RUN.fullmatch(run) or not isinstance(sequence, int):
+            raise RecordError("format", "a segment's record without run and sequence")
+        relative = f"segments/{run}/{sequence:06d}.mp4"
+        path = self.folder / relative
         try:
             found = file_sha256(path)
         except FileNotFoundError:

@@ -20,7 +20,7 @@ from agent.board import write_atomically
 from agent.evidence.record import Name, NodeIdentity
 from agent.evidence.topics import node_prefix
 
-_Base64Url = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}\z")]
+_Base64Url = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
 
 
 class CardError(Exception):
@@ -54,7 +54,7 @@ class AgreementJwk(_Part):
 class HrDerivation(_Part):
     """How HR's password yields HR's key: Argon2id with this salt and cost (RFC 9106)."""
 
-    salt: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{22}\z")]
+    salt: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{22}$")]
     """16 bytes, base64url."""
     memory_kib: Annotated[int, Field(ge=1024, le=4_194_304)]
     time_cost: Annotated[int, Field(ge=1, le=100)]

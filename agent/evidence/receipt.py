@@ -23,7 +23,7 @@ MAX_RANGES: Final = 1000
 MAX_VERDICTS: Final = 1000
 
 Sequence_ = Annotated[int, Field(ge=1, lt=10**12)]
-Sha256Hex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}\z")]
+Sha256Hex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class ReceiptError(Exception):
@@ -59,7 +59,7 @@ class ReceiptVerdict(_Part):
 
     sequence: Sequence_
     sha256: Sha256Hex
-    code: Annotated[str, StringConstraints(pattern=r"^[a-z-]{1,32}\z")]
+    code: Annotated[str, StringConstraints(pattern=r"^[a-z-]{1,32}$")]
     detail: Annotated[str, StringConstraints(max_length=300)]
 
 
@@ -75,7 +75,7 @@ class Receipt(_Part):
     """The payload of a receipt."""
 
     source: Annotated[str, StringConstraints(max_length=200)]
-    time: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z\z")]
+    time: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$")]
     received: Annotated[tuple[Range, ...], Field(max_length=MAX_RANGES)]
     verdicts: Annotated[tuple[ReceiptVerdict, ...], Field(max_length=MAX_VERDICTS)] = ()
     seals: Annotated[tuple[Cosignature, ...], Field(max_length=MAX_VERDICTS)] = ()

@@ -46,7 +46,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}\z")]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
@@ -80,18 +80,18 @@ class Event(_Part):
 
     specversion: Literal["1.0"]
     id: Annotated[
-        str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\z")
+        str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
     ]
     source: Annotated[
-        str, StringConstraints(pattern=r"^urn:classroom-agent(:[A-Za-z0-9][A-Za-z0-9_-]{0,31}){3}\z")
+        str, StringConstraints(pattern=r"^urn:classroom-agent(:[A-Za-z0-9][A-Za-z0-9_-]{0,31}){3}$")
     ]
-    type: Annotated[str, StringConstraints(pattern=r"^cn\.henan\.classroom\.[a-z0-9.-]{1,80}\z")]
-    time: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z\z")]
+    type: Annotated[str, StringConstraints(pattern=r"^cn\.henan\.classroom\.[a-z0-9.-]{1,80}$")]
+    time: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$")]
     subject: ShortText
-    sequence: Annotated[str, StringConstraints(pattern=r"^[0-9]{12}\z")]
-    previous: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}\z")]
+    sequence: Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
+    previous: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     datacontenttype: Literal["application/json"]
-    dataschema: Annotated[str, StringConstraints(pattern=r"^urn:classroom-agent:schema:1:[a-z0-9.-]{1,80}\z")]
+    dataschema: Annotated[str, StringConstraints(pattern=r"^urn:classroom-agent:schema:1:[a-z0-9.-]{1,80}$")]
     data: Data
 
 
