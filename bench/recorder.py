@@ -94,8 +94,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, object]:
             stdout=subprocess.PIPE,
             text=True,
         )
-        assert server.stdout is not None
-        url = f"rtsp://127.0.0.1:{int(server.stdout.readline())}/camera"
+        port = server.stdout.readline().strip() if server.stdout else ""
+        url = f"rtsp://127.0.0.1:{port}/camera"
         processes = {
             "classroom_agent": start_ours(folder, url),
             "ffmpeg_copy_segment": start_ffmpeg(folder, url),
@@ -108,7 +108,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, object]:
             after = {key: Usage.of(process.pid) for key, process in processes.items()}
             minutes = (time.monotonic() - began) / 60
         finally:
-            for process in (*processes.values(), server):
+            everyone: list[subprocess.Popen[bytes] | subprocess.Popen[str]] = [*processes.values(), server]
+            for process in everyone:
                 process.send_signal(signal.SIGTERM)
                 process.wait(30)
         cpu = {key: (after[key].cpu_s - before[key].cpu_s) / minutes for key in processes}

@@ -5,10 +5,16 @@ Lengths of footage come from decoding ticks and are exact to one tick; wall stam
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
+
+
+class Fields(Protocol):
+    """A row by column names: `sqlite3.Row`, or a dictionary."""
+
+    def __getitem__(self, key: str, /) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +56,7 @@ class Coverage:
         return max((stretch.seconds for stretch in self.stretches), default=Fraction(0))
 
 
-def coverage(
-    segments: Iterable[Mapping[str, Any]], gaps: Iterable[Mapping[str, Any]], start_us: int, end_us: int
-) -> Coverage:
+def coverage(segments: Iterable[Fields], gaps: Iterable[Fields], start_us: int, end_us: int) -> Coverage:
     """`segments` and `gaps` as `agent.store.footage.segments_between` and `gaps_between` give them.
 
     ValueError when the interval is empty.
@@ -71,20 +75,20 @@ def coverage(
     return Coverage(tuple(stretches), missing, tuple(_holes(known, start_us, end_us)))
 
 
-def _end(gap: Mapping[str, Any], now_us: int) -> int:
+def _end(gap: Fields, now_us: int) -> int:
     return now_us if gap["end_us"] is None else int(gap["end_us"])
 
 
-def _clock_seams(gaps: Sequence[Mapping[str, Any]]) -> set[tuple[str, str]]:
+def _clock_seams(gaps: Sequence[Fields]) -> set[tuple[str, str]]:
     """(run before, run after) where only the wall clock was set: no frame is missing in between."""
     return {(gap["run_before"], gap["run_after"]) for gap in gaps if gap["reason"] == "clock"}
 
 
 def _stretches(
-    segments: Sequence[Mapping[str, Any]], seams: set[tuple[str, str]], start_us: int, end_us: int
+    segments: Sequence[Fields], seams: set[tuple[str, str]], start_us: int, end_us: int
 ) -> list[Stretch]:
     joined: list[Stretch] = []
-    last: Mapping[str, Any] | None = None
+    last: Fields | None = None
     for row in segments:
         clipped = _clip(row, start_us, end_us)
         if clipped is None:
@@ -98,13 +102,13 @@ def _stretches(
     return joined
 
 
-def _continues(last: Mapping[str, Any], row: Mapping[str, Any], seams: set[tuple[str, str]]) -> bool:
+def _continues(last: Fields, row: Fields, seams: set[tuple[str, str]]) -> bool:
     if last["run_id"] == row["run_id"]:
         return bool(row["sequence"] == last["sequence"] + 1 and row["start_ticks"] == last["end_ticks"])
     return (last["run_id"], row["run_id"]) in seams and row["sequence"] == 0
 
 
-def _clip(row: Mapping[str, Any], start_us: int, end_us: int) -> Stretch | None:
+def _clip(row: Fields, start_us: int, end_us: int) -> Stretch | None:
     first, last = max(row["start_us"], start_us), min(row["end_us"], end_us)
     if last <= first:
         return None

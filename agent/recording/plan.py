@@ -49,7 +49,9 @@ class Plan:
     def first_wanted(self, start_us: int, end_us: int) -> int | None:
         """The first instant in [start_us, end_us) at which recording was wanted."""
         candidates = [*self.intervals, (self.valid_until_us, end_us)]
-        starts = [max(start, start_us) for start, end in candidates if max(start, start_us) < min(end, end_us)]
+        starts = [
+            max(start, start_us) for start, end in candidates if max(start, start_us) < min(end, end_us)
+        ]
         return min(starts, default=None)
 
 

@@ -76,8 +76,8 @@ def test_killed_at_random_instants_it_loses_at_most_one_fragment(process: Record
         durable = durable_until_ns(process.files())
         if durable is not None and durable[0].monotonic_start_ns > began_ns:
             losses.append((killed_ns - durable[1]) / 1e9)
-        newest = process.files()[-1]
-        kept[newest] = whole_part(newest)
+        for newest in process.files()[-1:]:
+            kept[newest] = whole_part(newest)
     process.start()
     process.wait_for("recording")
     assert process.stop() == 0

@@ -15,7 +15,7 @@ from agent.recording.continuity import Coverage, coverage
 from agent.recording.feed import CameraFault, StreamOpened
 from agent.recording.header import Origin
 from agent.recording.index import Entry, IndexWriter
-from agent.recording.recorder import Recorder
+from agent.recording.recorder import Recorder, State
 from agent.recording.run import RunOptions
 from agent.recording.scan import scan_segment
 from agent.recording.storage import RecorderVolume
@@ -25,7 +25,7 @@ from agent.settings import Recording
 from agent.store import footage
 from agent.store.database import Row, Store
 from drivers.cameras.backoff import Backoff
-from drivers.cameras.base import Packet, StreamInfo
+from drivers.cameras.base import Codec, Packet, StreamInfo
 from tests.clocks import ManualClock
 
 ORIGIN = Origin("school", "r101", "n1", "rear", "file", simulated=True)
@@ -47,7 +47,7 @@ def read_clip(path: Path) -> Clip:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         context = stream.codec_context
-        codec = "h264" if context.name == "h264" else "hevc"
+        codec: Codec = "h264" if context.name == "h264" else "hevc"
         assert stream.time_base is not None and context.extradata is not None
         info = StreamInfo(codec, context.width, context.height, stream.time_base, bytes(context.extradata))
         packets = tuple(
@@ -118,6 +118,9 @@ class Rig:
             self.clock.boot_id = "00000000-0000-4000-8000-0000000000ff"
         self.recorder = self._new()
         self.recorder.step(None, self.clock.now())
+
+    def is_in(self, state: State) -> bool:
+        return self.recorder.state is state
 
     def connect(self) -> None:
         self.source = endless(self.clip, start=next(self.source).dts)

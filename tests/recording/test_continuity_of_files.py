@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from agent.paths import Paths
@@ -72,9 +73,8 @@ def test_pictures_come_out_as_they_went_in(
                     pictures += decoder.decode(av.Packet(bytes(packet)))
     assert decoder is not None
     pictures += decoder.decode(None)
-    assert [synthetic.number_in(picture.to_ndarray(format="bgr24")) for picture in pictures] == list(
-        range(60)
-    )
+    images = [picture.to_ndarray(format="bgr24").astype(np.uint8) for picture in pictures]
+    assert [synthetic.number_in(image) for image in images] == list(range(60))
 
 
 def _decoder(container: av.container.InputContainer) -> av.VideoCodecContext:

@@ -10,7 +10,7 @@ import pytest
 
 from agent.paths import Paths
 from agent.recording.gaps import new_gap
-from agent.recording.index import Index
+from agent.recording.index import Index, IndexWriter
 from agent.recording.recorder import Recorder
 from agent.recording.sweep import sweep
 from agent.store.database import Store
@@ -29,18 +29,13 @@ class ThreadedRig(Rig):
 
     def _new(self) -> Recorder:
         recorder = super()._new()
-        self.index = Index(
-            self.paths.database,
-            self.clock,
-            "r101",
-            lambda writer: sweep(
-                self.paths.video,
-                writer,
-                lambda run, n: recorder.is_taken(run, n) or self.index.awaits(run, n),
-            ),
-            backoff=Backoff(first=0.05, longest=0.1),
-        )
-        recorder._index = recorder._history._index = self.index  # the rig's wiring, not the recorder's state
+
+        def take_in(writer: IndexWriter) -> None:
+            sweep(self.paths.video, writer, lambda run, n: recorder.is_taken(run, n) or index.awaits(run, n))
+
+        backoff = Backoff(first=0.05, longest=0.1)
+        self.index = index = Index(self.paths.database, self.clock, "r101", take_in, backoff=backoff)
+        recorder._index = recorder._history._index = index  # the rig's wiring, not the recorder's state
         return recorder
 
     def start(self, *, new_boot: bool = False) -> None:

@@ -41,11 +41,11 @@ def begin(rig: Rig, seconds: float = 3) -> None:
 @pytest.mark.promise("I3")
 def test_a_silent_camera_is_a_gap_from_the_last_frame_to_the_first(rig: Rig) -> None:
     begin(rig)
-    assert rig.recorder.state is State.RECORDING
+    assert rig.is_in(State.RECORDING)
     last_frame_end = rig.clock.wall_us
     rig.idle(5)
     rig.fault()
-    assert rig.recorder.state is State.CAMERA_SILENT
+    assert rig.is_in(State.CAMERA_SILENT)
     rig.idle(10)
     rig.connect()
     first_frame = rig.clock.wall_us
@@ -115,11 +115,11 @@ def test_a_camera_that_never_came_is_a_gap_from_the_start_on(rig: Rig) -> None:
 def test_the_plan_pauses_and_resumes_and_no_gap_is_claimed(rig: Rig) -> None:
     rig.plan((0, 5), (20, 30))
     begin(rig, 12)
-    assert rig.recorder.state is State.PAUSED
+    assert rig.is_in(State.PAUSED)
     rig.play(12)
-    assert rig.recorder.state is State.RECORDING
+    assert rig.is_in(State.RECORDING)
     rig.play(10)
-    assert rig.recorder.state is State.PAUSED
+    assert rig.is_in(State.PAUSED)
     assert reasons(rig) == []
     assert len({row["run_id"] for row in rig.segments()}) == 2
     rig.check_files()
@@ -145,22 +145,22 @@ def test_without_a_readable_plan_everything_is_recorded(rig: Rig, content: str |
     if content is not None:
         rig.paths.recording_plan.write_text(content)
     begin(rig)
-    assert rig.recorder.state is State.RECORDING
+    assert rig.is_in(State.RECORDING)
 
 
 @pytest.mark.promise("I11")
 def test_an_outdated_plan_and_a_doubtful_clock_record(rig: Rig) -> None:
     rig.plan((100, 200), valid_s=5)
     begin(rig, 4)
-    assert rig.recorder.state is State.PAUSED
+    assert rig.is_in(State.PAUSED)
     rig.play(3)
-    assert rig.recorder.state is State.RECORDING
+    assert rig.is_in(State.RECORDING)
     rig.plan((100, 200))
     rig.play(3)
-    assert rig.recorder.state is State.PAUSED
+    assert rig.is_in(State.PAUSED)
     rig.clock.clock_state = "unsynchronised"
     rig.play(2)
-    assert rig.recorder.state is State.RECORDING
+    assert rig.is_in(State.RECORDING)
 
 
 @pytest.mark.promise("I3")
@@ -239,7 +239,7 @@ def test_after_a_crash_a_camera_that_does_not_answer_is_a_gap_of_its_own(rig: Ri
 def test_a_session_slept_through_after_a_pause_is_explained(rig: Rig) -> None:
     rig.plan((0, 3), (30, 50), (300, 400))
     begin(rig, 8)
-    assert rig.recorder.state is State.PAUSED
+    assert rig.is_in(State.PAUSED)
     session = rig.clock.wall_us + 22_000_000
     rig.kill()
     rig.idle_without_recorder(100)
@@ -328,11 +328,11 @@ def test_a_full_disk_is_a_gap_and_ends_when_there_is_room(rig: Rig, small_disk: 
         except OSError:
             pass
     rig.play(5)
-    assert rig.recorder.state is State.DISK_FAULT
+    assert rig.is_in(State.DISK_FAULT)
     rig.play(20)
     ballast.unlink()
     rig.play(20)
-    assert rig.recorder.state is State.RECORDING
+    assert rig.is_in(State.RECORDING)
     rig.stop()
     assert reasons(rig) == ["disk", "operator"]
     assert rig.coverage().unexplained == ()
@@ -345,7 +345,7 @@ def test_below_the_floor_the_file_is_finished_and_nothing_is_torn(rig: Rig, smal
     begin(rig)
     (small_disk / "ballast").write_bytes(bytes(2 << 20))
     rig.play(2)
-    assert rig.recorder.state is State.DISK_FAULT
+    assert rig.is_in(State.DISK_FAULT)
     assert "MiB" in rig.recorder.disk_problem
     assert rig.segments()[-1]["end_reason"] == "disk"
     (small_disk / "ballast").unlink()
@@ -364,7 +364,7 @@ def test_a_vanished_disk_is_never_replaced_by_the_folder_beneath(rig: Rig, small
     subprocess.run(["umount", "-l", str(small_disk)], check=True, timeout=10)
     assert not (small_disk / MARKER).exists()
     rig.play(10)
-    assert rig.recorder.state is State.DISK_FAULT
+    assert rig.is_in(State.DISK_FAULT)
     assert list(small_disk.iterdir()) == [], "nothing was written to the mount point"
     assert [row["end_us"] for row in rig.gaps() if row["reason"] == "disk"] == [None]
 
@@ -373,10 +373,10 @@ def test_a_vanished_disk_is_never_replaced_by_the_folder_beneath(rig: Rig, small
 def test_a_disk_that_is_missing_at_the_start(rig: Rig, paths: Paths, clock: ManualClock, clip: Clip) -> None:
     rig.require_marker = True
     begin(rig, 5)
-    assert rig.recorder.state is State.DISK_FAULT
+    assert rig.is_in(State.DISK_FAULT)
     create_marker(rig.paths.video)
     rig.play(15)
-    assert rig.recorder.state is State.RECORDING
+    assert rig.is_in(State.RECORDING)
     rig.stop()
     assert reasons(rig)[0] == "disk"
     assert rig.coverage(rig.gaps()[0]["start_us"], rig.clock.wall_us).unexplained == ()
