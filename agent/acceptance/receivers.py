@@ -16,6 +16,7 @@ CONNECT_S = 10.0
 RECEIPT_S = 20.0
 SOON_S = 30 * 86_400
 POLL_S = 0.25
+REJECTION_S = 1.5
 
 
 def check_receivers(
@@ -59,6 +60,7 @@ def check_connection(destination: Destination) -> Finding:
             context.wrap_socket(plain, server_hostname=destination.host) as secured,
         ):
             version, expires = secured.version(), _expiry_s(secured)
+            _wait_for_rejection(secured)
     except (OSError, ssl.SSLError) as error:
         return _unreachable(check, name, where, str(error))
     if expires - time.time() < SOON_S:
@@ -105,6 +107,17 @@ def check_receipts(store: Store, name: str, seconds: float, pause: Callable[[flo
         ),
         measured,
     )
+
+
+def _wait_for_rejection(secured: ssl.SSLSocket) -> None:
+    """ssl.SSLError or OSError when the broker refuses our certificate: in TLS 1.3 it does so only after the
+    handshake is over for us. A broker that accepts waits in silence for the first packet."""
+    secured.settimeout(REJECTION_S)
+    try:
+        if not secured.recv(1):
+            raise ConnectionResetError("the broker closed the connection: it refuses this certificate")
+    except TimeoutError:
+        return
 
 
 def _unreachable(check: str, name: str, where: str, reason: str) -> Finding:
