@@ -219,7 +219,7 @@ class _Attendance:
                 "fault", f"人脸签到故障，{OTHER_WAY_ZH}", f"check-in fault, {OTHER_WAY_EN}", **detail
             )
         elif session is None:
-            self._context.report("waiting", "现在没有课", "no session now", **detail)
+            self._context.report("running", "现在没有课", "no session now", **detail)  # the camera is watched
         else:
             self._context.report("running", "签到中", "checking in", **detail)
 

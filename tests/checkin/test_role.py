@@ -87,7 +87,7 @@ def test_the_role_checks_people_in_from_a_camera_and_marks_it_simulated(
 ) -> None:
     person = classroom.enrolled("obama.jpg", "obama2.jpg")
     with running(paths, door_clip):
-        wait_until(lambda: status(paths).get("state") == "waiting", 20, "says that there is no session")
+        wait_until(lambda: status(paths).get("state") == "running", 20, "says that it runs")
         assert status(paths)["message"]["en"] == "no session now"
         assert (board.read_json(paths.frames / "door.json") or {})["state"] == "no_session"
         classroom.open_session()
@@ -146,7 +146,7 @@ def test_new_thresholds_from_hr_are_in_force_within_seconds(
 ) -> None:
     classroom.enrolled("obama.jpg", "obama2.jpg")
     with running(paths, door_clip):
-        wait_until(lambda: status(paths).get("state") == "waiting", 20, "runs")
+        wait_until(lambda: status(paths).get("state") == "running", 20, "runs")
         classroom.store.insert(
             "configuration",
             {
@@ -170,7 +170,7 @@ def test_what_a_killed_process_left_is_swept_at_the_start(
     unused = paths.keys / f"wrapping-{'a' * 32}.key"
     unused.write_bytes(b"k" * 32)
     with running(paths, door_clip):
-        wait_until(lambda: status(paths).get("state") == "waiting", 20, "runs")
+        wait_until(lambda: status(paths).get("state") == "running", 20, "runs")
     assert not orphan.exists()
     assert not unused.exists()
     sealed = classroom.store.row("SELECT sealed FROM template WHERE person_id = ?", (person,))
