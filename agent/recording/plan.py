@@ -19,6 +19,7 @@ from agent.clock import Stamp
 class Plan:
     """Intervals in UTC microseconds, pre-roll and post-roll included."""
 
+    written_us: int
     valid_until_us: int
     intervals: tuple[tuple[int, int], ...]
 
@@ -39,7 +40,7 @@ class Plan:
             ]
             if content.get("record_until_us"):
                 intervals.append((int(content["written_us"]), int(content["record_until_us"])))
-            return cls(int(content["valid_until_us"]), tuple(intervals))
+            return cls(int(content["written_us"]), int(content["valid_until_us"]), tuple(intervals))
         except (KeyError, TypeError) as error:
             raise ValueError(f"{path}: no recording plan: {error!r}") from error
 

@@ -82,7 +82,12 @@ def _gap_since(last: ClosedSegment, origin: Origin, now: Stamp) -> tuple[Gap, ..
 
 def _missed(journal: Journal, origin: Origin, now: Stamp, plan: Plan | None) -> tuple[Gap, ...]:
     """What was to be recorded while nothing was alive to do it, after a pause in the plan."""
-    start_us = plan.first_wanted(journal.written_us, now.wall_us) if plan else journal.written_us
+    booted_us = now.wall_us - now.monotonic_ns // 1000
+    if plan is not None and (journal.boot_id == now.boot_id or plan.written_us < booted_us):
+        start_us = plan.first_wanted(journal.written_us, now.wall_us)
+    else:
+        # No plan of that time is left: the keeper has written a new one since, without what is past.
+        start_us = journal.written_us
     if start_us is None or start_us >= now.wall_us:
         return ()
     return (_gap(origin, _rude_end(journal.boot_id, now), start_us, now, journal.run),)

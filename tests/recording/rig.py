@@ -115,6 +115,7 @@ class Rig:
     def start(self, *, new_boot: bool = False) -> None:
         """A new process begins; the one before is gone."""
         if new_boot:
+            self.clock.monotonic_ns = 20_000_000_000
             self.clock.boot_id = "00000000-0000-4000-8000-0000000000ff"
         self.recorder = self._new()
         self.recorder.step(None, self.clock.now())

@@ -17,6 +17,6 @@ intervals = st.lists(st.tuples(instants, instants).map(sorted).map(tuple), max_s
 def test_first_wanted_is_the_first_instant_that_the_plan_wants(
     valid_until: int, planned: list[tuple[int, int]], a: int, b: int
 ) -> None:
-    plan = Plan(valid_until, tuple(planned))
+    plan = Plan(0, valid_until, tuple(planned))
     expected = next((instant for instant in range(a, b) if plan.wants(instant)), None)
     assert plan.first_wanted(a, b) == expected

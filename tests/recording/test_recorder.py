@@ -249,6 +249,20 @@ def test_a_session_slept_through_after_a_pause_is_explained(rig: Rig) -> None:
     assert rig.coverage(session, session + 20_000_000).unexplained == ()
 
 
+@pytest.mark.promise("I3")
+def test_a_plan_written_after_the_boot_does_not_hide_what_was_slept_through(rig: Rig) -> None:
+    rig.plan((0, 3), (30, 50))
+    begin(rig, 8)
+    paused = rig.clock.wall_us - 5_000_000
+    rig.kill()
+    rig.idle_without_recorder(100)
+    rig.plan((300, 400))
+    rig.start(new_boot=True)
+    rig.idle(2)
+    gap = rig.gaps()[0]
+    assert gap["reason"] == "power" and abs(gap["start_us"] - paused) <= 1_000_000
+
+
 def test_a_lost_journal_is_made_good_from_the_files(rig: Rig) -> None:
     begin(rig)
     rig.kill()
