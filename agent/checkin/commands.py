@@ -33,7 +33,7 @@ def enrol_command(
     photos: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PHOTO...",
+            metavar="PHOTO",
             help="本人的照片，两三张更好 / Photos of the person; two or three are better.",
         ),
     ],
