@@ -174,8 +174,8 @@ class _SegmentReader:
         return KeyFrame(
             segment=identity,
             track=track,
-            pts_ticks=pts_ticks,
-            at_us=identity.wall_start_us + elapsed * 1_000_000 // track.timescale,
+            pts_ticks=_in_range(pts_ticks),
+            at_us=_in_range(identity.wall_start_us + elapsed * 1_000_000 // track.timescale),
             data=read_at(sample.offset, sample.size),
             _age_ticks=elapsed,
         )
@@ -185,12 +185,19 @@ def _identity(content: dict[str, Any]) -> SegmentIdentity:
     try:
         return SegmentIdentity(
             run=str(uuid.UUID(content["run"])),
-            sequence=int(content["sequence"]),
+            sequence=_in_range(int(content["sequence"])),
             # Whatever is not plainly a live camera is simulated (I9).
             simulated=content["origin"]["simulated"] is not False,
             boot_id=str(content["boot_id"]),
-            monotonic_start_ns=int(content["monotonic_start_ns"]),
-            wall_start_us=int(content["wall_start_us"]),
+            monotonic_start_ns=_in_range(int(content["monotonic_start_ns"])),
+            wall_start_us=_in_range(int(content["wall_start_us"])),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BoxError(f"the segment header is incomplete: {error!r}") from error
+
+
+def _in_range(value: int) -> int:
+    """BoxError for a number that the database could not hold: no recorder wrote it."""
+    if not 0 <= value < 2**62:
+        raise BoxError("a number in the segment is beyond all measure")
+    return value

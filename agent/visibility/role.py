@@ -14,7 +14,7 @@ from agent.log import get_logger
 from agent.role import REPORT_INTERVAL_S, RoleContext
 from agent.store.database import Store, StoreError
 from agent.visibility.key_frame_decoder import PictureError
-from agent.visibility.watcher import Look, Watcher
+from agent.visibility.watcher import OLDEST_PICTURE_S, Look, Watcher
 from models.heads import OpencvHogPeople
 
 log = get_logger(__name__)
@@ -62,6 +62,7 @@ class Watch:
         self._context, self._watcher = context, watcher
         self._store: Store | None = None
         self._last: Look | None = None
+        self._counted: tuple[Look, float] | None = None
         self._trouble: tuple[str, str] | None = None
 
     def step(self) -> None:
@@ -70,6 +71,8 @@ class Watch:
             if self._store is None:
                 self._store = Store(self._context.paths.database)
             self._last = self._watcher.look(self._store)
+            if self._last.count is not None:
+                self._counted = (self._last, time.monotonic())
         except (sqlite3.Error, StoreError) as error:
             self._troubled("数据库暂不可用，人数未能保存", "the database cannot be used", error)
             if not isinstance(error, sqlite3.OperationalError):
@@ -102,9 +105,11 @@ class Watch:
         if self._trouble is not None:
             self._context.report("fault", *self._trouble)
             return
-        look = self._last
+        # Between two key frames, or two files, a look finds nothing new: that is no change of state.
+        recent = self._counted is not None and time.monotonic() - self._counted[1] < OLDEST_PICTURE_S
+        look = self._counted[0] if self._counted is not None and recent else self._last
         if look is None or look.count is None:
-            reason = look.reason if look else "no recording"
+            reason = look.reason if look is not None else "no recording"
             self._context.report("waiting", _WAITING[reason], reason)
             return
         detail = {

@@ -126,6 +126,13 @@ def test_both_codecs_with_reordered_pictures(
     assert picture_number(newest(SegmentFollower(paths))) % 10 == 0
 
 
+class Media(bytes):
+    """A file's bytes that do not fill the screen when a test fails."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes>"
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, clip_path: Path) -> bytes:
     """The bytes of a finished segment of six seconds."""
@@ -139,7 +146,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, clip_path: Path) -> bytes
     rig.play(6)
     rig.stop()
     (path,) = made.segments.glob("*/*.mp4")
-    return path.read_bytes()
+    return Media(path.read_bytes())
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -176,6 +183,28 @@ def test_damaged_bytes_are_refused_or_read_never_more(
             decode(frame.track, frame.data)
     except (BoxError, PictureError):
         pass  # refused, by name
+
+
+@pytest.mark.promise("I12")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"wall_start_us": 1795219200000000', b'"wall_start_us": 9e99999999999999'),
+        (b'"wall_start_us": 1795219200000000', b'"wall_start_us": -795219200000000'),
+        (b'"sequence": 0', b'"sequence": x'),
+        (b'"simulated": true', b'"simulated": nope'),
+        (b'"run": "', b'"run": {'),
+    ],
+)
+def test_a_header_with_impossible_numbers_is_refused(
+    paths: Paths, finished: bytes, old: bytes, new: bytes
+) -> None:
+    assert old in finished and (len(old) == len(new))
+    folder = paths.segments / "run"
+    folder.mkdir()
+    (folder / "0.mp4").write_bytes(finished.replace(old, new))
+    with pytest.raises(BoxError):
+        SegmentFollower(paths).newest_key_frame()
 
 
 @pytest.mark.promise("I12")

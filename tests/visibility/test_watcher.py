@@ -176,7 +176,7 @@ def test_a_restarted_watcher_goes_on_where_the_facts_end(
 
 
 @pytest.mark.rule("R6")
-@pytest.mark.parametrize(("first_s", "kind"), [(2.5, "fewer_visible"), (5.5, "more_visible")])
+@pytest.mark.parametrize(("first_s", "kind"), [(2.8, "fewer_visible"), (5.8, "more_visible")])
 def test_a_lasting_disagreement_is_said_while_the_lesson_runs(
     watched: Rig, watcher: Watcher, store: Store, session: classes.Session, first_s: float, kind: str
 ) -> None:
