@@ -65,12 +65,12 @@ class DeviceCard(_Part):
     """What stands on the card. What is not known yet is null: HR's part until the password is set."""
 
     version: Literal[1] = 1
-    source: str
+    source: Annotated[str, StringConstraints(max_length=200)]
     institution: Name
     room: Name
     node: Name
-    topic_prefix: str
-    signing_keys: tuple[SigningJwk, ...] = ()
+    topic_prefix: Annotated[str, StringConstraints(max_length=200)]
+    signing_keys: Annotated[tuple[SigningJwk, ...], Field(max_length=100)] = ()
     """All keys that ever signed this log, oldest first."""
     agreement_key: AgreementJwk | None = None
     hr: HrDerivation | None = None
@@ -135,7 +135,8 @@ def update_device_card(path: Path, node: NodeIdentity, **parts: Any) -> DeviceCa
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+    # Read-only is enough to lock, and all that a process of another user of the group may do.
+    descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

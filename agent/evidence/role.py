@@ -49,9 +49,17 @@ def _serve(context: RoleContext) -> None:
         damage = ledger.open()
         if damage is not None:
             log.error("ledger.log-damaged", **damage.as_fact())
-        keys = tuple(SigningJwk.model_validate(jwk) for jwk in announced_keys(store))
-        update_device_card(context.paths.device_card, node, signing_keys=keys)
+        _publish_keys(context, store, node)
         _work(context, store, ledger, damage)
+
+
+def _publish_keys(context: RoleContext, store: Store, node: NodeIdentity) -> None:
+    """Put the signing keys on the device card; a card that cannot be written stops no evidence."""
+    keys = tuple(SigningJwk.model_validate(jwk) for jwk in announced_keys(store))
+    try:
+        update_device_card(context.paths.device_card, node, signing_keys=keys)
+    except OSError as error:
+        log.error("card.unwritable", path=str(context.paths.device_card), error=error.strerror)  # noqa: TRY400
 
 
 def _work(context: RoleContext, store: Store, ledger: Ledger, damage: TailDamage | None) -> None:

@@ -24,14 +24,14 @@ def open_ledger(
     return ledger, key
 
 
-def state_logins(store: Store, clock: Clock, count: int) -> None:
+def state_facts(store: Store, clock: Clock, count: int) -> None:
     """`count` small facts in one transaction."""
     with store.transaction():
         for number in range(count):
             state_fact(
                 store,
                 clock.now(),
-                Fact(FactType.LOGIN, "node", simulated=True, data={"account": "hr", "number": number}),
+                Fact(FactType.INDEX_REBUILT, "node", simulated=True, data={"segments": number, "gaps": 0}),
             )
 
 

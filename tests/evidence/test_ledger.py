@@ -20,7 +20,7 @@ from agent.store import records
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 from tests.clocks import ManualClock
-from tests.evidence.logs import open_ledger, sign_all, state_logins, whole_log
+from tests.evidence.logs import open_ledger, sign_all, state_facts, whole_log
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.promise("I4")
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.promise("I4")
 
 def test_facts_become_records_in_their_order(store: Store, paths: Paths, clock: ManualClock) -> None:
     ledger, key = open_ledger(store, paths, clock)
-    state_logins(store, clock, 1200)
+    state_facts(store, clock, 1200)
     assert sign_all(ledger) == 1200
     assert sign_all(ledger) == 0
     log = whole_log(store)
@@ -36,20 +36,20 @@ def test_facts_become_records_in_their_order(store: Store, paths: Paths, clock: 
     first = read_record(log[0], None)
     assert first.kind == "log.started"
     assert first.event.data.fact["key"] == key.public_jwk
-    numbers = [read_record(line, None).event.data.fact["number"] for line in log[1:]]
+    numbers = [read_record(line, None).event.data.fact["segments"] for line in log[1:]]
     assert numbers == list(range(1200))
 
 
 def test_a_record_says_who_where_when_and_how_sure(store: Store, paths: Paths, clock: ManualClock) -> None:
     ledger, key = open_ledger(store, paths, clock, demonstration=False)
     clock.clock_state = "unsynchronised"
-    fact = Fact(FactType.SESSION_OPENED, "session/s1", simulated=False, class_id="c1", session_id="s1")
+    fact = Fact(FactType.CONSENT_WITHDRAWN, "person/p1", simulated=False, class_id="c1", session_id="s1")
     with store.transaction():
         state_fact(store, clock.now(), fact)
     sign_all(ledger)
     event = read_record(whole_log(store)[-1], jws.public_keys(key.public_jwk)).event
     assert event.source == "urn:classroom-agent:school-a:room-101:node-1"
-    assert event.type == "cn.henan.classroom.session.opened"
+    assert event.type == "cn.henan.classroom.person.consent-withdrawn"
     assert event.time == "2026-11-21T00:00:00.000000Z"
     assert event.sequence == "000000000002"
     assert (event.data.class_id, event.data.session, event.data.simulated) == ("c1", "s1", False)
@@ -61,7 +61,7 @@ def test_a_record_says_who_where_when_and_how_sure(store: Store, paths: Paths, c
 def test_a_demonstration_marks_every_record(store: Store, paths: Paths, clock: ManualClock) -> None:
     ledger, _ = open_ledger(store, paths, clock, demonstration=True)
     with store.transaction():
-        state_fact(store, clock.now(), Fact(FactType.LOGIN, "node", simulated=False))
+        state_fact(store, clock.now(), Fact(FactType.CONSENT_WITHDRAWN, "node", simulated=False))
     sign_all(ledger)
     clock.advance(3600)
     assert ledger.seal_if_due()
@@ -100,16 +100,16 @@ def test_the_database_itself_refuses_to_change_the_log(
 
 def test_an_altered_log_is_said_and_extended(store: Store, paths: Paths, clock: ManualClock) -> None:
     ledger, key = open_ledger(store, paths, clock)
-    state_logins(store, clock, 5)
+    state_facts(store, clock, 5)
     sign_all(ledger)
     store.execute("DROP TRIGGER record_is_append_only_no_update")
     store.execute("UPDATE record SET jws = CAST(replace(jws, 'e', 'f') AS BLOB) WHERE sequence = 4")
     for _ in range(2):  # the second start finds it noted already
         again = open_ledger(store, paths, clock)[0]
-    state_logins(store, clock, 1)
+    state_facts(store, clock, 1)
     assert sign_all(again) == 1
     kinds = [row["type"] for row in store.rows("SELECT type FROM record ORDER BY sequence")]
-    assert kinds == ["log.started", *["access.login"] * 5, "log.damaged", "access.login"]
+    assert kinds == ["log.started", *["node.index-rebuilt"] * 5, "log.damaged", "node.index-rebuilt"]
     noted = read_record(whole_log(store)[6], jws.public_keys(key.public_jwk))
     assert noted.event.data.fact["sequence"] == 4
     failure = verify_chain(whole_log(store), jws.public_keys(key.public_jwk)).failure
@@ -138,11 +138,12 @@ def test_a_fact_that_no_reader_would_accept_does_not_stop_the_rest(
 ) -> None:
     ledger, key = open_ledger(store, paths, clock)
     with store.transaction():
-        state_fact(store, clock.now(), Fact(FactType.LOGIN, "node", simulated=True, class_id="no/such name"))
-    state_logins(store, clock, 1)
+        bad = Fact(FactType.CONSENT_WITHDRAWN, "node", simulated=True, class_id="no/such name")
+        state_fact(store, clock.now(), bad)
+    state_facts(store, clock, 1)
     assert sign_all(ledger) == 2
     log = whole_log(store)
-    assert [read_record(line, None).kind for line in log[1:]] == ["log.fact-refused", "access.login"]
+    assert [read_record(line, None).kind for line in log[1:]] == ["log.fact-refused", "node.index-rebuilt"]
     assert verify_chain(log, jws.public_keys(key.public_jwk)).good
 
 
@@ -216,7 +217,7 @@ def test_killed_at_random_instants_the_log_has_neither_hole_nor_double(
         process = start_role(paths, tmp_path)
         before = records.head(store).sequence
         for _ in range(40):
-            state_logins(store, clock, 25)
+            state_facts(store, clock, 25)
             stated += 25
         wait_until(lambda before=before: records.head(store).sequence > before, 20, "the ledger signs")
         process.send_signal(signal.SIGKILL)
@@ -237,7 +238,7 @@ def test_killed_at_random_instants_the_log_has_neither_hole_nor_double(
 def test_a_locked_database_is_waited_for_and_said(
     store: Store, paths: Paths, clock: ManualClock, tmp_path: Path
 ) -> None:
-    state_logins(store, clock, 1)
+    state_facts(store, clock, 1)
     status = paths.status / "ledger.json"
     with store.transaction():
         process = start_role(paths, tmp_path)

@@ -21,7 +21,7 @@ from agent.evidence.verifier import verify_chain
 from agent.paths import Paths
 from agent.store.database import Store
 from tests.clocks import ManualClock
-from tests.evidence.logs import open_ledger, sign_all, state_logins, whole_log
+from tests.evidence.logs import open_ledger, sign_all, state_facts, whole_log
 
 pytestmark = pytest.mark.promise("I4")
 
@@ -36,11 +36,11 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[bytes], FileSign
     with Store(paths.database) as store:
         ledger, key = open_ledger(store, paths, clock)
         for _ in range(2):
-            state_logins(store, clock, 15)
+            state_facts(store, clock, 15)
             sign_all(ledger)
             clock.advance(3600)
             assert ledger.seal_if_due()
-        state_logins(store, clock, 7)
+        state_facts(store, clock, 7)
         sign_all(ledger)
         return whole_log(store), key
 

@@ -12,7 +12,7 @@ from agent.evidence.record import NodeIdentity
 from agent.paths import Paths
 from agent.store.database import Store
 from tests.clocks import ManualClock
-from tests.evidence.logs import NODE, open_ledger, sign_all, state_logins, whole_log
+from tests.evidence.logs import NODE, open_ledger, sign_all, state_facts, whole_log
 from tests.mqtt_broker import Broker, broker
 from tests.provincial.parties import Node, ReceiverProcess, write_card
 
@@ -30,11 +30,11 @@ def signed_log(tmp_path_factory: pytest.TempPathFactory) -> SignedLog:
     clock = ManualClock()
     with Store(paths.database) as store:
         ledger, key = open_ledger(store, paths, clock)
-        state_logins(store, clock, 499)
+        state_facts(store, clock, 499)
         sign_all(ledger)
         clock.advance(3600)
         assert ledger.seal_if_due()
-        state_logins(store, clock, 499)
+        state_facts(store, clock, 499)
         sign_all(ledger)
         return whole_log(store), key
 

@@ -156,6 +156,42 @@ def test_bad_records_are_stored_told_and_do_not_stop_the_rest(
     )
 
 
+@pytest.mark.usefixtures("registered")
+def test_a_seal_sent_again_is_cosigned_again(
+    receiver: ReceiverProcess, connect_node: Connect, signed_log: SignedLog
+) -> None:
+    log = signed_log[0]
+    node = connect_node()
+    node.send(*log[:501])
+    seals_told(node, node.collect(set(range(1, 502))))
+    judged(receiver)
+    node.send(log[500])
+    assert [seal.sequence for seal in seals_told(node, [])] == [501]
+
+
+@pytest.mark.promise("I4")
+@pytest.mark.usefixtures("registered")
+def test_a_false_seal_is_not_cosigned(
+    receiver: ReceiverProcess, connect_node: Connect, signed_log: SignedLog
+) -> None:
+    log, key = signed_log
+    lie = {"first": 1, "last": 3, "count": 3, "merkle_root": "0" * 64}
+    sealed = Statement("log.sealed", "node", ManualClock().now(), True, lie)
+    node = connect_node()
+    node.send(*log[:3], sign_record(key, NODE, 4, jws.sha256_hex(log[2]), sealed).jws)
+    receipts = node.collect({1, 2, 3, 4})
+    wait_until(
+        lambda: any(
+            (verdict.sequence, verdict.code) == (4, "seal")
+            for receipt in receipts + node.collect(set())
+            for verdict in receipt.verdicts
+        ),
+        10,
+        "told that the seal is false",
+    )
+    assert judged(receiver)["seals"] == 0
+
+
 def statement() -> Statement:
     return Statement("access.login", "node", ManualClock().now(), True, {"account": "hr"})
 
