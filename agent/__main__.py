@@ -1,5 +1,5 @@
 """`python -m agent`: the same as the command `classroom-agent`."""
 
-from agent.cli import app
+from agent.cli import run
 
-app(prog_name="classroom-agent")
+run()

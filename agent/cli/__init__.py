@@ -5,12 +5,14 @@ So `run recorder` loads nothing that a recorder does not need (I11), and a broke
 
 from __future__ import annotations
 
+import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from agent.cli.common import DEFAULT_CONFIG, EXIT_CODES, Invocation
+from agent.cli.common import DEFAULT_CONFIG, EXIT_CODES, ExitCode, Invocation
 from agent.cli.lazy import LazyCommands
 
 app = typer.Typer(
@@ -41,3 +43,12 @@ def main(context: typer.Context, config: ConfigOption = DEFAULT_CONFIG) -> None:
     Classroom device: face check-in, recording, signed records. Every command has --help.
     """
     context.obj = Invocation(config)
+
+
+def run() -> None:
+    """The program: ends with the exit codes of `--help`, with 3 and a trace for a fault nobody foresaw."""
+    try:
+        app(prog_name="classroom-agent")
+    except Exception:  # noqa: BLE001 (the process boundary: shown whole, answered by the exit code)
+        traceback.print_exc()
+        sys.exit(ExitCode.FAULT)

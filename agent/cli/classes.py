@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent.classes.commands import list_command, show_command
 from agent.cli.commissioning import PasswordFile, read_password
 from agent.cli.common import EXIT_CODES, ExitCode, invocation, open_store, refuse
 
@@ -75,6 +76,10 @@ def import_command(
         except (ClassFileError, PolicyError) as error:
             refuse("\n".join(["未导入 / not imported:", *error.problems]))
     _say(report)
+
+
+class_app.command("list", epilog=EXIT_CODES)(list_command)
+class_app.command("show", epilog=EXIT_CODES)(show_command)
 
 
 def _require_hr(settings: Settings, store: Store, password_file: Path | None) -> None:

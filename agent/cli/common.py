@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -55,16 +57,22 @@ def invocation(context: typer.Context) -> Invocation:
     return found
 
 
-def open_store(settings: Settings) -> Store:
-    """The node's database; ends the command with a sentence when it cannot be used."""
+@contextmanager
+def open_store(settings: Settings) -> Iterator[Store]:
+    """The node's database; ends the command with a sentence when it or a key file cannot be used."""
     from agent.cli.process import prepare_folders
+    from agent.evidence.keys import KeyFileError
     from agent.store.database import Store, StoreError
+    from agent.store.vault import VaultError
 
     prepare_folders(settings)
     try:
-        return Store(settings.paths.database)
+        with Store(settings.paths.database) as store:
+            yield store
     except (StoreError, sqlite3.Error) as error:
         refuse(f"数据库不可用 / the database cannot be used: {error}", ExitCode.FAULT)
+    except (KeyFileError, VaultError) as error:
+        refuse(f"密钥不可用 / a key cannot be used: {error}", ExitCode.FAULT)
 
 
 def refuse(sentence: str, code: ExitCode = ExitCode.REFUSED) -> NoReturn:
