@@ -93,7 +93,8 @@ def check_document(
     try:
         return ClassDocument.model_validate(content)
     except ValidationError as error:
-        details = error.errors()
+        # pydantic counts the entries that are good: with every row bad the list itself seems empty.
+        details = [d for d in error.errors() if not (d["type"] == "too_short" and content.get(d["loc"][0]))]
     found: list[Disagreement] = []
     if not any(detail["type"] == ROWS_DISAGREE for detail in details):
         # Some fields are wrong, so the rows were never compared: compare those that stand by themselves.
@@ -139,9 +140,13 @@ def _describe(problem: ErrorDetails, source: str, rows: Mapping[str, list[int]])
         return
     location = problem["loc"]
     message = problem["msg"].removeprefix("Value error, ")
+    if message.isascii():  # pydantic's own words
+        message = f"填写有误 / {message}"
     where = f"{source}: {place(location, rows)}"
     if problem["type"] == "missing":
         yield f"{where}: 缺少 / is missing"
+    elif problem["type"] == "too_short":
+        yield f"{where}: 至少填一行 / at least one row is expected"
     elif problem["type"] == "extra_forbidden":
         yield f"{where}: 不认识 / unknown, remove or correct it"
     elif location and location[-1] in _SAFE_TO_REPEAT and not isinstance(problem["input"], dict | list):

@@ -105,6 +105,15 @@ def test_every_problem_at_once_and_no_personal_number_repeated() -> None:
     assert bad not in text and "abc139" not in text and "学员" not in text.replace("学员 trainees", "")
 
 
+def test_a_list_of_bad_rows_is_not_called_empty() -> None:
+    content = class_content()
+    content["trainees"] = [{"name": ""}]
+    (problem,) = problems(content)
+    assert "row 1 name" in problem
+    content["trainees"] = []
+    assert "at least one row" in problems(content)[0]
+
+
 def test_rows_are_compared_even_when_others_are_bad() -> None:
     content = class_content()
     content["class"]["planned_hours"] = "forty"
