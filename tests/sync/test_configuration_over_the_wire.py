@@ -12,7 +12,12 @@ import typer
 from typer.testing import CliRunner, Result
 
 from agent.configuration.document import current_configuration
+from agent.configuration.message import open_message
+from agent.evidence.jws import parse
 from agent.evidence.keys import FileSigningKey, load_or_create
+from agent.evidence.ledger import Ledger
+from agent.evidence.record import NodeIdentity
+from agent.evidence.signing import Statement, sign_record
 from agent.evidence.topics import Channel
 from agent.paths import Paths
 from agent.store.database import Store
@@ -65,9 +70,6 @@ def ledger(device: Device) -> Iterator[None]:
     ended = False
 
     def sign() -> None:
-        from agent.evidence.ledger import Ledger
-        from agent.evidence.record import NodeIdentity
-
         with Store(device.paths.database) as store:
             node = NodeIdentity("inst", "room", "node")
             mine = Ledger(store, device.signing_key, node, device.clock, demonstration=True)
@@ -195,30 +197,33 @@ def test_carried_by_hand_it_may_hold_id_numbers_and_is_applied_on_the_spot(
     assert "已处理过" in result.stderr
 
 
-@pytest.mark.usefixtures("ledger")
-def test_a_forged_answer_is_no_answer(
-    device: Device, hr_config: RunHrConfig, broker: Broker, tmp_path: Path
+@pytest.mark.parametrize("own_key", [False, True])
+def test_an_answer_counts_only_under_the_cards_key(
+    own_key: bool, device: Device, hr_config: RunHrConfig, broker: Broker, tmp_path: Path
 ) -> None:
-    """The device is off; somebody with its certificate says "applied" under a key of his own."""
-    from agent.evidence.record import NodeIdentity
-    from agent.evidence.signing import Statement, sign_record
-
+    """Somebody with the device's certificate and agreement key, but not its ledger's key, says "applied"."""
     forger = Party(broker, "inst/node", Channel.CONFIGURATION)
-    key = load_or_create(tmp_path / "forger")
-    fact = {"message": "00000000-0000-4000-8000-000000000000", "revision": 1, "changes": {}, "classes": []}
-    statement = Statement("configuration.applied", "configuration/1", device.clock.now(), True, fact)
-    forged = sign_record(key, NodeIdentity("inst", "room", "node"), 1, "0" * 64, statement)
+    key = load_or_create(tmp_path / "forger") if own_key else device.signing_key
 
     def answer() -> None:
-        wait_until(lambda: forger.heard(Channel.CONFIGURATION), 20, "the message")
-        forger.say(Channel.ANSWERS, forged.jws)
+        (message,) = wait_until(lambda: forger.heard(Channel.CONFIGURATION), 20, "the message")
+        signed = open_message(message, device.agreement_key).signed
+        fact = {
+            "message": json.loads(parse(signed).payload)["id"],
+            "revision": 1,
+            "changes": {},
+            "classes": [],
+        }
+        statement = Statement("configuration.applied", "configuration/1", device.clock.now(), True, fact)
+        made = sign_record(key, NodeIdentity("inst", "room", "node"), 1, "0" * 64, statement)
+        forger.say(Channel.ANSWERS, made.jws)
 
     thread = Thread(target=answer)
     thread.start()
-    result = hr_config("--set", "checkin.margin=0.2", wait=3)
+    result = hr_config("--set", "checkin.margin=0.2", wait=2 if own_key else 20)
     thread.join(20)
     forger.close()
-    assert result.exit_code == 3
+    assert result.exit_code == (3 if own_key else 0)
 
 
 def test_unusable_files_are_named(device: Device, hr_config: RunHrConfig, tmp_path: Path) -> None:
