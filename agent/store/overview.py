@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from agent.store import footage as footage_queries
 from agent.store.database import Row, Store
 from agent.store.footage import segments_between
+from agent.store.outbox import verdict_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +47,6 @@ class Gap:
     reason: str
     start_us: int
     end_us: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class HeadCount:
-    """One counted key frame. `expected` is None where no session was open."""
-
-    at_us: int
-    counted: int
-    expected: int | None
-    simulated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,26 +130,6 @@ def gaps_between(store: Store, camera: str, start_us: int, end_us: int) -> list[
     return [Gap(row["reason"], row["start_us"], row["end_us"]) for row in rows]
 
 
-def head_counts(store: Store, start_us: int, end_us: int) -> list[HeadCount]:
-    """Counts taken in [start_us, end_us), oldest first."""
-    rows = store.rows(
-        "SELECT at_us, counted, expected, simulated FROM head_count WHERE at_us >= ? AND at_us < ?"
-        " ORDER BY at_us",
-        (start_us, end_us),
-    )
-    return [_head_count(row) for row in rows]
-
-
-def newest_head_count(store: Store) -> HeadCount | None:
-    """The last count of all."""
-    row = store.row("SELECT at_us, counted, expected, simulated FROM head_count ORDER BY at_us DESC LIMIT 1")
-    return None if row is None else _head_count(row)
-
-
-def _head_count(row: Row) -> HeadCount:
-    return HeadCount(row["at_us"], row["counted"], row["expected"], bool(row["simulated"]))
-
-
 def log_entries(store: Store, *, before: int, limit: int) -> list[LogEntry]:
     """Records with a sequence below `before`, newest first."""
     rows = store.rows(
@@ -189,7 +159,7 @@ def receivers(store: Store) -> list[Receiver]:
             row["name"],
             row["receipted_through"],
             row["last_receipt_us"],
-            _count(store, "SELECT count(*) FROM receipt_verdict WHERE destination = ?", (row["name"],)),
+            verdict_count(store, row["name"]),
             frozenset(
                 ahead["sequence"]
                 for ahead in store.rows(
@@ -219,8 +189,3 @@ def days_with_sessions(
         None if earlier is None else cast("int | None", earlier[0]),
         None if later is None else cast("int | None", later[0]),
     )
-
-
-def _count(store: Store, sql: str, parameters: Sequence[str]) -> int:
-    row = store.row(sql, list(parameters))
-    return 0 if row is None else int(row[0])

@@ -129,7 +129,7 @@ def alerts(
         *_of_gap(open_gap, now, words),
         *_of_disks(settings, storage, words),
         *_of_clock(now, words),
-        *_of_receivers(settings, receivers, head, now, words),
+        *_of_receivers(receivers, head, now, words),
     ]
     if unsigned_facts > LEDGER_PATIENCE:
         text = words.gettext("有 %(count)d 条事实等待签名，记录签名程序跟不上。")
@@ -146,11 +146,20 @@ def _of_roles(statuses: list[RoleStatus], words: Words) -> list[Alert]:
             found.append(Alert("bad", _("“%(role)s”程序没有响应。") % {"role": role}))
         elif status.state == "fault":
             found.append(Alert("bad", _("%(role)s：%(message)s") % {"role": role, "message": status.message}))
-        elif status.state == "waiting" and status.message:
+        elif status.detail.get("doubt"):  # the picture and the door disagree (R6)
+            found.append(
+                Alert("warn", _("%(role)s：%(message)s") % {"role": role, "message": status.message})
+            )
+        elif status.state == "waiting" and status.message and not _waits_by_plan(status):
             found.append(
                 Alert("info", _("%(role)s：%(message)s") % {"role": role, "message": status.message})
             )
     return found
+
+
+def _waits_by_plan(status: RoleStatus) -> bool:
+    """No lesson is on, so there is nothing to do: no news."""
+    return status.role in ("keeper", "watch") or status.detail.get("recorder") == "paused"
 
 
 def _of_gap(open_gap: Gap | None, now: Stamp, words: Words) -> list[Alert]:
@@ -188,9 +197,7 @@ def _of_clock(now: Stamp, words: Words) -> list[Alert]:
     return [Alert("warn", text)]
 
 
-def _of_receivers(
-    settings: Settings, receivers: list[Receiver], head: int, now: Stamp, words: Words
-) -> list[Alert]:
+def _of_receivers(receivers: list[Receiver], head: int, now: Stamp, words: Words) -> list[Alert]:
     _ = words.gettext
     found = []
     for receiver in receivers:
@@ -207,6 +214,4 @@ def _of_receivers(
         if receiver.verdicts:
             text = _("%(name)s 判定 %(count)d 条记录有问题，见“记录”。")
             found.append(Alert("bad", text % {"name": receiver.name, "count": receiver.verdicts}))
-    if not settings.sync.destinations:
-        found.append(Alert("info", _("没有配置上报目的地：记录只保存在本机。")))
     return found

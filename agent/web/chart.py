@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.store.overview import HeadCount
+from agent.store.heads import HeadCount
 
 WIDTH, HEIGHT = 1000, 200
 """User units of the drawing; it is stretched to the page's width."""

@@ -175,7 +175,7 @@ async def setup(request: Request) -> Response:
         problems = [in_language(problem, visit.language) for problem in error.problems]
         return _render_setup(request, problems, HTTPStatus.BAD_REQUEST)
     if wait_us:
-        text = _("安装码连续输错，请在 %(wait)s 后再试。") % {
+        text = _("设置码连续输错，请在 %(wait)s 后再试。") % {
             "wait": visit.words.duration(wait_us / 1_000_000)
         }
         return _render_setup(request, [text], HTTPStatus.TOO_MANY_REQUESTS)

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -22,16 +23,23 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from agent import bmff, board
 from agent.log import get_logger
 from agent.paths import Paths
+from agent.recording.header import HeaderError, SegmentHeader
 from agent.recording.segment_writer import segment_path
 from agent.store import access, overview
 from agent.store.database import Store
 from agent.web.site import site_of, visit_of
 
 CHUNK = 256 * 1024
+WRITING_DELAY_US = 1_000_000
+"""What the camera sent this long before the recorder's status is durable: a fragment and its way."""
 _RANGE = re.compile(r"^bytes=(\d{1,15})-(\d{0,15})$")
 
 log = get_logger(__name__)
 router = APIRouter()
+
+
+class OutsideError(ValueError):
+    """A path that does not stay in the video folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,7 @@ class Growing:
     sequence: int
     start_us: int
     end_us: int
-    """Wall time of the last durable frame."""
+    """Wall time up to which it is durable, within a second."""
     start_ticks: int
     ticks_per_second: int
     durable_bytes: int
@@ -58,24 +66,46 @@ class Source:
 
 
 def growing_segment(paths: Paths) -> Growing | None:
-    """The open segment; None when nothing is recorded, or the status is missing or of another shape."""
+    """The open segment; None when nothing is recorded, or status and file do not say enough."""
     try:
         status = board.read_json(paths.status / "recorder.json")
         segment = (status or {}).get("detail", {}).get("segment")
-        if segment is None:
+        if status is None or segment is None:
             return None
-        return Growing(
-            str(UUID(segment["run"])),
-            int(segment["sequence"]),
-            int(segment["start_us"]),
-            int(segment["end_us"]),
-            int(segment["start_ticks"]),
-            int(segment["ticks_per_second"]),
-            int(segment["durable_bytes"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        run, sequence, durable = str(UUID(segment["run"])), int(segment["sequence"]), segment["durable_bytes"]
+        path = _inside(paths.video, segment_path(run, sequence))
+        start_us, start_ticks, per_second = _beginning(path)
+        end_us = max(start_us + 1, int(status["at_us"]) - WRITING_DELAY_US)
+        return Growing(run, sequence, start_us, end_us, start_ticks, per_second, int(durable))
+    except FileNotFoundError:  # closed and expired, or a disk that just went: no growing segment
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, bmff.BoxError, HeaderError) as error:
         log.warning("recorder-status.unreadable", error=f"{type(error).__name__}: {error}")
         return None
+
+
+@lru_cache(maxsize=16)
+def _beginning(path: Path) -> tuple[int, int, int]:
+    """(wall start in microseconds, first tick, ticks per second) of a segment file; never changes.
+
+    OSError, bmff.BoxError, HeaderError; also while the first fragment is not there yet.
+    """
+    with path.open("rb") as file:
+        read_at = bmff.file_reader(file.fileno(), path.stat().st_size)
+        track, header = None, None
+        for box in bmff.boxes(read_at, 0, path.stat().st_size):
+            if box.type == b"moov":
+                track = bmff.read_track(bmff.payload(read_at, box))
+            elif box.type == b"uuid" and header is None:
+                header = SegmentHeader.from_payload(bmff.payload(read_at, box))
+            elif box.type == b"moof":
+                break
+        if track is None or header is None:
+            raise bmff.BoxError("no moov, or no segment header")
+        first = next(bmff.fragments(read_at, track, 0, path.stat().st_size), None)
+        if first is None:
+            raise bmff.BoxError("no whole fragment yet")
+        return header.wall_start_us, first.decode_time, track.timescale
 
 
 async def find_source(request: Request, run: str, sequence: int) -> Source:
@@ -106,17 +136,21 @@ async def find_source(request: Request, run: str, sequence: int) -> Source:
         path = _inside(site.paths.video, segment_path(run_id, sequence))
         return Source(path, growing.durable_bytes, True)
 
-    source = await site.store.run(work)
+    try:
+        source = await site.store.run(work)
+    except OutsideError as error:
+        log.warning("segment.outside", run=run_id, sequence=sequence)
+        raise missing from error
     if source is None:
         raise missing
     return source
 
 
 def _inside(video: Path, relative: Path) -> Path:
-    """`relative` under the video folder. ValueError when it leads out of it, by a link for instance."""
+    """`relative` under the video folder. OutsideError when it leads out of it, by a link for instance."""
     path = (video / relative).resolve()
     if not path.is_relative_to(video.resolve()):
-        raise ValueError("a segment's path leads out of the video folder")
+        raise OutsideError("a segment's path leads out of the video folder")
     return path
 
 

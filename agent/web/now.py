@@ -13,20 +13,23 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from agent import board
 from agent.clock import Stamp
 from agent.paths import Paths
-from agent.store import classes, overview, records
+from agent.store import classes, heads, overview, records
 from agent.store.classes import Person, Present, Session, TrainingClass
 from agent.store.database import Store
-from agent.store.overview import Answer, Gap, HeadCount, Receiver
+from agent.store.heads import HeadCount
+from agent.store.overview import Answer, Gap, Receiver
 from agent.web import alerts as alert_rules
-from agent.web.locale import end_of_day_us, local
+from agent.web.locale import Words, end_of_day_us, local
 from agent.web.media import Growing, growing_segment
 from agent.web.names import ANSWER_LEVELS, ANSWERS, KINDS
 from agent.web.site import Site, site_of, visit_of
 from agent.web.timeline import spans, video_seconds
 
 CAMERAS = ("rear", "door")
-SHOWN_ANSWERS = 12
-FRESH_PICTURE_S = 5
+SHOWN_ANSWERS = 8
+FRESH_DOOR_S = 5.0
+FRESH_COUNTS = 3
+"""The rear picture comes with each head count; so many may be missed before it is called old."""
 FRESH_COUNT_S = 60
 """An older head count says nothing about now."""
 
@@ -34,14 +37,26 @@ router = APIRouter()
 
 
 @dataclass(frozen=True, slots=True)
+class Box:
+    """A face or head in pixels of the picture."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
-    """A camera's newest picture on the board; `boxes` in its pixels, as (x, y, width, height)."""
+    """A camera's newest picture on the board, and what the door says to whoever stands there."""
 
     camera: str
     at_us: int | None
     width: int
     height: int
-    boxes: list[tuple[float, float, float, float]]
+    boxes: list[Box]
+    message: str
 
     def age_s(self, now_us: int) -> float | None:
         return None if self.at_us is None else max(0.0, (now_us - self.at_us) / 1_000_000)
@@ -127,8 +142,13 @@ async def _render(request: Request, template: str) -> Response:
         room=room,
         alerts=found,
         level_names=alert_rules.LEVEL_NAMES,
-        pictures=[read_picture(site.paths, camera) for camera in CAMERAS if camera in site.settings.cameras],
-        fresh_picture_s=FRESH_PICTURE_S,
+        pictures=[
+            read_picture(site.paths, camera, words) for camera in CAMERAS if camera in site.settings.cameras
+        ],
+        fresh_s={
+            "door": FRESH_DOOR_S,
+            "rear": FRESH_DOOR_S + FRESH_COUNTS * site.settings.visibility.count_interval_seconds,
+        },
         kinds=KINDS,
         answer_names=ANSWERS,
         answer_levels=ANSWER_LEVELS,
@@ -159,9 +179,8 @@ def read_room(store: Store, site: Site, now: Stamp, growing: Growing | None) -> 
     open_gaps = [
         gap for gap in overview.gaps_between(store, "rear", 0, now.wall_us + 1) if gap.end_us is None
     ]
-    count = overview.newest_head_count(store)
-    if count is not None and now.wall_us - count.at_us > FRESH_COUNT_S * 1_000_000:
-        count = None
+    since_us = now.wall_us - FRESH_COUNT_S * 1_000_000
+    counts = heads.counts_of(store, session.id, from_us=since_us) if session else []
     newest = overview.log_entries(store, before=2**62, limit=1)
     covered = video_seconds(tiled)
     return Room(
@@ -171,7 +190,7 @@ def read_room(store: Store, site: Site, now: Stamp, growing: Growing | None) -> 
         upcoming_class=classes.training_class(store, upcoming.class_id) if upcoming else None,
         presence=read_presence(store, session) if session else None,
         answers=overview.answers(store, session.id, SHOWN_ANSWERS) if session else [],
-        count=count,
+        count=counts[-1] if counts else None,
         open_gap=open_gaps[-1] if open_gaps else None,
         video_seconds=covered,
         gap_seconds=sum(span.seconds for span in tiled) - covered,
@@ -198,17 +217,33 @@ def read_presence(store: Store, session: Session) -> Presence:
     )
 
 
-def read_picture(paths: Paths, camera: str) -> Picture:
+def read_picture(paths: Paths, camera: str, words: Words) -> Picture:
     """What the board says of a camera's picture; an empty one when it says nothing usable."""
-    nothing = Picture(camera, None, 16, 9, [])
+    nothing = Picture(camera, None, 16, 9, [], "")
     try:
-        about: dict[str, Any] | None = board.read_json(paths.frames / f"{camera}.json")
-        if about is None:
+        about = board.read_json(paths.frames / f"{camera}.json")
+        if about is None or not (paths.frames / f"{camera}.jpg").is_file():
             return nothing
-        boxes = [
-            (float(box[0]), float(box[1]), float(box[2]) - float(box[0]), float(box[3]) - float(box[1]))
-            for box in about.get("boxes", [])
-        ]
-        return Picture(camera, int(about["at_us"]), int(about["width"]), int(about["height"]), boxes)
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        message = about.get("message") or {}
+        return Picture(
+            camera,
+            int(about["at_us"]),
+            int(about.get("width", nothing.width)),
+            int(about.get("height", nothing.height)),
+            _boxes(about),
+            str(message.get(words.language, "")),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
         return nothing
+
+
+def _boxes(about: dict[str, Any]) -> list[Box]:
+    """Faces of the door as [left, top, width, height], heads of the rear as [x1, y1, x2, y2, score]."""
+    found = []
+    for face in about.get("faces", []):
+        x, y, width, height = (float(side) for side in face["box"])
+        is_good = face.get("answer") in ("accepted", "already_checked_in")
+        found.append(Box(x, y, width, height, "good" if is_good else "plain"))
+    for x1, y1, x2, y2, *_ in about.get("boxes", []):
+        found.append(Box(float(x1), float(y1), float(x2) - float(x1), float(y2) - float(y1), "plain"))
+    return found

@@ -28,6 +28,7 @@ from agent.web.sessions import parse_day, parse_uuid, stretch
 from agent.web.site import Site, site_of, visit_of
 from agent.web.timeline import Span, spans
 
+FIELDS = ("session", "day", "from", "to", "at", "reason", "note")
 LONGEST_NOTE = 200
 MARGIN_US = 60 * 1_000_000
 """A session is opened with a minute before and after it."""
@@ -51,7 +52,7 @@ class Choice:
 async def choose_page(request: Request) -> Response:
     """The form that asks for time and reason; `session`, `day`, `from`, `to` and `at` fill it in."""
     query = request.query_params
-    wanted = {key: query.get(key, "") for key in ("session", "day", "from", "to", "at")}
+    wanted = {key: query.get(key, "") for key in FIELDS}
     return await _render_choice(request, wanted, [])
 
 
@@ -109,6 +110,7 @@ async def player_page(request: Request, view_id: str) -> Response:
 
     session, title, answers = await site.store.run(work)
     at = request.query_params.get("at", "")
+    start_us = stretch(session, site.clock.now())[0] if session else view.start_us
     return site.render(
         request,
         "player.html",
@@ -119,7 +121,7 @@ async def player_page(request: Request, view_id: str) -> Response:
         answer_names=ANSWERS,
         kinds=KINDS,
         reason=visit.words.gettext(VIEW_REASONS.get(view.reason, view.reason)),
-        at_us=int(at) if at.isdecimal() and len(at) < 18 else view.start_us,
+        at_us=int(at) if at.isdecimal() and len(at) < 18 else start_us,
     )
 
 
@@ -134,6 +136,13 @@ async def timeline(request: Request, view_id: str) -> Response:
     def work(store: Store) -> tuple[list[Footage], list[Span]]:
         footage = overview.footage_between(store, "rear", view.start_us, view.end_us)
         gaps = overview.gaps_between(store, "rear", view.start_us, view.end_us)
+        held = classes.sessions(
+            store,
+            room=site.settings.node.room,
+            from_us=view.start_us,
+            until_us=view.end_us,
+            states=("open", "closed"),
+        )
         tiled = spans(
             footage,
             gaps,
@@ -141,6 +150,7 @@ async def timeline(request: Request, view_id: str) -> Response:
             start_us=view.start_us,
             end_us=view.end_us,
             now_us=now.wall_us,
+            due=[stretch(session, now) for session in held],
         )
         return footage, tiled
 
@@ -295,7 +305,7 @@ async def _render_choice(
         "choose.html",
         status,
         problems=problems,
-        wanted=wanted,
+        wanted={key: wanted.get(key, "") for key in FIELDS},
         chosen=chosen,
         of_day=of_day,
         shown_day=day,

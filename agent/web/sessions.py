@@ -12,10 +12,11 @@ from starlette.responses import Response
 
 from agent.clock import Stamp
 from agent.paths import Paths
-from agent.store import classes, overview
+from agent.store import classes, heads, overview
 from agent.store.classes import Session, TrainingClass
 from agent.store.database import Store
-from agent.store.overview import Answer, HeadCount
+from agent.store.heads import HeadCount
+from agent.store.overview import Answer
 from agent.web.chart import Chart, head_count_chart
 from agent.web.locale import end_of_day_us, local, start_of_day_us
 from agent.web.media import growing_segment
@@ -99,7 +100,7 @@ async def session_page(request: Request, session_id: str) -> Response:
         return (
             view,
             overview.answers(store, session.id, MOST_ANSWERS),
-            overview.head_counts(store, view.start_us, view.end_us),
+            heads.counts_of(store, session.id),
         )
 
     found = await site.store.run(work)

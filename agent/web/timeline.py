@@ -18,7 +18,8 @@ SEAM_US = 1_500_000
 LIVE_DELAY_US = 5_000_000
 """The last seconds before now are still on their way to the disk."""
 
-SpanKind = Literal["video", "gap", "unexplained", "expired"]
+SpanKind = Literal["video", "gap", "unexplained", "idle", "expired"]
+"""`idle`: no video, and none was due, because no session was held."""
 
 REASONS = {
     "power": N_("断电"),
@@ -50,6 +51,8 @@ class Span:
         values = {"length": words.duration(self.seconds), "reason": _(REASONS.get(self.reason, self.reason))}
         if self.kind == "gap":
             return _("缺口 %(length)s：%(reason)s") % values
+        if self.kind == "idle":
+            return _("%(length)s 没有课，没有录像") % values
         if self.kind == "unexplained":
             return _("缺口 %(length)s：没有说明原因") % values
         if self.kind == "expired":
@@ -65,8 +68,10 @@ def spans(
     start_us: int,
     end_us: int,
     now_us: int,
+    due: Iterable[tuple[int, int]] | None = None,
 ) -> list[Span]:
-    """[start_us, min(end_us, now)) tiled by spans. `growing` is the open segment's (start, durable end)."""
+    """[start_us, min(end_us, now)) tiled by spans. `growing` is the open segment's (start, durable end);
+    `due` when video was due (the sessions), None for the whole stretch."""
     end_us = min(end_us, now_us)
     pieces = [Span("expired" if f.expired_us else "video", f.start_us, f.end_us) for f in footage]
     if growing is not None:
@@ -87,7 +92,7 @@ def spans(
     is_live_edge = end_us == now_us and growing is not None and end_us - position <= LIVE_DELAY_US
     if end_us - position > SEAM_US and not is_live_edge:
         tiled += _holes(position, end_us, reasons)
-    return _joined(tiled)
+    return _joined(tiled if due is None else _with_idle(tiled, sorted(due)))
 
 
 def _holes(start_us: int, end_us: int, reasons: list[Span]) -> list[Span]:
@@ -110,6 +115,24 @@ def _holes(start_us: int, end_us: int, reasons: list[Span]) -> list[Span]:
         last = found.pop()
         found.append(Span(last.kind, last.start_us, end_us, last.reason))
     return found
+
+
+def _with_idle(tiled: list[Span], due: list[tuple[int, int]]) -> list[Span]:
+    """Unexplained stretches cut up by whether video was due in them."""
+    found: list[Span] = []
+    for span in tiled:
+        if span.kind != "unexplained":
+            found.append(span)
+            continue
+        position = span.start_us
+        for begin, end in due:
+            begin, end = max(begin, position), min(end, span.end_us)
+            if begin < end:
+                found.append(Span("idle", position, begin))
+                found.append(Span("unexplained", begin, end))
+                position = end
+        found.append(Span("idle", position, span.end_us))
+    return [span for span in found if span.start_us < span.end_us]
 
 
 def _joined(tiled: list[Span]) -> list[Span]:

@@ -9,6 +9,7 @@ const SEAM_S = 0.5; // rounding between segments: stepped over without a word
 const TICK_MS = 150;
 const LIVE_MS = 2000;
 const NOTICE_MS = 4000;
+const STALL_MS = 500;
 
 const root = document.getElementById("player");
 const video = document.getElementById("video");
@@ -138,9 +139,23 @@ async function pump() {
   await forget(position - BEHIND_S);
 }
 
+// A decoder holds back the last pictures before a hole, waiting for more: it stalls short of the end.
+function isStalled() {
+  const now = performance.now();
+  if (video.readyState >= 3 || video.currentTime !== isStalled.at) {
+    isStalled.at = video.currentTime;
+    isStalled.since = now;
+  }
+  return wantsToPlay && now - isStalled.since > STALL_MS;
+}
+
 // The playhead stands where nothing is: step over the gap, and say what it was.
 function stepOverGap() {
-  if (buffer && isBuffered(video.currentTime + 0.05)) return;
+  const stalled = isStalled();
+  if (buffer && isBuffered(video.currentTime + 0.05)) {
+    if (!stalled || bufferedEnd(position) - position > 1) return;
+    position = bufferedEnd(position);
+  }
   if (segmentAt(position + 0.1)) {
     const ranges = buffer ? buffer.buffered : [];
     for (let i = 0; i < ranges.length; i++) // first picture a few ticks later than the segment's start
@@ -227,7 +242,7 @@ function drawBar() {
   );
   element("seek").setAttribute("aria-valuemax", String(Math.round(line.duration)));
   const list = element("gaps");
-  const gaps = line.spans.filter((s) => s.kind !== "video");
+  const gaps = line.spans.filter((s) => s.kind !== "video" && s.kind !== "idle");
   const key = JSON.stringify(gaps);
   if (drawBar.key === key) return;
   drawBar.key = key;
