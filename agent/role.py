@@ -18,12 +18,14 @@ from agent import board
 from agent.clock import Clock
 from agent.log import get_logger
 from agent.paths import Paths
-from agent.settings import Settings
+from agent.settings import CameraRole, Settings
 
 ROLES: tuple[RoleName, ...] = ("ledger", "keeper", "recorder", "watch", "checkin", "sync", "web")
 """In the order in which they are started."""
 
 RoleName = Literal["ledger", "keeper", "recorder", "watch", "checkin", "sync", "web"]
+NEEDS_CAMERA: dict[RoleName, CameraRole] = {"recorder": "rear", "watch": "rear", "checkin": "door"}
+"""A node without that camera has not that role (a room may have two nodes)."""
 State = Literal["starting", "running", "waiting", "fault"]
 """`waiting`: nothing to do or something outside missing, will go on by itself; `fault`: needs a person."""
 
@@ -31,6 +33,11 @@ REPORT_INTERVAL_S = 2.0
 """A role reports at least this often; the units' WatchdogSec is many times this."""
 
 log = get_logger(__name__)
+
+
+def roles_of(settings: Settings) -> list[RoleName]:
+    """The roles that this node has, in the order in which they are started."""
+    return [role for role in ROLES if NEEDS_CAMERA.get(role) in (None, *settings.cameras)]
 
 
 @dataclass

@@ -10,13 +10,11 @@ from agent import board
 from agent.acceptance.findings import Finding
 from agent.clock import Stamp
 from agent.paths import Paths
-from agent.role import ROLES, RoleName
-from agent.settings import CameraRole, Settings
+from agent.role import roles_of
+from agent.settings import Settings
 
 FRESH_S = 15.0
 """Roles report every 2 s."""
-
-CAMERA_OF: dict[RoleName, CameraRole] = {"recorder": "rear", "watch": "rear", "checkin": "door"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +45,7 @@ def role_status(paths: Paths, role: str, now: Stamp) -> RoleStatus | None:
 
 def check_roles(settings: Settings, now: Stamp) -> Iterator[Finding]:
     """One finding for all roles that run well, one for each that does not."""
-    expected = [role for role in ROLES if CAMERA_OF.get(role) in (None, *settings.cameras)]
-    statuses = {role: role_status(settings.paths, role, now) for role in expected}
+    statuses = {role: role_status(settings.paths, role, now) for role in roles_of(settings)}
     if not any(statuses.values()):
         start = "systemctl start classroom-agent.target"
         remedy = (f"启动它再验收：{start}", f"start it and check again: {start}")

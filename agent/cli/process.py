@@ -22,7 +22,7 @@ from agent.log import configure_logging, get_logger
 if TYPE_CHECKING:
     from agent.paths import Paths
     from agent.role import RoleContext, RoleName
-    from agent.settings import CameraRole, Settings
+    from agent.settings import Settings
 
 ROLE_MODULES: dict[RoleName, str] = {
     "ledger": "agent.evidence.role",
@@ -33,9 +33,6 @@ ROLE_MODULES: dict[RoleName, str] = {
     "sync": "agent.sync.role",
     "web": "agent.web.role",
 }
-
-NEEDS_CAMERA: dict[RoleName, CameraRole] = {"recorder": "rear", "watch": "rear", "checkin": "door"}
-"""A node without that camera has not that role (a room may have two nodes)."""
 
 log = get_logger(__name__)
 
@@ -71,8 +68,9 @@ def run_role(role: RoleName, settings: Settings) -> int:
 
 
 def _entry(role: RoleName, settings: Settings) -> Callable[[RoleContext], None]:
-    camera = NEEDS_CAMERA.get(role)
-    if camera is not None and camera not in settings.cameras:
+    from agent.role import roles_of
+
+    if role not in roles_of(settings):
         return _without_camera
     run: Callable[[RoleContext], None] = import_module(ROLE_MODULES[role]).run
     return run
@@ -80,7 +78,7 @@ def _entry(role: RoleName, settings: Settings) -> Callable[[RoleContext], None]:
 
 def _without_camera(context: RoleContext) -> None:
     """A node whose file names no such camera: its unit idles instead of failing for ever."""
-    from agent.role import REPORT_INTERVAL_S
+    from agent.role import NEEDS_CAMERA, REPORT_INTERVAL_S
 
     camera = NEEDS_CAMERA[context.role]
     while not context.stop.is_set():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.cli.common import ExitCode, invocation, refuse
-from agent.role import ROLES, RoleName
+from agent.role import ROLES, RoleName, roles_of
 
 if TYPE_CHECKING:
     from agent.settings import Settings
@@ -44,7 +44,7 @@ def run_command(context: typer.Context, role: RoleArgument = None) -> None:
 
 def _run_all(config: Path, settings: Settings) -> int:
     from agent.cli.preflight import problems
-    from agent.cli.process import NEEDS_CAMERA, prepare_folders, role_command
+    from agent.cli.process import prepare_folders, role_command
     from agent.clock import SystemClock
     from agent.log import configure_logging
     from agent.supervisor import Supervisor
@@ -54,8 +54,7 @@ def _run_all(config: Path, settings: Settings) -> int:
     found = problems(settings)
     if found:
         refuse("\n".join(found))
-    roles = [role for role in ROLES if NEEDS_CAMERA.get(role) in (None, *settings.cameras)]
-    programs = {str(role): role_command(config.resolve(), role) for role in roles}
+    programs = {str(role): role_command(config.resolve(), role) for role in roles_of(settings)}
     Supervisor(programs, settings.paths, SystemClock()).run()
     sys.stderr.flush()
     return ExitCode.OK
