@@ -56,6 +56,9 @@ _ANSWERS: dict[Outcome, Answer] = {
 }
 
 
+_PRESENT = frozenset({"accepted", "already_checked_in"})
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """The answer to one case."""
@@ -142,7 +145,7 @@ class Attendant:
             if (visit.outcome == "suspected_attack") != (outcome == "suspected_attack"):
                 continue
             if person_id is not None and visit.person_id is not None:
-                if visit.person_id == person_id:
+                if visit.person_id == person_id and (visit.outcome in _PRESENT) == (outcome in _PRESENT):
                     return visit
             elif person_id is None and self._is_same_face(visit.template, template):
                 # Also where the visit has a name: it is somebody just answered for, turning away.

@@ -73,7 +73,10 @@ class Door:
         self._thresholds = thresholds
         self._clock = clock
         self._pipeline = Pipeline(engine, thresholds)
-        self._attendant = Attendant(journal, liveness, thresholds, engine=engine.name, simulated=simulated)
+        self._journal = journal
+        self._liveness = liveness
+        self._simulated = simulated
+        self._attendant = self._new_attendant()
         self._answers: dict[int, Reply] = {}
         self._session_id: str | None = None
 
@@ -85,7 +88,17 @@ class Door:
             self._session_id = session_id
             self._answers.clear()
             self._pipeline = Pipeline(self._engine, self._thresholds)
+            self._attendant = self._new_attendant()  # a visit to one session is none to the next
             log.info("session.changed", session_id=session_id, people=len(self.situation.gallery))
+
+    def _new_attendant(self) -> Attendant:
+        return Attendant(
+            self._journal,
+            self._liveness,
+            self._thresholds,
+            engine=self._engine.name,
+            simulated=self._simulated,
+        )
 
     def see(self, image: BGRImage, now_ns: int) -> View:
         """Look at one picture of `now_ns`. Without an open session nobody is looked for. Never raises what

@@ -23,7 +23,7 @@ from agent.checkin.thresholds import CheckinThresholds
 from agent.configuration.document import ConfigurationError
 from agent.log import get_logger
 from agent.role import RoleContext
-from agent.store.database import Store
+from agent.store.database import Store, StoreError
 from agent.store.vault import Vault
 from drivers.cameras import open_camera
 from drivers.cameras.backoff import Backoff
@@ -33,7 +33,8 @@ from models.weights import ModelError
 
 FRAMES_PER_SECOND = 10.0
 REPORT_NS = 1_000_000_000
-MODEL_RETRY_S = 30.0
+RETRY_S = 20.0
+"""How often a missing model or database is looked for again."""
 CAMERA: Literal["door"] = "door"
 
 OTHER_WAY_ZH, OTHER_WAY_EN = "请用其他方式签到", "please check in the other way"
@@ -47,15 +48,20 @@ def run(context: RoleContext) -> None:
     camera = open_camera(CAMERA, settings.driver, **settings.model_dump(exclude={"driver"}))
     watcher = threading.Thread(target=_close_at_stop, args=(context, camera), daemon=True)
     watcher.start()
-    with Store(context.paths.database) as store, closing(camera):
+    # What comes from a camera that is not live, or from a trial installation, never counts (I9).
+    simulated = camera.simulated or context.settings.node.environment != "production"
+    picture = LivePicture(context.paths.frames, CAMERA, simulated=simulated)
+    store = _store_when_there(context, picture)
+    if store is None:
+        return
+    with store, closing(camera):
         vault = Vault(context.paths.keys)
         album = PhotoAlbum(context.paths.photos, vault)
         vault.sweep(store)
         album.sweep(store)
         while not context.stop.is_set():
             thresholds = _thresholds(store)
-            picture = LivePicture(context.paths.frames, CAMERA, simulated=camera.simulated)
-            engine = _engine_when_there(context, store, thresholds, picture, simulated=camera.simulated)
+            engine = _engine_when_there(context, store, thresholds, picture, simulated=simulated)
             if engine is None:
                 return
             door = Door(
@@ -67,7 +73,7 @@ def run(context: RoleContext) -> None:
                 thresholds,
                 context.clock,
                 room=context.settings.node.room,
-                simulated=camera.simulated,
+                simulated=simulated,
             )
             _Attendance(context, store, camera, door, thresholds, picture).serve()
 
@@ -75,6 +81,31 @@ def run(context: RoleContext) -> None:
 def _close_at_stop(context: RoleContext, camera: Camera) -> None:
     context.stop.wait()
     camera.close()
+
+
+def _store_when_there(context: RoleContext, picture: LivePicture) -> Store | None:
+    """The database, waited for while it cannot be used; None when the role was stopped."""
+    while not context.stop.is_set():
+        try:
+            return Store(context.paths.database)
+        except (StoreError, sqlite3.Error) as error:
+            log.warning("database.unusable", error=str(error))
+            _show_unavailable(picture, context)
+            _report_for(
+                context,
+                RETRY_S,
+                f"数据库不可用，{OTHER_WAY_ZH}：{error}",
+                f"database unusable, {OTHER_WAY_EN}: {error}",
+            )
+    return None
+
+
+def _report_for(context: RoleContext, seconds: float, zh: str, en: str) -> None:
+    """Report a fault for so long, or until the role is stopped."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not context.stop.is_set():
+        context.report("fault", zh, en)
+        context.stop.wait(1.0)
 
 
 def _thresholds(store: Store) -> CheckinThresholds:
@@ -103,13 +134,12 @@ def _engine_when_there(
             log.warning("model.unusable", error=str(error))
             _state(availability, context, str(error))
             _show_unavailable(picture, context)
-            deadline = time.monotonic() + MODEL_RETRY_S
-            while time.monotonic() < deadline and not context.stop.wait(1.0):
-                context.report(
-                    "fault",
-                    f"人脸模型不可用，{OTHER_WAY_ZH}：{error}",
-                    f"face model unusable, {OTHER_WAY_EN}: {error}",
-                )
+            _report_for(
+                context,
+                RETRY_S,
+                f"人脸模型不可用，{OTHER_WAY_ZH}：{error}",
+                f"face model unusable, {OTHER_WAY_EN}: {error}",
+            )
             continue
         if availability.fault is not None:
             availability.works(context.clock.now(), None)

@@ -60,7 +60,6 @@ def test_the_answer_comes_within_a_second_of_the_first_good_frame(classroom: Cla
     assert (first_answer - first_face) / 10 <= 1.0
 
 
-@pytest.mark.rule("R7")
 def test_a_stranger_is_unknown_once_a_visit_even_when_the_track_breaks(classroom: Classroom) -> None:
     classroom.enrolled("obama.jpg")
     classroom.open_session()
@@ -163,6 +162,31 @@ def test_a_session_that_opens_while_somebody_waits_checks_them_in(classroom: Cla
     classroom.open_session()
     classroom.look(door, visit(OBAMA))
     assert classroom.outcomes() == [("accepted", person)]
+
+
+def test_each_session_has_its_own_check_in_even_seconds_after_the_last(classroom: Classroom) -> None:
+    person = classroom.enrolled("obama.jpg", "obama2.jpg")
+    first = classroom.open_session()
+    door = classroom.door()
+    classroom.look(door, visit(OBAMA))
+    classroom.close_session()
+    second = classroom.open_session()
+    classroom.look(door, visit(OBAMA))
+    assert [(row["session_id"], row["outcome"], row["person_id"]) for row in classroom.check_ins()] == [
+        (first, "accepted", person),
+        (second, "accepted", person),
+    ]
+
+
+def test_somebody_put_on_the_list_after_being_turned_away_is_accepted_at_once(classroom: Classroom) -> None:
+    classroom.add_class("C2")
+    person = classroom.enrolled("obama.jpg", "obama2.jpg", class_id="C2")
+    classroom.open_session()
+    door = classroom.door()
+    classroom.look(door, visit(OBAMA, pictures=8))
+    classroom.store.insert("enrolment", {"class_id": "C1", "person_id": person, "role": "trainee"})
+    classroom.look(door, visit(OBAMA, pictures=8))
+    assert classroom.outcomes() == [("not_in_class", person), ("accepted", person)]
 
 
 def test_a_session_closed_before_the_answer_records_nobody(classroom: Classroom) -> None:

@@ -141,6 +141,20 @@ def test_a_model_that_is_not_the_measured_one_stops_check_in_with_the_reason(
     assert classroom.check_ins() == []
 
 
+@pytest.mark.promise("I9")
+def test_a_database_that_cannot_be_used_is_a_fault_and_is_waited_for(
+    paths: Paths, door_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(role, "RETRY_S", 1.0)
+    paths.database.write_bytes(b"no database at all" * 100)
+    with running(paths, door_clip):
+        wait_until(lambda: status(paths).get("state") == "fault", 20, "a fault that needs a person")
+        assert "数据库" in status(paths)["message"]["zh"]
+        assert (board.read_json(paths.frames / "door.json") or {})["state"] == "unavailable"
+        paths.database.unlink()
+        wait_until(lambda: status(paths).get("state") == "running", 20, "goes on once it can be used")
+
+
 def test_new_thresholds_from_hr_are_in_force_within_seconds(
     classroom: Classroom, paths: Paths, door_clip: Path
 ) -> None:
