@@ -94,7 +94,9 @@ def check_document(
         return ClassDocument.model_validate(content)
     except ValidationError as error:
         # pydantic counts the entries that are good: with every row bad the list itself seems empty.
-        details = [d for d in error.errors() if not (d["type"] == "too_short" and content.get(d["loc"][0]))]
+        details = [
+            d for d in error.errors() if not (d["type"] == "too_short" and content.get(str(d["loc"][0])))
+        ]
     found: list[Disagreement] = []
     if not any(detail["type"] == ROWS_DISAGREE for detail in details):
         # Some fields are wrong, so the rows were never compared: compare those that stand by themselves.
