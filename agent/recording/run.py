@@ -73,6 +73,7 @@ class Run:
         self._segment: SegmentWriter | None = None
         self._held: _Arrived | None = None
         self._step = 0
+        self._longest_step = int(LONGEST_FRAME_S / stream.time_base)
 
     @property
     def segment(self) -> SegmentWriter | None:
@@ -99,8 +100,7 @@ class Run:
         """True when `packet` continues the run's time line."""
         if self._held is None:
             return packet.is_key_frame
-        step = (packet.dts - self._held.packet.dts) * self.stream.time_base
-        return 0 < step <= LONGEST_FRAME_S
+        return 0 < packet.dts - self._held.packet.dts <= self._longest_step
 
     def write(self, packet: Packet, now: Stamp) -> None:
         """Take one packet; the one before it goes to the file."""
