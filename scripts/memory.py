@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Memory of every running role as JSON: PSS from /proc/PID/smaps_rollup, with what a role started itself.
 
+    memory.py [CONFIG]     only roles that were started with --config CONFIG (several nodes on one machine)
+
 PSS counts a page shared by n processes as 1/n, so the roles' figures add up to what the node really takes.
 Run it as the roles' user or root, when every role has settled. Standard library only.
 """
@@ -8,20 +10,24 @@ Run it as the roles' user or root, when every role has settled. Standard library
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from pathlib import Path
 
 PROC = Path("/proc")
-_ROLE = re.compile(rb"\0-m\0agent\0(?:--config\0[^\0]+\0)?run\0([a-z]+)?\0?$")
+_ROLE = re.compile(
+    rb"(?:\0-m\0agent|/classroom-agent)\0(?:--config\0(?P<config>[^\0]+)\0)?run\0(?:(?P<role>[a-z]+)\0)?$"
+)
 
 
-def role_of(command: bytes) -> str | None:
-    """`recorder` for `python -m agent run recorder`, `supervisor` for `… run`; None for another program."""
+def role_of(command: bytes, config: str | None = None) -> str | None:
+    """`recorder` for `python -m agent run recorder`, `supervisor` for `… run`; None for another program, or
+    for one that was not started with `config` where that is given."""
     match = _ROLE.search(command)
-    if match is None:
+    if match is None or (config is not None and match["config"] != os.fsencode(config)):
         return None
-    return (match[1] or b"supervisor").decode("ascii")
+    return (match["role"] or b"supervisor").decode("ascii")
 
 
 def memory_kib(process: int) -> dict[str, int]:
@@ -43,14 +49,14 @@ def children(process: int) -> list[int]:
     return found
 
 
-def measure() -> dict[str, object]:
+def measure(config: str | None) -> dict[str, object]:
     """Every role's figures and their sum."""
     roles: dict[str, dict[str, int]] = {}
     for folder in PROC.iterdir():
         if not folder.name.isdecimal():
             continue
         try:
-            role = role_of((folder / "cmdline").read_bytes())
+            role = role_of((folder / "cmdline").read_bytes(), config)
             if role is None:
                 continue
             process = int(folder.name)
@@ -68,6 +74,6 @@ def measure() -> dict[str, object]:
 
 if __name__ == "__main__":
     try:
-        print(json.dumps(measure(), indent=2))
+        print(json.dumps(measure(sys.argv[1] if len(sys.argv) > 1 else None), indent=2))
     except PermissionError as error:
         sys.exit(f"以 root 或角色的用户运行 / run it as root or as the roles' user: {error}")

@@ -47,6 +47,8 @@ wait_for() { # seconds what command…
   good "$what"
 }
 is_active() { [[ $(show "$1" ActiveState) == active ]]; }
+is_inactive() { [[ $(show "$1" ActiveState) == inactive ]]; }
+ended_in_peace() { [[ $(show "$1" Result) == success ]]; }
 was_restarted() { (($(show "$1" NRestarts) > $2)) && is_active "$1"; }
 
 build_root() {
@@ -118,7 +120,6 @@ TOML
     --video-device "$(inside findmnt -n -v -o SOURCE --target "$STATE")" --video-folder "$STATE/video"
   check "keeps the technician's settings" grep -q demo-school "$ROOT/etc/classroom-agent/agent.toml"
   check "units verify" inside systemd-analyze verify classroom-agent.target
-  inside systemd-analyze verify classroom-agent.target || true
   inside systemctl start --no-block classroom-agent.target
   local role
   for role in "${ROLES[@]}"; do
@@ -185,7 +186,9 @@ check_faults() {
 }
 
 check_acceptance() {
-  inside classroom-agent accept --seconds 6 --report "$STATE/acceptance.json" >"$CACHE/accept.txt" || true
+  # Under the roles' view of /proc: the container shows units another boot id than commands, a machine does not.
+  inside systemd-run -q --pipe --wait -p ProtectProc=invisible \
+    classroom-agent accept --seconds 6 --report "$STATE/acceptance.json" >"$CACHE/accept.txt" || true
   cat "$CACHE/accept.txt"
   check "the trial recording is good beside the running recorder" grep -q '^✔ 试录' "$CACHE/accept.txt"
   check "the running recorder's footage grows" grep -q '^✔ 录像正在落盘' "$CACHE/accept.txt"
@@ -198,8 +201,8 @@ check_end() {
   local role
   inside systemctl stop classroom-agent.target
   for role in "${ROLES[@]}"; do
-    wait_for 40 "$role stopped" [ "$(show "$role" ActiveState)" = inactive ]
-    check "$role ended in peace" [ "$(show "$role" Result)" = success ]
+    wait_for 40 "$role stopped" is_inactive "$role"
+    check "$role ended in peace" ended_in_peace "$role"
   done
   check_refused "deletes no evidence under a wrong name" \
     inside bash /root/checkout/scripts/uninstall.sh --delete-evidence other-node
@@ -212,19 +215,24 @@ check_end() {
   check_refused "nothing is left then" inside ls "$STATE"
 }
 
-[[ $EUID -eq 0 ]] || { echo "run it as root" >&2; exit 2; }
-for tool in debootstrap systemd-nspawn nsenter ffmpeg; do
-  command -v "$tool" >/dev/null || { echo "missing: $tool" >&2; exit 2; }
-done
-mkdir -p "$CACHE"
-build_root
-boot
-install_and_start
-check_exposure
-check_isolation
-check_faults
-check_acceptance
-measure_memory
-check_end
-echo "failures: $failures"
-((failures == 0))
+# In a function, so that the whole script is read before anything runs.
+main() {
+  [[ $EUID -eq 0 ]] || { echo "run it as root" >&2; exit 2; }
+  for tool in debootstrap systemd-nspawn nsenter ffmpeg; do
+    command -v "$tool" >/dev/null || { echo "missing: $tool" >&2; exit 2; }
+  done
+  mkdir -p "$CACHE"
+  build_root
+  boot
+  install_and_start
+  check_exposure
+  check_isolation
+  check_faults
+  check_acceptance
+  measure_memory
+  check_end
+  echo "failures: $failures"
+  ((failures == 0))
+}
+
+main
