@@ -19,9 +19,9 @@ from typing import Any, Final, Literal
 from joserfc.jwk import OKPKey
 
 from agent.clock import Stamp
-from agent.configuration.class_documents import import_documents
 from agent.configuration.credential import current_credential
 from agent.configuration.document import (
+    ClassEntry,
     ConfigurationError,
     HrConfiguration,
     Scalar,
@@ -217,7 +217,7 @@ def _apply(
             message_id,
         )
     try:
-        entries = import_documents(store, vault, stamp, classes, simulated=simulated)
+        entries = _import_classes(store, vault, stamp, classes, simulated)
         after = with_changes(before, values, entries)
     except ConfigurationError as error:
         raise RefusedError(RefusalCode.INVALID, "; ".join(error.problems), message_id) from error
@@ -234,6 +234,17 @@ def _apply(
     fact_id = state_fact(store, stamp, Fact(FactType.CONFIGURATION_APPLIED, subject, simulated, data))
     log.info("configuration.applied", revision=after.revision, keys=sorted(changes), classes=len(entries))
     return Outcome(True, message_id, after.revision, changes=changes, classes=len(entries), fact_id=fact_id)
+
+
+def _import_classes(
+    store: Store, vault: Vault, stamp: Stamp, texts: Sequence[str], simulated: bool
+) -> tuple[ClassEntry, ...]:
+    if not texts:
+        return ()
+    # Imported only now: the readers of class files are 6 MiB that sync would hold for a class a month.
+    from agent.configuration.class_documents import import_documents
+
+    return import_documents(store, vault, stamp, texts, simulated=simulated)
 
 
 def _insert(store: Store, stamp: Stamp, document: HrConfiguration, signed: bytes | None) -> None:

@@ -126,22 +126,25 @@ def with_changes(
 
     ConfigurationError with every problem at once: unknown keys, wrong types, values out of range.
     """
-    unknown = sorted(set(values) - set(value_keys()))
-    if unknown:
-        raise ConfigurationError(
-            [
-                f"{key[:100]}: 不认识的键 / unknown key; 可用的键 / the keys are: {', '.join(value_keys())}"
-                for key in unknown
-            ]
-        )
+    known = value_keys()
+    problems = [
+        f"{key[:100]}: 不认识的键 / unknown key; 可用的键 / the keys are: {', '.join(known)}"
+        for key in sorted(set(values) - set(known))
+    ]
     document = current.model_dump(mode="json")
-    for key, value in values.items():
+    for key in values.keys() & set(known):
         section, name = key.split(".")
-        document[section][name] = value
+        document[section][name] = values[key]
     replaced = {entry.class_id: entry for entry in (*current.classes, *classes)}
     document["classes"] = [entry.model_dump() for entry in replaced.values()]
     document["revision"] = current.revision + 1
-    return _validated(json.dumps(document))
+    try:
+        made = _validated(json.dumps(document))
+    except ConfigurationError as error:
+        problems += error.problems
+    if problems:
+        raise ConfigurationError(problems)
+    return made
 
 
 def difference(before: HrConfiguration, after: HrConfiguration) -> dict[str, dict[str, Scalar]]:

@@ -150,7 +150,9 @@ def open_message(content: bytes, agreement_key: OKPKey) -> Opened:
     except ValidationError as error:
         raise RefusedError(RefusalCode.UNREADABLE, f"no envelope: {_first(error)}") from error
     except (JoseError, ValueError, TypeError, KeyError) as error:
-        raise RefusedError(RefusalCode.UNREADABLE, f"cannot be decrypted: {type(error).__name__}") from error
+        raise RefusedError(
+            RefusalCode.UNREADABLE, "no configuration message for this device, or a damaged one"
+        ) from error
     return Opened(envelope.message.encode("utf-8"), envelope.classes)
 
 

@@ -16,6 +16,7 @@ from agent.configuration.document import ConfigurationError, value_keys
 from agent.configuration.explanations import applied_sentence, refusal_sentence
 from agent.configuration.message import RefusalCode
 from agent.evidence.device_card import CardError, DeviceCard, read_device_card
+from agent.log import configure_logging
 from agent.settings import Destination
 from agent.sync.connection import ConnectionProblem
 from agent.sync.hr_config import Answer, Change, read_change, seal_change, send_and_wait
@@ -115,6 +116,7 @@ def apply_config_command(
     from agent.store.database import Store, StoreError
     from agent.store.vault import Vault, VaultError
 
+    configure_logging("apply-config", level="ERROR")  # the outcome is said in a sentence below
     found: Settings = context.obj.settings()
     try:
         content = file.read_bytes()

@@ -35,8 +35,11 @@ def test_a_change_makes_the_next_revision_and_says_what_differs() -> None:
 
 def test_every_problem_is_named_at_once() -> None:
     with pytest.raises(ConfigurationError) as refused:
-        with_changes(HrConfiguration(), {"checkin.match_threshold": 3, "checkin.frames_that_agree": "two"})
-    assert len(refused.value.problems) == 2
+        with_changes(
+            HrConfiguration(),
+            {"checkin.match_threshold": 3, "checkin.frames_that_agree": "two", "door.colour": "red"},
+        )
+    assert len(refused.value.problems) == 3
     assert "checkin.match_threshold = 3" in str(refused.value)
 
 

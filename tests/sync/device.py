@@ -71,7 +71,8 @@ class Device:
         """State `count` facts and sign them; returns the head's sequence."""
         with self.store.transaction():
             for number in range(count):
-                fact = Fact(FactType.HEADS_COUNTED, "node", simulated=True, data={"counted": number})
+                data = {"account": "hr", "address": f"host-{number}"}
+                fact = Fact(FactType.LOGIN, "node", simulated=True, data=data)
                 state_fact(self.store, self.clock.now(), fact)
         return self.sign()
 

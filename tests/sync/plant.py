@@ -83,7 +83,8 @@ class Plant:
         clock = SystemClock()
         with Store(self.database, busy_timeout_ms=30_000) as store, store.transaction():
             for number in range(count):
-                fact = Fact(FactType.HEADS_COUNTED, "node", simulated=True, data={"counted": number})
+                data = {"account": "hr", "address": f"host-{number}"}
+                fact = Fact(FactType.LOGIN, "node", simulated=True, data=data)
                 state_fact(store, clock.now(), fact)
 
     def progress(self) -> tuple[int, int, int]:
