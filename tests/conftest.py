@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from agent.paths import Paths
 from agent.store.database import Store
 from tests.clocks import ManualClock
+from tests.evidence.schemas import problems_of_facts
 from tests.promise_guard import PromiseGuard
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -36,8 +38,15 @@ def paths(tmp_path: Path) -> Paths:
 
 @pytest.fixture
 def store(paths: Paths) -> Iterator[Store]:
+    """The database of a fresh installation. Whatever a test states in it must follow protocol/schemas: that
+    holds the schemas and those who state facts together."""
     with Store(paths.database) as opened:
         yield opened
+        try:
+            problems = problems_of_facts(opened)
+        except sqlite3.Error:  # the test has closed or damaged it
+            problems = []
+    assert not problems, problems
 
 
 @pytest.fixture(scope="session")

@@ -23,9 +23,8 @@ from tests.clocks import ManualClock
 from tests.evidence.logs import open_ledger, sign_all, state_facts, whole_log
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.promise("I4")
 
-
+@pytest.mark.promise("I4")
 def test_facts_become_records_in_their_order(store: Store, paths: Paths, clock: ManualClock) -> None:
     ledger, key = open_ledger(store, paths, clock)
     state_facts(store, clock, 1200)
@@ -40,6 +39,7 @@ def test_facts_become_records_in_their_order(store: Store, paths: Paths, clock: 
     assert numbers == list(range(1200))
 
 
+@pytest.mark.promise("I8")
 def test_a_record_says_who_where_when_and_how_sure(store: Store, paths: Paths, clock: ManualClock) -> None:
     ledger, key = open_ledger(store, paths, clock, demonstration=False)
     clock.clock_state = "unsynchronised"
@@ -85,6 +85,7 @@ def test_a_seal_each_hour_and_after_a_boot(store: Store, paths: Paths, clock: Ma
     assert (verdict.good, verdict.seals) == (True, 2)
 
 
+@pytest.mark.promise("I4")
 def test_the_database_itself_refuses_to_change_the_log(
     store: Store, paths: Paths, clock: ManualClock
 ) -> None:
@@ -98,6 +99,7 @@ def test_the_database_itself_refuses_to_change_the_log(
             store.execute(statement)
 
 
+@pytest.mark.promise("I4")
 def test_an_altered_log_is_said_and_extended(store: Store, paths: Paths, clock: ManualClock) -> None:
     ledger, key = open_ledger(store, paths, clock)
     state_facts(store, clock, 5)
@@ -209,6 +211,7 @@ def start_role(paths: Paths, tmp_path: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", ROLE, str(config)], stderr=subprocess.DEVNULL)
 
 
+@pytest.mark.promise("I4")
 def test_killed_at_random_instants_the_log_has_neither_hole_nor_double(
     store: Store, paths: Paths, clock: ManualClock, tmp_path: Path
 ) -> None:

@@ -23,8 +23,6 @@ from agent.store.database import Store
 from tests.clocks import ManualClock
 from tests.evidence.logs import open_ledger, sign_all, state_facts, whole_log
 
-pytestmark = pytest.mark.promise("I4")
-
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[bytes], FileSigningKey]:
@@ -59,6 +57,7 @@ def test_an_untouched_log_is_good(log: Log) -> None:
     assert (verdict.last, verdict.seals, verdict.unsealed, verdict.simulated) == (40, 2, 7, 40)
 
 
+@pytest.mark.promise("I4")
 @given(data=st.data())
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_flipped_bit_is_named(log: Log, data: st.DataObject) -> None:
@@ -88,6 +87,7 @@ def beheaded(lines: list[bytes]) -> list[bytes]:
     return lines[1:]
 
 
+@pytest.mark.promise("I4")
 @pytest.mark.parametrize(("change", "place"), [(without, 10), (swapped, 10), (repeated, 10), (beheaded, 1)])
 def test_holes_and_order_are_named(
     log: Log, change: Callable[[list[bytes]], list[bytes]], place: int
@@ -121,6 +121,7 @@ def resigned(line: bytes, key: FileSigningKey, change: Callable[[dict[str, objec
     return key.sign(json.dumps(event).encode(), "application/cloudevents+json")
 
 
+@pytest.mark.promise("I4")
 def test_the_key_alone_cannot_rewrite_the_middle(log: Log) -> None:
     lines, key = log
     forged = resigned(lines[9], key, lambda event: event.update(subject="person/other"))
@@ -165,6 +166,7 @@ def test_records_of_another_key_or_node_are_named(log: Log) -> None:
     assert (failure.sequence, failure.code) == (5, "source")
 
 
+@pytest.mark.promise("I4")
 def test_an_independent_implementation_verifies_the_same_bytes(log: Log) -> None:
     lines, key = log
     public = jwk.JWK(**{name: key.public_jwk[name] for name in ("kty", "crv", "x")})
@@ -177,6 +179,7 @@ def test_an_independent_implementation_verifies_the_same_bytes(log: Log) -> None
         assert token.payload == jws.parse(line).payload
 
 
+@pytest.mark.promise("I12")
 @given(st.binary(max_size=300))
 def test_hostile_bytes_raise_nothing_but_record_error(content: bytes) -> None:
     with pytest.raises(RecordError):

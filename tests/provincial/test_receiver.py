@@ -25,8 +25,6 @@ from tests.provincial.conftest import SignedLog
 from tests.provincial.parties import Node, ReceiverProcess, write_card
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.promise("I5")
-
 Connect = Callable[[], Node]
 SOURCE = NODE.source
 
@@ -52,6 +50,7 @@ def stored(receiver: ReceiverProcess) -> list[bytes]:
     return [row["jws"] for row in rows]
 
 
+@pytest.mark.promise("I5")
 @pytest.mark.usefixtures("registered")
 def test_records_are_stored_receipted_judged_and_their_seal_cosigned(
     receiver: ReceiverProcess, connect_node: Connect, signed_log: SignedLog
@@ -83,6 +82,7 @@ def seals_told(node: Node, receipts: list[Receipt]) -> list:
     return wait_until(found, 10, "the cosignature is told")
 
 
+@pytest.mark.promise("I5")
 @pytest.mark.usefixtures("registered")
 def test_any_order_and_repetition_on_the_wire_gives_the_same_archive(
     receiver: ReceiverProcess, connect_node: Connect, signed_log: SignedLog
@@ -116,6 +116,7 @@ def test_a_hole_is_waited_for_and_a_record_sent_again_is_receipted_again(
     assert judged(receiver)["records"] == 20
 
 
+@pytest.mark.promise("I5")
 @pytest.mark.usefixtures("registered")
 def test_bad_records_are_stored_told_and_do_not_stop_the_rest(
     receiver: ReceiverProcess, connect_node: Connect, signed_log: SignedLog
@@ -261,6 +262,7 @@ def test_a_record_of_a_newer_program_is_stored_and_receipted(
     )
 
 
+@pytest.mark.promise("I5")
 @pytest.mark.usefixtures("registered")
 def test_nothing_receipted_is_lost_when_receiver_and_broker_are_killed(
     broker: Broker, receiver: ReceiverProcess, connect_node: Connect, signed_log: SignedLog
@@ -300,6 +302,7 @@ def drain(node: Node, receipted: set[int]) -> int:
     return len(receipted)
 
 
+@pytest.mark.promise("I5")
 def test_what_was_stored_and_not_receipted_is_receipted_after_a_restart(
     broker: Broker, tmp_path: Path, signed_log: SignedLog
 ) -> None:
