@@ -16,7 +16,7 @@ from pathlib import Path
 from agent.board import sync_folder
 from agent.log import get_logger
 from agent.recording.gaps import EndReason
-from agent.recording.scan import NotASegmentError, Scan, scan_segment
+from agent.recording.scan import NotASegmentError, Scan, read_header, scan_segment
 from agent.recording.segment_writer import ClosedSegment, segment_path
 
 _RUN = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
@@ -55,12 +55,10 @@ def segments_of(video: Path, run: str) -> list[SegmentPlace]:
     return sorted((SegmentPlace(run, int(m[1])) for m in found if m), key=lambda place: place.sequence)
 
 
-def recover_segment(
-    video: Path, place: SegmentPlace, reason: EndReason, end_us: int | None = None
-) -> ClosedSegment | None:
-    """Make the file final and hash it; None when it holds no whole fragment (it stays as it is).
+def recover_segment(video: Path, place: SegmentPlace, reason: EndReason) -> ClosedSegment | None:
+    """Make the file final and hash it; None when it holds no whole fragment (it stays as it is). OSError.
 
-    `end_us` is the start of the segment that follows in the run, where there is one. OSError.
+    `reason` is why the run ended; a segment that another one follows ended by rotation.
     """
     path = video / place.path
     try:
@@ -83,8 +81,20 @@ def recover_segment(
     start_ticks = fragments[0].decode_time
     end_ticks = fragments[-1].decode_time + fragments[-1].duration
     media_us = round((end_ticks - start_ticks) * 1_000_000 / scan.header.ticks_per_second)
-    end_us = scan.header.wall_start_us + media_us if end_us is None else end_us
+    following_us = _start_of_following(video, place)
+    if following_us is not None:
+        return ClosedSegment(scan.header, start_ticks, end_ticks, following_us, scan.hashes, "rotation")
+    end_us = scan.header.wall_start_us + media_us
     return ClosedSegment(scan.header, start_ticks, end_ticks, end_us, scan.hashes, reason)
+
+
+def _start_of_following(video: Path, place: SegmentPlace) -> int | None:
+    """When the next segment of the run began: it has that from its first frame's arrival, as the recorder
+    had when it closed this one."""
+    try:
+        return read_header(video / SegmentPlace(place.run, place.sequence + 1).path).wall_start_us
+    except (FileNotFoundError, NotASegmentError):
+        return None
 
 
 def _make_final(path: Path, scan: Scan) -> None:

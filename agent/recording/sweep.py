@@ -11,7 +11,7 @@ from agent.log import get_logger
 from agent.recording.gaps import EndReason, Gap
 from agent.recording.index import IndexWriter
 from agent.recording.recovery import SegmentPlace, list_segments, recover_segment
-from agent.recording.scan import NotASegmentError, has_footage, read_header
+from agent.recording.scan import has_footage, read_header
 from agent.store import footage
 from agent.store.database import Row
 
@@ -32,7 +32,7 @@ def sweep(video: Path, writer: IndexWriter, is_taken: IsTaken) -> None:
     for places in unknown:
         for place in places:
             if _is_unknown(place, writer) and not is_taken(place.run, place.sequence):
-                segments += _take_in(video, place, places, writer)
+                segments += _take_in(video, place, writer)
     gaps += _end_forgotten_gaps(writer)
     if segments or gaps:
         log.warning("index.completed_from_files", segments=segments, gaps=gaps)
@@ -68,18 +68,9 @@ def _put_gaps_of(video: Path, places: list[SegmentPlace], writer: IndexWriter) -
     return sum(writer.put(gap) for gap in read_header(first).gaps_before)
 
 
-def _take_in(video: Path, place: SegmentPlace, places: list[SegmentPlace], writer: IndexWriter) -> bool:
-    end_us: int | None = None
-    reason: EndReason = "rotation"
-    if SegmentPlace(place.run, place.sequence + 1) in places:
-        try:
-            end_us = read_header(video / SegmentPlace(place.run, place.sequence + 1).path).wall_start_us
-        except NotASegmentError:
-            end_us = None  # then its own ticks say where it ends
-    else:
-        gap = footage.gap_after_run(writer.store, place.run)
-        reason = cast(EndReason, gap["reason"]) if gap is not None else "plan"
-    closed = recover_segment(video, place, reason, end_us)
+def _take_in(video: Path, place: SegmentPlace, writer: IndexWriter) -> bool:
+    gap = footage.gap_after_run(writer.store, place.run)
+    closed = recover_segment(video, place, cast(EndReason, gap["reason"]) if gap is not None else "plan")
     return closed is not None and writer.put(closed)
 
 

@@ -17,7 +17,7 @@ from agent.recording.header import Origin
 from agent.recording.index import Entry, IndexWriter
 from agent.recording.recorder import Recorder, State
 from agent.recording.run import RunOptions
-from agent.recording.scan import scan_segment
+from agent.recording.scan import has_footage, scan_segment
 from agent.recording.storage import RecorderVolume
 from agent.recording.sweep import sweep
 from agent.recording.verify import verify_segment
@@ -92,6 +92,8 @@ class Rig:
         self.store = Store(paths.database)
         self.minimum_free_mib = 1
         self.require_marker = False
+        self.camera_rate = 1.0
+        """Seconds of our clock in a second of the camera's."""
         self.source = endless(clip)
         self._options = RunOptions(paths.video, ORIGIN, segment_seconds, 0.5, "test")
         self.recorder = self._new()
@@ -133,7 +135,7 @@ class Rig:
         for _ in range(round(seconds / frame)):
             packet = replace(next(self.source), arrived_ns=self.clock.monotonic_ns)
             self.recorder.step(packet, self.clock.now())
-            self.clock.advance(frame)
+            self.clock.advance(frame * self.camera_rate)
 
     def idle(self, seconds: float) -> None:
         """Time passes without a word from the camera."""
@@ -211,6 +213,9 @@ class Rig:
 
     def gaps(self) -> list[Row]:
         return footage.gaps_between(self.store, "rear", 0, 2**62)
+
+    def files_with_footage(self) -> list[Path]:
+        return [file for file in self.paths.segments.glob("*/*.mp4") if has_footage(file)]
 
     def coverage(self, start_us: int | None = None, end_us: int | None = None) -> Coverage:
         """Of everything recorded so far."""
