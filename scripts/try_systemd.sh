@@ -189,7 +189,7 @@ check_acceptance() {
   # Under the roles' view of /proc: the container shows units another boot id than commands, a machine does not.
   inside systemd-run -q --pipe --wait -p ProtectProc=invisible \
     classroom-agent accept --seconds 6 --report "$STATE/acceptance.json" >"$CACHE/accept.txt" || true
-  cat "$CACHE/accept.txt"
+  sed "s/^/    /" "$CACHE/accept.txt"
   check "the trial recording is good beside the running recorder" grep -q '^✔ 试录' "$CACHE/accept.txt"
   check "the running recorder's footage grows" grep -q '^✔ 录像正在落盘' "$CACHE/accept.txt"
   check "the evidence log verifies" inside classroom-agent verify

@@ -39,6 +39,8 @@ class Desk:
         self.folder = paths.state.parent
         programs = {
             name: [sys.executable, str(HERE / "tiny_role.py"), name, str(self.diary(name))]
+            if name != "absent"
+            else [str(HERE / "no-such-program")]
             for name in behaviours
         }
         specification = json.dumps({"programs": programs, "timing": FAST | timing})
@@ -190,6 +192,15 @@ def test_the_folder_is_free_again_after_a_kill(start: Start) -> None:
     first.end(signal.SIGKILL)
     start("good")
     wait_until(lambda: len(first.starts("good")) == 2, 20, "the next supervisor starts its roles")
+
+
+def test_a_program_that_cannot_be_started_is_said_and_tried_again(start: Start) -> None:
+    desk = start("absent", "good")
+    desk.wait_ready("good")
+    wait_until(lambda: desk.role("absent").get("restarts", 0) >= 2, 10, "it is tried again")
+    code, log = desk.end()
+    assert code == 0
+    assert "role.unstartable" in log
 
 
 def test_strangers_cannot_feed_the_watchdog(start: Start) -> None:

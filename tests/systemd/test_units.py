@@ -66,6 +66,29 @@ def test_exposure_stays_low(root: Path, role: str) -> None:
     assert float(match[1]) <= WORST_EXPOSURE
 
 
+@pytest.mark.parametrize("dropped", [("no-network",), ("no-devices",), ("no-network", "no-devices")])
+@pytest.mark.parametrize("role", ["recorder", "checkin"])
+def test_a_camera_role_gives_up_what_its_camera_does_not_need(
+    root: Path, role: str, dropped: tuple[str, ...]
+) -> None:
+    """As scripts/install.sh lays the drop-ins for an IP camera, a USB camera and a file."""
+    folder = root / f"etc/systemd/system/classroom-agent-{role}.service.d"
+    folder.mkdir()
+    for name in dropped:
+        shutil.copy(UNITS / f"optional/{name}.conf", folder / f"20-{name}.conf")
+    try:
+        verified = analyze(root, "verify", "classroom-agent.target")
+        answer = analyze(root, "security", "--offline=true", f"classroom-agent-{role}.service")
+    finally:
+        shutil.rmtree(folder)
+    assert (verified.returncode, verified.stderr) == (0, "")
+    assert ("✓ PrivateNetwork=" in answer.stdout) == ("no-network" in dropped)
+    assert ("✓ PrivateDevices=" in answer.stdout) == ("no-devices" in dropped)
+    match = re.search(r"exposure level for \S+: ([0-9.]+)", answer.stdout)
+    assert match
+    assert float(match[1]) < 1.8, "less than with both"
+
+
 def test_every_role_has_its_unit_and_the_target_wants_it() -> None:
     wanted = (UNITS / "classroom-agent.target").read_text(encoding="utf-8")
     for role in ROLES:
