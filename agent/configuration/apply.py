@@ -12,6 +12,7 @@ revision alone, and the fact says `expiry_judged: false` (I8).
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -98,8 +99,7 @@ def handle_message(
     how many were only counted since the last recorded one.
     """
     try:
-        opened = open_message(content, agreement_key)
-        return _judge(store, vault, source, stamp, opened, simulated, carrier)
+        return _judge(store, vault, agreement_key, source, stamp, content, simulated, carrier)
     except RefusedError as refused:
         log.warning("configuration.refused", code=refused.code, message=refused.message_id, carrier=carrier)
         fact_id = None
@@ -135,6 +135,29 @@ def current_revision(store: Store) -> int:
 
 
 def _judge(
+    store: Store,
+    vault: Vault,
+    agreement_key: OKPKey,
+    source: str,
+    stamp: Stamp,
+    content: bytes,
+    simulated: bool,
+    carrier: Carrier,
+) -> Outcome:
+    """RefusedError for whatever is in the way; sqlite3.Error alone passes, because it passes by itself."""
+    try:
+        opened = open_message(content, agreement_key)
+        return _judge_opened(store, vault, source, stamp, opened, simulated, carrier)
+    except (RefusedError, sqlite3.Error):
+        raise
+    except Exception as error:
+        # The boundary to what comes from outside: a message that breaks the device (a lost key, a document of
+        # another program version) would be delivered again at each start, and sync would never send again.
+        log.exception("configuration.failed", carrier=carrier)
+        raise RefusedError(RefusalCode.FAILED, type(error).__name__) from error
+
+
+def _judge_opened(
     store: Store, vault: Vault, source: str, stamp: Stamp, opened: Opened, simulated: bool, carrier: Carrier
 ) -> Outcome:
     judged: Payload | None = None

@@ -16,6 +16,7 @@ REFUSALS: Final[Mapping[RefusalCode, tuple[str, str]]] = {
     RefusalCode.WRONG_TARGET: ("配置不是给这台设备的", "the message is meant for another device"),
     RefusalCode.EXPIRED: ("配置已过期，或时钟不准", "the message has expired, or a clock is wrong"),
     RefusalCode.REPLAY: ("该配置已处理过", "this message was judged before"),
+    RefusalCode.FAILED: ("设备出错，未作更改", "the device failed on it and changed nothing; see its log"),
     RefusalCode.STALE_REVISION: ("设备上的配置已被他人更改", "the device's configuration has changed since"),
 }
 

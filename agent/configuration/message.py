@@ -48,6 +48,8 @@ class RefusalCode(StrEnum):
     EXPIRED = "expired"
     REPLAY = "replay"
     STALE_REVISION = "stale_revision"
+    FAILED = "failed"
+    """The device itself could not: nothing changed, and its log says why."""
 
 
 class RefusedError(Exception):

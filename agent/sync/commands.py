@@ -114,7 +114,7 @@ def apply_config_command(
     from agent.configuration.apply import handle_message
     from agent.evidence.keys import KeyFileError
     from agent.store.database import Store, StoreError
-    from agent.store.vault import Vault, VaultError
+    from agent.store.vault import Vault
 
     configure_logging("apply-config", level="ERROR")  # the outcome is said in a sentence below
     found: Settings = context.obj.settings()
@@ -134,7 +134,7 @@ def apply_config_command(
                 simulated=found.node.environment == "demonstration",
                 carrier="file",
             )
-    except (StoreError, KeyFileError, VaultError) as error:
+    except (StoreError, KeyFileError) as error:
         _fail(str(error), FAULT)
     if not outcome.applied:
         assert outcome.code is not None  # noqa: S101 (a refusal has one)

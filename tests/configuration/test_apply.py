@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -290,6 +291,29 @@ def test_a_flood_is_bounded_counted_and_ends(
         clock.advance(60)
         intake.take(store, clock.now(), b"slow flood")
     assert len(facts(store, FactType.CONFIGURATION_REFUSED)) <= 21 + 20 + 288
+
+
+def test_a_message_that_breaks_the_device_is_answered_and_does_not_come_back(
+    store: Store, officer: Officer, handle: Handle
+) -> None:
+    """As when an older program was put back: the document in force is one that it does not know."""
+    store.insert("configuration", {"revision": 1, "document": '{"colour": "red"}', "applied_us": 0})
+    outcome = handle(officer.message(base_revision=1))
+    assert (outcome.applied, outcome.code, outcome.revision) == (False, RefusalCode.FAILED, 1)
+    assert facts(store, FactType.CONFIGURATION_REFUSED)[-1]["code"] == "failed"
+
+
+def test_a_locked_database_passes_and_the_message_is_judged_afterwards(
+    store: Store, paths: Paths, clock: ManualClock, officer: Officer
+) -> None:
+    message = officer.message()
+    intake = Intake(Vault(paths.keys), officer.agreement_key, SOURCE, simulated=True)
+    with Store(paths.database, busy_timeout_ms=50) as impatient:
+        with store.transaction(), pytest.raises(sqlite3.OperationalError, match="locked"):
+            intake.take(impatient, clock.now(), message)
+        outcome = intake.take(impatient, clock.now(), message)
+    assert outcome is not None
+    assert outcome.applied
 
 
 def test_the_page_changes_by_the_same_way(
