@@ -101,6 +101,7 @@ class PhotoAlbum:
         with store.transaction():
             known = {row["id"] for row in store.rows("SELECT id FROM photo")}
             orphans = [path for path in self._folder.glob("*.sealed") if path.stem not in known]
+            orphans += self._folder.glob(".*.sealed.*")  # killed while writing: never got its name
             for path in orphans:
                 path.unlink()
             if orphans:

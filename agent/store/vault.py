@@ -110,6 +110,7 @@ class Vault:
         with db.transaction():
             used = {row[0] for row in db.rows("SELECT DISTINCT wrapping_id FROM person_key")}
             unused = [path for path in self._keys_dir.glob("wrapping-*.key") if _id_of(path) not in used]
+            unused += self._keys_dir.glob(".wrapping-*.key.*")  # killed while writing: never got its name
             for path in unused:
                 path.unlink(missing_ok=True)
             if unused:

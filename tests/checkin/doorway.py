@@ -14,15 +14,18 @@ from models.faces import load_engine
 from models.images import BGRImage
 from tests.sample_media import sample_photo
 
-WIDTH, HEIGHT = 1280, 720
+WIDTH, HEIGHT = 960, 540
 NOISES = 4
+
+
+_finder = cache(load_engine)
 
 
 @cache
 def _head(name: str) -> tuple[BGRImage, float]:
     """The head with its surroundings cut from a sample photo, and the face's width in it, pixels."""
     photo = sample_photo(name)
-    box = load_engine(min_face_px=80).detect(photo)[0].box
+    box = _finder(min_face_px=80).detect(photo)[0].box
     margin = round(0.7 * box.width)
     top, left = max(0, box.top - margin), max(0, box.left - margin)
     return photo[top : box.bottom + margin, left : box.right + margin], float(box.width)

@@ -24,7 +24,7 @@ def test_an_enrolled_person_is_accepted_once_with_photo_and_fact(classroom: Clas
     session = classroom.open_session()
     door = classroom.door()
 
-    views = classroom.look(door, visit(OBAMA, pictures=30))
+    views = classroom.look(door, visit(OBAMA, pictures=20))
 
     assert classroom.outcomes() == [("accepted", person)]
     (row,) = classroom.check_ins()
@@ -81,8 +81,8 @@ def test_two_people_in_one_picture_are_both_answered(classroom: Classroom) -> No
     obama = classroom.enrolled("obama.jpg", "obama2.jpg")
     biden = classroom.enrolled("biden.jpg")
     classroom.open_session()
-    left = Standing("obama3.jpg", face_px=150, centre_x=340)
-    right = Standing("biden.jpg", face_px=150, centre_x=940, mirrored=True)
+    left = Standing("obama3.jpg", face_px=150, centre_x=250)
+    right = Standing("biden.jpg", face_px=150, centre_x=710, mirrored=True)
     classroom.look(classroom.door(), visit(left, right, pictures=20))
     assert sorted(classroom.outcomes()) == sorted([("accepted", obama), ("accepted", biden)])
 
@@ -90,8 +90,8 @@ def test_two_people_in_one_picture_are_both_answered(classroom: Classroom) -> No
 def test_an_enrolled_person_beside_a_stranger_does_not_lend_the_name(classroom: Classroom) -> None:
     obama = classroom.enrolled("obama.jpg", "obama2.jpg")
     classroom.open_session()
-    left = Standing("obama3.jpg", face_px=150, centre_x=340)
-    right = Standing("t1.jpg", face_px=150, centre_x=940)
+    left = Standing("obama3.jpg", face_px=150, centre_x=250)
+    right = Standing("t1.jpg", face_px=150, centre_x=710)
     classroom.look(classroom.door(), visit(left, right, pictures=24))
     assert set(classroom.outcomes()) == {("accepted", obama), ("unknown", None)}
 
@@ -208,7 +208,7 @@ def test_somebody_taking_anothers_place_is_not_taken_for_them(classroom: Classro
     biden = classroom.enrolled("biden.jpg")
     classroom.open_session()
     # no empty picture in between: by place alone it is one face
-    classroom.look(classroom.door(), [*visit(OBAMA, pictures=10), *visit(BIDEN, pictures=40)])
+    classroom.look(classroom.door(), [*visit(OBAMA, pictures=10), *visit(BIDEN, pictures=26)])
     assert classroom.outcomes() == [("accepted", obama), ("accepted", biden)]
 
 
