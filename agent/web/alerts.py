@@ -10,7 +10,7 @@ import psutil
 from agent import board
 from agent.clock import Stamp
 from agent.paths import Paths
-from agent.role import ROLES
+from agent.role import roles_of
 from agent.settings import Settings
 from agent.store.overview import Gap, Receiver
 from agent.web.locale import N_, Words
@@ -73,11 +73,8 @@ class Disk:
 
 
 def role_statuses(settings: Settings, paths: Paths, now: Stamp, words: Words) -> list[RoleStatus]:
-    """Every role that this node should run, in the order of `ROLES`."""
-    unneeded = {"recorder", "watch"} - ({"recorder", "watch"} if "rear" in settings.cameras else set())
-    if "door" not in settings.cameras:
-        unneeded.add("checkin")
-    return [_role_status(role, paths, now, words) for role in ROLES if role not in unneeded]
+    """Every role that this node should run."""
+    return [_role_status(role, paths, now, words) for role in roles_of(settings)]
 
 
 def _role_status(role: str, paths: Paths, now: Stamp, words: Words) -> RoleStatus:

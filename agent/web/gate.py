@@ -103,7 +103,12 @@ class Gate:
         def look_up(store: Store) -> Visitor | None:
             visitor = access.find_visitor(store, token, now_us, idle_us)
             if visitor is not None and is_active:
-                access.touch_session(store, visitor, now_us)
+                try:
+                    access.touch_session(store, visitor, now_us)
+                except (
+                    sqlite3.OperationalError
+                ) as error:  # reading goes on while the database cannot be written
+                    log.warning("gate.session-not-touched", error=str(error))
             return visitor
 
         return await self._site.store.run(look_up)

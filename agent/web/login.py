@@ -98,7 +98,14 @@ def attempt_setup(
 async def login_page(request: Request) -> Response:
     if visit_of(request).visitor is not None:
         return RedirectResponse(START_PAGE, HTTPStatus.SEE_OTHER)
-    return site_of(request).render(request, "login.html", wait_us=0, failed=False, next=_next_of(request))
+    return site_of(request).render(
+        request,
+        "login.html",
+        wait_us=0,
+        failed=False,
+        next=_next_of(request),
+        first="first" in request.query_params,
+    )
 
 
 @router.post(LOGIN_PAGE)
@@ -118,7 +125,13 @@ async def login(request: Request) -> Response:
     if attempt.token is None:
         status = HTTPStatus.TOO_MANY_REQUESTS if attempt.wait_us else HTTPStatus.FORBIDDEN
         response: Response = site.render(
-            request, "login.html", status, wait_us=attempt.wait_us, failed=True, next=_safe_next(target)
+            request,
+            "login.html",
+            status,
+            wait_us=attempt.wait_us,
+            failed=True,
+            next=_safe_next(target),
+            first=False,
         )
         if attempt.wait_us:
             response.headers["retry-after"] = str(attempt.wait_us // 1_000_000 + 1)
@@ -179,7 +192,7 @@ async def setup(request: Request) -> Response:
             "wait": visit.words.duration(wait_us / 1_000_000)
         }
         return _render_setup(request, [text], HTTPStatus.TOO_MANY_REQUESTS)
-    return RedirectResponse(f"{LOGIN_PAGE}?first=1", HTTPStatus.SEE_OTHER)
+    return RedirectResponse(f"{LOGIN_PAGE}?first", HTTPStatus.SEE_OTHER)
 
 
 def _render_setup(

@@ -160,6 +160,7 @@ async def timeline(request: Request, view_id: str) -> Response:
         {
             "start_us": view.start_us,
             "duration": (view.end_us - view.start_us) / 1e6,
+            "live": now.wall_us < view.end_us,
             "segments": segments,
             "spans": [
                 {

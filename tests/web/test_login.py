@@ -92,7 +92,8 @@ def test_one_machine_is_one_address(store: Store) -> None:
 
 def test_a_flood_of_guesses_cannot_drown_the_record_log(served: Served, store: Store) -> None:
     set_password(store, served)
-    fact = Fact(FactType.LOGIN_REFUSED, "node", simulated=True, data={})
+    data = {"account": "hr", "address": "10.0.0.1", "failures": 1, "wait_seconds": 0}
+    fact = Fact(FactType.LOGIN_REFUSED, "node", simulated=True, data=data)
     with store.transaction():
         for _ in range(199):
             state_fact(store, served.clock.now(), fact)

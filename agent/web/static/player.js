@@ -16,7 +16,7 @@ const video = document.getElementById("video");
 const words = root.dataset;
 const Source = window.ManagedMediaSource || window.MediaSource;
 
-let line = { start_us: 0, duration: 0, segments: [], spans: [] };
+let line = { start_us: 0, duration: 0, live: false, segments: [], spans: [] };
 let source, buffer;
 let position = Math.max(0, Number(words.at)); // where the playhead should be; the video follows
 let cursor = null; // {segment, next}: what to append next
@@ -164,8 +164,7 @@ function stepOverGap() {
   }
   const next = segmentAfter(position);
   if (!next) {
-    if (line.segments.length && position >= end(line.segments.at(-1)) - SEAM_S && !line.segments.at(-1).growing)
-      if (wantsToPlay) { pause(); notice(words.wordEnd); }
+    if (wantsToPlay && !line.live && line.segments.length) { pause(); notice(words.wordEnd); }
     return;
   }
   if (next.from - position > SEAM_S) {
@@ -306,8 +305,7 @@ async function begin() {
   await tick();
   moveTo(position);
   tick.timer = setInterval(tick, TICK_MS);
-  if (line.segments.at(-1).growing)
-    setInterval(() => fetchTimeline().catch(() => notice(words.wordError)), LIVE_MS);
+  if (line.live) setInterval(() => fetchTimeline().catch(() => notice(words.wordError)), LIVE_MS);
   play();
 }
 
