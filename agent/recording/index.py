@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ class ClockStep:
 Entry = SegmentHeader | ClosedSegment | Gap | ClockStep
 """A header states that its run began."""
 
-Sweep = Callable[["IndexWriter"], None]
+Sweep = Callable[["IndexWriter"], Iterator[None]]
 
 
 class IndexWriter:
@@ -165,13 +165,20 @@ class Index(threading.Thread):
         assert self._writer is not None  # noqa: S101 (opened just now)
         if self._sweep_due and not self._stopping.is_set():
             self._sweep_due = False
-            self._sweep(self._writer)
+            for _ in self._sweep(self._writer):
+                self._commit_waiting()
+                if self._stopping.is_set():
+                    break  # the next start goes on with it
         self.problem = None
         self._backoff.attempts = 0
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._stopping.is_set(), 1.0)
-            entry = self._waiting[0] if self._waiting else None
-        if entry is not None:
+        self._commit_waiting()
+
+    def _commit_waiting(self) -> None:
+        assert self._writer is not None  # noqa: S101 (the caller opened it)
+        while self._waiting:
+            entry = self._waiting[0]
             try:
                 self._writer.put(entry)
             except sqlite3.IntegrityError:  # would fail for ever, and hold up what comes after it

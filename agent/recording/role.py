@@ -4,6 +4,7 @@ decoder, no network library, no model is loaded here, and the database is the in
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Literal
 
@@ -64,8 +65,8 @@ def build(context: RoleContext, camera: Camera) -> tuple[Recorder, Index]:
         written_by=f"classroom-agent {version('classroom-agent')}",
     )
 
-    def take_in(writer: IndexWriter) -> None:
-        sweep(paths.video, writer, lambda run, n: recorder.is_taken(run, n) or index.awaits(run, n))
+    def take_in(writer: IndexWriter) -> Iterator[None]:
+        return sweep(paths.video, writer, lambda run, n: recorder.is_taken(run, n) or index.awaits(run, n))
 
     index = Index(paths.database, context.clock, settings.node.room, take_in)
     recorder = Recorder(options, settings.recording, paths.recording_plan, volume(context), index)

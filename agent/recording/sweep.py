@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -21,9 +21,10 @@ IsTaken = Callable[[str, int], bool]
 log = get_logger(__name__)
 
 
-def sweep(video: Path, writer: IndexWriter, is_taken: IsTaken) -> None:
+def sweep(video: Path, writer: IndexWriter, is_taken: IsTaken) -> Iterator[None]:
     """Take every segment file that the index does not know into it, with the gaps that its header tells.
 
+    Yields after each file: hashing a whole disk takes hours, and what happens meanwhile must not wait.
     sqlite3.Error when the database does not let it; OSError when the disk does not. Both are retried whole.
     """
     unknown = _unknown(video, writer, is_taken)
@@ -33,6 +34,7 @@ def sweep(video: Path, writer: IndexWriter, is_taken: IsTaken) -> None:
         for place in places:
             if _is_unknown(place, writer) and not is_taken(place.run, place.sequence):
                 segments += _take_in(video, place, writer)
+                yield
     gaps += _end_forgotten_gaps(writer)
     if segments or gaps:
         log.warning("index.completed_from_files", segments=segments, gaps=gaps)

@@ -81,7 +81,10 @@ class DirectIndex:
 
     def request_sweep(self) -> None:
         recorder = self.recorder
-        sweep(self._video, self._writer, lambda run, n: recorder is not None and recorder.is_taken(run, n))
+        for _ in sweep(
+            self._video, self._writer, lambda run, n: recorder is not None and recorder.is_taken(run, n)
+        ):
+            pass
 
 
 class Rig:

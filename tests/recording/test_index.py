@@ -30,8 +30,10 @@ class ThreadedRig(Rig):
     def _new(self) -> Recorder:
         recorder = super()._new()
 
-        def take_in(writer: IndexWriter) -> None:
-            sweep(self.paths.video, writer, lambda run, n: recorder.is_taken(run, n) or index.awaits(run, n))
+        def take_in(writer: IndexWriter) -> Iterator[None]:
+            return sweep(
+                self.paths.video, writer, lambda run, n: recorder.is_taken(run, n) or index.awaits(run, n)
+            )
 
         backoff = Backoff(first=0.05, longest=0.1)
         self.index = index = Index(self.paths.database, self.clock, "r101", take_in, backoff=backoff)
