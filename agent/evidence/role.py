@@ -35,7 +35,8 @@ def run(context: RoleContext) -> None:
         except sqlite3.DatabaseError as error:
             context.report("fault", "数据库已损坏", f"database: {error}")
         except OSError as error:
-            context.report("fault", "磁盘或文件夹不可用", f"{error.filename or ''}: {error.strerror}")
+            place = error.filename or context.paths.state
+            context.report("fault", "磁盘或文件夹不可用", f"{place}: {error.strerror}")
         context.stop.wait(RETRY_S)
 
 
