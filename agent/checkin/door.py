@@ -19,10 +19,14 @@ from agent.checkin.situation import Situation
 from agent.checkin.thresholds import CheckinThresholds
 from agent.clock import Clock
 from agent.log import get_logger
+from agent.store.classes import Session
 from agent.store.database import Store
 from agent.store.vault import Vault
 from models.faces import FaceEngine
 from models.images import BGRImage
+
+ENGINE_TRUSTED_NS = 10_000_000_000
+"""An engine that failed is trusted again when it made a template, or failed no more for so long."""
 
 log = get_logger(__name__)
 
@@ -79,6 +83,7 @@ class Door:
         self._attendant = self._new_attendant()
         self._answers: dict[int, Reply] = {}
         self._session_id: str | None = None
+        self._engine_failed_ns = 0
 
     def refresh(self) -> None:
         """Follow sessions and gallery; call about once a second. sqlite3.Error is the caller's to survive."""
@@ -106,6 +111,8 @@ class Door:
         self.tally.frames += 1
         session = self.situation.session
         if session is None:
+            if self.availability.fault in ("camera", "model"):
+                self._works()
             return View()
         try:
             report = self._pipeline.process(image, now_ns, self.situation.gallery)
@@ -114,32 +121,40 @@ class Door:
                 log.exception("engine.failed")
             self._pipeline = Pipeline(self._engine, self._thresholds)
             self._answers.clear()
+            self._engine_failed_ns = now_ns
             self._fail("engine", type(error).__name__)
             return View(fault="engine")
         self._count(report)
-        if self.availability.fault not in (None, "record"):
+        if self._engine_is_proven(report, now_ns):
             self._works()
-        self._answer(report, now_ns)
+        self._answer(report, session, now_ns)
         return View(report.faces, dict(self._answers), self.availability.fault)
+
+    def _engine_is_proven(self, report: FrameReport, now_ns: int) -> bool:
+        """Whether this picture ends an outage. A search alone does not when it is templates that fail: the
+        outage would end and begin with every other picture."""
+        if self.availability.fault == "engine":
+            return report.templates_made > 0 or now_ns - self._engine_failed_ns >= ENGINE_TRUSTED_NS
+        return self.availability.fault in ("camera", "model")
 
     def camera_failed(self, detail: str) -> None:
         """The camera is gone: nobody can check in by face until `see` is called again."""
         self._answers.clear()
         self._fail("camera", detail)
 
-    def _answer(self, report: FrameReport, now_ns: int) -> None:
-        session = self.situation.session
-        assert session is not None  # noqa: S101 (`see` looked)
+    def _answer(self, report: FrameReport, session: Session, now_ns: int) -> None:
         for case in report.cases:
             try:
                 reply = self._attendant.answer(case, session, self.situation.gallery, self._clock.now())
             except Exception as error:
-                log.exception("answer.not_recorded")
+                if self.availability.fault != "record":
+                    log.exception("answer.not_recorded")
                 self._fail("record", type(error).__name__)
                 self._pipeline.reconsider(case.track_id)
                 reply = Reply(case.track_id, Answer.TRY_OTHER_WAY, None, None)
             else:
-                self._works()
+                if reply.check_in_id is not None and self.availability.fault == "record":
+                    self._works()
             self.tally.answers[reply.answer] += 1
             self._answers[case.track_id] = reply
         alive = self._pipeline.track_ids

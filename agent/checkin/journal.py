@@ -152,12 +152,15 @@ def _rounded(value: float | None) -> float | None:
 
 
 class Availability:
-    """Whether the face check-in can be used; a fact when that changes, never one a frame (I9)."""
+    """Whether the face check-in can be used; a fact when that changes, never one a frame (I9).
+
+    An outage that a process did not live to see ended is taken over from the facts by the next.
+    """
 
     def __init__(self, store: Store, *, simulated: bool) -> None:
         self._store = store
         self._simulated = simulated
-        self._fault: str | None = None
+        self._fault = _standing_fault(store)
 
     @property
     def fault(self) -> str | None:
@@ -192,3 +195,14 @@ class Availability:
                     session_id=session.id if session else None,
                 ),
             )
+
+
+def _standing_fault(store: Store) -> str | None:
+    """The outage that was stated last and not yet ended; looked for among the newest facts only, because
+    the table grows for years."""
+    row = store.row(
+        "SELECT type, data ->> 'fault' AS fault FROM fact WHERE id > (SELECT max(id) FROM fact) - 10000"
+        " AND type IN (?, ?) ORDER BY id DESC LIMIT 1",
+        (FactType.CHECK_IN_UNAVAILABLE.value, FactType.CHECK_IN_RESTORED.value),
+    )
+    return row["fault"] if row is not None and row["type"] == FactType.CHECK_IN_UNAVAILABLE else None

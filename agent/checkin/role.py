@@ -1,8 +1,8 @@
 """The role `checkin`: one process at the door camera.
 
-no model ──► fault: says so, looks again every half minute
-no camera ─► waiting: reconnects with backoff
-running ───► pictures through the door, the live picture on the board, a report each second
+- no model, no database: `fault`; says so, looks again every 20 seconds
+- no camera: `waiting`; reconnects with backoff
+- otherwise `running`: pictures through the door, the newest on the board, a report each second
 """
 
 from __future__ import annotations
@@ -141,8 +141,8 @@ def _engine_when_there(
                 f"face model unusable, {OTHER_WAY_EN}: {error}",
             )
             continue
-        if availability.fault is not None:
-            availability.works(context.clock.now(), None)
+        if availability.fault == "model":
+            _end_model_fault(availability, context)
         return engine
     return None
 
@@ -152,6 +152,13 @@ def _state(availability: Availability, context: RoleContext, detail: str) -> Non
         availability.failed("model", detail, context.clock.now(), None)
     except sqlite3.Error as error:  # tried again at the next attempt; status and log say it meanwhile
         log.warning("fault.not_recorded", error=str(error))
+
+
+def _end_model_fault(availability: Availability, context: RoleContext) -> None:
+    try:
+        availability.works(context.clock.now(), None)
+    except sqlite3.Error as error:  # the door finds the fault still standing and ends it
+        log.warning("restoration.not_recorded", error=str(error))
 
 
 def _show_unavailable(picture: LivePicture, context: RoleContext) -> None:

@@ -78,14 +78,16 @@ def test_an_exception_in_the_engine_never_becomes_present(
 
 
 @pytest.mark.promise("I9")
+@pytest.mark.parametrize("place", ["detect", "template"])
 def test_an_outage_is_one_fact_however_long_it_lasts(
-    classroom: Classroom, engine_that_breaks: BreakingEngine
+    classroom: Classroom, engine_that_breaks: BreakingEngine, place: str
 ) -> None:
     classroom.open_session()
-    engine_that_breaks.detect_breaks = breaks(RuntimeError("dlib"))
+    setattr(engine_that_breaks, f"{place}_breaks", breaks(RuntimeError("dlib")))
     views = classroom.look(classroom.door(engine_that_breaks), visit(OBAMA, pictures=30))
-    assert all(view.fault == "engine" for view in views)
+    assert all(view.fault == "engine" for view in views[5:])
     assert len(classroom.facts("check-in.unavailable")) == 1
+    assert classroom.facts("check-in.restored") == []
 
 
 @pytest.mark.promise("I9")
@@ -135,6 +137,16 @@ def test_a_locked_database_makes_nobody_present_and_leaves_no_photo(classroom: C
     assert classroom.outcomes() == [("accepted", person)]
 
 
+@pytest.mark.promise("I9")
+def test_an_outage_that_a_killed_process_left_is_ended_by_the_next(classroom: Classroom) -> None:
+    classroom.door().camera_failed("door: no picture for 5 s")
+    door = classroom.door()  # the next process
+    door.camera_failed("door: no picture for 5 s")
+    classroom.look(door, empty(2))
+    assert len(classroom.facts("check-in.unavailable")) == 1
+    assert len(classroom.facts("check-in.restored")) == 1
+
+
 class AlwaysAttack:
     """A judge that takes every face for a picture."""
 
@@ -177,6 +189,7 @@ def test_a_dead_camera_is_a_fact_and_the_board_says_so(classroom: Classroom) -> 
     shown = json.loads((classroom.paths.frames / "door.json").read_text())
     assert shown["state"] == "unavailable"
     assert shown["message"]["zh"] == "请用其他方式签到"
+    classroom.close_session()  # it is over before the camera is back: that is said all the same
     classroom.look(door, empty(2))
     assert [data["fault"] for _, data in classroom.facts("check-in.restored")] == ["camera"]
 
