@@ -6,6 +6,7 @@ Everybody on them is made up; the room is Debian's opencv-doc sample film (vtest
 from __future__ import annotations
 
 import random
+import subprocess
 import sys
 import tempfile
 from functools import partial
@@ -111,6 +112,15 @@ def take(page: Page, address: str, path: Path) -> None:
     page.screenshot(path=path)
 
 
+def slim(path: Path) -> None:
+    """At most 256 colours: what is shown in a README must load quickly."""
+    small = path.with_suffix(".small.png")
+    palette = "split[a][b];[a]palettegen=stats_mode=full[p];[b][p]paletteuse=dither=none"
+    command = ["ffmpeg", "-v", "error", "-y", "-i", path, "-vf", palette, "-pred", "mixed", small]
+    subprocess.run(command, check=True)
+    small.replace(path)
+
+
 def plays(page: Page) -> bool:
     """Whether the player is well into the lesson."""
     return bool(page.evaluate("document.getElementById('video').currentTime") > 66)
@@ -156,6 +166,8 @@ def main(folder: Path) -> None:
                     wait_until(partial(plays, page), 20, "the film plays")
                     page.screenshot(path=folder / f"player{suffix}")
             browser.close()
+    for picture in folder.glob("page*.png"):
+        slim(picture)
 
 
 if __name__ == "__main__":

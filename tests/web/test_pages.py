@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from agent.configuration.setup_code import ensure_setup_code
 from agent.paths import Paths
 from agent.store.database import Store
@@ -43,6 +45,7 @@ def test_first_start_asks_for_the_setup_code_and_a_password_twice(
     assert "今天没有课次安排" in page.inner_text("h1")
 
 
+@pytest.mark.rule("R17")
 def test_now_shows_the_lesson_and_follows_it_without_reload(
     served: Served, store: Store, paths: Paths, open_tab: OpenTab
 ) -> None:
