@@ -1,4 +1,4 @@
-"""The receiver's database: stores messages in batches, remembers what must still be said about them.
+"""The receiver's database: stores messages in batches, and the keys that its nodes are believed by.
 
 Durable on commit (`synchronous=FULL`): only after it may anybody be told that a record has arrived (I5).
 """
@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from sqlite_utils import Database
 
 from agent.evidence import jws
 from agent.evidence.device_card import DeviceCard
-from agent.evidence.receipt import WITHDRAWN, Cosignature, ReceiptVerdict, Received
 from provincial.envelope import Envelope
 
 SCHEMA_VERSION = 1
@@ -28,35 +26,6 @@ QUARANTINE_BYTES = 65_536
 
 class ArchiveError(Exception):
     """The database cannot be used; the message says why and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """A node as receipts are addressed: by its topic and its source."""
-
-    institution: str
-    node: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class ToldVerdict:
-    """A verdict as it is told: under its own code, or as `withdrawn`."""
-
-    record_id: int
-    stored_code: str
-    verdict: ReceiptVerdict
-
-
-@dataclass(frozen=True, slots=True)
-class ToTell:
-    """What one receipt has to say, and which rows are settled by it."""
-
-    address: Address
-    record_ids: tuple[int, ...]
-    received: tuple[Received, ...]
-    verdicts: tuple[ToldVerdict, ...]
-    seals: tuple[tuple[int, Cosignature], ...]
 
 
 class Archive:
@@ -105,10 +74,12 @@ class Archive:
         """One statement with bound parameters (I12)."""
         return self._connection.execute(sql, parameters)
 
+    def execute_many(self, sql: str, rows: Sequence[Sequence[int | str | bytes | None]]) -> None:
+        """One statement for each of `rows`."""
+        self._connection.executemany(sql, rows)
+
     def close(self) -> None:
         self._connection.close()
-
-    # -- storing -------------------------------------------------------------------------------------------
 
     def store(self, envelope: Envelope, received_us: int) -> bool:
         """Store a record within the caller's transaction; False when these very bytes are here already.
@@ -172,71 +143,6 @@ class Archive:
             (institution, node, payload[:1024], received_us),
         )
 
-    # -- telling -------------------------------------------------------------------------------------------
-
-    def to_tell(self, limit: int, except_sources: Collection[str]) -> list[ToTell]:
-        """What no receipt has said yet, per node, at most `limit` rows of each kind a node.
-
-        `except_sources` have a receipt on its way; what it says must not be said a second time meanwhile.
-        """
-        return [
-            self._to_tell(address, limit)
-            for address in self._addresses_to_tell()
-            if address.source not in except_sources
-        ]
-
-    def _addresses_to_tell(self) -> list[Address]:
-        rows = self.execute(
-            "SELECT DISTINCT institution, node, source FROM record WHERE receipted = 0"
-            " UNION SELECT r.institution, r.node, r.source FROM verdict v JOIN record r ON r.id = v.record_id"
-            " WHERE v.told = 0"
-            " UNION SELECT r.institution, r.node, r.source FROM cosignature c JOIN record r"
-            " ON r.id = c.record_id WHERE c.told = 0"
-        )
-        return [Address(*row) for row in rows]
-
-    def _to_tell(self, address: Address, limit: int) -> ToTell:
-        records = self.execute(
-            "SELECT id, sequence, sha256, previous FROM record WHERE source = ? AND receipted = 0"
-            " ORDER BY sequence LIMIT ?",
-            (address.source, limit),
-        ).fetchall()
-        verdicts = self.execute(
-            "SELECT r.id, r.sequence, r.sha256, v.code, v.detail, v.withdrawn FROM verdict v"
-            " JOIN record r ON r.id = v.record_id WHERE v.told = 0 AND r.source = ? LIMIT ?",
-            (address.source, limit),
-        ).fetchall()
-        seals = self.execute(
-            "SELECT r.id, r.sequence, r.sha256, c.merkle_root FROM cosignature c"
-            " JOIN record r ON r.id = c.record_id WHERE c.told = 0 AND r.source = ? LIMIT ?",
-            (address.source, limit),
-        ).fetchall()
-        return ToTell(
-            address,
-            tuple(row["id"] for row in records),
-            tuple(Received(row["sequence"], row["sha256"], row["previous"]) for row in records),
-            tuple(_verdict(row) for row in verdicts),
-            tuple(_cosignature(row) for row in seals),
-        )
-
-    def told(self, message: ToTell) -> None:
-        """The broker has taken the receipt."""
-        self._connection.executemany(
-            "UPDATE record SET receipted = 1 WHERE id = ?", [(key,) for key in message.record_ids]
-        )
-        self._connection.executemany(
-            "UPDATE verdict SET told = 1 WHERE record_id = ? AND code = ? AND withdrawn = ?",
-            [
-                (told.record_id, told.stored_code, int(told.verdict.code == WITHDRAWN))
-                for told in message.verdicts
-            ],
-        )
-        self._connection.executemany(
-            "UPDATE cosignature SET told = 1 WHERE record_id = ?", [(key,) for key, _ in message.seals]
-        )
-
-    # -- nodes ---------------------------------------------------------------------------------------------
-
     def register(self, card: DeviceCard, now_us: int) -> int:
         """Believe the keys on `card` from now on; records of the node are judged anew. Returns new keys."""
         with self.transaction():
@@ -275,24 +181,6 @@ class Archive:
         """Registered keys of a node; empty when it is unknown."""
         rows = self.execute("SELECT jwk FROM node_key WHERE source = ?", (source,))
         return jws.public_keys(*(json.loads(row["jwk"]) for row in rows))
-
-
-def _verdict(row: sqlite3.Row) -> ToldVerdict:
-    withdrawn = bool(row["withdrawn"])
-    verdict = ReceiptVerdict(
-        sequence=row["sequence"],
-        sha256=row["sha256"].hex(),
-        code=WITHDRAWN if withdrawn else row["code"],
-        detail=row["code"] if withdrawn else row["detail"],
-    )
-    return ToldVerdict(row["id"], row["code"], verdict)
-
-
-def _cosignature(row: sqlite3.Row) -> tuple[int, Cosignature]:
-    seal = Cosignature(
-        sequence=row["sequence"], sha256=row["sha256"].hex(), merkle_root=row["merkle_root"].hex()
-    )
-    return row["id"], seal
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -60,7 +60,7 @@ def _key(path: Path) -> FileSigningKey:
     try:
         return load(path)
     except KeyFileError as error:
-        _refuse(f"{error}; classroom-receiver keygen {path}")
+        _refuse(str(error) if path.exists() else f"{error}: classroom-receiver keygen {path}")
 
 
 @app.command("run")
@@ -69,16 +69,20 @@ def run_command(config: Config) -> None:
     from provincial.link import Link
     from provincial.receiver import Receiver, filters_for
 
-    configure_logging("receiver")
     configuration = _configuration(config)
     key = _key(configuration.receiver.key_file)
+    tls = configuration.broker
+    for file in (tls.ca_file, tls.certificate_file, tls.key_file):
+        if not file.is_file():
+            _refuse(f"[broker] 文件不存在 / the file is not there: {file}")
     archive = _archive(configuration)
     try:
         link = Link(
             configuration.broker, configuration.receiver.client_id, filters_for(configuration.receiver.shards)
         )
     except OSError as error:  # ssl.SSLError is one
-        _refuse(f"证书文件不可用 / the TLS files of [broker] cannot be used: {error}")
+        _refuse(f"[broker] 证书或私钥不可用 / certificate or key cannot be used: {error}")
+    configure_logging("receiver")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

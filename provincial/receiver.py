@@ -16,10 +16,11 @@ from agent.evidence.keys import SigningKey
 from agent.evidence.receipt import Receipt, ranges_of, sign_receipt
 from agent.evidence.topics import PREFIX, Channel, parse_topic, topic
 from agent.log import get_logger
-from provincial.archive import Archive, ToTell
+from provincial.archive import Archive
 from provincial.envelope import EnvelopeError, open_envelope
 from provincial.judge import Judge
 from provincial.link import Incoming, Link
+from provincial.telling import ToTell, to_tell, told
 from provincial.wallclock import now_us, rfc3339
 
 BATCH_MESSAGES = 200
@@ -105,7 +106,7 @@ class Receiver:
         received = now_us()
         with self._archive.transaction():
             for message in settled:
-                self._archive.told(message)
+                told(self._archive, message)
                 self._underway.pop(message.address.source, None)
             for incoming in batch:
                 self._file(incoming, received)
@@ -138,12 +139,12 @@ class Receiver:
         self._underway = {source: under for source, under in self._underway.items() if under.since > stale}
         if not self._link.connected:
             return
-        for message in self._archive.to_tell(RECEIPT_ROWS, self._underway):
+        for message in to_tell(self._archive, RECEIPT_ROWS, self._underway):
             receipt = Receipt(
                 source=message.address.source,
                 time=rfc3339(now_us()),
                 received=ranges_of(message.received),
-                verdicts=tuple(told.verdict for told in message.verdicts),
+                verdicts=tuple(item.verdict for item in message.verdicts),
                 seals=tuple(seal for _, seal in message.seals),
             )
             where = topic(message.address.institution, message.address.node, Channel.RECEIPTS)

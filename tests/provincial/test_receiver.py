@@ -339,6 +339,14 @@ def test_commands_say_what_is_wrong(tmp_path: Path, broker: Broker) -> None:
     )
     assert "cannot be used" in receiver.command("register", str(tmp_path / "none.json"), code=2)
     assert "no records" in receiver.command("verify", code=1)
+    good = receiver.config.read_text()
+    receiver.config.write_text(good.replace("receiver.crt", "none.crt"))
+    assert "none.crt" in receiver.command("run", code=2)
+    receiver.config.write_text(good.replace("receiver.key", "receiver.crt"))
+    assert "certificate or key" in receiver.command("run", code=2)
+    key = tmp_path / "receiver" / "receiver.jwk"
+    key.chmod(0o644)
+    assert "chmod 600" in receiver.command("run", code=2)
     receiver.config.write_text('[receiver]\nkey_file = "x"\nport = 3\n[broker]\nport = 99999\n')
     said = receiver.command("status", code=2)
     for problem in ("receiver.database", "receiver.port", "broker.host", "broker.port = 99999", "缺少"):
