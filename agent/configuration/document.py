@@ -65,7 +65,8 @@ class Recording(_Section):
 
     practical: Literal["whole", "minimum"] = "whole"
     """`whole` records practical lessons from start to end; `minimum` only what R3 demands of every class
-    hour, which saves disk and leaves the rest of the lesson without proof."""
+    hour, which saves disk and leaves the rest of the lesson without proof. This version records the whole
+    either way."""
 
 
 class Retention(_Section):
@@ -74,7 +75,8 @@ class Retention(_Section):
 
     unscheduled_days: Annotated[int, Field(ge=7, le=1100)] = 30
     """Footage that belongs to no planned session can still be attached to one for so many days; longer
-    costs disk (about 1.3 GB for each hour in which people were in the room)."""
+    costs disk (about 1.3 GB for each hour in which people were in the room). This version deletes no footage
+    at all."""
 
 
 class ClassEntry(_Section):

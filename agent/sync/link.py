@@ -29,7 +29,7 @@ from agent.store.database import Store, StoreError
 from agent.store.facts import FactType
 from agent.sync.connection import Connection, ConnectionProblem, Incoming, SpeaksOlderError
 from agent.sync.gate import Gate
-from agent.sync.receipts import take_receipts
+from agent.sync.receipts import Taken, take_receipts
 from agent.sync.window import Window
 from drivers.cameras.backoff import Backoff
 
@@ -137,7 +137,8 @@ class Link(threading.Thread):
     def _serve(self) -> None:
         """One connection, from opening to the end of the process or of the connection."""
         keys = self._receiver_keys()
-        client_id = f"{self._node.institution}-{self._node.node}"
+        # With the destination in it: two destinations on one broker must not throw each other out.
+        client_id = f"{self._node.institution}-{self._node.node}-{self._destination.name}"
         with Store(self._paths.database) as store:
             with store.transaction():
                 outbox.ensure_destination(store, self._destination.name)
@@ -229,11 +230,18 @@ class Link(threading.Thread):
             stamp = self._clock.now()
             taken = take_receipts(store, self._destination.name, self._source, keys, receipts, stamp.wall_us)
             self._window.receipted([(1, taken.receipted_through), *taken.ranges], time.monotonic())
-            self._status = replace(
-                self._status,
-                ignored_receipts=self._status.ignored_receipts + taken.ignored,
-                refused_receipts=self._status.refused_receipts + taken.refused,
-            )
+            self._count(taken)
+
+    def _count(self, taken: Taken) -> None:
+        before, after = self._status.ignored_receipts, self._status.ignored_receipts + taken.ignored
+        self._status = replace(
+            self._status,
+            ignored_receipts=after,
+            refused_receipts=self._status.refused_receipts + taken.refused,
+        )
+        if after.bit_length() > before.bit_length():  # at 1, 2, 4, 8, …: bounded in the journal
+            name, why = self._destination.name, taken.ignored_why
+            log.warning("receipt.ignored", destination=name, count=after, problem=why)
 
     def _publish_presence(self, connection: Connection, state: str) -> None:
         content = {

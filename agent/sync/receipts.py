@@ -23,7 +23,10 @@ class Taken:
     """Inclusive ranges of this log's records that the receiver has stored."""
     receipted_through: int = 0
     ignored: int = 0
-    """Receipts without effect: another's signature, another node's, no receipt at all."""
+    """Receipts without effect: another's signature, another node's, no receipt at all. Not logged here, since
+    anybody on the broker may send them without end."""
+    ignored_why: str = ""
+    """What was wrong with the last of them."""
     refused: int = 0
     """Parts of well-signed receipts that cannot be true of this log: records that were never made, or other
     bytes under their numbers."""
@@ -49,7 +52,7 @@ def take_receipts(
             good.append((payload, read_receipt(payload, keys, source)))
         except ReceiptError as error:
             taken.ignored += 1
-            log.warning("receipt.ignored", destination=destination, code=error.code, problem=error.detail)
+            taken.ignored_why = str(error)
     with store.transaction():
         head = outbox.head_sequence(store)
         for payload, receipt in good:

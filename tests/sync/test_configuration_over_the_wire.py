@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+import structlog
 import typer
 from typer.testing import CliRunner, Result
 
@@ -173,6 +174,14 @@ def test_what_is_sent_while_the_device_is_off_arrives_when_it_is_on(
     wait_until(lambda: current_configuration(store).checkin.margin == 0.2, 30, "applied in the morning")
 
 
+@pytest.fixture
+def _logging_restored() -> Iterator[None]:
+    """`apply-config` sends the process's logs to its own standard error, which ends with the CliRunner."""
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("_logging_restored")
 def test_carried_by_hand_it_may_hold_id_numbers_and_is_applied_on_the_spot(
     device: Device, hr_config: RunHrConfig, store: Store, tmp_path: Path
 ) -> None:
