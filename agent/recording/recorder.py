@@ -275,7 +275,7 @@ class Recorder:
             video, origin = self._options.video, self._options.origin
             self._history.take_up(find_history(video, origin, now, self.decision.plan))
         elif self._torn is not None:
-            torn = recover_segment(self._options.video, self._torn, "disk")
+            torn = recover_segment(self._options.video, self._torn, "disk", same_boot=True)
             if torn is not None:
                 self._segment_closed(torn)
             self._torn = None

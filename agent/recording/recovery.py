@@ -55,10 +55,13 @@ def segments_of(video: Path, run: str) -> list[SegmentPlace]:
     return sorted((SegmentPlace(run, int(m[1])) for m in found if m), key=lambda place: place.sequence)
 
 
-def recover_segment(video: Path, place: SegmentPlace, reason: EndReason) -> ClosedSegment | None:
+def recover_segment(
+    video: Path, place: SegmentPlace, reason: EndReason, *, same_boot: bool = False
+) -> ClosedSegment | None:
     """Make the file final and hash it; None when it holds no whole fragment (it stays as it is). OSError.
 
-    `reason` is why the run ended; a segment that another one follows ended by rotation.
+    `reason` is why the run ended; a segment that another one follows ended by rotation. `same_boot`: the file
+    was being written since the machine started.
     """
     path = video / place.path
     try:
@@ -77,7 +80,7 @@ def recover_segment(video: Path, place: SegmentPlace, reason: EndReason) -> Clos
         return None
     for part in scan.damaged:
         log.error("recovery.damaged_inside", path=str(place.path), start=part.start, end=part.end)
-    _make_final(path, scan)
+    _make_final(path, scan, same_boot=same_boot)
     start_ticks = fragments[0].decode_time
     end_ticks = fragments[-1].decode_time + fragments[-1].duration
     media_us = round((end_ticks - start_ticks) * 1_000_000 / scan.header.ticks_per_second)
@@ -97,13 +100,18 @@ def _start_of_following(video: Path, place: SegmentPlace) -> int | None:
         return None
 
 
-def _make_final(path: Path, scan: Scan) -> None:
+def _make_final(path: Path, scan: Scan, *, same_boot: bool) -> None:
     """Cut the torn tail off and make file and name durable."""
-    descriptor = os.open(path, (os.O_RDWR if scan.torn_bytes else os.O_RDONLY) | os.O_CLOEXEC)
+    descriptor = os.open(path, (os.O_RDWR if scan.torn_bytes or same_boot else os.O_RDONLY) | os.O_CLOEXEC)
     try:
         if scan.torn_bytes:
             os.ftruncate(descriptor, scan.hashes.size)
             log.warning("recovery.torn_tail_cut", path=path.name, run=path.parent.name, bytes=scan.torn_bytes)
+        if same_boot:
+            # A sync that failed leaves pages that look clean and are not on the disk; written again, they are
+            # synced by what follows, or it fails, too. Only the last fragment can be in that state.
+            last = scan.parts[-1]
+            os.pwrite(descriptor, os.pread(descriptor, last.end - last.start, last.start), last.start)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

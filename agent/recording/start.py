@@ -31,18 +31,18 @@ def find_history(video: Path, origin: Origin, now: Stamp, plan: Plan | None) -> 
     """Recover the last segment and say what happened since. OSError."""
     journal = _read_journal(video)
     if journal is None:
-        last = _recover_last(video, newest_run(video), "power", now)
+        last = _recover_last(video, newest_run(video), "power", same_boot=True)
         return Found(last, _gap_since(last, origin, now) if last else ())
+    same_boot = journal.boot_id == now.boot_id
+    run, run_before = segments_of(video, journal.run or ""), segments_of(video, journal.run_before or "")
     if journal.recording:
-        last = _recover_last(
-            video, segments_of(video, journal.run or ""), _rude_end(journal.boot_id, now), now
-        )
+        last = _recover_last(video, run, _rude_end(journal.boot_id, now), same_boot=same_boot)
         if last is not None:
             return Found(last, _gap_since(last, origin, now))
         # Killed before the run's first fragment: the gap before it simply went on.
-        before = segments_of(video, journal.run_before or "")
-        return Found(_recover_last(video, before, _last_reason(journal), now), journal.gaps)
-    last = _recover_last(video, segments_of(video, journal.run or ""), _last_reason(journal), now)
+        last = _recover_last(video, run_before, _last_reason(journal), same_boot=same_boot)
+        return Found(last, journal.gaps)
+    last = _recover_last(video, run, _last_reason(journal), same_boot=same_boot)
     if journal.gaps and journal.gaps[-1].end_us is None:
         return Found(last, journal.gaps)
     return Found(last, journal.gaps + _missed(journal, origin, now, plan))
@@ -57,11 +57,11 @@ def _read_journal(video: Path) -> Journal | None:
 
 
 def _recover_last(
-    video: Path, places: list[SegmentPlace], reason: EndReason, now: Stamp
+    video: Path, places: list[SegmentPlace], reason: EndReason, *, same_boot: bool
 ) -> ClosedSegment | None:
     """The newest segment of a run that holds footage."""
     for place in reversed(places):
-        closed = recover_segment(video, place, reason)
+        closed = recover_segment(video, place, reason, same_boot=same_boot)
         if closed is not None:
             return closed
     return None
