@@ -91,6 +91,24 @@ def test_the_growing_segment_plays_up_to_what_is_durable(
     wait_until(lambda: played(tab.page) > 65.5, 10, "the open segment plays")
 
 
+def test_of_the_growing_segment_only_durable_bytes_leave(
+    visitor: httpx.Client, served: Served, store: Store, paths: Paths, eight_seconds: Path
+) -> None:
+    lesson = hold_lesson(store, served.clock.now().wall_us, opened_minutes_ago=2)
+    run = Tape(store, paths, served.clock, eight_seconds).record(lesson.opened_us, segments=1, grow=True)
+    form = {"token": token_in(visitor.get("/player")), "session": lesson.session, "reason": "on_site"}
+    visitor.post("/player", data=form)
+    file = paths.video / segment_path(run, 0)
+    durable = file.read_bytes()
+    file.write_bytes(durable + b"torn" * 1000)
+    assert visitor.get(f"/media/{run}/0.mp4").content == durable
+    index = visitor.get(f"/media/{run}/0/index").json()
+    assert index["complete"] is False
+    assert index["fragments"][-1][1] <= len(durable)
+    (paths.status / "recorder.json").unlink()  # nobody vouches for the file any more
+    assert visitor.get(f"/media/{run}/0.mp4").status_code == 404
+
+
 def test_without_a_reason_no_byte_is_served(
     visitor: httpx.Client, served: Served, store: Store, paths: Paths, eight_seconds: Path
 ) -> None:
