@@ -83,7 +83,7 @@ def judge_stream(name: CameraRole, stream: StreamInfo, meter: StreamMeter) -> It
     """Resolution, frame rate and key frames of an encoded stream."""
     zh, en = TITLES[name]
     fps, rate = meter.frames_per_second(stream), meter.kbit_per_second(stream)
-    verdict: Verdict = "good" if stream.width >= WANTED_REAR_PX else "note"
+    verdict: Verdict = "good" if stream.width >= WANTED_REAR_PX else "warning"
     if stream.width < NARROWEST_REAR_PX or fps < SLOWEST_FPS:
         verdict = "bad"
     picture = f"{stream.codec} {stream.width}×{stream.height}, {fps:.1f} fps, {rate:.0f} kbit/s"
@@ -114,7 +114,7 @@ def judge_key_frames(name: CameraRole, interval_s: float | None) -> Finding:
     if interval_s is None or interval_s > LONGEST_KEY_FRAME_INTERVAL_S:
         verdict = "bad"
     elif interval_s > KEY_FRAME_EVERY_S:
-        verdict = "note"
+        verdict = "warning"
     found = "?" if interval_s is None else f"{interval_s:.1f}"
     return Finding(
         f"camera.{name}.key-frames",
@@ -132,7 +132,7 @@ def judge_simulated(name: CameraRole, camera: Camera) -> Iterator[Finding]:
         zh, en = TITLES[name]
         yield Finding(
             f"camera.{name}.simulated",
-            "note",
+            "warning",
             f"{zh}是模拟的，由此产生的记录不作数",
             f"the {en} is simulated: records that rest on it never count",
         )

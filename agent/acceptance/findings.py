@@ -12,10 +12,10 @@ from typing import Any, Literal
 from agent.board import write_atomically
 from agent.clock import Stamp, rfc3339
 
-Verdict = Literal["good", "note", "bad"]
-"""`note`: works, and people should know; `bad`: must be mended before a class depends on the node."""
+Verdict = Literal["good", "warning", "bad"]
+"""`warning`: works, and people should know; `bad`: must be mended before a class depends on the node."""
 
-MARKS: Mapping[Verdict, str] = {"good": "✔", "note": "!", "bad": "✘"}
+MARKS: Mapping[Verdict, str] = {"good": "✔", "warning": "!", "bad": "✘"}
 
 
 @dataclass(frozen=True, slots=True)

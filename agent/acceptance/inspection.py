@@ -64,7 +64,7 @@ def _check_cameras(settings: Settings, clock: Clock, seconds: float, disk: Path)
     for name in ("rear", "door"):
         if name not in settings.cameras:
             zh, en = TITLES[name]
-            yield Finding(f"camera.{name}", "note", f"本机没有{zh}", f"this node has no {en}")
+            yield Finding(f"camera.{name}", "warning", f"本机没有{zh}", f"this node has no {en}")
     recorder = role_status(settings.paths, "recorder", clock.now())
     if "rear" in settings.cameras:
         if recorder is None or not _is_exclusive(settings, "rear"):

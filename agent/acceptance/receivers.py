@@ -30,7 +30,7 @@ def check_receivers(
     if not settings.sync.destinations:
         yield Finding(
             "receivers",
-            "note",
+            "warning",
             "未配置接收方，记录只留在本机",
             "no receiver is configured; records stay on this node",
             (
@@ -48,7 +48,7 @@ def check_receivers(
 def check_connection(destination: Destination) -> Finding:
     """One TLS handshake with the broker, both certificates checked."""
     name, where = destination.name, f"{destination.host}:{destination.port}"
-    check = f"receiver.{name}.connection"
+    check = f"receiver.{name.lower()}.connection"
     try:
         context = ssl.create_default_context(cafile=str(destination.ca_file))
         context.load_cert_chain(destination.certificate_file, destination.key_file)
@@ -66,7 +66,7 @@ def check_connection(destination: Destination) -> Finding:
     if expires - time.time() < SOON_S:
         return Finding(
             check,
-            "note",
+            "warning",
             f"{name} 可达，但它的证书快到期了",
             f"{name} is reached, but its certificate ends soon",
             ("请对方更换证书", "have its operator renew it"),
@@ -90,14 +90,14 @@ def check_receipts(store: Store, name: str, seconds: float, pause: Callable[[flo
     measured = {"head": head, "receipted_through": through}
     if head > 0 and through >= head:
         return Finding(
-            f"receiver.{name}.receipts",
+            f"receiver.{name.lower()}.receipts",
             "good",
             f"{name} 已回执全部 {head} 条记录",
             f"{name} has receipted all {head} records",
             measured=measured,
         )
     return Finding(
-        f"receiver.{name}.receipts",
+        f"receiver.{name.lower()}.receipts",
         "bad",
         f"{name} 只回执了 {through} / {head} 条",
         f"{name} has receipted {through} of {head} records",

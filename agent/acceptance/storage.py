@@ -114,12 +114,12 @@ def _judge_room(video: Path, minimum_free_mib: int, kbit_per_second: float | Non
     if kbit_per_second is None or kbit_per_second <= 0:
         return Finding(
             "storage.room",
-            "note",
+            "warning",
             f"剩余 {gib:.0f} GiB，码率未知，算不出能存几天",
             f"{gib:.0f} GiB free; without a bitrate nobody knows for how many days",
         )
     days = free * 8 / (kbit_per_second * 1000) / (HOURS_A_DAY * 3600)
-    verdict: Verdict = "good" if days >= RETENTION_DAYS else "note" if days >= FEWEST_DAYS else "bad"
+    verdict: Verdict = "good" if days >= RETENTION_DAYS else "warning" if days >= FEWEST_DAYS else "bad"
     return Finding(
         "storage.room",
         verdict,

@@ -57,7 +57,7 @@ def _judge_rtc(rtc: Path) -> Finding:
     except (OSError, ValueError):
         return Finding(
             "clock.rtc",
-            "note",
+            "warning",
             "没有硬件时钟：断电又断网后时间不可信",
             "no hardware clock: after a power cut without a network the time cannot be trusted",
             ("加装 RTC 模块", "fit an RTC module"),

@@ -153,7 +153,7 @@ def watch_recorder(
             measured={"kbit_per_second": rate, "frames_per_second": status.detail.get("frames_per_second")},
         )
     if status is not None and status.detail.get("recorder") == "paused":
-        return Finding("recorder", "note", "录像按课表暂停中", "the recorder pauses: nothing is planned")
+        return Finding("recorder", "warning", "录像按课表暂停中", "the recorder pauses: nothing is planned")
     return Finding(
         "recorder",
         "bad",

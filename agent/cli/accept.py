@@ -30,8 +30,9 @@ def accept_command(
     """验收检查：摄像头、时钟、磁盘、密码、上报，并试录一段 / The installation check, with a trial recording.
 
     \b
-    每一项 ✔ 合格、! 提示、✘ 须处理；有 ✘ 时退出码为 1。守护程序运行时也可以做。
-    Each line is ✔ good, ! a note or ✘ to be mended; any ✘ ends with exit code 1. Works while the daemon runs.
+    每一项 ✔ 合格、! 注意、✘ 须处理；有 ✘ 时退出码为 1。守护程序运行时也可以做。
+    Each line is ✔ good, ! a warning or ✘ to be mended; any ✘ ends with exit code 1.
+    It works while the daemon runs.
     """
     from agent.acceptance.inspection import inspect
     from agent.clock import SystemClock
