@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -14,6 +15,7 @@ from agent.evidence.topics import Channel
 from agent.paths import Paths
 from agent.store import outbox
 from agent.store.database import Store
+from agent.sync import link as link_module
 from agent.sync import window as window_module
 from tests.mqtt_broker import Broker
 from tests.sync.device import Device, settings_for
@@ -164,6 +166,21 @@ def test_presence_is_said_after_every_connect_and_at_the_end(
     said = [json.loads(payload) for payload in receiver.heard(Channel.PRESENCE)]
     assert [presence["state"] for presence in said] == ["online", "leaving", "online"]
     assert {presence["source"] for presence in said} == {SOURCE}
+
+
+@pytest.mark.promise("I5")
+def test_a_link_told_to_stop_waits_for_the_last_receipts(
+    device: Device, receiver: Party, receiver_key: FileSigningKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_module, "LAST_DELIVERY_S", 15.0)
+    head = device.make_records(5)
+    device.start_sync()
+    heard = receiver.wait_records(head)
+    stopping = Thread(target=device.stop_sync)
+    stopping.start()
+    receiver.say(Channel.RECEIPTS, receipt_for(receiver_key, heard))
+    stopping.join(30)
+    assert device.receipted_through == head
 
 
 def test_a_restart_begins_behind_the_cursor(
