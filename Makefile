@@ -28,13 +28,16 @@ samples: .samples/.complete
 	$(BIN)/python scripts/samples.py
 	@touch $@
 
+.venv/.fault-packages: .venv/.test-packages scripts/setup.sh
+	PYTHON="$(PYTHON)" scripts/setup.sh --fault-packages
+
 demo: setup samples
 	@exec $(BIN)/python -m scripts.demo
 
 test: setup-test samples
 	$(BIN)/python -m pytest
 
-test-faults: setup-test samples
+test-faults: setup-test samples .venv/.fault-packages
 	$(BIN)/python -m pytest tests/faults --override-ini "addopts=-ra --strict-markers"
 
 lint: setup-test

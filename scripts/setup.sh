@@ -11,6 +11,9 @@ RUN_PACKAGES=(python3-venv ffmpeg mosquitto)
 TEST_PACKAGES=(chromium fonts-noto-cjk gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-good
   gstreamer1.0-plugins-bad systemd shellcheck openssl)
 
+# The fault suite: a disk that can be cut off at any write, a Debian of its own under a real systemd.
+FAULT_PACKAGES=(nbdkit nbdkit-plugin-python libnbd-bin debootstrap systemd-container util-linux e2fsprogs)
+
 say() { printf '== %s\n' "$*"; }
 
 install_packages() {
@@ -50,11 +53,18 @@ make_environment() {
   touch .venv/.installed
 }
 
-if [ "${1:-}" = --test-packages ]; then
-  install_packages "${TEST_PACKAGES[@]}"
-  touch .venv/.test-packages
-else
-  install_packages "${RUN_PACKAGES[@]}"
-  refresh_package_lists
-  make_environment
-fi
+case "${1:-}" in
+  --test-packages)
+    install_packages "${TEST_PACKAGES[@]}"
+    touch .venv/.test-packages
+    ;;
+  --fault-packages)
+    install_packages "${FAULT_PACKAGES[@]}"
+    touch .venv/.fault-packages
+    ;;
+  *)
+    install_packages "${RUN_PACKAGES[@]}"
+    refresh_package_lists
+    make_environment
+    ;;
+esac
