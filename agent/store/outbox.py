@@ -68,7 +68,8 @@ def of_kinds(store: Store, kinds: Sequence[str], after: int) -> list[Outgoing]:
     found: list[Outgoing] = []
     for kind in kinds:
         rows = store.rows(
-            "SELECT sequence, type, sha256, jws FROM record WHERE type = ? AND sequence > ? ORDER BY sequence",
+            "SELECT sequence, type, sha256, jws FROM record WHERE type = ? AND sequence > ?"
+            " ORDER BY sequence",
             (kind, after),
         )
         found += [_outgoing(row) for row in rows]

@@ -56,7 +56,7 @@ def test_ten_thousand_records_through_random_kills(
         "kills": dict(kills),
         "seconds_of_killing": round(killed_for, 1),
         "seconds_to_drain": round(drained, 1),
-        "records_sent_again": plant.log.read_text().count("link.resend"),
+        "resends_for_want_of_receipts": plant.log.read_text().count("link.resend"),
         "seed": seed,
     }
     with capsys.disabled():
