@@ -24,7 +24,6 @@ from agent import bmff, board
 from agent.log import get_logger
 from agent.paths import Paths
 from agent.recording.header import HeaderError, SegmentHeader
-from agent.recording.segment_writer import segment_path
 from agent.store import access, overview
 from agent.store.database import Store
 from agent.web.site import site_of, visit_of
@@ -48,6 +47,8 @@ class Growing:
 
     run_id: str
     sequence: int
+    path: Path
+    """Absolute, and inside the video folder."""
     start_us: int
     end_us: int
     """Wall time up to which it is durable, within a second."""
@@ -73,10 +74,10 @@ def growing_segment(paths: Paths) -> Growing | None:
         if status is None or segment is None:
             return None
         run, sequence, durable = str(UUID(segment["run"])), int(segment["sequence"]), segment["durable_bytes"]
-        path = _inside(paths.video, segment_path(run, sequence))
+        path = _inside(paths.video, Path(segment["path"]))
         start_us, start_ticks, per_second = _beginning(path)
         end_us = max(start_us + 1, int(status["at_us"]) - WRITING_DELAY_US)
-        return Growing(run, sequence, start_us, end_us, start_ticks, per_second, int(durable))
+        return Growing(run, sequence, path, start_us, end_us, start_ticks, per_second, int(durable))
     except FileNotFoundError:  # closed and expired, or a disk that just went: no growing segment
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, bmff.BoxError, HeaderError) as error:
@@ -133,8 +134,7 @@ async def find_source(request: Request, run: str, sequence: int) -> Source:
             return None
         if not access.may_watch(store, digest, growing.start_us, growing.end_us):
             return None
-        path = _inside(site.paths.video, segment_path(run_id, sequence))
-        return Source(path, growing.durable_bytes, True)
+        return Source(growing.path, growing.durable_bytes, True)
 
     try:
         source = await site.store.run(work)

@@ -9,7 +9,6 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from http import HTTPStatus
-from typing import Any
 from uuid import uuid4
 
 from fastapi import APIRouter, HTTPException, Request
@@ -22,8 +21,9 @@ from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 from agent.store.overview import Answer, Footage
 from agent.web.locale import ZONE, Words, end_of_day_us, local, start_of_day_us
-from agent.web.media import Growing, growing_segment
+from agent.web.media import growing_segment
 from agent.web.names import ANSWERS, KINDS, VIEW_REASONS
+from agent.web.placement import playable
 from agent.web.sessions import parse_day, parse_uuid, stretch
 from agent.web.site import Site, site_of, visit_of
 from agent.web.timeline import Span, spans
@@ -173,54 +173,6 @@ async def timeline(request: Request, view_id: str) -> Response:
             ],
         }
     )
-
-
-def playable(footage: list[Footage], growing: Growing | None, view: View) -> list[dict[str, Any]]:
-    """Segments in the order of playing, each with its place on the view's time line.
-
-    Inside a run places follow the ticks (wall stamps jitter by milliseconds, ticks tile exactly); where the
-    wall clock was set back, what came later is placed after what came before, never over it.
-    """
-    entries = [
-        (f.run_id, f.sequence, f.start_us, f.start_ticks, f.end_ticks, f.ticks_per_second, False)
-        for f in footage
-        if not f.expired_us
-    ]
-    if growing is not None and growing.start_us < view.end_us and growing.end_us > view.start_us:
-        known = {(entry[0], entry[1]) for entry in entries}
-        if (growing.run_id, growing.sequence) not in known:
-            per_second = growing.ticks_per_second
-            end_ticks = growing.start_ticks + (growing.end_us - growing.start_us) * per_second // 1_000_000
-            entries.append(
-                (
-                    growing.run_id,
-                    growing.sequence,
-                    growing.start_us,
-                    growing.start_ticks,
-                    end_ticks,
-                    per_second,
-                    True,
-                )
-            )
-    placed: list[dict[str, Any]] = []
-    anchors: dict[str, float] = {}
-    end = float("-inf")
-    for run, sequence, start_us, start_ticks, end_ticks, per_second, is_growing in entries:
-        zero = anchors.get(run, (start_us - view.start_us) / 1e6 - start_ticks / per_second)
-        zero += max(0.0, end - (zero + start_ticks / per_second))
-        anchors[run] = zero
-        begin, end = zero + start_ticks / per_second, zero + end_ticks / per_second
-        placed.append(
-            {
-                "address": f"/media/{run}/{sequence}",
-                "from": begin,
-                "to": end,
-                "zero": zero,
-                "clock_us": start_us,
-                "growing": is_growing,
-            }
-        )
-    return placed
 
 
 async def _view(request: Request, view_id: str) -> View:

@@ -116,7 +116,7 @@ def slim(path: Path) -> None:
     """At most 256 colours: what is shown in a README must load quickly."""
     small = path.with_suffix(".small.png")
     palette = "split[a][b];[a]palettegen=stats_mode=full[p];[b][p]paletteuse=dither=none"
-    command = ["ffmpeg", "-v", "error", "-y", "-i", path, "-vf", palette, "-pred", "mixed", small]
+    command = ["ffmpeg", "-v", "error", "-y", "-i", str(path), "-vf", palette, "-pred", "mixed", str(small)]
     subprocess.run(command, check=True)
     small.replace(path)
 
