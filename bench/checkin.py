@@ -41,7 +41,8 @@ import dlib
 import numpy as np
 
 from agent.checkin.door import Door
-from agent.checkin.enrolment import Consent, enrol
+from agent.checkin.consent import Consent
+from agent.checkin.enrolment import enrol
 from agent.checkin.journal import Journal
 from agent.checkin.liveness import NoLivenessJudge
 from agent.checkin.photos import PhotoAlbum

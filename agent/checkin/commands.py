@@ -64,7 +64,8 @@ def enrol_command(
     人员须已在班级名册中，并已同意采集人脸。照片不保存，只保存加密的特征。
     The person must be on the roster and must have consented. Photos are not kept, only sealed templates.
     """
-    from agent.checkin.enrolment import Consent, EnrolmentRefusedError, enrol
+    from agent.checkin.consent import Consent
+    from agent.checkin.enrolment import EnrolmentRefusedError, enrol
     from agent.checkin.situation import thresholds_in_force
     from agent.clock import SystemClock
     from agent.configuration.document import ConfigurationError
@@ -80,7 +81,10 @@ def enrol_command(
     images = [read_photo(path) for path in photos]
     consent = None
     if consent_version is not None:
-        consent = Consent(consent_version, recorded_by or f"cli:{getpass.getuser()}")
+        try:
+            consent = Consent(consent_version, recorded_by or f"cli:{getpass.getuser()}")
+        except ValueError as error:
+            _end(str(error), USAGE)
     try:
         with Store(settings.paths.database) as store:
             found_id = _person_id(store, class_id, person_name, person_id)

@@ -15,6 +15,7 @@ from itertools import combinations
 
 import numpy as np
 
+from agent.checkin.consent import Consent, current_consent, record_consent
 from agent.checkin.gallery import GalleryLoader
 from agent.checkin.gate import REMEDY, GateReason, judge, suitability
 from agent.checkin.thresholds import CheckinThresholds
@@ -69,16 +70,6 @@ class EnrolmentRefusedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Consent:
-    """That this person agreed to face processing."""
-
-    version: str
-    """Which text was agreed to."""
-    recorded_by: str
-    """Account that recorded it."""
-
-
-@dataclass(frozen=True, slots=True)
 class Enrolment:
     """What was stored."""
 
@@ -113,7 +104,7 @@ def enrol(
     with store.transaction():
         look_alikes = _compare_with_others(store, vault, engine, person_id, made, thresholds)
         if consent is not None:
-            _record_consent(store, person_id, consent, stamp)
+            record_consent(store, person_id, consent, stamp)
         vault.create_person_key(store, person_id, "template")
         replaced = store.execute(
             "DELETE FROM template WHERE person_id = ? AND engine = ?", (person_id, engine.name)
@@ -121,30 +112,13 @@ def enrol(
         for template, quality in made:
             _insert(store, vault, engine.name, person_id, template, quality, stamp)
         data = {"engine": engine.name, "templates": len(made), "replaced": replaced}
-        data_with_consent = {**data, "consent_version": _current_consent(store, person_id)}
+        data_with_consent = {**data, "consent_version": current_consent(store, person_id)}
         state_fact(
             store,
             stamp,
             Fact(FactType.PERSON_ENROLLED, f"person/{person_id}", simulated, data_with_consent),
         )
     return Enrolment(person_id, len(made), look_alikes)
-
-
-def withdraw_consent(store: Store, vault: Vault, stamp: Stamp, person_id: str, *, simulated: bool) -> None:
-    """End the consent of `person_id`: templates deleted, their key destroyed, stated as a fact (I7).
-
-    Evidence of past check-ins stays under the evidence key until its retention ends.
-    """
-
-    def alongside() -> None:
-        store.execute("DELETE FROM template WHERE person_id = ?", (person_id,))
-        store.execute(
-            "UPDATE consent SET withdrawn_us = ? WHERE person_id = ? AND withdrawn_us IS NULL",
-            (stamp.wall_us, person_id),
-        )
-        state_fact(store, stamp, Fact(FactType.CONSENT_WITHDRAWN, f"person/{person_id}", simulated))
-
-    vault.destroy(store, person_id, "template", alongside)
 
 
 def _problems_of_person(store: Store, person_id: str, consent: Consent | None) -> list[Problem]:
@@ -157,7 +131,7 @@ def _problems_of_person(store: Store, person_id: str, consent: Consent | None) -
                 f"there is no person {person_id}; import the roster first",
             )
         ]
-    if consent is None and _current_consent(store, person_id) is None:
+    if consent is None and current_consent(store, person_id) is None:
         return [
             Problem(
                 Refusal.NO_CONSENT,
@@ -166,28 +140,6 @@ def _problems_of_person(store: Store, person_id: str, consent: Consent | None) -
             )
         ]
     return []
-
-
-def _current_consent(store: Store, person_id: str) -> str | None:
-    row = store.row(
-        "SELECT version FROM consent WHERE person_id = ? AND withdrawn_us IS NULL ORDER BY id DESC",
-        (person_id,),
-    )
-    return None if row is None else row["version"]
-
-
-def _record_consent(store: Store, person_id: str, consent: Consent, stamp: Stamp) -> None:
-    if _current_consent(store, person_id) == consent.version:
-        return
-    store.insert(
-        "consent",
-        {
-            "person_id": person_id,
-            "version": consent.version,
-            "given_us": stamp.wall_us,
-            "recorded_by": consent.recorded_by,
-        },
-    )
 
 
 def _templates(

@@ -18,6 +18,9 @@ from agent.store import classes
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 
+MAX_DETAIL = 500
+"""Characters of a fault's description in a record, as the protocol's schema has it."""
+
 Outcome = Literal["accepted", "already_checked_in", "not_in_class", "unknown", "suspected_attack", "failed"]
 
 
@@ -170,7 +173,9 @@ class Availability:
     def failed(self, fault: str, detail: str, stamp: Stamp, session: classes.Session | None) -> None:
         """It cannot be used: `fault` is one of camera, model, engine, record; `detail` says more."""
         if fault != self._fault:
-            self._state(FactType.CHECK_IN_UNAVAILABLE, {"fault": fault, "detail": detail}, stamp, session)
+            self._state(
+                FactType.CHECK_IN_UNAVAILABLE, {"fault": fault, "detail": detail[:MAX_DETAIL]}, stamp, session
+            )
             self._fault = fault
 
     def works(self, stamp: Stamp, session: classes.Session | None) -> None:

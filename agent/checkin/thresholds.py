@@ -16,7 +16,7 @@ class CheckinThresholds:
     match_distance: float = 0.52
     """A face is a person's only when nearer than this (0..2, the engine's distance). Higher lets strangers
     through as somebody, lower sends enrolled people to the other way in. At 0.52: per comparison FMR 2e-4
-    (class photos) to 7e-4 (LFW), FNMR .16 to .18 for one frame against one enrolled photo."""
+    (class photos) to 7e-4 (LFW), FNMR .15 for one frame against one enrolled photo."""
     margin: float = 0.04
     """And only when the nearest other PERSON is farther by at least this (0..2): two who look alike are
     never told apart by a hair."""

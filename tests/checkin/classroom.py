@@ -10,7 +10,8 @@ from typing import Any
 
 from agent.checkin.attendant import Reply
 from agent.checkin.door import Door, View
-from agent.checkin.enrolment import Consent, Enrolment, enrol
+from agent.checkin.consent import Consent
+from agent.checkin.enrolment import Enrolment, enrol
 from agent.checkin.journal import Journal
 from agent.checkin.liveness import LivenessJudge, NoLivenessJudge
 from agent.checkin.photos import PhotoAlbum

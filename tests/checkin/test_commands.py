@@ -92,6 +92,7 @@ def test_two_of_one_name_must_be_told_apart_by_id(classroom: Classroom, paths: P
         (["--class", "C9", "--person-id", "x"], "there is no class C9"),
         (["--class", CLASS, "--person-id", "x"], "not on the roster"),
         (["--class", CLASS], "give either"),
+        (["--class", CLASS, "--person-id", "x", "--consent-version", ""], "expected 1 to 64 characters"),
         (["--class", CLASS, "--person-id", "x", "--person-name", "y"], "give either"),
     ],
 )

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.checkin.enrolment import Consent, EnrolmentRefusedError, Refusal, withdraw_consent
+from agent.checkin.consent import Consent, withdraw_consent
+from agent.checkin.enrolment import EnrolmentRefusedError, Refusal
 from agent.checkin.gallery import GalleryLoader
 from agent.checkin.gate import GateReason
 from models.images import BGRImage
