@@ -40,8 +40,8 @@ import cv2
 import dlib
 import numpy as np
 
-from agent.checkin.door import Door
 from agent.checkin.consent import Consent
+from agent.checkin.door import Door
 from agent.checkin.enrolment import enrol
 from agent.checkin.journal import Journal
 from agent.checkin.liveness import NoLivenessJudge

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.checkin.attendant import Reply
-from agent.checkin.door import Door, View
 from agent.checkin.consent import Consent
+from agent.checkin.door import Door, View
 from agent.checkin.enrolment import Enrolment, enrol
 from agent.checkin.journal import Journal
 from agent.checkin.liveness import LivenessJudge, NoLivenessJudge
