@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.classes.commands import list_command, show_command
-from agent.cli.commissioning import PasswordFile, read_password
+from agent.cli.commissioning import PasswordFile, require_hr
 from agent.cli.common import EXIT_CODES, ExitCode, invocation, open_store, refuse
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def import_command(
 
     settings = invocation(context).settings()
     with open_store(settings) as store:
-        _require_hr(settings, store, password_file)
+        require_hr(settings, store, password_file)
         try:
             source = read_class_file(file)
             report = _import(settings, store, source.document, source.sha256)
@@ -80,16 +80,6 @@ def import_command(
 
 class_app.command("list", epilog=EXIT_CODES)(list_command)
 class_app.command("show", epilog=EXIT_CODES)(show_command)
-
-
-def _require_hr(settings: Settings, store: Store, password_file: Path | None) -> None:
-    """Rosters and timetables are HR's to decide; only a demonstration, whose records never count, is free."""
-    from agent.configuration.credential import verify_password
-
-    if settings.node.environment == "demonstration":
-        return
-    if not verify_password(store, read_password(password_file, "人社部门密码 / HR password")):
-        refuse("密码不对，或尚未设置 / wrong password, or none is set yet")
 
 
 def _import(settings: Settings, store: Store, document: ClassDocument, sha256: str) -> ImportReport:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agent.cli.common import ExitCode, invocation, open_store, refuse
+
+if TYPE_CHECKING:
+    from agent.settings import Settings
+    from agent.store.database import Store
 
 PasswordFile = Annotated[
     Path | None,
@@ -103,3 +107,14 @@ def read_password(file: Path | None, question: str, *, confirm: bool = False) ->
     except (OSError, UnicodeDecodeError) as error:
         refuse(f"{file}: 读不了 / cannot be read: {error}", ExitCode.USAGE)
     return lines[0] if lines else ""
+
+
+def require_hr(settings: Settings, store: Store, password_file: Path | None) -> None:
+    """Rosters, timetables and whose face is whose are HR's to decide (annex 6, item 1); ends the command
+    without HR's password. Only a demonstration, whose records never count, is free."""
+    from agent.configuration.credential import verify_password
+
+    if settings.node.environment == "demonstration":
+        return
+    if not verify_password(store, read_password(password_file, "人社部门密码 / HR password")):
+        refuse("密码不对，或尚未设置 / wrong password, or none is set yet")

@@ -19,7 +19,7 @@ COMMANDS = {
     "hr-password": "agent.cli.commissioning:hr_password_command",
     "card": "agent.cli.commissioning:card_command",
     "class": "agent.cli.classes:class_app",
-    "enrol": "agent.checkin.commands:enrol_command",
+    "enrol": "agent.cli.enrol:enrol_command",
     "hr-config": "agent.sync.commands:hr_config_command",
     "apply-config": "agent.sync.commands:apply_config_command",
     "verify": "agent.evidence.commands:verify_command",

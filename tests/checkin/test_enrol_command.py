@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from agent.checkin.commands import enrol_command
+from agent.cli.enrol import enrol_command
 from agent.paths import Paths
 from agent.settings import Settings
 from tests.checkin.classroom import CLASS, Classroom
@@ -21,11 +21,12 @@ class Invocation:
     """What the program's own top command puts into the context."""
 
     paths: Paths
+    environment: str = "demonstration"
 
     def settings(self) -> Settings:
         return Settings.model_validate(
             {
-                "node": {"institution": "I1", "room": "R1", "node": "n1", "environment": "demonstration"},
+                "node": {"institution": "I1", "room": "R1", "node": "n1", "environment": self.environment},
                 "storage": {
                     "state": self.paths.state,
                     "video": self.paths.video,
@@ -36,10 +37,11 @@ class Invocation:
         )
 
 
-def enrol(paths: Paths, *arguments: str | Path) -> Result:
+def enrol(paths: Paths, *arguments: str | Path, environment: str = "demonstration") -> Result:
     app = typer.Typer()
     app.command("enrol")(enrol_command)
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], obj=Invocation(paths))
+    invocation = Invocation(paths, environment)
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], obj=invocation)
 
 
 def photo(name: str) -> Path:
@@ -113,3 +115,19 @@ def test_a_file_that_is_no_photo_is_named(classroom: Classroom, paths: Paths, tm
         done = enrol(paths, "--class", CLASS, "--person-id", person, path)
         assert done.exit_code == 2
         assert name in done.output
+
+
+@pytest.mark.rule("R7")
+def test_in_production_nobody_is_enrolled_without_hrs_password(
+    classroom: Classroom, paths: Paths, tmp_path: Path
+) -> None:
+    """Whoever may put a face to a name decides who is present: HR compares them (annex 6, item 1)."""
+    person = classroom.add_person()
+    secret = tmp_path / "password"
+    secret.write_text("the technician's guess\n", encoding="utf-8")
+    named = ("--class", CLASS, "--person-id", person, "--consent-version", "2026-1")
+    done = enrol(paths, *named, "--password-file", secret, photo("obama.jpg"), environment="production")
+    assert done.exit_code == 1
+    assert "password" in done.output
+    assert not classroom.store.rows("SELECT 1 FROM template")
+    assert not classroom.store.rows("SELECT 1 FROM consent")

@@ -1,4 +1,4 @@
-"""Command line of enrolment. The page does the same by the same functions (agent/checkin/enrolment.py).
+"""`enrol`: a face to a name of the roster. The page will do the same by agent/checkin/enrolment.py.
 
 Imports that load models stay inside the commands: `--help` must not cost 50 MB.
 """
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, Protocol
 
 import typer
+
+from agent.cli.commissioning import PasswordFile, require_hr
 
 if TYPE_CHECKING:
     from agent.settings import Settings
@@ -57,8 +59,9 @@ def enrol_command(
         str | None,
         typer.Option("--recorded-by", metavar="WHO", help="记录同意的人 / Who records the consent."),
     ] = None,
+    password_file: PasswordFile = None,
 ) -> None:
-    """用照片登记一个人的人脸 / Enrol a person's face from photos.
+    """用照片登记人脸（正式环境须输入人社部门密码）/ Enrol a face (in production with HR's password).
 
     \b
     人员须已在班级名册中，并已同意采集人脸。照片不保存，只保存加密的特征。
@@ -87,6 +90,7 @@ def enrol_command(
             _end(str(error), USAGE)
     try:
         with Store(settings.paths.database) as store:
+            require_hr(settings, store, password_file)
             found_id = _person_id(store, class_id, person_name, person_id)
             thresholds = thresholds_in_force(store)
             enrolment = enrol(
