@@ -143,6 +143,8 @@ class Door:
         self._fail("camera", detail)
 
     def _answer(self, report: FrameReport, session: Session, now_ns: int) -> None:
+        for track_id in report.reopened:
+            self._answers.pop(track_id, None)
         for case in report.cases:
             try:
                 reply = self._attendant.answer(case, session, self.situation.gallery, self._clock.now())

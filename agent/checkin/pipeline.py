@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from agent.checkin.deliberation import Conclusion, Deliberation
-from agent.checkin.gallery import Gallery
+from agent.checkin.deliberation import Conclusion, Deliberation, Finding
+from agent.checkin.gallery import Gallery, Match
 from agent.checkin.gate import GateReason, judge, suitability
 from agent.checkin.motion import MotionGate
 from agent.checkin.search import Search
@@ -47,7 +47,7 @@ class Case:
     frames: tuple[tuple[BGRImage, DetectedFace], ...]
     """The frames that were matched, oldest first."""
     best: tuple[BGRImage, DetectedFace]
-    """The one of them most fit to be looked at: the evidence photo's."""
+    """The one of them most fit to be looked at, of those that gave the name: the evidence photo's."""
     template: Template
     """Of that frame."""
 
@@ -61,6 +61,8 @@ class FrameReport:
     faces: tuple[FaceReport, ...] = ()
     cases: tuple[Case, ...] = ()
     templates_made: int = 0
+    reopened: frozenset[int] = frozenset()
+    """Tracks whose last answer holds no more: somebody else may stand there."""
 
 
 @dataclass(slots=True)
@@ -77,6 +79,7 @@ class _Probe:
     face: DetectedFace
     score: float
     template: Template
+    match: Match
 
 
 @dataclass(slots=True)
@@ -87,6 +90,15 @@ class _Subject:
     candidates: list[_Candidate] = field(default_factory=list)
     probes: deque[_Probe] = field(default_factory=lambda: deque(maxlen=KEPT_FRAMES))
     looked_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _LookAtOne:
+    """What one template led to."""
+
+    track_id: int
+    case: Case | None
+    reopened: bool
 
 
 class Pipeline:
@@ -125,8 +137,12 @@ class Pipeline:
                 self._subject(track.id).candidates.append(
                     _Candidate(image, face, suitability(quality), now_ns)
                 )
-        case, made = self._look_at_one(now_ns, gallery)
-        return FrameReport(True, tuple(reports), () if case is None else (case,), made)
+        look = self._look_at_one(now_ns, gallery)
+        if look is None:
+            return FrameReport(True, tuple(reports))
+        cases = () if look.case is None else (look.case,)
+        reopened = frozenset((look.track_id,) if look.reopened else ())
+        return FrameReport(True, tuple(reports), cases, 1, reopened)
 
     @property
     def track_ids(self) -> set[int]:
@@ -137,7 +153,7 @@ class Pipeline:
         """Begin this track's deliberation anew: its answer could not be given."""
         self._subjects.pop(track_id, None)
 
-    def _look_at_one(self, now_ns: int, gallery: Gallery) -> tuple[Case | None, int]:
+    def _look_at_one(self, now_ns: int, gallery: Gallery) -> _LookAtOne | None:
         """One template a frame at most, for whoever waits longest: the picture must not stand still."""
         ready = [
             (subject.candidates[0].at_ns, track_id)
@@ -145,27 +161,38 @@ class Pipeline:
             if self._is_ready(subject, now_ns)
         ]
         if not ready:
-            return None, 0
+            return None
         _, track_id = min(ready)
         subject = self._subjects[track_id]
         best = max(subject.candidates, key=lambda candidate: candidate.score)
         subject.candidates.clear()
         subject.looked_ns = now_ns
         template = self._engine.template(best.image, best.face)
-        was_concluded = subject.deliberation.conclusion is not None
-        conclusion = subject.deliberation.add(gallery.match(template, self._thresholds))
-        if was_concluded and subject.deliberation.gathered == 1:
-            subject.probes.clear()  # begun anew: what was seen before is no evidence about who is there now
-        subject.probes.append(_Probe(best.image, best.face, best.score, template))
-        return (None if conclusion is None else _case(track_id, conclusion, subject)), 1
+        match = gallery.match(template, self._thresholds)
+        deliberation = subject.deliberation
+        was_concluded = deliberation.conclusion is not None
+        conclusion = deliberation.add(match)
+        reopened = was_concluded and (deliberation.conclusion is None or conclusion is not None)
+        if reopened:
+            subject.probes.clear()  # what was seen before is no evidence about who is there now
+        if deliberation.gathered:
+            subject.probes.append(_Probe(best.image, best.face, best.score, template, match))
+        case = None if conclusion is None else _case(track_id, conclusion, subject)
+        return _LookAtOne(track_id, case, reopened)
 
     def _is_ready(self, subject: _Subject, now_ns: int) -> bool:
         waiting = subject.candidates
         if not waiting:
             return False
+        if subject.deliberation.is_final:
+            waiting.clear()
+            return False
         if subject.deliberation.conclusion is not None:
             del waiting[:-1]  # who is there now, not a moment ago
-            is_due = now_ns - subject.looked_ns >= self._thresholds.recheck_seconds * 1e9
+            limits = self._thresholds
+            in_doubt = subject.deliberation.is_in_doubt
+            recheck_seconds = limits.doubt_recheck_seconds if in_doubt else limits.recheck_seconds
+            is_due = now_ns - subject.looked_ns >= recheck_seconds * 1e9
             return is_due and waiting[0].at_ns == now_ns
         return len(waiting) >= BEST_OF or now_ns - waiting[0].at_ns >= BEST_WITHIN_NS
 
@@ -181,6 +208,16 @@ class Pipeline:
 
 
 def _case(track_id: int, conclusion: Conclusion, subject: _Subject) -> Case:
-    best = max(subject.probes, key=lambda probe: probe.score)
+    """The frame that brought a name about gives that name, so there is always one to choose."""
+    fitting = [probe for probe in subject.probes if _gives(probe.match, conclusion)]
+    best = max(fitting, key=lambda probe: probe.score)
     frames = tuple((probe.image, probe.face) for probe in subject.probes)
     return Case(track_id, conclusion, frames, (best.image, best.face), best.template)
+
+
+def _gives(match: Match, conclusion: Conclusion) -> bool:
+    """Whether this frame shows the face that the conclusion is about: another's photo must not be kept as
+    the evidence of a person's presence."""
+    if conclusion.finding is not Finding.NAMED:
+        return True
+    return match.is_named and match.person_id == conclusion.person_id

@@ -24,7 +24,8 @@ class CheckinThresholds:
     """Narrowest face that is taken, in pixels of the camera's picture (40..1000). With a 1280 px wide
     picture and a 66 degree lens 96 px is a face at 1.5 m. Halving it makes detection four times as dear."""
     frames_that_agree: int = 2
-    """So many frames must name the same person, and none another, before a name is given (1..10)."""
+    """So many frames must name the same person, and none another, before a name is given (1..10); and always
+    more than the frames that do not."""
 
     frames_for_unknown: int = 4
     """So many frames without a name make a stranger: more than for a name, as one turned head must not."""
@@ -39,5 +40,7 @@ class CheckinThresholds:
     min_contrast: float = 10.0
     recheck_seconds: float = 2.0
     """A face already answered for is looked at again this often: someone else may have taken its place."""
+    doubt_recheck_seconds: float = 0.5
+    """And this often once a look did not find the person who was answered."""
     cooldown_seconds: float = 30.0
     """The same answer to the same face is recorded once within this time since it was last seen."""

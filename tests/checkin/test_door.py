@@ -10,12 +10,14 @@ import pytest
 
 from agent.checkin.attendant import Answer
 from agent.checkin.gate import GateReason
+from agent.checkin.thresholds import CheckinThresholds
 from tests.checkin.classroom import Classroom, replies
 from tests.checkin.doorway import Standing, empty, visit
 
 OBAMA = Standing("obama3.jpg")
 BIDEN = Standing("biden.jpg", mirrored=True)
 STRANGER = Standing("t1.jpg", face_px=150)
+LIMITS = CheckinThresholds()
 
 
 @pytest.mark.rule("R1")
@@ -210,6 +212,36 @@ def test_somebody_taking_anothers_place_is_not_taken_for_them(classroom: Classro
     # no empty picture in between: by place alone it is one face
     classroom.look(classroom.door(), [*visit(OBAMA, pictures=10), *visit(BIDEN, pictures=26)])
     assert classroom.outcomes() == [("accepted", obama), ("accepted", biden)]
+
+
+@pytest.mark.promise("I9")
+def test_a_stranger_taking_an_accepted_persons_place_is_not_told_checked_in(classroom: Classroom) -> None:
+    obama = classroom.enrolled("obama.jpg", "obama2.jpg")
+    classroom.open_session()
+    stranger = Standing("biden.jpg", mirrored=True)
+    views = classroom.look(classroom.door(), [*visit(OBAMA, pictures=10), *visit(stranger, pictures=60)])
+    assert {face.track_id for view in views for face in view.faces} == {views[0].faces[0].track_id}
+    assert classroom.outcomes() == [("accepted", obama), ("unknown", None)]
+    said = [next((reply.answer for reply in view.answers.values()), None) for view in views]
+    changes = [answer for number, answer in enumerate(said) if number == 0 or answer != said[number - 1]]
+    assert changes == [None, Answer.ACCEPTED, None, Answer.UNKNOWN]
+
+
+@pytest.mark.promise("I7")
+def test_the_evidence_photo_is_of_the_person_who_was_named(classroom: Classroom) -> None:
+    obama = classroom.enrolled("obama.jpg", "obama2.jpg")
+    classroom.open_session()
+    passing = visit(Standing("biden.jpg", face_px=200), pictures=2)  # nearer and sharper, and not the one
+    classroom.look(classroom.door(), [*passing, *visit(Standing("obama3.jpg", blur=1.5), pictures=10)])
+    assert classroom.outcomes() == [("accepted", obama)]
+    photo_id = classroom.check_ins()[0]["photo_id"]
+    sealed = classroom.album.path(photo_id).read_bytes()
+    jpeg = classroom.vault.open(classroom.store, obama, "evidence", sealed)
+    shown = np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+    (face,) = classroom.engine.detect(shown)
+    match = classroom.door().situation.gallery.match(classroom.engine.template(shown, face), LIMITS)
+    assert match.person_id == obama
+    assert match.is_near
 
 
 def test_a_person_enrolled_during_the_session_can_check_in_at_once(classroom: Classroom) -> None:

@@ -54,6 +54,34 @@ def test_a_name_that_only_one_of_many_frames_gives_is_not_given() -> None:
     assert findings(named("ann"), FAR, FAR, FAR, FAR, FAR) == [(Finding.AMBIGUOUS, None)]
 
 
+def at(distance: float) -> Match:
+    """A frame at this distance from the only person enrolled: there is no margin to anybody."""
+    is_near = distance < LIMITS.match_distance
+    return Match("ann", distance, None, is_near=is_near, is_named=is_near)
+
+
+@pytest.mark.promise("I9")
+def test_a_look_alike_whom_few_frames_name_is_not_accepted() -> None:
+    frames = [at(distance) for distance in (0.62, 0.51, 0.60, 0.61, 0.58, 0.515)]
+    assert findings(*frames) == [(Finding.AMBIGUOUS, None)]
+
+
+@pytest.mark.promise("I9")
+def test_a_track_has_two_tries_at_a_name_and_no_more() -> None:
+    failing = [at(distance) for distance in (0.51, 0.62, 0.60, 0.61, 0.58, 0.515)]
+    assert findings(*failing, *failing, *[named("ann")] * 8) == [(Finding.AMBIGUOUS, None)] * 2
+    assert findings(*failing, named("ann"), named("ann")) == [
+        (Finding.AMBIGUOUS, None),
+        (Finding.NAMED, "ann"),
+    ]
+
+
+def test_a_name_is_dropped_when_several_frames_in_a_row_are_not_that_person() -> None:
+    accepted = [named("ann"), named("ann")]
+    assert findings(*accepted, *[FAR] * 4, *[FAR] * 4) == [(Finding.NAMED, "ann"), (Finding.UNKNOWN, None)]
+    assert findings(*accepted, *[FAR, FAR, FAR, named("ann")] * 3) == [(Finding.NAMED, "ann")]
+
+
 def test_after_a_conclusion_another_name_begins_anew_and_needs_as_many_frames() -> None:
     assert findings(named("ann"), named("ann"), named("ann"), FAR) == [(Finding.NAMED, "ann")]
     assert findings(named("ann"), named("ann"), named("bob")) == [(Finding.NAMED, "ann")]
@@ -85,6 +113,24 @@ def test_whatever_comes_a_name_always_rests_on_enough_frames(matches: list[Match
             assert (before is None) or before.person_id != conclusion.person_id
         if conclusion is not None and conclusion.finding is not Finding.NAMED:
             assert conclusion.person_id is None
+
+
+@pytest.mark.promise("I9")
+@given(st.lists(st.sampled_from([named("ann"), named("bob"), FAR, BETWEEN_TWO, NOBODY]), max_size=40))
+def test_nobody_is_named_by_half_of_the_frames_or_fewer(matches: list[Match]) -> None:
+    deliberation = Deliberation(LIMITS)
+    without_name = 0
+    for number, match in enumerate(matches):
+        conclusion = deliberation.add(match)
+        if conclusion is None:
+            continue
+        looked_at = matches[number + 1 - deliberation.gathered : number + 1]
+        if conclusion.finding is Finding.NAMED:
+            naming = [m for m in looked_at if m.is_named and m.person_id == conclusion.person_id]
+            assert len(naming) * 2 > len(looked_at)
+        else:
+            without_name += 1
+    assert without_name <= 2
 
 
 def gallery(**people: list[float]) -> Gallery:
