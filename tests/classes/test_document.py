@@ -227,6 +227,18 @@ def test_size_teachers_and_workplaces() -> None:
     assert rules_of(content) == {"R11", "R13"}, "one workplace for twenty before henan-2025"
 
 
+@pytest.mark.rule("R13")
+def test_one_teacher_is_too_few_under_the_notice_of_2023() -> None:
+    content = class_content()
+    content["class"]["opening_day"] = "2025-09-04"
+    content["sessions"] = []
+    content["trainees"] = [{"name": "学员甲"}]
+    content["teachers"] = [{"name": "教师甲"}]
+    assert rules_of(content) == {"R13"}
+    content["teachers"].append({"name": "教师乙"})
+    assert rules_of(content) == set()
+
+
 @pytest.mark.rule("R12")
 @pytest.mark.rule("R19")
 @pytest.mark.rule("R21")
