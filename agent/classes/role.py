@@ -167,9 +167,22 @@ class Keeper:
         )
         post_roll_us = self._context.settings.recording.post_roll_seconds * 1_000_000
         wanted = [now_us + 2 * MINUTE_US for session in sessions if session.state == "open"]
-        if ago_us is not None and ago_us < post_roll_us:
+        if ago_us is not None and ago_us < post_roll_us and self._is_about_lesson_time(store, now_us):
             wanted.append(now_us - ago_us + post_roll_us)
         return self._plan.update(now_us, sessions, max(wanted, default=None))
+
+    def _is_about_lesson_time(self, store: Store, now_us: int) -> bool:
+        """Whether people who are seen now can belong to a lesson. Counted heads need a recording and a
+        recording gives heads to count: one picture on the wall taken for a person would otherwise keep the
+        recorder at work day and night."""
+        about_now = table.sessions(
+            store,
+            room=self._room,
+            from_us=now_us - self._pace.limit_us,
+            until_us=now_us + self._pace.early_us,
+            states=("planned", "open", "closed"),
+        )
+        return bool(about_now)
 
     def _report(self, store: Store, stamp: Stamp, moment: Moment, valid_until_us: int) -> None:
         running = table.open_session(store, self._room)

@@ -123,18 +123,13 @@ def test_the_plan_is_short_lived_and_renewed(
         assert plan(context)["valid_until_us"] > clock.wall_us, "it ran out under a living keeper"
 
 
-def test_people_and_open_sessions_ask_for_recording_beyond_the_plan(
-    context: RoleContext, store: Store, clock: ManualClock, timetable: list[table.Session]
-) -> None:
-    keeper = Keeper(context)
-    keeper.step()
-    assert plan(context)["record_until_us"] is None
+def somebody_is_counted(store: Store, clock: ManualClock) -> None:
     store.insert(
         "head_count",
         {
             "run_id": "r",
             "sequence": 0,
-            "pts_ticks": 0,
+            "pts_ticks": clock.wall_us,
             "at_us": clock.wall_us,
             "counted": 3,
             "detector": "test",
@@ -142,8 +137,51 @@ def test_people_and_open_sessions_ask_for_recording_beyond_the_plan(
             "boxes": "[]",
         },
     )
+
+
+def test_people_and_open_sessions_ask_for_recording_beyond_the_plan(
+    context: RoleContext, store: Store, clock: ManualClock, timetable: list[table.Session]
+) -> None:
+    keeper = Keeper(context)
+    keeper.step()
+    assert plan(context)["record_until_us"] is None
+    somebody_is_counted(store, clock)
     keeper.step()
     assert plan(context)["record_until_us"] >= clock.wall_us + 300 * 1_000_000, "post_roll_seconds"
+
+
+def test_one_false_person_does_not_keep_the_recorder_at_work_for_ever(
+    context: RoleContext, store: Store, clock: ManualClock, timetable: list[table.Session]
+) -> None:
+    """A lesson's people may stay two hours after its end; what is counted later belongs to none."""
+    keeper = Keeper(context)
+    last_end_us = max(session.planned_end_us for session in timetable)
+    asked: list[int] = []
+    while clock.wall_us < last_end_us + 6 * 60 * MINUTE_US:
+        clock.advance(60)
+        somebody_is_counted(store, clock)
+        keeper.step()
+        if plan(context)["record_until_us"] is not None:
+            asked.append(clock.wall_us)
+    assert last_end_us + 118 * MINUTE_US < max(asked) <= last_end_us + 121 * MINUTE_US
+
+
+def test_people_before_a_lesson_are_recorded_and_those_of_a_lesson_called_off_are_not(
+    context: RoleContext, store: Store, clock: ManualClock, timetable: list[table.Session]
+) -> None:
+    keeper = Keeper(context)
+    somebody_is_counted(store, clock)  # 08:00, half an hour before the first
+    keeper.step()
+    assert plan(context)["record_until_us"] is not None
+    with store.transaction():
+        for session in timetable:
+            store.execute(
+                "UPDATE session SET state = 'cancelled', closed_us = ?, close_reason = 'timetable'"
+                " WHERE id = ?",
+                (clock.wall_us, session.id),
+            )
+    keeper.step()
+    assert plan(context)["record_until_us"] is None
 
 
 def test_cleared_lessons_leave_the_plan(
