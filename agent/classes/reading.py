@@ -82,10 +82,16 @@ def _check_workbook(book: Workbook, source: str) -> ClassDocument:
 
 
 def check_document(
-    content: Mapping[str, Any], source: str, rows: Mapping[str, list[int]] | None = None
+    content: Mapping[str, Any],
+    source: str,
+    rows: Mapping[str, list[int]] | None = None,
+    *,
+    repeat: bool = True,
 ) -> ClassDocument:
     """Check `content`; ClassFileError with every problem at once.
 
+    Without `repeat` they hold nothing that the document does, neither values nor unknown keys: for problems
+    that become a record (I6).
     `rows` gives for "trainees", "teachers" and "sessions" the line of the source in which entry n stands
     (left out for sources whose entries are counted from 1).
     """
@@ -101,7 +107,7 @@ def check_document(
     if not any(detail["type"] == ROWS_DISAGREE for detail in details):
         # Some fields are wrong, so the rows were never compared: compare those that stand by themselves.
         found = list(disagreements(*_valid_parts(content)))
-    problems = [line for detail in details for line in _describe(detail, source, rows)]
+    problems = [line for detail in details for line in _describe(detail, source, rows, repeat)]
     problems += [f"{source}: {place(location, rows)}: {text}" for location, text in found]
     raise ClassFileError(problems)
 
@@ -135,12 +141,16 @@ _SAFE_TO_REPEAT: Final = frozenset(
 """Keys whose value may be repeated in a problem: nothing of a person's."""
 
 
-def _describe(problem: ErrorDetails, source: str, rows: Mapping[str, list[int]]) -> Iterator[str]:
+def _describe(
+    problem: ErrorDetails, source: str, rows: Mapping[str, list[int]], repeat: bool
+) -> Iterator[str]:
     if problem["type"] == ROWS_DISAGREE:
         for location, text in problem["ctx"]["rows"]:
             yield f"{source}: {place(location, rows)}: {text}"
         return
     location = problem["loc"]
+    if problem["type"] == "extra_forbidden" and not repeat:
+        location = (*location[:-1], "…")
     message = problem["msg"].removeprefix("Value error, ")
     if message.isascii():  # pydantic's own words
         message = f"填写有误 / {message}"
@@ -151,7 +161,12 @@ def _describe(problem: ErrorDetails, source: str, rows: Mapping[str, list[int]])
         yield f"{where}: 至少填一行 / at least one row is expected"
     elif problem["type"] == "extra_forbidden":
         yield f"{where}: 不认识 / unknown, remove or correct it"
-    elif location and location[-1] in _SAFE_TO_REPEAT and not isinstance(problem["input"], dict | list):
+    elif (
+        repeat
+        and location
+        and location[-1] in _SAFE_TO_REPEAT
+        and not isinstance(problem["input"], dict | list)
+    ):
         yield f"{where} = {str(problem['input'])[:60]!r}: {message}"
     else:
         yield f"{where}: {message}"

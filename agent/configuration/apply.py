@@ -171,7 +171,7 @@ def _judge_opened(
             judged = payload
             table.remember_nonce(store, payload.nonce, stamp.wall_us)
             expiry_judged = _check_for_us_and_now(store, source, stamp, payload)
-            if carrier == "mqtt" and holds_full_id_number(opened):
+            if carrier == "mqtt" and holds_full_id_number(opened, payload):
                 raise RefusedError(
                     RefusalCode.INVALID, "a full ID number came over the network (I6)", payload.id
                 )

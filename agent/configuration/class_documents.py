@@ -42,7 +42,7 @@ def import_documents(
             content = json.loads(text)
             if not isinstance(content, dict):
                 raise ClassFileError([f"class {number}: 应为 JSON 对象 / expected a JSON object"])
-            document = check_document(content, f"class {number}")
+            document = check_document(content, f"class {number}", repeat=False)
             digest = sha256_hex(text.encode("utf-8"))
             import_class(store, vault, stamp, document, source_sha256=digest, simulated=simulated)
         except (ClassFileError, PolicyError) as error:

@@ -22,7 +22,11 @@ Scalar = bool | int | float | str
 
 
 class ConfigurationError(Exception):
-    """A configuration cannot be used. `problems` holds one bilingual line for every error found."""
+    """A configuration cannot be used. `problems` holds one bilingual line for every error found.
+
+    They repeat nothing that a message or a document holds: a refusal's problems become a signed record that
+    goes over the network, and the value that was mistyped may be a name or an ID number (I6).
+    """
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
@@ -126,13 +130,15 @@ def with_changes(
 ) -> HrConfiguration:
     """`current` with dotted `values` and applied `classes` in it, one revision on, validated whole.
 
-    ConfigurationError with every problem at once: unknown keys, wrong types, values out of range.
+    ConfigurationError with every problem at once: unknown keys, wrong types, values out of range. Only known
+    keys are named in it.
     """
     known = value_keys()
-    problems = [
-        f"{key[:100]}: 不认识的键 / unknown key; 可用的键 / the keys are: {', '.join(known)}"
-        for key in sorted(set(values) - set(known))
-    ]
+    problems = []
+    if unknown := len(set(values) - set(known)):
+        problems.append(
+            f"{unknown} 个不认识的键 / {unknown} unknown keys; 可用的键 / the keys are: {', '.join(known)}"
+        )
     document = current.model_dump(mode="json")
     for key in values.keys() & set(known):
         section, name = key.split(".")
@@ -166,8 +172,7 @@ def _validated(document: str) -> HrConfiguration:
     except ValidationError as error:
         raise ConfigurationError(
             [
-                f"{'.'.join(str(part) for part in problem['loc'])} = {problem.get('input')!r}: "
-                f"不可用 / unusable: {problem['msg']}"[:300]
-                for problem in error.errors()
+                f"{'.'.join(str(part) for part in problem['loc'])}: 不可用 / unusable: {problem['msg']}"[:300]
+                for problem in error.errors(include_url=False, include_input=False)
             ]
         ) from error

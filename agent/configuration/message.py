@@ -98,6 +98,7 @@ class _Registry(jwe.JWERegistry):
 
 
 _REGISTRY = _Registry(algorithms=_ALGORITHMS)
+_OUR_KEYS: Final = frozenset((*Payload.model_fields, *_Envelope.model_fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +120,10 @@ def build_message(
     """
     if [jws.sha256_hex(text.encode()) for text in classes] != list(payload.classes):
         raise ValueError("payload.classes must be the SHA-256 of each class document, in order")
-    if by_wire and any(_FULL_ID_NUMBER.search(text) for text in classes):
+    if by_wire and _holds_full_id_number(payload, classes):
         raise ValueError(
-            "名册含完整身份证号，不能经网络发送 / a class document holds a full ID number, which never goes "
-            "over the network: leave it out, or write a file with --out and carry it"
+            "名册或配置值含完整身份证号，不能经网络发送 / a class document or a value holds a full ID "
+            "number, which never goes over the network: leave it out, or write a file with --out"
         )
     signed = jws.sign(hr_key, hr_key.thumbprint(), MESSAGE_TYP, payload.model_dump_json().encode())
     envelope = json.dumps({"message": signed.decode("ascii"), "classes": list(classes)}, ensure_ascii=False)
@@ -180,9 +181,14 @@ def read_payload(opened: Opened, verification_key: OKPKey) -> Payload:
     return payload
 
 
-def holds_full_id_number(opened: Opened) -> bool:
-    """Whether a class document carries what never may go over the network (I6)."""
-    return any(_FULL_ID_NUMBER.search(text) for text in opened.classes)
+def holds_full_id_number(opened: Opened, payload: Payload) -> bool:
+    """Whether a class document, a key or a value carries what never may go over the network (I6)."""
+    return _holds_full_id_number(payload, opened.classes)
+
+
+def _holds_full_id_number(payload: Payload, classes: Sequence[str]) -> bool:
+    said = (str(part) for entry in payload.values.items() for part in entry)
+    return any(_FULL_ID_NUMBER.search(text) for text in (*said, *classes))
 
 
 class _ClaimedId(BaseModel):
@@ -199,6 +205,7 @@ def _claimed_id(signed: bytes) -> str | None:
 
 
 def _first(error: ValidationError) -> str:
-    """Where and what is wrong, never the value: it may be personal."""
+    """Where and what is wrong, never the value, nor a key of the message's own: they may be personal."""
     problem: Any = error.errors(include_url=False, include_input=False)[0]
-    return f"{'.'.join(str(part) for part in problem['loc']) or 'message'}: {problem['msg']}"[:300]
+    place = [str(part) if isinstance(part, int) or part in _OUR_KEYS else "…" for part in problem["loc"]]
+    return f"{'.'.join(place) or 'message'}: {problem['msg']}"[:300]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from joserfc.jwk import OKPKey
 
 from agent.configuration.agreement import load_or_create_agreement_key
-from agent.configuration.apply import Outcome, apply_changes, handle_message
+from agent.configuration.apply import Carrier, Outcome, apply_changes, handle_message
 from agent.configuration.credential import change_password, current_credential, derive_key
 from agent.configuration.document import current_configuration
 from agent.configuration.intake import Intake
@@ -330,3 +331,81 @@ def test_the_page_changes_by_the_same_way(
     with pytest.raises(RefusedError, match=r"checkin\.margin"):
         apply_changes(store, vault, clock.now(), {"checkin.margin": 9}, base_revision=1, simulated=True)
     assert facts(store, FactType.CONFIGURATION_APPLIED)[-1]["origin"] == "page"
+
+
+@pytest.mark.promise("I6")
+@pytest.mark.promise("I4")
+@pytest.mark.parametrize("carrier", ["mqtt", "file"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"checkin.match_threshold": "王小明 110101199001011237"},
+        {"checkin.match_threshold": 110101199001011237},
+        {"recording.practical": "王小明"},
+        {"王小明 110101199001011237": 1},
+        {"王小明": 1, "110101199001011237": True},
+        {"checkin.margin": 7, "110101900101123": "王小明"},
+        {"王小明": ["王小明"]},
+        {"王小明" * 40: 1},
+    ],
+)
+def test_what_was_mistyped_stands_in_no_record(
+    carrier: Carrier,
+    values: dict[str, Any],
+    store: Store,
+    clock: ManualClock,
+    paths: Paths,
+    officer: Officer,
+) -> None:
+    payload = officer.payload().model_copy(update={"values": values})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a list is no value, and its writer says so
+        message = officer.seal(payload)
+    outcome = handle_message(
+        store, Vault(paths.keys), officer.agreement_key, SOURCE, clock.now(), message, simulated=True,
+        carrier=carrier,
+    )  # fmt: skip
+    assert_refused(store, outcome, RefusalCode.INVALID, payload.id)
+    for table in ("fact", "configuration", "configuration_nonce"):
+        text = "".join(str(tuple(row)) for row in store.rows(f"SELECT * FROM {table}"))  # noqa: S608 (literals)
+        assert "王" not in text
+        assert "1101" not in text
+
+
+@pytest.mark.promise("I6")
+@pytest.mark.parametrize(
+    "bad",
+    [
+        CLASS_DOCUMENT.replace('"room":"room"', '"room":"王小明 room"'),
+        CLASS_DOCUMENT.replace('"kind":"theory"', '"kind":"王小明"'),
+        CLASS_DOCUMENT.replace('"class_hours":4', '"class_hours":4,"王小明":1'),
+    ],
+)
+def test_a_bad_class_is_refused_without_repeating_it(
+    bad: str, store: Store, officer: Officer, handle: Handle
+) -> None:
+    assert bad != CLASS_DOCUMENT
+    outcome = handle(officer.message_with_class(bad))
+    assert_refused(store, outcome, RefusalCode.INVALID)
+    assert "sessions 第 1 行" in outcome.detail
+    assert "王" not in str(facts(store, FactType.CONFIGURATION_REFUSED))
+
+
+@pytest.mark.promise("I6")
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"checkin.match_threshold": "no. 110101199001011237"},
+        {"checkin.match_threshold": 110101199001011237},
+        {"11010119900101123X": 1},
+    ],
+)
+def test_an_id_number_among_the_values_goes_over_no_network(
+    values: dict[str, Any], store: Store, officer: Officer, handle: Handle
+) -> None:
+    payload = officer.payload(values=values)
+    with pytest.raises(ValueError, match="ID number"):
+        build_message(payload, [], officer.key, officer.agreement_key)
+    outcome = handle(officer.seal(payload))
+    assert_refused(store, outcome, RefusalCode.INVALID, payload.id)
+    assert "over the network" in outcome.detail
