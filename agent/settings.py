@@ -6,6 +6,7 @@ retention, rosters, timetable and the password are HR's (agent/configuration.py)
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic_core import ErrorDetails
 
 from agent.paths import Paths
+from drivers.cameras.options import FileOptions, Picamera2Options, RtspOptions, V4l2Options
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
 """Short names that become parts of topics and paths (I12)."""
@@ -30,7 +32,7 @@ class SettingsError(Exception):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Node(_Section):
@@ -59,42 +61,31 @@ class Storage(_Section):
         return self
 
 
-class FileCamera(_Section):
+# A camera's keys are its driver's options, so that what is accepted here the driver takes.
+
+
+class FileCamera(FileOptions):
     """A video file in place of a camera; refused in production (I9)."""
 
     driver: Literal["file"]
-    path: Path
-    loop: bool = True
 
 
-class RtspCamera(_Section):
+class RtspCamera(RtspOptions):
     """An IP camera."""
 
     driver: Literal["rtsp"]
-    url: Annotated[str, StringConstraints(pattern=r"^rtsps?://[^\s]+$")]
 
 
-class V4l2Camera(_Section):
+class V4l2Camera(V4l2Options):
     """A USB camera."""
 
     driver: Literal["v4l2"]
-    device: Annotated[str, StringConstraints(pattern=r"^/dev/[A-Za-z0-9/_.:-]+$")] = "/dev/video0"
-    width: Annotated[int, Field(ge=320, le=7680, multiple_of=2)] = 1280
-    height: Annotated[int, Field(ge=240, le=4320, multiple_of=2)] = 720
-    frames_per_second: Annotated[int, Field(ge=1, le=60)] = 15
-    bitrate_kbit: Annotated[int, Field(ge=100, le=50_000)] = 2000
-    encoder: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")] = "libx264"
 
 
-class Picamera2Camera(_Section):
+class Picamera2Camera(Picamera2Options):
     """A camera on the Raspberry Pi's own connector."""
 
     driver: Literal["picamera2"]
-    camera_number: Annotated[int, Field(ge=0, le=3)] = 0
-    width: Annotated[int, Field(ge=320, le=4608, multiple_of=2)] = 1920
-    height: Annotated[int, Field(ge=240, le=2592, multiple_of=2)] = 1080
-    frames_per_second: Annotated[int, Field(ge=1, le=60)] = 15
-    bitrate_kbit: Annotated[int, Field(ge=100, le=50_000)] = 3000
 
 
 CameraSettings = Annotated[
@@ -208,7 +199,9 @@ def load_settings(path: Path) -> Settings:
     try:
         return Settings.model_validate(_resolve_paths(content, path.resolve().parent))
     except ValidationError as error:
-        raise SettingsError([describe_problem(path, problem) for problem in error.errors()]) from error
+        problems = [describe_problem(path, problem) for problem in error.errors()]
+    # Not chained: a trace would show the error's own words, and with them what a line left out.
+    raise SettingsError(problems)
 
 
 _PATH_KEYS = frozenset(
@@ -227,8 +220,8 @@ def _resolve_paths(value: Any, folder: Path, key: str = "") -> Any:
 
 
 def describe_problem(path: Path, problem: ErrorDetails) -> str:
-    """One line: file, key, value, what is expected."""
-    key = ".".join(str(part) for part in problem["loc"]) or "(file)"
+    """One line: file, key, value, what is expected; never what may hold a camera's password."""
+    key = ".".join("***" if "://" in str(part) else str(part) for part in problem["loc"]) or "(file)"
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "missing":
         return f"{path}: {key}: 缺少 / is missing; {message}"
@@ -236,6 +229,18 @@ def describe_problem(path: Path, problem: ErrorDetails) -> str:
         return f"{path}: {key}: 不认识的键 / unknown key, remove or correct it"
     if problem["type"] == "value_error":
         return f"{path}: {key}: {message}"
-    # A camera's URL carries its password.
-    value = "***" if problem["loc"][-1:] == ("url",) else repr(problem["input"])
-    return f"{path}: {key} = {value}: {message}"
+    if problem["type"] == "union_tag_invalid":
+        tag, expected = problem["ctx"]["tag"], problem["ctx"]["expected_tags"]
+        driver = repr(tag) if re.fullmatch(r"[\w.-]{1,32}", tag) else "***"
+        return f"{path}: {key}.driver = {driver}: 应为 / expected one of {expected}"
+    return f"{path}: {key} = {_shown(problem)}: {message}"
+
+
+def _shown(problem: ErrorDetails) -> str:
+    """The value, unless it may hold a camera's address with its password: a whole camera, or a part of one
+    in the wrong place."""
+    place, value = problem["loc"], problem["input"]
+    is_camera = place[:1] == ("cameras",)
+    is_address = "://" in str(value) or (is_camera and "@" in str(value))
+    is_whole = is_camera and (len(place) <= 2 or isinstance(value, dict | list))
+    return "***" if is_whole or is_address or place[-1:] == ("url",) else repr(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+import traceback
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from agent.settings import CameraSettings, Destination, Settings, SettingsError, load_settings
+from drivers.cameras import open_camera
 from tests.conftest import REPOSITORY
 
 EXAMPLE = REPOSITORY / "config" / "agent.toml"
@@ -166,6 +168,72 @@ def test_identifiers_and_addresses_are_checked(tmp_path: Path, old: str, new: st
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")
     assert any(key in problem for problem in refused(path))
+
+
+V4L2 = 'driver = "v4l2"\ndevice = "/dev/video0"'
+
+
+@pytest.mark.promise("I12")
+@pytest.mark.parametrize(
+    "camera",
+    [
+        V4L2.replace("video0", "cameras/door"),
+        V4L2.replace("video0", "../etc/passwd"),
+        V4L2.replace("video0", "video0000"),
+        RTSP.replace("192.0.2.1", "192.0.2.1:port"),
+        RTSP.replace("192.0.2.1", "user:SECRET@"),
+        RTSP.replace("/stream", ":0/stream"),
+    ],
+)
+def test_what_the_driver_refuses_the_settings_refuse_among_all_else(tmp_path: Path, camera: str) -> None:
+    path = written(tmp_path, camera=camera, more="[web]\nport = 99999\n")
+    found = refused(path)
+    assert len(found) == 2 and "cameras.rear" in found[0] and "web.port" in found[1]
+    assert "SECRET" not in "".join(found)
+
+
+@pytest.mark.parametrize(
+    "camera", [RTSP, V4L2, 'driver = "picamera2"', V4L2.replace("video0", "v4l/by-id/usb-Cam_1-video-index0")]
+)
+def test_what_the_settings_accept_the_driver_takes(tmp_path: Path, camera: str) -> None:
+    accepted = load_settings(written(tmp_path, camera=camera)).cameras["rear"]
+    assert open_camera("rear", **accepted.model_dump()).driver == accepted.driver
+
+
+SECRET_URL = "rtsp://user:SECRET@192.0.2.1/stream"
+
+
+@pytest.mark.parametrize(
+    "cameras",
+    [
+        f'[cameras.rear]\ndriver = "rstp"\nurl = "{SECRET_URL}"',
+        f'[cameras.rear]\ndriver = "{SECRET_URL}"',
+        f'[cameras.rear]\nurl = "{SECRET_URL}"',
+        f'[cameras]\nrear = "{SECRET_URL}"',
+        '[cameras]\nrear = "user:SECRET@192.0.2.1/stream"',
+        f'[cameras]\nrear = ["{SECRET_URL}"]',
+        f'[[cameras]]\ndriver = "rtsp"\nurl = "{SECRET_URL}"',
+        f'[cameras.rear]\ndriver = "rtsp"\nurl = ["{SECRET_URL}"]',
+        f'[cameras.rear]\ndriver = "rtsp"\nurl = "{SECRET_URL} "',
+        f'[cameras.rear]\ndriver = "v4l2"\ndevice = "{SECRET_URL}"',
+        f'[cameras."{SECRET_URL}"]\ndriver = "rtsp"',
+    ],
+)
+def test_no_typing_error_shows_the_cameras_password(tmp_path: Path, cameras: str) -> None:
+    path = tmp_path / "agent.toml"
+    node = MINIMAL.partition("[cameras.rear]")[0].format(environment="production")
+    path.write_text(f"{node}\n{cameras}\n", encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(path)
+    assert "cameras" in str(caught.value)
+    said = "".join(traceback.format_exception(caught.value))
+    assert "SECRET" not in said
+
+
+def test_a_wrong_driver_is_named_with_those_there_are(tmp_path: Path) -> None:
+    (problem,) = refused(written(tmp_path, camera=RTSP.replace('"rtsp"', '"rstp"')))
+    assert "cameras.rear.driver = 'rstp'" in problem
+    assert "'v4l2'" in problem
 
 
 def test_missing_and_unreadable_files_are_said(tmp_path: Path) -> None:
