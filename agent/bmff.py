@@ -150,7 +150,7 @@ def read_json_uuid(content: bytes, identifier: uuid.UUID) -> dict[str, Any] | No
         return None
     try:
         value = json.loads(content[16:])
-    except ValueError as error:  # covers UnicodeDecodeError and JSONDecodeError
+    except (ValueError, RecursionError) as error:  # covers UnicodeDecodeError and JSONDecodeError
         raise BoxError(f"uuid box {identifier}: no JSON: {error}") from error
     if not isinstance(value, dict):
         raise BoxError(f"uuid box {identifier}: expected a JSON object, found {type(value).__name__}")

@@ -63,6 +63,8 @@ class IndexWriter:
         self.store = store
         self._clock = clock
         self._room = room
+        self.refused_files = 0
+        """Files that the last sweep had to pass over."""
 
     def put(self, entry: Entry) -> bool:
         """Commit one statement; False when it stood already."""
@@ -130,6 +132,12 @@ class Index(threading.Thread):
     def waiting(self) -> int:
         return len(self._waiting)
 
+    @property
+    def refused_files(self) -> int:
+        """Files that the last sweep had to pass over, for the status board."""
+        writer = self._writer
+        return writer.refused_files if writer is not None else 0
+
     def awaits(self, run: str, sequence: int) -> bool:
         """True when the segment is stated already and only waits for the database."""
         with self._changed:
@@ -151,7 +159,10 @@ class Index(threading.Thread):
         while True:
             try:
                 self._work()
-            except (sqlite3.Error, StoreError, OSError) as error:
+            except Exception as error:
+                # Thread boundary: whatever it was, the recorder records on and the index tries again.
+                if not isinstance(error, sqlite3.Error | StoreError | OSError):
+                    log.exception("index.fault")
                 self._failed(error)
                 if self._stopping.is_set():
                     return
@@ -163,6 +174,7 @@ class Index(threading.Thread):
     def _work(self) -> None:
         self._open()
         assert self._writer is not None  # noqa: S101 (opened just now)
+        self._commit_waiting()  # first, so that no file the sweep may stumble over holds it up
         if self._sweep_due and not self._stopping.is_set():
             self._sweep_due = False
             for _ in self._sweep(self._writer):
@@ -181,7 +193,7 @@ class Index(threading.Thread):
             entry = self._waiting[0]
             try:
                 self._writer.put(entry)
-            except sqlite3.IntegrityError:  # would fail for ever, and hold up what comes after it
+            except (sqlite3.IntegrityError, OverflowError):  # would fail for ever, and hold up what follows
                 log.exception("index.refused", entry=type(entry).__name__)
             with self._changed:
                 if self._waiting and self._waiting[0] is entry:

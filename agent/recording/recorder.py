@@ -21,7 +21,7 @@ from agent.recording.history import History, Statements
 from agent.recording.index import ClockStep
 from agent.recording.muxer import MuxError
 from agent.recording.plan import Decision, decide
-from agent.recording.recovery import SegmentPlace, recover_segment
+from agent.recording.recovery import SegmentPlace, recover_if_readable
 from agent.recording.run import Run, RunOptions
 from agent.recording.segment_writer import ClosedSegment
 from agent.recording.start import find_history
@@ -275,10 +275,10 @@ class Recorder:
             video, origin = self._options.video, self._options.origin
             self._history.take_up(find_history(video, origin, now, self.decision.plan))
         elif self._torn is not None:
-            torn = recover_segment(self._options.video, self._torn, "disk", same_boot=True)
-            if torn is not None:
-                self._segment_closed(torn)
-            self._torn = None
+            torn, self._torn = self._torn, None  # one attempt: the sweep finds whatever this one leaves
+            closed = recover_if_readable(self._options.video, torn, "disk", same_boot=True)
+            if closed is not None:
+                self._segment_closed(closed)
         self._disk_ready_ns = now.monotonic_ns
         self.disk_problem = ""
         self._history.volume_ready = True
@@ -312,6 +312,8 @@ class Recorder:
             self._begin_gap("disk", now, detail)
 
     def _abandon(self, run: Run) -> int | None:
-        """Leave the growing file as it lies; it is taken up again when the volume is."""
-        self._torn = SegmentPlace(run.id, run.sequence)
+        """Leave the growing file as it lies; it is taken up again when the volume is. A file that could not
+        even be created holds nothing to take up."""
+        segment = run.segment
+        self._torn = SegmentPlace(run.id, run.sequence) if segment and segment.durable_bytes else None
         return run.abandon()

@@ -39,9 +39,14 @@ class SegmentPlace:
 
 
 def list_segments(video: Path) -> Iterator[list[SegmentPlace]]:
-    """The segment files of each run, in order; runs in no order. OSError when the folder cannot be read."""
+    """The segment files of each run, in order; runs in no order. A run whose folder the disk does not give
+    back is logged and passed over. OSError when the folder of all runs cannot be read."""
     for run in (video / "segments").iterdir():
-        places = segments_of(video, run.name)
+        try:
+            places = segments_of(video, run.name)
+        except OSError as error:
+            log.warning("recovery.unreadable", run=run.name, errno=error.errno, reason=error.strerror)
+            continue
         if places:
             yield places
 
@@ -91,12 +96,27 @@ def recover_segment(
     return ClosedSegment(scan.header, start_ticks, end_ticks, end_us, scan.hashes, reason)
 
 
+def recover_if_readable(
+    video: Path, place: SegmentPlace, reason: EndReason, *, same_boot: bool = False
+) -> ClosedSegment | None:
+    """`recover_segment` for a volume that takes footage: None, too, when the disk does not give this one file
+    back. One bad sector must not keep the next hours from being recorded; the file waits for the sweep."""
+    try:
+        return recover_segment(video, place, reason, same_boot=same_boot)
+    except OSError as error:
+        log.warning("recovery.unreadable", path=str(place.path), errno=error.errno, reason=error.strerror)
+        return None
+
+
 def _start_of_following(video: Path, place: SegmentPlace) -> int | None:
     """When the next segment of the run began: it has that from its first frame's arrival, as the recorder
     had when it closed this one."""
     try:
         return read_header(video / SegmentPlace(place.run, place.sequence + 1).path).wall_start_us
     except (FileNotFoundError, NotASegmentError):
+        return None
+    except OSError as error:
+        log.warning("recovery.unreadable", run=place.run, sequence=place.sequence + 1, errno=error.errno)
         return None
 
 
@@ -125,6 +145,10 @@ def newest_run(video: Path) -> list[SegmentPlace]:
     """
 
     def written(places: list[SegmentPlace]) -> float:
-        return (video / places[-1].path).stat().st_mtime if places else 0.0
+        try:
+            return (video / places[-1].path).stat().st_mtime
+        except OSError as error:
+            log.warning("recovery.unreadable", path=str(places[-1].path), errno=error.errno)
+            return 0.0
 
     return max(list_segments(video), key=written, default=[])

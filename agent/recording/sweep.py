@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,10 @@ from agent.store.database import Row
 IsTaken = Callable[[str, int], bool]
 """True for a segment (run, sequence) that is growing or that the recorder states itself."""
 
+FileFault = (OSError, sqlite3.IntegrityError, OverflowError)
+"""What one file can be at fault for: it cannot be read, contradicts what is indexed, or states numbers that
+the database cannot hold. It is passed over until the next sweep; the files after it must not wait for it."""
+
 log = get_logger(__name__)
 
 
@@ -25,15 +30,18 @@ def sweep(video: Path, writer: IndexWriter, is_taken: IsTaken) -> Iterator[None]
     """Take every segment file that the index does not know into it, with the gaps that its header tells.
 
     Yields after each file: hashing a whole disk takes hours, and what happens meanwhile must not wait.
-    sqlite3.Error when the database does not let it; OSError when the disk does not. Both are retried whole.
+    A file at fault is logged, counted in `writer.refused_files` and passed over. sqlite3.Error when the
+    database does not let it, OSError when the folder of all runs cannot be read: retried whole.
     """
     unknown = _unknown(video, writer, is_taken)
-    gaps = sum(_put_gaps_of(video, places, writer) for places in unknown)
-    segments = 0
+    writer.refused_files = segments = gaps = 0
+    for places in unknown:
+        gaps += _attempt(_put_gaps_of, video, places[0], writer)
+        yield
     for places in unknown:
         for place in places:
             if _is_unknown(place, writer) and not is_taken(place.run, place.sequence):
-                segments += _take_in(video, place, writer)
+                segments += _attempt(_take_in, video, place, writer)
                 yield
     gaps += _end_forgotten_gaps(writer)
     if segments or gaps:
@@ -63,17 +71,33 @@ def _is_unknown(place: SegmentPlace, writer: IndexWriter) -> bool:
     return writer.store.row(query, (place.run, place.sequence)) is None
 
 
-def _put_gaps_of(video: Path, places: list[SegmentPlace], writer: IndexWriter) -> int:
-    first = video / places[0].path
+def _attempt(
+    step: Callable[[Path, SegmentPlace, IndexWriter], int],
+    video: Path,
+    place: SegmentPlace,
+    writer: IndexWriter,
+) -> int:
+    """What `step` brought into the index from the file; 0 when the file is at fault."""
+    try:
+        return step(video, place, writer)
+    except FileFault as error:
+        writer.refused_files += 1
+        log.warning("index.file_refused", path=str(place.path), reason=f"{type(error).__name__}: {error}")
+        return 0
+
+
+def _put_gaps_of(video: Path, place: SegmentPlace, writer: IndexWriter) -> int:
+    """The gaps that the header of the run's first file tells."""
+    first = video / place.path
     if not has_footage(first):
         return 0  # killed before its first fragment: the gap did not end with this run
     return sum(writer.put(gap) for gap in read_header(first).gaps_before)
 
 
-def _take_in(video: Path, place: SegmentPlace, writer: IndexWriter) -> bool:
+def _take_in(video: Path, place: SegmentPlace, writer: IndexWriter) -> int:
     gap = footage.gap_after_run(writer.store, place.run)
     closed = recover_segment(video, place, cast(EndReason, gap["reason"]) if gap is not None else "plan")
-    return closed is not None and writer.put(closed)
+    return int(closed is not None and writer.put(closed))
 
 
 def _end_forgotten_gaps(writer: IndexWriter) -> int:

@@ -406,6 +406,136 @@ def test_a_disk_that_does_not_keep_up_is_a_gap(rig: Rig) -> None:
     assert rig.coverage().unexplained == ()
 
 
+@pytest.mark.promise("I1", "I3")
+def test_a_segment_that_could_not_be_created_is_one_gap(rig: Rig) -> None:
+    """As when the room runs out, or the disk is pulled, at the very moment of rotation."""
+    begin(rig, 1)
+    assert rig.recorder.run is not None
+    in_the_way = rig.paths.segments / rig.recorder.run.id / "000001.mp4"
+    in_the_way.mkdir()
+    rig.play(3)
+    assert rig.is_in(State.DISK_FAULT)
+    in_the_way.rmdir()
+    rig.play(20)
+    assert rig.is_in(State.RECORDING)
+    rig.stop()
+    assert reasons(rig) == ["disk", "operator"]
+    assert rig.coverage().unexplained == ()
+    rig.check_files()
+
+
+@pytest.mark.promise("I1", "I3")
+def test_a_run_whose_first_file_could_not_be_created_is_one_gap(rig: Rig) -> None:
+    begin(rig)
+    rig.fault()
+    elsewhere = rig.paths.segments.rename(rig.paths.video / "elsewhere")
+    rig.paths.segments.touch()
+    rig.connect()
+    rig.play(3)
+    assert rig.is_in(State.DISK_FAULT)
+    rig.paths.segments.unlink()
+    elsewhere.rename(rig.paths.segments)
+    rig.play(20)
+    assert rig.is_in(State.RECORDING)
+    rig.stop()
+    assert rig.coverage().unexplained == ()
+    rig.check_files()
+
+
+def make_unreadable(file: Path) -> None:
+    """A folder in the file's place: reading it is an OSError, as reading a bad sector is."""
+    file.rename(file.with_suffix(".aside"))
+    file.mkdir()
+
+
+def make_readable(file: Path) -> None:
+    file.rmdir()
+    file.with_suffix(".aside").rename(file)
+
+
+@pytest.mark.promise("I1", "I3")
+@pytest.mark.parametrize("played", [1.5, 5.0], ids=["the run's only file", "the last of several"])
+@pytest.mark.parametrize("new_boot", [False, True])
+def test_a_last_segment_that_cannot_be_read_is_passed_over_and_recording_goes_on(
+    rig: Rig, played: float, new_boot: bool
+) -> None:
+    begin(rig)
+    rig.stop()
+    rig.start_again()
+    rig.connect()
+    rig.play(played)
+    assert rig.recorder.run is not None
+    last = rig.paths.video / rig.recorder.run.path
+    began = rig.clock.wall_us
+    rig.kill()
+    make_unreadable(last)
+    rig.idle_without_recorder(20)
+    rig.start(new_boot=new_boot)
+    rig.connect()
+    rig.play(3)
+    assert rig.is_in(State.RECORDING)
+    rig.stop()
+    missing = [gap for gap in rig.gaps() if gap["end_us"] is not None and gap["end_us"] > began]
+    assert len(missing) == 1 and missing[0]["reason"] == ("power" if new_boot else "crash")
+    assert rig.coverage().unexplained == ()
+    indexed = len(rig.segments())
+    make_readable(last)
+    rig.start_again()
+    assert len(rig.segments()) == indexed + 1, "the sweep takes it in once it can be read"
+
+
+@pytest.mark.promise("I1")
+def test_a_torn_segment_that_cannot_be_read_does_not_keep_the_disk_in_fault(
+    rig: Rig, small_disk: Path
+) -> None:
+    rig.minimum_free_mib = 0
+    begin(rig)
+    assert rig.recorder.run is not None
+    torn = rig.paths.video / rig.recorder.run.path
+    ballast = small_disk / "ballast"
+    with pytest.raises(OSError, match="No space"), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    rig.play(1.9)
+    assert rig.is_in(State.DISK_FAULT)
+    ballast.unlink()
+    make_unreadable(torn)
+    rig.play(20)
+    assert rig.is_in(State.RECORDING)
+
+
+@pytest.mark.promise("I3")
+def test_killed_before_the_first_fragment_after_a_pause_is_explained(rig: Rig) -> None:
+    rig.plan((0, 3), (10, 60))
+    begin(rig, 5)
+    wanted = rig.clock.wall_us + 5_000_000
+    rig.fault()
+    rig.idle(4.8)
+    rig.connect()
+    rig.play(0.5)
+    assert rig.recorder.run is not None and not rig.recorder.run.has_durable_footage
+    rig.kill()
+    rig.idle_without_recorder(10)
+    rig.start()
+    rig.connect()
+    rig.play(3)
+    rig.stop()
+    assert reasons(rig) == ["crash", "operator"]
+    assert rig.coverage(wanted, rig.clock.wall_us).unexplained == ()
+
+
+def test_a_journal_that_cannot_be_read_is_made_good_from_the_files(rig: Rig) -> None:
+    begin(rig)
+    rig.kill()
+    make_unreadable(rig.paths.video / "recorder.json")
+    rig.idle_without_recorder(5)
+    rig.start(new_boot=True)
+    rig.connect()
+    rig.play(3)
+    assert rig.is_in(State.RECORDING)
+    assert reasons(rig) == ["power"]
+
+
 # -- the index ---------------------------------------------------------------------------
 
 
