@@ -15,6 +15,11 @@ from agent.clock import ClockState, Stamp
 from agent.store.database import Row, Store
 from agent.store.facts import Fact, FactType, state_fact
 
+LONGEST_SEGMENT_US = 2 * 3_600_000_000
+"""No segment lasts longer: the settings allow an hour (`recording.segment_seconds`), and it is closed at the
+next key frame after that. `end_us` follows `start_us` by the segment's ticks, so a clock that was set
+stretches none."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
@@ -232,20 +237,49 @@ def first_segment_after(store: Store, camera: str, start_us: int) -> Row | None:
 def segments_between(store: Store, camera: str, start_us: int, end_us: int) -> list[Row]:
     """Segments that touch [start_us, end_us), in order of time, with `ticks_per_second` and `simulated` of
     their run."""
+    return _segments_between(store, "segment.*", camera, start_us, end_us)
+
+
+def segment_places_between(store: Store, camera: str, start_us: int, end_us: int) -> list[Row]:
+    """`segments_between` without hashes: the fragments' alone are 19 KB a segment, and the page asks each
+    second."""
+    return _segments_between(store, _PLACE, camera, start_us, end_us)
+
+
+def segment_place(store: Store, run_id: str, sequence: int) -> Row | None:
+    """One segment as `segment_places_between` gives it."""
+    return store.row(
+        f"SELECT {_PLACE}, {_OF_RUN} FROM segment JOIN run ON run.id = segment.run_id"  # noqa: S608 (own words)
+        " WHERE segment.run_id = ? AND segment.sequence = ?",
+        (run_id, sequence),
+    )
+
+
+_PLACE = (
+    "segment.run_id, segment.sequence, segment.path, segment.start_ticks, segment.end_ticks,"
+    " segment.start_us, segment.end_us, segment.bytes, segment.expired_us"
+)
+_OF_RUN = "run.time_base_denominator AS ticks_per_second, run.simulated"
+
+
+def _segments_between(store: Store, columns: str, camera: str, start_us: int, end_us: int) -> list[Row]:
+    # An index over two times serves a range of one of them only: without the lower bound on start_us every
+    # segment ever recorded before `end_us` would be read.
     return store.rows(
-        "SELECT segment.*, run.time_base_denominator AS ticks_per_second, run.simulated FROM segment"
-        " JOIN run ON run.id = segment.run_id"
-        " WHERE run.camera = ? AND segment.start_us < ? AND segment.end_us > ?"
+        f"SELECT {columns}, {_OF_RUN} FROM segment JOIN run ON run.id = segment.run_id"  # noqa: S608 (own words)
+        " WHERE run.camera = ? AND segment.start_us > ? AND segment.start_us < ? AND segment.end_us > ?"
         " ORDER BY segment.start_us, segment.sequence",
-        (camera, end_us, start_us),
+        (camera, start_us - LONGEST_SEGMENT_US, end_us, start_us),
     )
 
 
 def gaps_between(store: Store, camera: str, start_us: int, end_us: int) -> list[Row]:
     """Gaps that touch [start_us, end_us), those that still last included, in order of time."""
     return store.rows(
-        "SELECT * FROM gap WHERE camera = ? AND start_us < ? AND coalesce(end_us, ?) > ? ORDER BY start_us",
-        (camera, end_us, end_us, start_us),
+        "SELECT * FROM gap WHERE camera = ? AND end_us > ? AND start_us < ?"
+        " UNION ALL SELECT * FROM gap WHERE camera = ? AND end_us IS NULL AND start_us < ?"
+        " ORDER BY start_us",
+        (camera, start_us, end_us, camera, end_us),
     )
 
 

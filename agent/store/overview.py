@@ -7,7 +7,6 @@ from typing import cast
 
 from agent.store import footage as footage_queries
 from agent.store.database import Row, Store
-from agent.store.footage import segments_between
 from agent.store.outbox import verdict_count
 
 
@@ -95,16 +94,13 @@ def answers(store: Store, session_id: str, limit: int) -> list[Answer]:
 
 def footage_between(store: Store, camera: str, start_us: int, end_us: int) -> list[Footage]:
     """Segments of a camera that reach into [start_us, end_us), oldest first."""
-    return [_footage(row) for row in segments_between(store, camera, start_us, end_us)]
+    rows = footage_queries.segment_places_between(store, camera, start_us, end_us)
+    return [_footage(row) for row in rows]
 
 
 def footage(store: Store, run_id: str, sequence: int) -> Footage | None:
     """One closed segment by its identity."""
-    row = store.row(
-        "SELECT segment.*, run.time_base_denominator AS ticks_per_second, run.simulated FROM segment"
-        " JOIN run ON run.id = segment.run_id WHERE segment.run_id = ? AND segment.sequence = ?",
-        (run_id, sequence),
-    )
+    row = footage_queries.segment_place(store, run_id, sequence)
     return None if row is None else _footage(row)
 
 
@@ -126,8 +122,17 @@ def _footage(row: Row) -> Footage:
 
 def gaps_between(store: Store, camera: str, start_us: int, end_us: int) -> list[Gap]:
     """Gaps of a camera that reach into [start_us, end_us), oldest first."""
-    rows = footage_queries.gaps_between(store, camera, start_us, end_us)
-    return [Gap(row["reason"], row["start_us"], row["end_us"]) for row in rows]
+    return [_gap(row) for row in footage_queries.gaps_between(store, camera, start_us, end_us)]
+
+
+def open_gap(store: Store, camera: str) -> Gap | None:
+    """The gap of a camera that lasts now; the newest of several."""
+    rows = footage_queries.open_gaps(store, camera)
+    return _gap(rows[-1]) if rows else None
+
+
+def _gap(row: Row) -> Gap:
+    return Gap(row["reason"], row["start_us"], row["end_us"])
 
 
 def log_entries(store: Store, *, before: int, limit: int) -> list[LogEntry]:

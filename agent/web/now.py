@@ -176,9 +176,6 @@ def read_room(store: Store, site: Site, now: Stamp, growing: Growing | None) -> 
             end_us=now.wall_us,
             now_us=now.wall_us,
         )
-    open_gaps = [
-        gap for gap in overview.gaps_between(store, "rear", 0, now.wall_us + 1) if gap.end_us is None
-    ]
     since_us = now.wall_us - FRESH_COUNT_S * 1_000_000
     counts = heads.counts_of(store, session.id, from_us=since_us) if session else []
     newest = overview.log_entries(store, before=2**62, limit=1)
@@ -191,7 +188,7 @@ def read_room(store: Store, site: Site, now: Stamp, growing: Growing | None) -> 
         presence=read_presence(store, session) if session else None,
         answers=overview.answers(store, session.id, SHOWN_ANSWERS) if session else [],
         count=counts[-1] if counts else None,
-        open_gap=open_gaps[-1] if open_gaps else None,
+        open_gap=overview.open_gap(store, "rear"),
         video_seconds=covered,
         gap_seconds=sum(span.seconds for span in tiled) - covered,
         head=newest[0].sequence if newest else 0,

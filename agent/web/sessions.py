@@ -100,7 +100,7 @@ async def session_page(request: Request, session_id: str) -> Response:
         return (
             view,
             overview.answers(store, session.id, MOST_ANSWERS),
-            heads.counts_of(store, session.id),
+            heads.counts_of(store, session.id, from_us=view.start_us, until_us=view.end_us),
         )
 
     found = await site.store.run(work)

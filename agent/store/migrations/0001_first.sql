@@ -33,6 +33,8 @@ CREATE TABLE fact (
   CHECK (length(subject) BETWEEN 1 AND 200),            -- what no record could carry is refused here, to
   CHECK (length(CAST(data AS BLOB)) <= 262144)          -- whoever states it, and never blocks the ledger
 ) STRICT;
+-- The watch role asks at each look, under the write lock, how far a session's counts are stated.
+CREATE INDEX fact_heads_counted ON fact (session_id, id) WHERE type = 'visibility.heads-counted';
 
 -- The record log: append-only, contiguous from 1, each record naming the hash of the one before (I4). `jws`
 -- holds exactly the bytes that were signed and are sent. fact_id is NULL for the ledger's own records
@@ -240,9 +242,10 @@ CREATE TABLE segment (
   bytes           INTEGER NOT NULL,
   sha256          BLOB    NOT NULL CHECK (length(sha256) = 32),
   previous_sha256 BLOB    CHECK (length(previous_sha256) = 32),
-  fragments       BLOB    NOT NULL,                    -- 32 bytes a fragment, entry 0 is the header
   end_reason      TEXT    NOT NULL,
   expired_us      INTEGER,                             -- file removed by retention; the row stays
+  fragments       BLOB    NOT NULL,                    -- 32 bytes a fragment, entry 0 is the header; the last
+                                                       -- column, so that reading the others skips its 19 KB
   PRIMARY KEY (run_id, sequence)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX segment_by_time ON segment (start_us, end_us);
@@ -259,7 +262,8 @@ CREATE TABLE gap (
   run_after   TEXT,
   detail      TEXT    NOT NULL DEFAULT ''
 ) STRICT;
-CREATE INDEX gap_by_time ON gap (start_us);
+-- Which gaps last, and which ended since: neither reads those of the years before.
+CREATE INDEX gap_by_end ON gap (camera, end_us);
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Visibility
@@ -280,6 +284,7 @@ CREATE TABLE head_count (
   UNIQUE (run_id, sequence, pts_ticks)
 ) STRICT;
 CREATE INDEX head_count_by_time ON head_count (at_us);
+CREATE INDEX head_count_by_session ON head_count (session_id, at_us);
 
 -- ---------------------------------------------------------------------------------------------------------
 -- HR's configuration and access
