@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from pathlib import Path
 
@@ -16,6 +15,8 @@ def take_lock(path: Path, held: str) -> int:
 
     AlreadyRunningError names `held` and the holder's process id. OSError when the file cannot be made.
     """
+    import fcntl  # not on Windows, where officers run hr-config, which takes no lock
+
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

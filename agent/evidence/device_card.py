@@ -7,7 +7,6 @@ device's own screen shows.
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -135,6 +134,8 @@ def update_device_card(path: Path, node: NodeIdentity, **parts: Any) -> DeviceCa
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
+    import fcntl  # not on Windows, where an officer's computer only reads cards
+
     # Read-only is enough to lock, and all that a process of another user of the group may do.
     descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:

@@ -206,7 +206,8 @@ def _password(file: Path | None) -> str:
         text: str = typer.prompt("人社部门密码 / HR password", hide_input=True, err=True)
         return text
     try:
-        return file.read_text(encoding="utf-8").rstrip("\r\n")
+        lines = file.read_text(encoding="utf-8-sig").splitlines()  # Notepad begins a file with a BOM
+        return lines[0] if lines else ""
     except (OSError, UnicodeDecodeError) as error:
         _fail(f"{file}: 读不了 / cannot be read: {error}")
 

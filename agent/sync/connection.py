@@ -1,6 +1,6 @@
 """One MQTT connection: TLS with the node's certificate, QoS 1, nothing kept when it ends.
 
-MQTT 5 first; a broker that does not speak it gets 3.1.1. The client library's own queues hold nothing that
+Which protocol it speaks is decided in connecting.py. The client library's own queues hold nothing that
 matters: a message that comes in is acknowledged after it was acted on, and what goes out stays in the
 outbox until its receipt. The broker keeps the session for a week, so that a configuration sent overnight
 arrives in the morning; nothing depends on that.
@@ -44,7 +44,12 @@ class ConnectionProblem(Exception):  # noqa: N818 (what is said to people, not a
 
 
 class SpeaksOlderError(ConnectionProblem):
-    """The broker ended the conversation before agreeing to MQTT 5."""
+    """The broker says that it does not speak MQTT 5."""
+
+
+class HungUpError(ConnectionProblem):
+    """The broker took the connection and ended it before any CONNACK. That is how some brokers refuse a
+    version and all refuse a client certificate (TLS 1.3), and it may be chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ class Incoming:
 
 
 class Connection:
-    """From `open` to `close`; never reused."""
+    """From `open` to `close`; never reused. Opened by connecting.py's `connect`."""
 
     def __init__(
         self, destination: Destination, client_id: str, *, mqtt5: bool, keep_session: bool = True
@@ -200,6 +205,9 @@ class Connection:
                 lasting=True,
             ) from error
         except (OSError, ValueError) as error:
+            if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
+                # With TLS 1.2 a client certificate is refused during the handshake.
+                raise HungUpError("服务器在握手时断开", f"refused by TLS: {error.reason}") from error
             raise ConnectionProblem(
                 f"连不上 {host}:{port}，稍后再试", f"cannot reach {host}:{port} ({error}); trying again"
             ) from error
@@ -212,10 +220,8 @@ class Connection:
                 return
             if self._lost is not None or code != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 reason = self._lost or mqtt.error_string(code)
-                if self._connack is None and self.protocol == "MQTT 5":
-                    raise SpeaksOlderError(
-                        "服务器在握手时断开", f"the broker hung up during the MQTT 5 handshake: {reason}"
-                    )
+                if self._connack is None:
+                    raise HungUpError("服务器在握手时断开", f"hung up before CONNACK: {reason}")
                 raise self._ended(reason)
             if time.monotonic() > deadline:
                 raise self._ended(f"no {what} within {CONNECT_TIMEOUT_S:.0f} s")

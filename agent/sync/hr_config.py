@@ -25,7 +25,7 @@ from agent.evidence.record import RecordError, read_record
 from agent.evidence.topics import Channel, topic
 from agent.settings import Destination
 from agent.store.facts import FactType
-from agent.sync.connection import Connection, SpeaksOlderError
+from agent.sync.connecting import connect
 
 ANSWER_KINDS: Final = frozenset({FactType.CONFIGURATION_APPLIED.value, FactType.CONFIGURATION_REFUSED.value})
 
@@ -65,7 +65,12 @@ def parse_values(settings: Sequence[str]) -> dict[str, Scalar]:
         values[key.strip()] = _scalar(value.strip())
     if problems:
         raise ConfigurationError(problems)
-    with_changes(HrConfiguration(), values)
+    try:
+        with_changes(HrConfiguration(), values)
+    except ConfigurationError as error:
+        # The device never repeats what was typed; here its own author reads it.
+        typed = "，".join(text[:100] for text in settings)
+        raise ConfigurationError([*error.problems, f"您输入的是 / you gave: {typed}"]) from error
     return values
 
 
@@ -125,7 +130,8 @@ def send_and_wait(
     ConnectionProblem when the broker cannot be used.
     """
     keys = jws.public_keys(*(key.model_dump() for key in card.signing_keys))
-    connection = _open(card, broker)
+    answers = topic(card.institution, card.node, Channel.ANSWERS)
+    connection = connect(broker, f"hr-{uuid.uuid4().hex[:16]}", [answers], keep_session=False)
     try:
         connection.publish(topic(card.institution, card.node, Channel.CONFIGURATION), message)
         began = time.monotonic()
@@ -140,21 +146,6 @@ def send_and_wait(
         return None
     finally:
         connection.close()
-
-
-def _open(card: DeviceCard, broker: Destination) -> Connection:
-    answers = topic(card.institution, card.node, Channel.ANSWERS)
-    client_id = f"hr-{uuid.uuid4().hex[:16]}"
-    for mqtt5 in (True, False):
-        connection = Connection(broker, client_id, mqtt5=mqtt5, keep_session=False)
-        try:
-            connection.open([answers])
-            return connection
-        except SpeaksOlderError:
-            connection.close()
-            if not mqtt5:
-                raise
-    raise AssertionError("unreachable")
 
 
 def _answer(payload: bytes, keys: jws.PublicKeys, source: str, message_id: str) -> Answer | None:

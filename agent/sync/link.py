@@ -13,7 +13,7 @@ import json
 import sqlite3
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from agent.clock import Clock, rfc3339
@@ -27,8 +27,10 @@ from agent.settings import Destination, Settings
 from agent.store import outbox
 from agent.store.database import Store, StoreError
 from agent.store.facts import FactType
-from agent.sync.connection import Connection, ConnectionProblem, Incoming, SpeaksOlderError
+from agent.sync.connecting import certificate_valid_until, connect
+from agent.sync.connection import Connection, ConnectionProblem, Incoming
 from agent.sync.gate import Gate
+from agent.sync.link_status import LinkStatus
 from agent.sync.receipts import Taken, take_receipts
 from agent.sync.window import Window
 from drivers.cameras.backoff import Backoff
@@ -42,34 +44,6 @@ unreceipted then is sent after the next start (I5)."""
 ANSWER_KINDS: Final = (FactType.CONFIGURATION_APPLIED.value, FactType.CONFIGURATION_REFUSED.value)
 
 log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class LinkStatus:
-    """How one destination stands, as the board shows it."""
-
-    name: str
-    state: State = "starting"
-    zh: str = ""
-    en: str = ""
-    protocol: str | None = None
-    head: int = 0
-    receipted_through: int = 0
-    in_flight: int = 0
-    resends: int = 0
-    ignored_receipts: int = 0
-    refused_receipts: int = 0
-    turned_away: int = 0
-    dropped_configurations: int = 0
-    bad_records: int = 0
-    last_receipt_us: int | None = None
-    turned_s: float = field(default_factory=time.monotonic)
-    """Monotonic second of the link's last sign of life."""
-
-    @property
-    def lag(self) -> int:
-        """Records without this destination's receipt."""
-        return max(0, self.head - self.receipted_through)
 
 
 class Link(threading.Thread):
@@ -94,8 +68,8 @@ class Link(threading.Thread):
         self._stop_event = stop
         self._gate = Gate(settings.node.institution, settings.node.node)
         self._window = Window(destination.window)
-        self._mqtt5 = True
         self._answered_through = 0
+        self._verdicts = 0
         self._presence_s = 0.0
         self._seen_version: int | None = None
         self._status = LinkStatus(destination.name)
@@ -113,16 +87,25 @@ class Link(threading.Thread):
             try:
                 self._serve()
                 continue
-            except SpeaksOlderError as problem:
-                self._mqtt5 = not self._mqtt5
-                log.warning("link.protocol", destination=self._destination.name, next_is_mqtt5=self._mqtt5)
-                self._say("waiting", problem.zh, problem.en)
             except ConnectionProblem as problem:
                 self._say("fault" if problem.lasting else "waiting", problem.zh, problem.en)
             except sqlite3.OperationalError as error:
-                self._say("waiting", "数据库忙或暂不可写，稍后继续", f"database: {error}; goes on by itself")
-            except (StoreError, sqlite3.DatabaseError) as error:
-                self._say("fault", "数据库不可用", f"database: {error}")
+                self._say(
+                    "waiting",
+                    f"数据库忙或暂不可写（{error}），稍后自动继续；一直如此则请检查磁盘空间和文件夹权限",
+                    f"the database is busy or cannot be written ({error}); goes on by itself; if it stays "
+                    "so, check free space and the folder's permissions",
+                )
+            except StoreError as error:
+                self._say("fault", str(error), str(error))  # it speaks both languages
+            except sqlite3.DatabaseError as error:
+                self._say(
+                    "fault",
+                    f"数据库已损坏（{error}）。请停止服务，把 agent.sqlite、agent.sqlite-wal、"
+                    "agent.sqlite-shm 一起移走（不要删）再启动",
+                    f"the database is damaged ({error}): stop the service, move agent.sqlite, "
+                    "agent.sqlite-wal and agent.sqlite-shm away together (do not delete them), start again",
+                )
             wait = backoff.failed(time.monotonic() - began)
             log.info("link.waiting", destination=self._destination.name, why=self._status.en, seconds=wait)
             self._wait(wait)
@@ -143,9 +126,10 @@ class Link(threading.Thread):
             with store.transaction():
                 outbox.ensure_destination(store, self._destination.name)
             self._refresh(store)
-            connection = Connection(self._destination, client_id, mqtt5=self._mqtt5)
+            self._count_bad(store)
+            self._look_at_certificate()
+            connection = connect(self._destination, client_id, self._gate.topics)
             try:
-                connection.open(self._gate.topics)
                 self._begin(store, connection)
                 while not self._stop_event.is_set():
                     self._turn(store, connection, keys)
@@ -188,6 +172,7 @@ class Link(threading.Thread):
         if now_s - self._presence_s >= PRESENCE_S or self._presence_s == 0.0:
             self._publish_presence(connection, "online")
             self._presence_s = now_s
+            self._look_at_certificate()
         self._say()
 
     def _answer(self, store: Store, connection: Connection) -> None:
@@ -231,6 +216,7 @@ class Link(threading.Thread):
             taken = take_receipts(store, self._destination.name, self._source, keys, receipts, stamp.wall_us)
             self._window.receipted([(1, taken.receipted_through), *taken.ranges], time.monotonic())
             self._count(taken)
+            self._count_bad(store)
 
     def _count(self, taken: Taken) -> None:
         before, after = self._status.ignored_receipts, self._status.ignored_receipts + taken.ignored
@@ -242,6 +228,15 @@ class Link(threading.Thread):
         if after.bit_length() > before.bit_length():  # at 1, 2, 4, 8, …: bounded in the journal
             name, why = self._destination.name, taken.ignored_why
             log.warning("receipt.ignored", destination=name, count=after, problem=why)
+        before, self._verdicts = self._verdicts, self._verdicts + taken.verdicts
+        if self._verdicts.bit_length() > before.bit_length():
+            log.error(
+                "receipt.verdict",
+                destination=self._destination.name,
+                count=self._verdicts,
+                sequence=taken.verdict_sequence,
+                code=taken.verdict_code,
+            )
 
     def _publish_presence(self, connection: Connection, state: str) -> None:
         content = {
@@ -262,10 +257,15 @@ class Link(threading.Thread):
             return jws.public_keys(json.loads(path.read_bytes()))
         except (OSError, ValueError, AttributeError) as error:
             raise ConnectionProblem(
-                f"接收方公钥文件 {path} 不可用：{error}",
-                f"receiver_key_file {path} cannot be used: {error}",
+                f"接收方公钥文件 {path} 不可用（{error}）。请向接收方索取公钥文件（.public），放到该处",
+                f"receiver_key_file {path} cannot be used ({error}): get the receiver's public key file "
+                "(.public) and put it there",
                 lasting=True,
             ) from error
+
+    def _look_at_certificate(self) -> None:
+        until = certificate_valid_until(self._destination)
+        self._say(certificate_until_us=None if until is None else int(until.timestamp()) * 1_000_000)
 
     def _refresh(self, store: Store) -> None:
         cursor = outbox.cursor(store, self._destination.name)
@@ -273,8 +273,12 @@ class Link(threading.Thread):
             head=outbox.head_sequence(store),
             receipted_through=cursor.receipted_through,
             last_receipt_us=cursor.last_receipt_us,
-            bad_records=outbox.verdict_count(store, self._destination.name),
         )
+
+    def _count_bad(self, store: Store) -> None:
+        """Not with every refresh: only a receipt changes it, and an unregistered node has as many as
+        records."""
+        self._say(bad_records=outbox.verdict_count(store, self._destination.name))
 
     def _say(self, state: State | None = None, zh: str = "", en: str = "", **known: Any) -> None:
         """Replace the status; without a `state` the last one stands."""

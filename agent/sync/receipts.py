@@ -27,6 +27,11 @@ class Taken:
     anybody on the broker may send them without end."""
     ignored_why: str = ""
     """What was wrong with the last of them."""
+    verdicts: int = 0
+    """Records newly judged bad. Not logged here: an unregistered node has one for each of its records."""
+    verdict_sequence: int = 0
+    verdict_code: str = ""
+    """The last of them."""
     refused: int = 0
     """Parts of well-signed receipts that cannot be true of this log: records that were never made, or other
     bytes under their numbers."""
@@ -87,9 +92,8 @@ def _take_verdicts(store: Store, destination: str, receipt: Receipt, received_us
             continue
         known = (verdict.sequence, verdict.code, verdict.detail)
         if outbox.add_verdict(store, destination, *known, received_us):
-            log.error(
-                "receipt.verdict", destination=destination, sequence=verdict.sequence, code=verdict.code
-            )
+            taken.verdicts += 1
+            taken.verdict_sequence, taken.verdict_code = verdict.sequence, verdict.code
 
 
 def _take_seals(

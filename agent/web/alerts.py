@@ -143,7 +143,8 @@ def _of_roles(statuses: list[RoleStatus], words: Words) -> list[Alert]:
             found.append(Alert("bad", _("“%(role)s”程序没有响应。") % {"role": role}))
         elif status.state == "fault":
             found.append(Alert("bad", _("%(role)s：%(message)s") % {"role": role, "message": status.message}))
-        elif status.detail.get("doubt"):  # the picture and the door disagree (R6)
+        # The picture and the door disagree (R6); a client certificate runs out within the month.
+        elif status.detail.get("doubt") or status.detail.get("certificate_expires"):
             found.append(
                 Alert("warn", _("%(role)s：%(message)s") % {"role": role, "message": status.message})
             )

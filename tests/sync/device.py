@@ -20,7 +20,8 @@ from agent.store import outbox
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 from agent.store.vault import Vault
-from agent.sync.link import Link, LinkStatus
+from agent.sync.link import Link
+from agent.sync.link_status import LinkStatus
 from tests.mqtt_broker import Broker
 from tests.waiting import wait_until
 

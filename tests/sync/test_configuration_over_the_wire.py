@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
@@ -147,6 +149,44 @@ def test_wrong_password_stale_revision_and_bad_values_are_said(
     assert current_configuration(store).revision == 0
     kinds = [row["type"] for row in store.rows("SELECT type FROM record ORDER BY sequence")]
     assert kinds.count(FactType.CONFIGURATION_REFUSED.value) == 2, "both refusals are signed records"
+
+
+@pytest.mark.usefixtures("ledger")
+@pytest.mark.parametrize(
+    "content",
+    [f"\ufeff{PASSWORD}\r\n", f"{PASSWORD}\n\nof the office, 3rd floor\n"],
+    ids=["as Notepad writes it", "a note below"],
+)
+def test_the_password_is_the_files_first_line(
+    content: str, device: Device, hr_config: RunHrConfig, tmp_path: Path
+) -> None:
+    file = tmp_path / "noted"
+    file.write_bytes(content.encode())
+    device.start_sync()
+    device.wait_connected()
+    result = hr_config("--set", "checkin.margin=0.1", password_file=file)
+    assert result.exit_code == 0, result.output
+
+
+def test_an_officers_windows_computer_can_run_hr_config(device: Device) -> None:
+    """The modules that Windows lacks are made unimportable."""
+    program = (
+        "import sys\n"
+        "for name in ('fcntl', 'pwd', 'grp', 'resource', 'termios'): sys.modules[name] = None\n"
+        "from agent.cli import run\n"
+        "sys.argv = ['classroom-agent', *sys.argv[1:]]\n"
+        "run()\n"
+    )
+    card = str(device.paths.device_card)
+    done = subprocess.run(
+        [sys.executable, "-c", program, "hr-config", "--card", card, "--set", "checkin.margin=0.1"],
+        capture_output=True,
+        text=True,
+        input=PASSWORD + "\n",
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "--broker --ca --cert --key" in done.stderr
 
 
 @pytest.mark.usefixtures("ledger")

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+import structlog
 
 from agent.evidence.keys import FileSigningKey, load_or_create
 from agent.evidence.receipt import Range, Receipt, ReceiptVerdict, range_digest, sign_receipt
@@ -127,6 +128,41 @@ def test_a_bad_verdict_is_kept_and_the_rest_flows(
     withdrawn = verdict.model_copy(update={"code": "withdrawn", "detail": "chain"})
     receiver.say(Channel.RECEIPTS, receipt_for(receiver_key, [], verdicts=(withdrawn,)))
     wait_until(lambda: device.status.bad_records == 0, 30, "and goes when it is taken back")
+
+
+def test_many_bad_verdicts_fill_no_journal_and_are_counted_with_receipts_only(
+    device: Device,
+    receiver: Party,
+    receiver_key: FileSigningKey,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A node that nobody registered has a verdict for each of its records."""
+    counts: list[int] = []
+    count = outbox.verdict_count
+
+    def counted(store: Store, name: str) -> int:
+        counts.append(count(store, name))
+        return counts[-1]
+
+    monkeypatch.setattr(outbox, "verdict_count", counted)
+    head = device.make_records(40)
+    with structlog.testing.capture_logs() as logs:
+        device.start_sync()
+        heard = receiver.wait_records(head)
+        for record in heard:
+            verdict = ReceiptVerdict(
+                sequence=record.sequence, sha256=record.sha256, code="unknown-node", detail=""
+            )
+            receiver.say(Channel.RECEIPTS, receipt_for(receiver_key, [record], verdicts=(verdict,)))
+        wait_until(lambda: device.status.bad_records == head, 30, "the verdicts are on the board")
+        said = [entry["count"] for entry in logs if entry["event"] == "receipt.verdict"]
+    assert 1 <= len(said) <= 6, "at 1, 2, 4, 8, 16, 32"
+    known = len(counts)
+    for _ in range(3):
+        head = device.make_records(1)
+        receiver.wait_records(head)
+        wait_until(lambda: device.status.head == head, 10, "the board is refreshed")  # noqa: B023
+    assert len(counts) == known, "new records change no verdict"
 
 
 @pytest.mark.promise("I5")

@@ -7,9 +7,11 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from agent import board
 from agent.configuration.setup_code import ensure_setup_code
@@ -20,6 +22,7 @@ from agent.role import RoleContext
 from agent.settings import Settings, Sync
 from agent.store.database import Store
 from agent.sync import role
+from provincial import pki
 from tests.clocks import ManualClock
 from tests.configuration.officer import commission
 from tests.mqtt_broker import Broker
@@ -127,9 +130,7 @@ class OlderBroker:
     def _talk(self, plain: socket.socket) -> None:
         with plain, self._server.wrap_socket(plain, server_side=True) as near:
             hello = near.recv(4096)
-            if hello[hello.index(b"MQTT") + 4] == 5:
-                self.refused += 1
-                near.sendall(bytes([0x20, 0x02, 0x00, 0x01]))  # CONNACK of 3.1.1: unacceptable version
+            if self._answer(near, hello[hello.index(b"MQTT") + 4]):
                 return
             onward = socket.create_connection(("127.0.0.1", self._broker.port))
             with self._onward.wrap_socket(onward, server_hostname="localhost") as far:
@@ -138,6 +139,13 @@ class OlderBroker:
                 back.start()
                 self._pump(near, far)
                 back.join(5)
+
+    def _answer(self, near: ssl.SSLSocket, version: int) -> bool:
+        """Whether the connection ends here."""
+        if version == 5:
+            self.refused += 1
+            near.sendall(bytes([0x20, 0x02, 0x00, 0x01]))  # CONNACK of 3.1.1: unacceptable version
+        return version == 5
 
     def _pump(self, source: ssl.SSLSocket, sink: ssl.SSLSocket) -> None:
         try:
@@ -158,7 +166,7 @@ def test_a_broker_without_mqtt_5_gets_3_1_1(
     device = start(changed(settings, port=older.port))
     head = device.make_records(30)
     heard = receiver.wait_records(head)
-    assert older.refused >= 1
+    assert older.refused == 1, "refused once, then 3.1.1 directly"
     assert device.status.protocol == "MQTT 3.1.1"
     receiver.say(Channel.RECEIPTS, receipt_for(receiver_key, heard))
     wait_until(lambda: device.receipted_through == head, 30, "receipted over 3.1.1")
@@ -187,6 +195,23 @@ def test_without_a_destination_sync_waits_and_says_so(
     assert not thread.is_alive()
 
 
+def test_a_key_file_that_others_may_read_is_said_in_both_languages(
+    paths: Paths, store: Store, settings: Settings, clock: ManualClock
+) -> None:
+    key = paths.keys / AGREEMENT_KEY
+    key.write_bytes(b"{}")
+    key.chmod(0o644)
+    context, thread = run_role(paths, settings, clock)
+    status = paths.status / "sync.json"
+    wait_until(lambda: (board.read_json(status) or {}).get("state") == "fault", 30, "the board says so")
+    context.stop.set()
+    thread.join(15)
+    said = (board.read_json(status) or {})["message"]
+    assert "其他用户可读" in said["zh"]
+    assert "others may read it" not in said["zh"]
+    assert all(f"chmod 600 {key}" in said[language] for language in ("zh", "en"))
+
+
 def test_the_role_puts_its_keys_on_the_card_and_the_lag_on_the_board(
     paths: Paths, store: Store, settings: Settings, clock: ManualClock
 ) -> None:
@@ -204,3 +229,75 @@ def test_the_role_puts_its_keys_on_the_card_and_the_lag_on_the_board(
     context.stop.set()
     thread.join(20)
     assert not thread.is_alive()
+
+
+class CuttingBroker(OlderBroker):
+    """TLS in front of the real broker that hangs up, without a word, on connections of its choice."""
+
+    def __init__(self, broker: Broker, *, cut: Callable[[int, int], bool]) -> None:
+        """`cut(number, version)` decides for the connection `number`, counted from 1."""
+        self._cut = cut
+        self.versions: list[int] = []
+        super().__init__(broker)
+
+    def _answer(self, near: ssl.SSLSocket, version: int) -> bool:
+        self.versions.append(version)
+        return self._cut(len(self.versions), version)
+
+
+def test_a_dropped_handshake_downgrades_nobody(start: Start, settings: Settings, broker: Broker) -> None:
+    dropping = CuttingBroker(broker, cut=lambda number, _: number == 1)
+    device = start(changed(settings, port=dropping.port))
+    device.wait_connected()
+    assert device.status.protocol == "MQTT 5"
+    assert dropping.versions == [5, 5]
+    dropping.close()
+
+
+def test_a_broker_that_cuts_mqtt_5_gets_3_1_1_for_that_connection_only(
+    start: Start, settings: Settings, broker: Broker
+) -> None:
+    """As when a broker is replaced by a newer one: its node must not stay with 3.1.1 for ever."""
+    older = True
+    changing = CuttingBroker(broker, cut=lambda _, version: older and version == 5)
+    device = start(changed(settings, port=changing.port))
+    device.wait_connected()
+    assert device.status.protocol == "MQTT 3.1.1"
+    older = False
+    broker.kill()
+    wait_until(lambda: device.status.state == "waiting", 30, "the loss is noticed")
+    broker.start()
+    wait_until(lambda: device.status.protocol == "MQTT 5", 30, "asked for MQTT 5 again")
+    changing.close()
+
+
+def test_a_client_certificate_that_has_expired_is_named_with_its_date(
+    start: Start, settings: Settings, broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pki, "CERTIFICATE_YEARS", 0)
+    expired = pki.issue(broker.pki, "inst/node", into=tmp_path / "expired")
+    day = datetime.now(UTC).date().isoformat()
+    device = start(changed(settings, certificate_file=expired.certificate_file, key_file=expired.key_file))
+    wait_until(lambda: device.status.state == "fault", 30, "it is said")
+    assert str(expired.certificate_file) in device.status.en
+    assert f"有效期至 {day}" in device.status.zh
+    assert f"valid until {day}" in device.status.en
+
+
+@pytest.mark.parametrize(("days_left", "warned"), [(29, True), (31, False)])
+def test_the_board_warns_a_month_before_the_client_certificate_expires(
+    days_left: int, warned: bool, paths: Paths, store: Store, settings: Settings, clock: ManualClock
+) -> None:
+    (destination,) = settings.sync.destinations
+    until = x509.load_pem_x509_certificate(destination.certificate_file.read_bytes()).not_valid_after_utc
+    clock.wall_us = int((until - timedelta(days=days_left)).timestamp()) * 1_000_000
+    context, thread = run_role(paths, settings, clock)
+    status = paths.status / "sync.json"
+    wait_until(lambda: (board.read_json(status) or {}).get("state") == "running", 30, "connected")
+    content = board.read_json(status)
+    context.stop.set()
+    thread.join(20)
+    assert content is not None
+    assert content["detail"]["certificate_expires"] is warned
+    assert (until.date().isoformat() in content["message"]["zh"]) is warned
+    assert (until.date().isoformat() in content["message"]["en"]) is warned
