@@ -21,6 +21,8 @@ from agent.paths import Paths
 SEGMENT_HEADER: Final = uuid.UUID("7a1c56e0-3f0d-4d0b-9a52-3c1a6e1f8b01")
 """The recorder's header box; a test holds it equal to the recorder's own."""
 LARGEST_KEY_FRAME: Final = 16 << 20
+STATUS_TRUSTED_NS: Final = 10_000_000_000
+"""The recorder speaks every second; its older word says nothing of what it writes now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +72,12 @@ class SegmentFollower:
         self._paths = paths
         self._reader: _SegmentReader | None = None
 
-    def newest_key_frame(self) -> KeyFrame | None:
-        """The last key frame that is durable; None while there is none.
+    def newest_key_frame(self, now: Stamp) -> KeyFrame | None:
+        """The last key frame that is durable `now`; None while there is none.
 
         OSError when the file cannot be read, BoxError when it is damaged. Both leave this object usable.
         """
-        place = self._locate()
+        place = self._locate(now)
         if place is None:
             return None
         if self._reader is None or self._reader.path != place.path:
@@ -86,15 +88,16 @@ class SegmentFollower:
             self._reader = None
             raise
 
-    def _locate(self) -> _Place | None:
+    def _locate(self, now: Stamp) -> _Place | None:
         try:
             status = board.read_json(self._paths.status / "recorder.json")
         except (OSError, ValueError):
             status = None
-        segment = ((status or {}).get("detail") or {}).get("segment")
-        if isinstance(segment, dict):
-            return self._claimed(segment)
-        return self._newest_file()
+        if status is None or not _is_fresh(status, now):
+            return self._newest_file()
+        detail = status.get("detail")
+        segment = detail.get("segment") if isinstance(detail, dict) else None
+        return self._claimed(segment) if isinstance(segment, dict) else None
 
     def _claimed(self, segment: dict[str, Any]) -> _Place | None:
         path, durable = segment.get("path"), segment.get("durable_bytes")
@@ -106,11 +109,18 @@ class SegmentFollower:
         return _Place(whole, durable)
 
     def _newest_file(self) -> _Place | None:
-        """Without the board (runtime folder full or new) the newest segment file is the one being written."""
+        """Without the board (runtime folder full or new) the newest segment file is the one being written.
+        Reads every name on the video disk, so it is no way to learn that the recorder rests."""
         newest = max(
             self._paths.segments.glob("*/*.mp4"), key=lambda path: path.stat().st_mtime_ns, default=None
         )
         return None if newest is None else _Place(newest, None)
+
+
+def _is_fresh(status: dict[str, Any], now: Stamp) -> bool:
+    said_ns = status.get("monotonic_ns")
+    is_of_this_boot = status.get("boot_id") == now.boot_id
+    return is_of_this_boot and isinstance(said_ns, int) and now.monotonic_ns - said_ns <= STATUS_TRUSTED_NS
 
 
 class _SegmentReader:

@@ -14,7 +14,7 @@ from agent.log import get_logger
 from agent.role import REPORT_INTERVAL_S, RoleContext
 from agent.store.database import Store, StoreError
 from agent.visibility.key_frame_decoder import PictureError
-from agent.visibility.watcher import OLDEST_PICTURE_S, Look, Watcher
+from agent.visibility.watcher import OLDEST_PICTURE_S, Look, PublishError, Watcher
 from models.heads import OpencvHogPeople
 
 log = get_logger(__name__)
@@ -79,6 +79,9 @@ class Watch:
                 self.close()  # damaged or replaced: the next step opens it anew
         except (BoxError, PictureError) as error:
             self._troubled("录像画面无法解码", "the recording's picture cannot be read", error)
+        except PublishError as error:
+            zh, en = "人数照常统计，画面发布不了", "heads are counted, the picture cannot be published"
+            self._troubled(zh, en, error)
         except OSError as error:
             self._troubled("录像文件读不了", "the recording cannot be read", error)
         except ConfigurationError as error:

@@ -37,6 +37,10 @@ COUNT_WIDTH = 1280
 JPEG_QUALITY = 80
 
 
+class PublishError(Exception):
+    """The picture cannot be put on the board; it is counted all the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """What one look found; `count` is None when there was no new picture, with the reason."""
@@ -62,9 +66,9 @@ class Watcher:
 
     def look(self, store: Store) -> Look:
         """Count the newest picture if it is new. OSError, BoxError, PictureError and sqlite3.Error pass
-        through: nothing is half done, the next look starts afresh."""
+        through: nothing is half done, the next look starts afresh. PublishError comes after the count."""
         now = self._clock.now()
-        frame = self._follower.newest_key_frame()
+        frame = self._follower.newest_key_frame(now)
         reason = self._unusable(frame, now)
         if frame is None or reason is not None:
             self._finish_session(store, now)
@@ -184,7 +188,7 @@ class Watcher:
     def _publish(self, picture: BGRImage, count: HeadCount) -> None:
         encoded, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         if not encoded:
-            raise OSError("the picture could not be encoded as JPEG")
+            raise PublishError("the picture could not be encoded as JPEG")
         about: Mapping[str, Any] = {
             "at_us": count.at_us,
             "run": count.run_id,
@@ -200,4 +204,7 @@ class Watcher:
             "simulated": count.simulated,
             "boxes": [list(box) for box in count.boxes],
         }
-        board.publish_frame(self._paths.frames, "rear", jpeg.tobytes(), about)
+        try:
+            board.publish_frame(self._paths.frames, "rear", jpeg.tobytes(), about)
+        except OSError as error:
+            raise PublishError(str(error)) from error

@@ -38,4 +38,11 @@ def publish_status(paths: Paths, rig: Rig) -> None:
             "sequence": run.sequence,
             "durable_bytes": segment.durable_bytes,
         }
-    board.write_json(paths.status / "recorder.json", {"role": "recorder", "detail": {"segment": said}})
+    stamp = rig.clock.now()
+    status = {
+        "role": "recorder",
+        "monotonic_ns": stamp.monotonic_ns,
+        "boot_id": stamp.boot_id,
+        "detail": {"segment": said},
+    }
+    board.write_json(paths.status / "recorder.json", status)

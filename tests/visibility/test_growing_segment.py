@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agent import board
 from agent.bmff import BoxError
 from agent.paths import Paths
 from agent.recording.header import HEADER_BOX
@@ -22,6 +23,8 @@ from tests.recording.rig import Rig, read_clip
 from tests.synthetic import number_in
 from tests.visibility.segments import publish_status
 from tests.waiting import wait_until
+
+NOW = ManualClock().now()
 
 
 @pytest.fixture
@@ -36,8 +39,8 @@ def picture_number(frame: KeyFrame) -> int:
     return number_in(decode(frame.track, frame.data))
 
 
-def newest(follower: SegmentFollower) -> KeyFrame:
-    frame = follower.newest_key_frame()
+def newest(follower: SegmentFollower, rig: Rig) -> KeyFrame:
+    frame = follower.newest_key_frame(rig.clock.now())
     assert frame is not None
     return frame
 
@@ -47,7 +50,7 @@ def test_the_header_box_is_the_recorders() -> None:
 
 
 def test_nothing_is_there_before_the_recorder(paths: Paths) -> None:
-    assert SegmentFollower(paths).newest_key_frame() is None
+    assert SegmentFollower(paths).newest_key_frame(NOW) is None
 
 
 def test_follows_the_file_as_it_grows_and_from_file_to_file(footage: Rig, paths: Paths) -> None:
@@ -56,7 +59,7 @@ def test_follows_the_file_as_it_grows_and_from_file_to_file(footage: Rig, paths:
     for _ in range(12):
         footage.play(0.7)
         publish_status(paths, footage)
-        frame = follower.newest_key_frame()
+        frame = follower.newest_key_frame(footage.clock.now())
         if frame is None:
             continue
         # The clip repeats after 60 pictures; key frames are 0, 10, 20, …
@@ -71,7 +74,7 @@ def test_follows_the_file_as_it_grows_and_from_file_to_file(footage: Rig, paths:
 def test_says_what_the_header_says(footage: Rig, paths: Paths) -> None:
     footage.play(3)
     publish_status(paths, footage)
-    segment = newest(SegmentFollower(paths)).segment
+    segment = newest(SegmentFollower(paths), footage).segment
     assert footage.recorder.run is not None
     assert (segment.run, segment.simulated) == (footage.recorder.run.id, True)
 
@@ -80,7 +83,7 @@ def test_the_pictures_wall_time_is_when_it_was_taken(footage: Rig, paths: Paths)
     started_us = footage.clock.wall_us
     footage.play(5.35)
     publish_status(paths, footage)
-    frame = newest(SegmentFollower(paths))
+    frame = newest(SegmentFollower(paths), footage)
     ticks_per_second = frame.track.timescale
     assert frame.at_us == pytest.approx(started_us + frame.pts_ticks * 1_000_000 / ticks_per_second, abs=2)
     assert footage.clock.wall_us - frame.at_us == pytest.approx(
@@ -92,26 +95,41 @@ def test_footage_of_another_boot_is_infinitely_old(footage: Rig, paths: Paths) -
     footage.play(3)
     publish_status(paths, footage)
     footage.clock.boot_id = "another"
-    assert newest(SegmentFollower(paths)).age_s(footage.clock.now()) == float("inf")
+    publish_status(paths, footage)
+    assert newest(SegmentFollower(paths), footage).age_s(footage.clock.now()) == float("inf")
 
 
 def test_without_the_board_the_newest_file_is_taken(footage: Rig, paths: Paths) -> None:
     footage.play(3)
-    frame = newest(SegmentFollower(paths))
+    frame = newest(SegmentFollower(paths), footage)
     (paths.status / "recorder.json").write_text("{torn", encoding="utf-8")
-    assert newest(SegmentFollower(paths)).pts_ticks == frame.pts_ticks
+    assert newest(SegmentFollower(paths), footage).pts_ticks == frame.pts_ticks
     assert picture_number(frame) % 10 == 0
+
+
+def test_while_the_recorder_rests_there_is_nothing_to_look_at(footage: Rig, paths: Paths) -> None:
+    """Its fresh word is enough: no file of the video disk is asked."""
+    footage.play(3)
+    stamp = footage.clock.now()
+    said = {"monotonic_ns": stamp.monotonic_ns, "boot_id": stamp.boot_id, "detail": {"segment": None}}
+    board.write_json(paths.status / "recorder.json", said)
+    follower = SegmentFollower(paths)
+    assert follower.newest_key_frame(stamp) is None
+    footage.clock.advance(11)
+    assert newest(follower, footage), "an old word: the recorder may be writing without a board"
+    board.write_json(paths.status / "recorder.json", {**said, "boot_id": "another"})
+    assert follower.newest_key_frame(stamp) is not None, "the word of another boot"
 
 
 def test_never_beyond_the_durable_bytes(footage: Rig, paths: Paths) -> None:
     follower = SegmentFollower(paths)
-    footage.play(1.2)
+    footage.play(2.7)
     publish_status(paths, footage)
-    first = newest(follower)
+    first = newest(follower, footage)
     footage.play(0.9)  # grows on the disk; the status still names the old size
-    assert newest(follower).pts_ticks == first.pts_ticks
+    assert newest(follower, footage).pts_ticks == first.pts_ticks
     publish_status(paths, footage)
-    assert newest(follower).pts_ticks > first.pts_ticks
+    assert newest(follower, footage).pts_ticks > first.pts_ticks
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
@@ -123,7 +141,7 @@ def test_both_codecs_with_reordered_pictures(
     rig.start()
     rig.connect()
     rig.play(4.5)
-    assert picture_number(newest(SegmentFollower(paths))) % 10 == 0
+    assert picture_number(newest(SegmentFollower(paths), rig)) % 10 == 0
 
 
 class Media(bytes):
@@ -158,7 +176,7 @@ def test_a_torn_tail_gives_a_whole_picture_or_none(
     folder = paths.segments / "run"
     folder.mkdir(exist_ok=True)
     (folder / "0.mp4").write_bytes(finished[:cut])
-    frame = SegmentFollower(paths).newest_key_frame()
+    frame = SegmentFollower(paths).newest_key_frame(NOW)
     if frame is not None:
         assert picture_number(frame) % 10 == 0
 
@@ -178,7 +196,7 @@ def test_damaged_bytes_are_refused_or_read_never_more(
     folder.mkdir(exist_ok=True)
     (folder / "0.mp4").write_bytes(damaged)
     try:
-        frame = SegmentFollower(paths).newest_key_frame()
+        frame = SegmentFollower(paths).newest_key_frame(NOW)
         if frame is not None:
             decode(frame.track, frame.data)
     except (BoxError, PictureError):
@@ -204,18 +222,21 @@ def test_a_header_with_impossible_numbers_is_refused(
     folder.mkdir()
     (folder / "0.mp4").write_bytes(finished.replace(old, new))
     with pytest.raises(BoxError):
-        SegmentFollower(paths).newest_key_frame()
+        SegmentFollower(paths).newest_key_frame(NOW)
 
 
 @pytest.mark.promise("I12")
 @pytest.mark.parametrize("name", ["../outside.mp4", "/etc/passwd"])
 def test_a_status_that_points_outside_is_refused(paths: Paths, name: str) -> None:
     (paths.video.parent / "outside.mp4").write_bytes(b"x")
-    (paths.status / "recorder.json").write_text(
-        f'{{"detail": {{"segment": {{"path": "{name}", "durable_bytes": 1}}}}}}', encoding="utf-8"
-    )
+    said = {
+        "monotonic_ns": NOW.monotonic_ns,
+        "boot_id": NOW.boot_id,
+        "detail": {"segment": {"path": name, "durable_bytes": 1}},
+    }
+    board.write_json(paths.status / "recorder.json", said)
     with pytest.raises(BoxError, match="outside"):
-        SegmentFollower(paths).newest_key_frame()
+        SegmentFollower(paths).newest_key_frame(NOW)
 
 
 GROW = """
@@ -239,7 +260,7 @@ def test_a_file_that_another_process_writes(paths: Paths, finished: bytes, tmp_p
     try:
 
         def last_is_there() -> bool:
-            frame = follower.newest_key_frame()
+            frame = follower.newest_key_frame(NOW)
             if frame is not None:
                 numbers.append(picture_number(frame))
             return bool(numbers) and numbers[-1] == 50

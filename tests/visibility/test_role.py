@@ -132,6 +132,21 @@ def test_a_locked_database_is_said_and_outlived(
     watch.close()
 
 
+def test_a_picture_that_cannot_be_published_is_counted_and_said(
+    watch: Watch, context: RoleContext, store: Store
+) -> None:
+    context.paths.frames.rmdir()
+    watch.step()
+    said = status(context)["message"]
+    assert "画面发布不了" in said["zh"] and "cannot be published" in said["en"]
+    row = store.row("SELECT count(*) FROM head_count")
+    assert row is not None and row[0] == 1
+    context.paths.frames.mkdir()
+    watch.step()
+    assert status(context)["state"] != "fault"
+    watch.close()
+
+
 @pytest.mark.promise("I11")
 def test_damaged_footage_is_said_and_left_alone(watch: Watch, context: RoleContext) -> None:
     (path,) = [p for p in context.paths.segments.glob("*/*.mp4") if p.name.startswith("000001")]
