@@ -1,4 +1,4 @@
-"""`class …`: rosters and timetables at the console. The page does the same by the same functions."""
+"""`class …`: rosters and timetables at the console. HR's signed messages import by the same functions."""
 
 from __future__ import annotations
 

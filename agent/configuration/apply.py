@@ -1,7 +1,7 @@
 """Judging a configuration message and applying it, all or nothing, with a fact either way.
 
-The page and the message go through the same `apply_changes`. A message is judged once: its nonce is kept
-whatever the judgement, so what was refused cannot be applied later.
+A message comes over the network or in a file carried to the device, and is judged alike. It is judged once:
+its nonce is kept whatever the judgement, so what was refused cannot be applied later.
 
 Time: with a synchronised clock a message is valid from `issued_us` (less a leeway) to `expires_us`. With
 an unsynchronised one the device cannot know; then only what is certain counts: a message that expired
@@ -75,7 +75,7 @@ class _Origin:
     """Where a change comes from, as the fact says it."""
 
     data: Mapping[str, Any]
-    signed: bytes | None
+    signed: bytes
 
 
 def handle_message(
@@ -107,25 +107,6 @@ def handle_message(
             fact_id = _record_refusal(store, stamp, refused, simulated, carrier, unrecorded_before)
         revision = current_revision(store)
         return Outcome(False, refused.message_id, revision, refused.code, refused.detail, fact_id=fact_id)
-
-
-def apply_changes(
-    store: Store,
-    vault: Vault,
-    stamp: Stamp,
-    values: Mapping[str, Scalar],
-    *,
-    base_revision: int,
-    simulated: bool,
-    classes: Sequence[str] = (),
-) -> Outcome:
-    """Apply what a logged-in HR officer changed on the page, seen at `base_revision`.
-
-    RefusedError `invalid` (detail names every problem) or `stale_revision` when someone was faster.
-    """
-    with store.transaction():
-        origin = _Origin({"origin": "page", "message": None}, None)
-        return _apply(store, vault, stamp, values, classes, base_revision, simulated, origin)
 
 
 def current_revision(store: Store) -> int:
@@ -270,7 +251,7 @@ def _import_classes(
     return import_documents(store, vault, stamp, texts, simulated=simulated)
 
 
-def _insert(store: Store, stamp: Stamp, document: HrConfiguration, signed: bytes | None) -> None:
+def _insert(store: Store, stamp: Stamp, document: HrConfiguration, signed: bytes) -> None:
     table.insert_revision(
         store,
         revision=document.revision,

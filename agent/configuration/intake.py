@@ -7,8 +7,8 @@ Two token buckets, both measured on the monotonic clock:
 * recording a refusal: 20 at once, then one each 5 minutes (288 a day, about half a megabyte of records).
   What is refused beyond that is counted, and the next recorded refusal carries the count.
 
-During a flood an officer's message may be among those dropped: the page on the spot and a file carried
-there (`classroom-agent apply-config`) still work, and the flood is said in the status and the log.
+During a flood an officer's message may be among those dropped: a file carried there
+(`classroom-agent apply-config`) still works, and the flood is said in the status and the log.
 """
 
 from __future__ import annotations

@@ -30,23 +30,36 @@ def normalise(password: str) -> bytes:
 
 
 def weaknesses(password: str) -> list[str]:
-    """One bilingual line for each reason to refuse `password`; none means that it may be used."""
+    """One bilingual line for each reason to refuse `password`; none means that it may be used. A line is
+    `中文 / English`, with that separator once: the page shows one half of it."""
     text = unicodedata.normalize("NFKC", password)
     found = []
     if len(text) < MINIMUM_LENGTH:
-        found.append(f"密码太短 / too short: 至少 / at least {MINIMUM_LENGTH} 个字符 / characters")
+        found.append(
+            f"密码太短，至少 {MINIMUM_LENGTH} 个字符 / too short: at least {MINIMUM_LENGTH} characters"
+        )
     if len(text) > MAXIMUM_LENGTH:
-        found.append(f"密码太长 / too long: 至多 / at most {MAXIMUM_LENGTH} 个字符 / characters")
+        found.append(
+            f"密码太长，至多 {MAXIMUM_LENGTH} 个字符 / too long: at most {MAXIMUM_LENGTH} characters"
+        )
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
-        found.append("密码含有控制字符 / contains control characters that no keyboard types twice alike")
+        found.append(
+            "密码含有控制字符，键盘不能每次打得一样 / "
+            "contains control characters that no keyboard types twice alike"
+        )
     if text.isdigit():
         found.append(
             "密码只有数字，像电话或身份证号一样容易猜到 / digits only: guessed like a telephone or ID number"
         )
     if len(set(text)) < MINIMUM_DISTINCT:
-        found.append(f"不同字符太少 / too few different characters: 至少 / at least {MINIMUM_DISTINCT}")
+        found.append(
+            f"不同字符太少，至少 {MINIMUM_DISTINCT} 种 / "
+            f"too few different characters: at least {MINIMUM_DISTINCT}"
+        )
     if _is_common(text):
-        found.append("密码太常见 / too common: it is among the first that an attacker tries")
+        found.append(
+            "密码太常见，攻击者最先试的就是它 / too common: it is among the first that an attacker tries"
+        )
     return found
 
 

@@ -14,14 +14,13 @@ from hypothesis import strategies as st
 from joserfc.jwk import OKPKey
 
 from agent.configuration.agreement import load_or_create_agreement_key
-from agent.configuration.apply import Carrier, Outcome, apply_changes, handle_message
+from agent.configuration.apply import Carrier, Outcome, handle_message
 from agent.configuration.credential import change_password, current_credential, derive_key
 from agent.configuration.document import current_configuration
 from agent.configuration.intake import Intake
 from agent.configuration.message import (
     MAX_MESSAGE_BYTES,
     RefusalCode,
-    RefusedError,
     build_message,
     open_message,
 )
@@ -315,22 +314,6 @@ def test_a_locked_database_passes_and_the_message_is_judged_afterwards(
         outcome = intake.take(impatient, clock.now(), message)
     assert outcome is not None
     assert outcome.applied
-
-
-def test_the_page_changes_by_the_same_way(
-    store: Store, clock: ManualClock, paths: Paths, officer: Officer
-) -> None:
-    vault = Vault(paths.keys)
-    outcome = apply_changes(
-        store, vault, clock.now(), {"checkin.margin": 0.06}, base_revision=0, simulated=True
-    )
-    assert outcome.applied
-    assert current_configuration(store).checkin.margin == 0.06
-    with pytest.raises(RefusedError, match="in force is 1"):
-        apply_changes(store, vault, clock.now(), {"checkin.margin": 0.1}, base_revision=0, simulated=True)
-    with pytest.raises(RefusedError, match=r"checkin\.margin"):
-        apply_changes(store, vault, clock.now(), {"checkin.margin": 9}, base_revision=1, simulated=True)
-    assert facts(store, FactType.CONFIGURATION_APPLIED)[-1]["origin"] == "page"
 
 
 @pytest.mark.promise("I6")

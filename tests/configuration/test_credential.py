@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
 
@@ -29,12 +30,26 @@ from agent.store.facts import FactType
 from tests.clocks import ManualClock
 
 PASSWORD = "晨读 seven maple 2nd"
+CHINESE = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]")
 
 
 def set_password(store: Store, clock: ManualClock, paths: Paths, password: str = PASSWORD) -> None:
     code = ensure_setup_code(paths.keys, store)
     assert code is not None
     set_first_password(store, clock.now(), paths.keys, code=code, password=password, simulated=True)
+
+
+def assert_bilingual(refused: PasswordError) -> None:
+    """Each line is one Chinese half, one English half: the page shows the reader's."""
+    assert refused.problems
+    for line in refused.problems:
+        assert line.count(" / ") == 1, line
+        chinese, english = line.split(" / ")
+        assert CHINESE.search(chinese), line
+        assert not CHINESE.search(english), line
+        assert re.findall(r"\d+", chinese) == re.findall(r"\d+", english), (
+            f"a bound for one reader only: {line}"
+        )
 
 
 def test_the_password_that_was_set_is_the_only_one_accepted(
@@ -78,7 +93,7 @@ def test_what_is_guessed_first_is_refused_in_both_languages(
 ) -> None:
     with pytest.raises(PasswordError) as refused:
         set_password(store, clock, paths, weak)
-    assert all(" / " in problem for problem in refused.value.problems)
+    assert_bilingual(refused.value)
     assert current_credential(store) is None
 
 
@@ -97,10 +112,11 @@ def test_the_first_password_needs_the_setup_code_and_voids_it(
     code = ensure_setup_code(paths.keys, store)
     assert code is not None
     assert ensure_setup_code(paths.keys, store) == code, "stable until used"
-    with pytest.raises(PasswordError, match="setup code"):
+    with pytest.raises(PasswordError, match="setup code") as refused:
         set_first_password(
             store, clock.now(), paths.keys, code="2222-2222-2222", password=PASSWORD, simulated=True
         )
+    assert_bilingual(refused.value)
     typed = code.lower().replace("-", " ")
     set_first_password(store, clock.now(), paths.keys, code=typed, password=PASSWORD, simulated=True)
     with pytest.raises(PasswordError):
@@ -119,10 +135,11 @@ def test_a_setup_code_whose_file_outlived_its_use_is_still_void(
     set_password(store, clock, paths)
     (paths.keys / "setup-code").write_text(code)  # as after a kill between commit and removal
     (paths.keys / "setup-code").chmod(0o600)
-    with pytest.raises(PasswordError, match="already set"):
+    with pytest.raises(PasswordError, match="already set") as refused:
         set_first_password(
             store, clock.now(), paths.keys, code=code, password="another good one 9", simulated=True
         )
+    assert_bilingual(refused.value)
     assert ensure_setup_code(paths.keys, store) is None
     assert not (paths.keys / "setup-code").exists()
 
@@ -130,10 +147,12 @@ def test_a_setup_code_whose_file_outlived_its_use_is_still_void(
 def test_a_change_needs_the_old_password_and_ends_it(store: Store, clock: ManualClock, paths: Paths) -> None:
     set_password(store, clock, paths)
     before = current_credential(store)
-    with pytest.raises(PasswordError, match="old password"):
+    with pytest.raises(PasswordError, match="old password") as wrong:
         change_password(store, clock.now(), old="wrong wrong 99", new="ochre lamp 44 瓦", simulated=True)
-    with pytest.raises(PasswordError, match="is the old one"):
+    assert_bilingual(wrong.value)
+    with pytest.raises(PasswordError, match="is the old one") as same:
         change_password(store, clock.now(), old=PASSWORD, new=PASSWORD, simulated=True)
+    assert_bilingual(same.value)
     change_password(store, clock.now(), old=PASSWORD, new="ochre lamp 44 瓦", simulated=True)
     assert not verify_password(store, PASSWORD)
     assert verify_password(store, "ochre lamp 44 瓦")

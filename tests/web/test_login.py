@@ -116,6 +116,22 @@ def test_the_setup_code_cannot_be_guessed_quickly(served: Served, store: Store) 
         )
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("zh", "密码太短，至少 10 个字符"), ("en", "too short: at least 10 characters")],
+)
+def test_a_weak_password_is_refused_in_the_reader_s_own_words(
+    served: Served, store: Store, language: str, said: str
+) -> None:
+    code = ensure_setup_code(served.paths.keys, store)
+    with served.client() as client:
+        token = token_in(client.get("/setup", params={"lang": language}))
+        form = {"token": token, "code": code, "password": "xy 1", "again": "xy 1"}
+        answer = client.post("/setup", params={"lang": language}, data=form)
+    assert answer.status_code == 400
+    assert f"<li>{said}</li>" in answer.text
+
+
 def test_a_new_password_ends_older_sessions(visitor: httpx.Client, served: Served, store: Store) -> None:
     assert visitor.get("/now").status_code == 200
     served.clock.advance(10)
