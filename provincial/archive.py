@@ -135,6 +135,11 @@ class Archive:
             ),
         )
 
+    def note_denied(self, filters: Sequence[str]) -> None:
+        """Keep, within the caller's transaction, which subscriptions the broker denies; for `status`."""
+        self.execute("DELETE FROM denied_subscription")
+        self.execute_many("INSERT INTO denied_subscription VALUES (?)", [(name,) for name in filters])
+
     def note_presence(self, institution: str, node: str, payload: bytes, received_us: int) -> None:
         """Remember the last presence message."""
         self.execute(

@@ -147,6 +147,12 @@ def status_command(
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False))
         return
+    for name in found["denied"]:
+        typer.echo(
+            f"服务器不允许订阅 {name}，收不到这些报文：请在服务器的访问列表中放行本接收端的证书名，再重启 / "
+            f"the broker denies {name}, which is not heard: allow this receiver's certificate name in the "
+            "broker's access list, restart the receiver"
+        )
     for node in found["nodes"]:
         _say_node(node)
     typer.echo(

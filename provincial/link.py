@@ -45,8 +45,11 @@ class Link:
         self.incoming: queue.Queue[Incoming] = queue.Queue(QUEUE_LIMIT)
         self.published: queue.SimpleQueue[int] = queue.SimpleQueue()
         """Message ids that the broker has acknowledged."""
+        self.denied: tuple[str, ...] = ()
+        """Filters that the broker denied at the last connection: the receiver is deaf to what they name."""
         self._filters = filters
         self._connection = 0
+        self._session_present = False
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
@@ -64,6 +67,7 @@ class Link:
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
+        self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
         self._client.on_publish = self._on_publish
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
@@ -107,8 +111,28 @@ class Link:
             log.error("broker.refused", reason=reason.getName())
             return
         self._connection += 1
+        self._session_present = flags.session_present
         self._client.subscribe([(name, SubscribeOptions(qos=1)) for name in self._filters])
-        log.info("broker.connected", session_present=flags.session_present)
+
+    def _on_subscribe(
+        self, _c: mqtt.Client, _u: Any, _m: int, reasons: list[ReasonCode], _p: Properties | None
+    ) -> None:
+        """The broker's answer, a reason for each filter in order. Only now is anything heard."""
+        answers = list(zip(self._filters, reasons, strict=True))
+        self.denied = tuple(name for name, reason in answers if reason.is_failure)
+        if self.denied:
+            log.error(
+                "broker.subscription-denied",
+                filters=self.denied,
+                reasons=sorted({reason.getName() for _, reason in answers if reason.is_failure}),
+                remedy="let this certificate's name read these topics in the broker's access list, restart",
+            )
+        if len(self.denied) < len(self._filters):
+            log.info(
+                "broker.connected",
+                session_present=self._session_present,
+                subscribed=len(self._filters) - len(self.denied),
+            )
 
     def _on_connect_fail(self, _c: mqtt.Client, _u: Any) -> None:
         log.warning("broker.unreachable", host=self._client.host, port=self._client.port)

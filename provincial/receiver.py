@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 
 from agent.evidence.keys import SigningKey
-from agent.evidence.receipt import Receipt, ranges_of, sign_receipt
+from agent.evidence.receipt import Receipt, ReceiptError, ranges_of, sign_receipt
 from agent.evidence.topics import PREFIX, Channel, parse_topic, topic
 from agent.log import get_logger
 from provincial.archive import Archive
@@ -30,7 +30,6 @@ IDLE_S = 0.2
 JUDGE_BATCH = 300
 JUDGE_BATCH_BUSY = 50
 """While messages wait: judging costs seven times what storing does, and nodes wait for receipts only."""
-RECEIPT_ROWS = 1000
 RECEIPT_TIMEOUT_S = 30.0
 """A receipt that the broker has not taken by then is made anew."""
 STORAGE_RETRY_S = 1.0
@@ -66,6 +65,8 @@ class Receiver:
         self._judge = Judge(archive, now_us)
         self._quarantine_messages = quarantine_messages
         self._underway: dict[str, Underway] = {}
+        self._denied: tuple[str, ...] | None = None
+        """As the archive has it; None: not yet written since the start."""
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set."""
@@ -100,7 +101,11 @@ class Receiver:
 
     def _store(self, batch: list[Incoming]) -> None:
         """One transaction for the batch and for the receipts that the broker has taken meanwhile."""
-        settled = self._settled()
+        settled, denied = self._settled(), self._link.denied
+        if denied != self._denied:
+            with self._archive.transaction():
+                self._archive.note_denied(denied)
+            self._denied = denied
         if not batch and not settled:
             return
         received = now_us()
@@ -139,7 +144,16 @@ class Receiver:
         self._underway = {source: under for source, under in self._underway.items() if under.since > stale}
         if not self._link.connected:
             return
-        for message in to_tell(self._archive, RECEIPT_ROWS, self._underway):
+        for found in to_tell(self._archive, self._underway):
+            message, signed = self._sign(found)
+            where = topic(message.address.institution, message.address.node, Channel.RECEIPTS)
+            mid = self._link.publish(where, signed)
+            if mid is not None:
+                self._underway[message.address.source] = Underway(mid, time.monotonic(), message)
+
+    def _sign(self, message: ToTell) -> tuple[ToTell, bytes]:
+        """The receipt, and what it says: all of `message`, or so much of it as a node takes (P37)."""
+        while True:
             receipt = Receipt(
                 source=message.address.source,
                 time=rfc3339(now_us()),
@@ -147,7 +161,10 @@ class Receiver:
                 verdicts=tuple(item.verdict for item in message.verdicts),
                 seals=tuple(seal for _, seal in message.seals),
             )
-            where = topic(message.address.institution, message.address.node, Channel.RECEIPTS)
-            mid = self._link.publish(where, sign_receipt(self._key, receipt))
-            if mid is not None:
-                self._underway[message.address.source] = Underway(mid, time.monotonic(), message)
+            try:
+                return message, sign_receipt(self._key, receipt)
+            except ReceiptError:
+                smaller = message.half()
+                if smaller == message:
+                    raise
+                message = smaller

@@ -10,7 +10,8 @@ from provincial.archive import Archive
 
 
 def status(archive: Archive) -> dict[str, Any]:
-    """Counts per node, of quarantined messages, and of those that were dropped beyond its bound."""
+    """Counts per node, of quarantined messages, and of those that were dropped beyond its bound; and the
+    subscriptions that the broker denies."""
     rows = archive.execute(
         "SELECT source, count(*) AS records, sum(judged = 0) AS unjudged,"
         " coalesce(max(sequence) FILTER (WHERE linked = 1), 0) AS linked_through,"
@@ -28,6 +29,7 @@ def status(archive: Archive) -> dict[str, Any]:
         "nodes": [dict(row) for row in rows],
         "quarantined": archive.execute("SELECT count(*) FROM quarantine").fetchone()[0],
         "dropped": dropped["dropped"] if dropped else 0,
+        "denied": [row["filter"] for row in archive.execute("SELECT filter FROM denied_subscription")],
     }
 
 

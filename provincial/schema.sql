@@ -80,6 +80,11 @@ CREATE TABLE quarantine_overflow (
   dropped  INTEGER NOT NULL
 ) STRICT;
 
+-- Topic filters that the broker denied when the receiver last subscribed: what they name is not heard.
+CREATE TABLE denied_subscription (
+  filter  TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
 -- The last thing that a node said of its connection; unsigned, for the status page only.
 CREATE TABLE presence (
   institution  TEXT    NOT NULL,

@@ -8,9 +8,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from agent.evidence.receipt import WITHDRAWN, Cosignature, ReceiptVerdict, Received
+from agent.evidence.receipt import (
+    MAX_RANGES,
+    MAX_VERDICTS,
+    WITHDRAWN,
+    Cosignature,
+    ReceiptVerdict,
+    Received,
+)
 from provincial.archive import Archive
 
 
@@ -42,14 +49,29 @@ class ToTell:
     verdicts: tuple[ToldVerdict, ...]
     seals: tuple[tuple[int, Cosignature], ...]
 
+    def half(self) -> ToTell:
+        """Half of each kind, at least one: what is left is said in the next receipt."""
 
-def to_tell(archive: Archive, limit: int, except_sources: Collection[str]) -> list[ToTell]:
-    """What no receipt has said yet, per node, at most `limit` rows of each kind a node.
+        def share(count: int) -> int:
+            return (count + 1) // 2
+
+        records = share(len(self.record_ids))
+        return replace(
+            self,
+            record_ids=self.record_ids[:records],
+            received=self.received[:records],
+            verdicts=self.verdicts[: share(len(self.verdicts))],
+            seals=self.seals[: share(len(self.seals))],
+        )
+
+
+def to_tell(archive: Archive, except_sources: Collection[str]) -> list[ToTell]:
+    """What no receipt has said yet, per node, of each kind as much as one receipt may hold (P37).
 
     `except_sources` have a receipt on its way; what it says must not be said a second time meanwhile.
     """
     return [
-        _to_tell(archive, address, limit)
+        _to_tell(archive, address)
         for address in _addresses_to_tell(archive)
         if address.source not in except_sources
     ]
@@ -66,21 +88,21 @@ def _addresses_to_tell(archive: Archive) -> list[Address]:
     return [Address(*row) for row in rows]
 
 
-def _to_tell(archive: Archive, address: Address, limit: int) -> ToTell:
+def _to_tell(archive: Archive, address: Address) -> ToTell:
     records = archive.execute(
         "SELECT id, sequence, sha256, previous FROM record WHERE source = ? AND receipted = 0"
         " ORDER BY sequence LIMIT ?",
-        (address.source, limit),
+        (address.source, MAX_RANGES),
     ).fetchall()
     verdicts = archive.execute(
         "SELECT r.id, r.sequence, r.sha256, v.code, v.detail, v.withdrawn FROM verdict v"
         " JOIN record r ON r.id = v.record_id WHERE v.told = 0 AND r.source = ? LIMIT ?",
-        (address.source, limit),
+        (address.source, MAX_VERDICTS),
     ).fetchall()
     seals = archive.execute(
         "SELECT r.id, r.sequence, r.sha256, c.merkle_root FROM cosignature c"
         " JOIN record r ON r.id = c.record_id WHERE c.told = 0 AND r.source = ? LIMIT ?",
-        (address.source, limit),
+        (address.source, MAX_VERDICTS),
     ).fetchall()
     return ToTell(
         address,

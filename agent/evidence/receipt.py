@@ -20,7 +20,9 @@ RECEIPT_TYP: Final = "application/classroom-receipt+json"
 WITHDRAWN: Final = "withdrawn"
 """Verdict code: the verdict that `detail` names no longer stands."""
 MAX_RANGES: Final = 1000
-MAX_VERDICTS: Final = 1000
+MAX_VERDICTS: Final = 300
+MAX_RECEIPT_BYTES: Final = 262_144
+"""Of the signed receipt; a node drops a larger one unread (P37)."""
 
 Sequence_ = Annotated[int, Field(ge=1, lt=10**12)]
 Sha256Hex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -120,8 +122,16 @@ def ranges_of(received: Iterable[Received]) -> tuple[Range, ...]:
 
 
 def sign_receipt(key: SigningKey, receipt: Receipt) -> bytes:
-    """The compact JWS of a receipt."""
-    return key.sign(receipt.model_dump_json().encode(), RECEIPT_TYP)
+    """The compact JWS of a receipt. ReceiptError `format` when it is larger than a node takes."""
+    content = receipt.model_dump_json().encode()
+    if len(content) > MAX_RECEIPT_BYTES:  # said before the signature, which would refuse far larger ones
+        raise ReceiptError("format", f"the payload has {len(content)} bytes: say it in more receipts")
+    signed = key.sign(content, RECEIPT_TYP)
+    if len(signed) > MAX_RECEIPT_BYTES:
+        raise ReceiptError(
+            "format", f"{len(signed)} bytes, at most {MAX_RECEIPT_BYTES}: say it in more receipts"
+        )
+    return signed
 
 
 def read_receipt(content: bytes, keys: jws.PublicKeys, source: str) -> Receipt:

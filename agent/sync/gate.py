@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from agent.configuration.message import MAX_MESSAGE_BYTES
+from agent.evidence.receipt import MAX_RECEIPT_BYTES
 from agent.evidence.topics import Channel, topic
 from agent.log import get_logger
 
@@ -32,7 +33,7 @@ class Command:
 
 INBOUND: Final[Mapping[Channel, Command]] = MappingProxyType(
     {
-        Channel.RECEIPTS: Command("receiver's key", 262_144),
+        Channel.RECEIPTS: Command("receiver's key", MAX_RECEIPT_BYTES),
         Channel.CONFIGURATION: Command("HR's password key", MAX_MESSAGE_BYTES),
     }
 )

@@ -91,6 +91,8 @@ class Node:
         self.node = node
         self._receiver = jws.public_keys(receiver_jwk)
         self.receipts: queue.Queue[Receipt] = queue.Queue()
+        self.sizes: list[int] = []
+        """Bytes of each receipt."""
         self.client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
             client_id=f"node-{node.institution}-{node.node}",
@@ -112,6 +114,7 @@ class Node:
         return topic(self.node.institution, self.node.node, channel)
 
     def _on_message(self, _c: mqtt.Client, _u: object, message: mqtt.MQTTMessage) -> None:
+        self.sizes.append(len(message.payload))
         self.receipts.put(read_receipt(message.payload, self._receiver, self.node.source))
 
     def send(self, *records: bytes, channel: Channel = Channel.RECORDS) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+import socket
+import ssl
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +19,7 @@ from agent.evidence.receipt import Receipt, range_digest
 from agent.evidence.record import NodeIdentity
 from agent.evidence.signing import Statement, sign_record
 from agent.evidence.topics import Channel, Topic
+from agent.sync.gate import INBOUND
 from provincial.archive import Archive
 from provincial.cli import app
 from provincial.envelope import open_envelope
@@ -155,6 +160,130 @@ def test_bad_records_are_stored_told_and_do_not_stop_the_rest(
         10,
         "the verdict on 4 is withdrawn",
     )
+
+
+@pytest.mark.promise("I5")
+@pytest.mark.parametrize("detail", ["", "\x01" * 300], ids=["of 700 forks", "each as long as can be"])
+def test_no_receipt_is_larger_than_a_node_takes(
+    detail: str, broker: Broker, tmp_path: Path, signed_log: SignedLog
+) -> None:
+    """A node drops a larger one unread, and the verdicts in it would be lost: they count as told."""
+    log, key = signed_log
+    receiver = ReceiverProcess(tmp_path / "receiver", broker)
+    archive = Archive(receiver.database)
+    address = Topic("school-a", "node-1", Channel.RECORDS)
+    with archive.transaction():
+        for line in log[:700]:
+            archive.store(open_envelope(address, line), 1)
+        for number in range(1, 701):
+            if detail:
+                archive.execute("INSERT INTO verdict VALUES (?, 'format', ?, 1, 0, 0)", (number, detail))
+            else:
+                archive.store(
+                    open_envelope(address, sign_record(key, NODE, number, "f" * 64, statement()).jws), 1
+                )
+    archive.close()
+    receiver.command("register", str(write_card(tmp_path / "card.json", NODE, key)))
+    node = Node(broker, NODE, receiver.public_jwk)
+    receiver.start()
+    code = "format" if detail else "fork"
+    told: set[int] = set()
+
+    def all_told() -> bool:
+        while not node.receipts.empty():
+            verdicts = node.receipts.get().verdicts
+            told.update(verdict.sequence for verdict in verdicts if verdict.code == code)
+        return len(told) == 700
+
+    wait_until(all_told, 40, "every verdict is told")
+    assert max(node.sizes) <= INBOUND[Channel.RECEIPTS].max_bytes
+    node.close()
+    receiver.stop()
+
+
+@pytest.mark.usefixtures("registered")
+def test_a_verdict_is_told_again_with_its_record(
+    receiver: ReceiverProcess, connect_node: Connect, signed_log: SignedLog
+) -> None:
+    """A verdict that a killed broker swallowed is asked for by sending the record again."""
+    log, key = signed_log
+    fork = sign_record(key, NODE, 2, "f" * 64, statement()).jws
+    node = connect_node()
+    node.send(*log[:3])
+    receipts = node.collect({1, 2, 3})
+    for _ in range(2):
+        node.send(fork)
+        receipts = node.collect({2})
+        wait_until(
+            lambda: any(
+                (verdict.sequence, verdict.code) == (2, "fork")
+                for receipt in receipts + node.collect(set())  # noqa: B023
+                for verdict in receipt.verdicts
+            ),
+            10,
+            "the fork is told",
+        )
+        judged(receiver)
+        node.collect(set())
+
+
+class DenyingBroker:
+    """TLS in front of the real broker that refuses one of the receiver's filters, as an access list may."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self._server.load_cert_chain(broker.server.certificate_file, broker.server.key_file)
+        files = broker.credentials("receiver")
+        self._onward = ssl.create_default_context(cafile=str(files.ca_file))
+        self._onward.load_cert_chain(files.certificate_file, files.key_file)
+        threading.Thread(target=self._talk, daemon=True).start()
+
+    def _talk(self) -> None:
+        plain, _ = self._listener.accept()
+        onward = socket.create_connection(("127.0.0.1", self._broker.port))
+        with (
+            plain,
+            self._server.wrap_socket(plain, server_side=True) as near,
+            self._onward.wrap_socket(onward, server_hostname="localhost") as far,
+        ):
+            threading.Thread(target=self._pump, args=(near, far), daemon=True).start()
+            self._pump(far, near)
+
+    def _pump(self, source: ssl.SSLSocket, sink: ssl.SSLSocket) -> None:
+        with contextlib.suppress(OSError):
+            while content := source.recv(65536):
+                if content[0] == 0x90:  # SUBACK; its last bytes are the reasons, one for each filter
+                    end = 2 + content[1]
+                    content = content[: end - 3] + bytes([0x87]) + content[end - 2 :]
+                sink.sendall(content)
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+def test_a_receiver_that_may_not_hear_says_so(broker: Broker, tmp_path: Path, signed_log: SignedLog) -> None:
+    denying = DenyingBroker(broker)
+    receiver = ReceiverProcess(tmp_path / "receiver", broker)
+    wanted = receiver.config.read_text()
+    receiver.config.write_text(wanted.replace(f"port = {broker.port}", f"port = {denying.port}"))
+    receiver.start()
+    wait_until(lambda: receiver.status()["_"]["denied"], 20, "it is kept for the operator")
+    log = receiver.log.read_text()
+    assert "broker.subscription-denied" in log
+    assert "Not authorized" in log
+    said = receiver.command("status")
+    assert "不允许订阅 ca/v1/+/+/+/records" in said
+    assert "access list" in said
+    assert "answers" not in said
+    receiver.stop()
+    receiver.config.write_text(wanted)
+    receiver.start()
+    wait_until(lambda: not receiver.status()["_"]["denied"], 20, "and gone once it is put right")
+    receiver.stop()
+    denying.close()
 
 
 @pytest.mark.usefixtures("registered")

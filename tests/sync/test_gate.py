@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from agent.configuration.intake import Intake
 from agent.configuration.message import MAX_MESSAGE_BYTES
 from agent.evidence.keys import FileSigningKey, load_or_create
-from agent.evidence.receipt import RECEIPT_TYP
+from agent.evidence.receipt import MAX_RECEIPT_BYTES, RECEIPT_TYP
 from agent.evidence.topics import Channel, topic
 from agent.paths import Paths
 from agent.store import outbox
@@ -61,7 +61,9 @@ def test_wild_topics_are_turned_away(name: str, payload: bytes) -> None:
 
 def test_what_is_too_large_is_turned_away_unread() -> None:
     gate = Gate("inst", "node")
-    assert gate.admit(topic("inst", "node", Channel.CONFIGURATION), bytes(MAX_MESSAGE_BYTES + 1)) is None
+    for channel, most in ((Channel.CONFIGURATION, MAX_MESSAGE_BYTES), (Channel.RECEIPTS, MAX_RECEIPT_BYTES)):
+        assert gate.admit(topic("inst", "node", channel), bytes(most)) is channel
+        assert gate.admit(topic("inst", "node", channel), bytes(most + 1)) is None
 
 
 @pytest.mark.promise("I10")
