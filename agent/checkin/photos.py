@@ -94,17 +94,23 @@ class PhotoAlbum:
         return self._folder / f"{uuid.UUID(photo_id)}.sealed"
 
     def sweep(self, store: Store) -> int:
-        """Remove files whose row was never committed (the process was killed in between); their number.
+        """Remove files that never got their name (the process was killed while writing), and count the photos
+        that no row names: the number returned.
+
+        These stay as they are. Most often a kill fell between file and commit, and then at most a handful
+        lie there; but after a damaged database was moved away they are all the evidence there is (R8), and
+        the two cannot be told apart. Whoever puts that database back finds them in their place.
 
         Under the write lock, because another process may be between file and row.
         """
         with store.transaction():
-            known = {row["id"] for row in store.rows("SELECT id FROM photo")}
-            orphans = [path for path in self._folder.glob("*.sealed") if path.stem not in known]
-            orphans += self._folder.glob(".*.sealed.*")  # killed while writing: never got its name
-            for path in orphans:
+            unfinished = list(self._folder.glob(".*.sealed.*"))
+            for path in unfinished:
                 path.unlink()
-            if orphans:
+            if unfinished:
                 sync_folder(self._folder)
-                log.warning("photos.unrecorded_removed", count=len(orphans))
-        return len(orphans)
+            known = {row["id"] for row in store.rows("SELECT id FROM photo")}
+            unrecorded = sum(path.stem not in known for path in self._folder.glob("*.sealed"))
+        if unfinished or unrecorded:
+            log.warning("photos.unrecorded", kept=unrecorded, unfinished_removed=len(unfinished))
+        return unrecorded

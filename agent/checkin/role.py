@@ -91,11 +91,12 @@ def _store_when_there(context: RoleContext, picture: LivePicture) -> Store | Non
         except (StoreError, sqlite3.Error) as error:
             log.warning("database.unusable", error=str(error))
             _show_unavailable(picture, context)
+            zh, en = (error.zh, error.en) if isinstance(error, StoreError) else (str(error), str(error))
             _report_for(
                 context,
                 RETRY_S,
-                f"数据库不可用，{OTHER_WAY_ZH}：{error}",
-                f"database unusable, {OTHER_WAY_EN}: {error}",
+                f"数据库不可用，{OTHER_WAY_ZH}：{zh}",
+                f"database unusable, {OTHER_WAY_EN}: {en}",
             )
     return None
 

@@ -44,6 +44,6 @@ def public_agreement_jwk(key: OKPKey) -> dict[str, str]:
 
 def _damaged(path: Path) -> KeyFileError:
     return KeyFileError(
-        f"密钥文件已损坏 / {path} is no X25519 private JWK. 移走它再启动，并重新发放设备卡 / "
-        "move it away, start again and hand out the device card anew."
+        f"密钥文件 {path} 已损坏，不是 X25519 私钥 JWK。请移走它再启动，并重新发放设备卡",
+        f"{path} is no X25519 private JWK: move it away, start again and hand out the device card anew",
     )

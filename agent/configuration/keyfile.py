@@ -39,7 +39,7 @@ def read_secret(path: Path) -> bytes:
         mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
         if mode & 0o077:
             raise KeyFileError(
-                f"密钥文件权限过宽 / {path} has mode {mode:04o}: others may read it. "
-                f"如未外泄，请执行 / if it did not leak: chmod 600 {path}"
+                f"密钥文件 {path} 权限为 {mode:04o}，其他用户可读。如未外泄，请执行：chmod 600 {path}",
+                f"{path} has mode {mode:04o}: others may read it. If it did not leak: chmod 600 {path}",
             )
         return file.read()

@@ -55,6 +55,8 @@ class Footage:
         except FileNotFoundError:
             self.missing += 1
             return
+        except OSError as error:  # a bad place on the disk, wrong rights: this file is bad, not the command
+            raise RecordError("file", f"{relative}: cannot be read: {error.strerror}") from error
         if found != expected:
             raise RecordError("file", f"{relative}: the file's bytes are not those that were signed")
         self.whole += 1
@@ -129,8 +131,10 @@ def verify_command(
         raise typer.Exit(UNUSABLE) from None
     if not outside:
         typer.echo(
-            "注意：公钥取自日志本身，只能证明前后一致；用 --card 才能证明出自该设备 / "
-            "note: the key was taken from the log itself, which proves consistency, not origin: use --card",
+            "注意：公钥取自日志本身或本机的设备卡，只能证明前后一致；"
+            "用 --card 指定人社部门或省平台留存的设备卡，才能证明出自该设备 / "
+            "note: the key was taken from the log itself or from this device's own card, which proves "
+            "consistency, not origin: use --card with the card that HR or the province kept",
             err=True,
         )
     _say(verdict, footage)
@@ -157,13 +161,14 @@ def _verify_own(
     paths = context.obj.settings().paths
     if not paths.database.is_file():
         raise UnusableError(f"没有数据库 / there is no database at {paths.database}")
+    named = card is not None
     if card is None and paths.device_card.exists():
-        card = paths.device_card
+        card = paths.device_card  # older keys stand there too; but whoever owns the log may own this file
     footage = Footage(video or paths.video)
     try:
         with Store(paths.database) as store:
             first = next(records.read(store, 1, 1), None)
-            keys, outside = trusted_keys(card, first.jws if first else None)
+            keys, _ = trusted_keys(card, first.jws if first else None)
             known = {
                 row["seal_sequence"]: _cosigned_hash(row["receipt_jws"], row["seal_sequence"])
                 for row in store.rows("SELECT seal_sequence, receipt_jws FROM cosignature")
@@ -171,7 +176,7 @@ def _verify_own(
             lines = (record.jws for record in records.read(store))
             cosigned = {sequence: sha256 for sequence, sha256 in known.items() if sha256}
             verdict = verify_chain(lines, keys, known=cosigned, examine=footage.compare)
-            return verdict, footage, outside
+            return verdict, footage, named
     except (StoreError, sqlite3.DatabaseError) as error:
         raise UnusableError(f"数据库不可用 / the database cannot be used: {error}") from error
 

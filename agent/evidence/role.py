@@ -6,14 +6,14 @@ import sqlite3
 import time
 
 from agent.evidence.device_card import SigningJwk, update_device_card
-from agent.evidence.keys import KeyFileError, load_or_create
+from agent.evidence.keys import KeyFileError, SigningKey, load_or_create
 from agent.evidence.ledger import Ledger
 from agent.evidence.record import NodeIdentity
-from agent.evidence.tail import TailDamage, announced_keys
+from agent.evidence.tail import TailDamage
 from agent.log import get_logger
 from agent.role import REPORT_INTERVAL_S, RoleContext
 from agent.store import records
-from agent.store.database import Store, StoreError
+from agent.store.database import Store, StoreError, unusable
 
 POLL_S = 0.1
 RETRY_S = 1.0
@@ -27,16 +27,19 @@ def run(context: RoleContext) -> None:
         try:
             _serve(context)
         except KeyFileError as error:
-            context.report("fault", "签名密钥不可用", str(error))
+            context.report("fault", f"签名密钥不可用：{error.zh}", f"signing key: {error.en}")
         except StoreError as error:
-            context.report("fault", "数据库不可用", str(error))
+            context.report("fault", error.zh, error.en)
         except sqlite3.OperationalError as error:
             context.report("waiting", "数据库忙或暂不可写，稍后继续", f"database: {error}; goes on by itself")
         except sqlite3.DatabaseError as error:
-            context.report("fault", "数据库已损坏", f"database: {error}")
+            problem = unusable(context.paths.database, error)
+            context.report("fault", problem.zh, problem.en)
         except OSError as error:
             place = error.filename or context.paths.state
-            context.report("fault", "磁盘或文件夹不可用", f"{place}: {error.strerror}")
+            context.report(
+                "fault", f"磁盘或文件夹不可用：{place}：{error.strerror}", f"{place}: {error.strerror}"
+            )
         context.stop.wait(RETRY_S)
 
 
@@ -50,13 +53,14 @@ def _serve(context: RoleContext) -> None:
         damage = ledger.open()
         if damage is not None:
             log.error("ledger.log-damaged", **damage.as_fact())
-        _publish_keys(context, store, node)
+        _publish_keys(context, key, node)
         _work(context, store, ledger, damage)
 
 
-def _publish_keys(context: RoleContext, store: Store, node: NodeIdentity) -> None:
-    """Put the signing keys on the device card; a card that cannot be written stops no evidence."""
-    keys = tuple(SigningJwk.model_validate(jwk) for jwk in announced_keys(store))
+def _publish_keys(context: RoleContext, key: SigningKey, node: NodeIdentity) -> None:
+    """Put the signing keys on the device card, as the ledger's own folder knows them: the log is written by
+    whoever owns the database. A card that cannot be written stops no evidence."""
+    keys = tuple(SigningJwk.model_validate(jwk) for jwk in key.known_jwks)
     try:
         update_device_card(context.paths.device_card, node, signing_keys=keys)
     except OSError as error:

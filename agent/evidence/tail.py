@@ -5,7 +5,7 @@ A check of everything would take minutes after three years; that is `classroom-a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,20 +28,24 @@ class TailDamage:
         return {"sequence": self.sequence, "code": self.code, "detail": self.detail}
 
 
-def check_tail(store: Store, own_jwk: Mapping[str, Any]) -> TailDamage | None:
-    """Chain, sequence, hashes and signatures since the last seal, under `own_jwk` and the keys that the log
-    announces.
+def check_tail(store: Store, known_jwks: Sequence[Mapping[str, Any]]) -> TailDamage | None:
+    """Chain, sequence, hashes and signatures since the last seal, and every announcement of a key, under
+    `known_jwks`: the keys that are the ledger's own by its own folder, whatever the log announces.
 
     None when all is well. This finds what was altered on the disk by somebody without the key; somebody
     with the key is found by the receiver, which holds the earlier bytes.
     """
+    keys = jws.public_keys(*known_jwks)
+    return _check_chain(store, keys) or _check_announcements(store, keys)
+
+
+def _check_chain(store: Store, keys: jws.PublicKeys) -> TailDamage | None:
     seal = records.last_of_type(store, LedgerType.SEALED)
     first = 1 if seal is None else seal.sequence
     try:
         previous = FIRST_PREVIOUS if seal is None else read_record(seal.jws, None).event.previous
     except RecordError as error:
         return TailDamage(first, error.code, error.detail)
-    keys = jws.public_keys(own_jwk, *announced_keys(store))
     verifier = ChainVerifier(keys, first=first, previous=previous)
     for record in records.read(store, first):
         try:
@@ -53,15 +57,35 @@ def check_tail(store: Store, own_jwk: Mapping[str, Any]) -> TailDamage | None:
     return None
 
 
-def announced_keys(store: Store) -> list[dict[str, str]]:
-    """Public JWKs that the log itself names as its own, oldest first; a claim, not a proof."""
-    found: list[dict[str, str]] = []
-    for kind in (LedgerType.STARTED, LedgerType.KEY_CHANGED):
-        for record in records.of_type(store, kind):
-            try:
-                key = read_record(record.jws, None).event.data.fact["key"]
-                jws.import_public(key)
-                found.append(dict(key))
-            except (RecordError, KeyError, ValueError, TypeError, AttributeError):
-                continue  # an altered record announces nothing; check_tail and `verify` name it
+def _check_announcements(store: Store, keys: jws.PublicKeys) -> TailDamage | None:
+    for record in _announcements(store):
+        try:
+            _announced(record.jws, keys)
+        except RecordError as error:
+            return TailDamage(record.sequence, error.code, error.detail)
+    return None
+
+
+def announced_kids(store: Store, known_jwks: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Thumbprints of those of `known_jwks` that the log announces, oldest first; each announcement signed by
+    one of them."""
+    keys = jws.public_keys(*known_jwks)
+    found: list[str] = []
+    for record in _announcements(store):
+        try:
+            found.append(_announced(record.jws, keys))
+        except RecordError:
+            continue  # an altered or planted record announces nothing; check_tail names it
     return found
+
+
+def _announcements(store: Store) -> list[records.StoredRecord]:
+    return records.of_type(store, LedgerType.STARTED) + records.of_type(store, LedgerType.KEY_CHANGED)
+
+
+def _announced(content: bytes, keys: jws.PublicKeys) -> str:
+    key = read_record(content, keys).event.data.fact.get("key")
+    kid = key.get("kid") if isinstance(key, dict) else None
+    if kid not in keys:
+        raise RecordError("unknown-key", f"announces a key that was never the ledger's: {str(kid)[:80]!r}")
+    return str(kid)

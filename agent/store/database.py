@@ -16,6 +16,8 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from agent.errors import BilingualError
+
 Value = int | float | str | bytes | None
 Parameters = Sequence[Value] | Mapping[str, Value]
 Row = sqlite3.Row
@@ -26,8 +28,26 @@ BUSY_TIMEOUT_MS = 5000
 _MIGRATION = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
 
 
-class StoreError(Exception):
-    """The database cannot be used; the message says why and what to do."""
+class StoreError(BilingualError):
+    """The database cannot be used; `zh` and `en` say why and what to do."""
+
+
+def unusable(path: Path, error: sqlite3.DatabaseError) -> StoreError:
+    """What SQLite's `error` means for the database at `path`. Where it is damaged also what to do and what
+    that costs: nobody is to learn only afterwards that more than an index was in it."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return StoreError(f"数据库 {path} 不可用：{error}", f"the database {path} cannot be used: {error}")
+    return StoreError(
+        f"数据库 {path} 已损坏（{error}）。请告知人社部门和省平台；停止服务，"
+        f"把 {path.name}、{path.name}-wal、{path.name}-shm 一起移走并保存（不要删）再启动。"
+        "只有录像和缺口的索引能由录像文件重建；记录日志、班次名册、签到、同意书、人社密码（须用新的设置码）"
+        "和配置版本只在移走的文件里，日志从第 1 条重新开始，接收方会判 fork",
+        f"the database {path} is damaged ({error}). Tell HR and the province; stop the service, move "
+        f"{path.name}, {path.name}-wal and {path.name}-shm away together, keep them (do not delete), start. "
+        "Only the index of footage and gaps is rebuilt, from the footage; the record log, the roster, "
+        "check-ins, consents, HR's password (a new setup code is needed) and HR's revisions are in the files "
+        "moved away alone, and the log restarts at record 1, which the receiver will call fork",
+    )
 
 
 class Store:
@@ -44,7 +64,9 @@ class Store:
         try:
             connection = sqlite3.connect(path, isolation_level=None, timeout=busy_timeout_ms / 1000)
         except sqlite3.OperationalError as error:
-            raise StoreError(f"数据库打不开 / cannot open the database {path}: {error}") from error
+            raise StoreError(
+                f"数据库 {path} 打不开：{error}", f"cannot open the database {path}: {error}"
+            ) from error
         connection.row_factory = sqlite3.Row
         self.database = Database(connection)
         self._connection = connection
@@ -55,11 +77,7 @@ class Store:
             raise
         except sqlite3.DatabaseError as error:
             connection.close()
-            raise StoreError(
-                f"数据库已损坏 / the database {path} is damaged ({error}). "
-                "移走它再启动，将由录像文件重建 / "
-                "move it away and start again: it is rebuilt from the footage."
-            ) from error
+            raise unusable(path, error) from error
 
     def _prepare(self) -> None:
         self._connection.execute("PRAGMA journal_mode = WAL")
@@ -73,8 +91,9 @@ class Store:
         newest = newest_version()
         if version > newest:
             raise StoreError(
-                f"数据库版本 {version} 比程序新，请升级程序 / {self.path} has version {version}, "
-                f"this program knows {newest}: install the newer program again."
+                f"数据库 {self.path} 的版本 {version} 比程序所知的 {newest} 新，请重新安装较新的程序",
+                f"{self.path} has version {version}, this program knows {newest}: install the newer program "
+                "again",
             )
         if version == newest:
             return
@@ -160,7 +179,8 @@ def statements(script: str) -> Iterator[str]:
     if pending.strip() and not all(
         line.startswith("--") or not line.strip() for line in pending.splitlines()
     ):
-        raise StoreError(f"unfinished SQL statement at the end of a script: {pending.strip()[:80]!r}")
+        start = repr(pending.strip()[:80])
+        raise StoreError(f"脚本末尾的 SQL 不完整：{start}", f"unfinished SQL at the end of a script: {start}")
 
 
 def migrations() -> list[tuple[int, str]]:
@@ -168,7 +188,9 @@ def migrations() -> list[tuple[int, str]]:
     folder = resources.files("agent.store").joinpath("migrations")
     found = sorted((int(m[1]), entry) for entry in folder.iterdir() if (m := _MIGRATION.match(entry.name)))
     if [number for number, _ in found] != list(range(1, len(found) + 1)):
-        raise StoreError("migrations must be numbered 0001, 0002, … without a hole")
+        raise StoreError(
+            "迁移脚本编号须从 0001 起连续", "migrations must be numbered 0001, 0002, … without a hole"
+        )
     return [(number, entry.read_text(encoding="utf-8")) for number, entry in found]
 
 

@@ -8,12 +8,15 @@ Deleting a row is not enough: an old copy of the database still holds it. So eac
 a new wrapping key, wraps the remaining keys by it and removes the old file: what an old copy holds is
 wrapped by a key that exists nowhere. The order survives a kill at any instant:
 
-1. under the database's write lock, write and sync the new wrapping key's file;
-2. in the same transaction delete the row and wrap the others anew, then commit;
-3. under the write lock again, remove every wrapping key's file that no row names.
+1. commit the new wrapping key's id as retired: whatever becomes of it, its file is known as ours to remove;
+2. under the write lock write and sync its file, delete the row, wrap the others anew, exchange the old id
+   for the new one in `retired_wrapping_key`, commit;
+3. under the write lock again, remove the files of the retired ids.
 
-Killed before the commit, the rows still name the old key and its file is there; killed after it, the old
-file outlives its use only until the next `sweep`. AES-256-GCM throughout (NIST SP 800-38D).
+Killed before the second commit, the rows still name the old key and the new file is a retired one; killed
+after it, the old file outlives its use only until the next `sweep`. A file that this database never
+retired is never removed, named by a row or not: it may be all that opens what another database holds,
+one that was damaged and moved away. AES-256-GCM throughout (NIST SP 800-38D).
 """
 
 from __future__ import annotations
@@ -63,7 +66,10 @@ class Vault:
             raise RuntimeError("create_person_key outside a transaction")
         if _key_row(db, person_id, purpose) is not None:
             return
-        wrapping_id = _current_wrapping_id(db) or self._new_wrapping_key()
+        wrapping_id = _current_wrapping_id(db)
+        if wrapping_id is None:
+            wrapping_id = uuid.uuid4().hex
+            self._make_wrapping_key(wrapping_id)
         wrapped = _encrypt(self._wrapping_key(wrapping_id), os.urandom(_KEY_BYTES), person_id, purpose)
         db.insert(
             "person_key",
@@ -94,33 +100,42 @@ class Vault:
         """
         if db.in_transaction:
             raise RuntimeError("destroy inside a transaction: pass what belongs to it as `alongside`")
+        new_id = uuid.uuid4().hex
         with db.transaction():
+            db.insert("retired_wrapping_key", {"wrapping_id": new_id})
+        with db.transaction():
+            old_ids = _wrapping_ids(db)
             db.execute("DELETE FROM person_key WHERE subject_id = ? AND purpose = ?", (person_id, purpose))
-            self._rewrap(db)
+            self._rewrap(db, new_id)
+            for old_id in old_ids:
+                db.insert("retired_wrapping_key", {"wrapping_id": old_id})
             if alongside is not None:
                 alongside()
         self.sweep(db)
 
     def sweep(self, db: Store) -> None:
-        """Remove wrapping keys that no row names: left over by a destruction that was killed, or rolled back.
+        """Remove the wrapping keys that this database retired: left over by a destruction that was killed, or
+        rolled back. Others that no row names stay: an empty database says nothing about them.
 
         Call at the start of a role that uses the vault. Under the write lock, because another process
-        may just have written the file of a key that its transaction has not named yet.
+        may just have written the file of a key that its transaction has not put to use yet.
         """
         with db.transaction():
-            used = {row[0] for row in db.rows("SELECT DISTINCT wrapping_id FROM person_key")}
-            unused = [path for path in self._keys_dir.glob("wrapping-*.key") if _id_of(path) not in used]
+            retired = {row[0] for row in db.rows("SELECT wrapping_id FROM retired_wrapping_key")}
+            retired -= _wrapping_ids(db)
+            unused = [path for path in self._keys_dir.glob("wrapping-*.key") if _id_of(path) in retired]
             unused += self._keys_dir.glob(".wrapping-*.key.*")  # killed while writing: never got its name
             for path in unused:
                 path.unlink(missing_ok=True)
             if unused:
                 sync_folder(self._keys_dir)
 
-    def _rewrap(self, db: Store) -> None:
+    def _rewrap(self, db: Store, new_id: str) -> None:
         rows = db.rows("SELECT subject_id, purpose, wrapped, wrapping_id FROM person_key")
         if not rows:
             return  # the sweep removes the old file; the next person's key begins a new one
-        new_id = self._new_wrapping_key()
+        self._make_wrapping_key(new_id)
+        db.execute("DELETE FROM retired_wrapping_key WHERE wrapping_id = ?", (new_id,))
         new_key = self._wrapping_key(new_id)
         old_keys = {row["wrapping_id"]: self._wrapping_key(row["wrapping_id"]) for row in rows}
         for row in rows:
@@ -162,10 +177,8 @@ class Vault:
             raise VaultError(f"{self._path(wrapping_id)} holds {len(key)} bytes, expected {_KEY_BYTES}")
         return key
 
-    def _new_wrapping_key(self) -> str:
-        wrapping_id = uuid.uuid4().hex
+    def _make_wrapping_key(self, wrapping_id: str) -> None:
         write_atomically(self._path(wrapping_id), os.urandom(_KEY_BYTES), durable=True, mode=0o600)
-        return wrapping_id
 
 
 def _key_row(db: Store, subject_id: str, purpose: Purpose) -> tuple[bytes, str] | None:
@@ -180,6 +193,10 @@ def _current_wrapping_id(db: Store) -> str | None:
     """The wrapping key in use: what the rows name is the truth, never which files lie there."""
     row = db.row("SELECT wrapping_id FROM person_key LIMIT 1")
     return None if row is None else row["wrapping_id"]
+
+
+def _wrapping_ids(db: Store) -> set[str]:
+    return {row[0] for row in db.rows("SELECT DISTINCT wrapping_id FROM person_key")}
 
 
 def _id_of(path: Path) -> str:

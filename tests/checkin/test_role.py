@@ -14,10 +14,12 @@ import pytest
 
 from agent import board
 from agent.checkin import role
+from agent.checkin.photos import PhotoAlbum
 from agent.clock import SystemClock
 from agent.paths import Paths
 from agent.role import RoleContext
 from agent.settings import Settings
+from agent.store.database import Store
 from agent.store.vault import Vault
 from models import weights
 from tests.checkin.classroom import ROOM, Classroom
@@ -149,7 +151,10 @@ def test_a_database_that_cannot_be_used_is_a_fault_and_is_waited_for(
     paths.database.write_bytes(b"no database at all" * 100)
     with running(paths, door_clip):
         wait_until(lambda: status(paths).get("state") == "fault", 20, "a fault that needs a person")
-        assert "数据库" in status(paths)["message"]["zh"]
+        said = status(paths)["message"]
+        assert "移走并保存" in said["zh"]
+        assert "is damaged" not in said["zh"]
+        assert "数据库" not in said["en"]
         assert (board.read_json(paths.frames / "door.json") or {})["state"] == "unavailable"
         paths.database.unlink()
         wait_until(lambda: status(paths).get("state") == "running", 20, "goes on once it can be used")
@@ -179,14 +184,42 @@ def test_what_a_killed_process_left_is_swept_at_the_start(
     classroom: Classroom, paths: Paths, door_clip: Path
 ) -> None:
     person = classroom.enrolled("obama.jpg")
-    orphan = paths.photos / "3f0c2a52-6d0f-4a3e-9a5e-2f6f0a7c1b11.sealed"
-    orphan.write_bytes(b"sealed, but its row was never committed")
-    unused = paths.keys / f"wrapping-{'a' * 32}.key"
-    unused.write_bytes(b"k" * 32)
+    unfinished = paths.photos / ".3f0c2a52-6d0f-4a3e-9a5e-2f6f0a7c1b11.sealed.4711"
+    unfinished.write_bytes(b"half of it")
+    retired = paths.keys / f"wrapping-{'a' * 32}.key"
+    retired.write_bytes(b"k" * 32)
+    classroom.store.insert("retired_wrapping_key", {"wrapping_id": "a" * 32})
     with running(paths, door_clip):
         wait_until(lambda: status(paths).get("state") == "running", 20, "runs")
-    assert not orphan.exists()
-    assert not unused.exists()
+    assert not unfinished.exists()
+    assert not retired.exists()
     sealed = classroom.store.row("SELECT sealed FROM template WHERE person_id = ?", (person,))
     assert sealed is not None
     assert Vault(paths.keys).open(classroom.store, person, "template", sealed["sealed"])
+
+
+@pytest.mark.promise("I7")
+def test_a_database_moved_away_costs_no_photo_and_no_key(
+    classroom: Classroom, paths: Paths, door_clip: Path, tmp_path: Path
+) -> None:
+    vault, person = Vault(paths.keys), classroom.enrolled("obama.jpg")
+    with (
+        classroom.store.transaction(),
+        PhotoAlbum(paths.photos, vault).kept(classroom.store, person, b"jpeg", 1) as photo,
+    ):
+        pass
+    classroom.store.close()
+    away = tmp_path / "away"
+    away.mkdir()
+    for file in paths.state.glob("agent.sqlite*"):
+        file.rename(away / file.name)
+
+    with running(paths, door_clip):
+        wait_until(lambda: status(paths).get("state") == "running", 20, "runs on a new database")
+    with Store(paths.database) as new:
+        assert new.row("SELECT 1 FROM photo") is None
+        vault.destroy(new, person, "template")  # nor does a destruction in it take the old one's key
+
+    with Store(away / paths.database.name) as old:
+        sealed = PhotoAlbum(paths.photos, vault).path(photo.id).read_bytes()
+        assert vault.open(old, person, "evidence", sealed) == b"jpeg"

@@ -82,6 +82,8 @@ def test_a_good_log_with_its_footage(store: Store, paths: Paths, clock: ManualCl
     _, video = make_log(store, paths, clock)
     code, said = verify()
     assert (code, "13 records good, 1 seals" in said, "1 as signed, 0 not there" in said) == (0, True, True)
+    assert "or from this device's own card" in said  # whoever owns the log may own that card
+    assert "note:" not in verify("--card", str(paths.device_card))[1]
     video.unlink()
     code, said = verify()
     assert (code, "0 as signed, 1 not there" in said) == (0, True)
@@ -97,6 +99,18 @@ def test_altered_footage_is_named(store: Store, paths: Paths, clock: ManualClock
     assert code == 1
     assert "BAD: record 2 (file)" in said
     assert "000000.mp4" in said
+
+
+def test_a_segment_that_the_disk_does_not_give_is_named(
+    store: Store, paths: Paths, clock: ManualClock, verify: Verify
+) -> None:
+    _, video = make_log(store, paths, clock)
+    video.unlink()
+    video.mkdir()  # opening it fails with EISDIR, as a bad disk fails with EIO; root may read any file
+    code, said = verify()
+    assert code == 1
+    assert "BAD: record 2 (file)" in said
+    assert f"{video.name}: cannot be read: Is a directory" in said
 
 
 def test_an_altered_record_is_named(store: Store, paths: Paths, clock: ManualClock, verify: Verify) -> None:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agent.evidence import jws
-from agent.evidence.keys import KEY_FILE, KeyFileError, load_or_create
-from agent.evidence.record import read_record
+from agent.evidence.device_card import read_device_card
+from agent.evidence.keys import HISTORY_FILE, KEY_FILE, FileSigningKey, KeyFileError, load_or_create
+from agent.evidence.ledger import Ledger
+from agent.evidence.record import LedgerType, read_record
 from agent.evidence.verifier import verify_chain
 from agent.paths import Paths
 from agent.store import records
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 from tests.clocks import ManualClock
-from tests.evidence.logs import open_ledger, sign_all, state_facts, whole_log
+from tests.evidence.logs import NODE, open_ledger, sign_all, state_facts, whole_log
 from tests.waiting import wait_until
 
 
@@ -135,6 +139,72 @@ def test_a_new_key_announces_itself(store: Store, paths: Paths, clock: ManualClo
     assert (failure.sequence, failure.code) == (2, "unknown-key")
 
 
+def plant(store: Store, clock: ManualClock, own: FileSigningKey, folder: Path) -> Ledger:
+    """What whoever can write the database can do: a ledger of their own on it, announcing their own key."""
+    forger = load_or_create(folder)
+    forger = replace(forger, known_jwks=(*own.known_jwks, forger.public_jwk))
+    planted = Ledger(store, forger, NODE, clock, demonstration=True)
+    assert planted.open() is None
+    state_facts(store, clock, 3)
+    assert sign_all(planted) == 3
+    return planted
+
+
+@pytest.mark.promise("I4")
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_planted_key_is_neither_believed_nor_published(
+    store: Store, paths: Paths, clock: ManualClock, tmp_path: Path, *, sealed: bool
+) -> None:
+    own = open_ledger(store, paths, clock)[1]
+    plant(store, clock, own, tmp_path / "forger")
+    if sealed:  # by the honest ledger itself, which was running meanwhile: the youngest part looks whole
+        honest = Ledger(store, own, NODE, clock, demonstration=True)
+        clock.advance(3600)
+        assert honest.seal_if_due()
+    process = start_role(paths, tmp_path)
+    status = paths.status / "ledger.json"
+    wait_until(lambda: status.exists() and '"fault"' in status.read_text(), 20, "the role says so")
+    process.terminate()
+    process.wait(5)
+    assert "record 2 was altered (unknown-key)" in status.read_text()
+    assert [key.kid for key in read_device_card(paths.device_card).signing_keys] == [own.kid]
+    open_ledger(store, paths, clock)  # noted once
+    (noted,) = records.of_type(store, "log.damaged")
+    event = read_record(noted.jws, jws.public_keys(own.public_jwk)).event
+    assert (event.data.fact["sequence"], event.data.fact["code"]) == (2, "unknown-key")
+
+
+@pytest.mark.promise("I4")
+def test_a_planted_note_of_damage_hushes_nothing_up(
+    store: Store, paths: Paths, clock: ManualClock, tmp_path: Path
+) -> None:
+    own = open_ledger(store, paths, clock)[1]
+    planted = plant(store, clock, own, tmp_path / "forger")
+    fact = {"sequence": 2, "code": "unknown-key", "detail": ""}
+    assert planted._append([planted._own(LedgerType.DAMAGED, fact)]) == 1
+    open_ledger(store, paths, clock)
+    noted = records.of_type(store, "log.damaged")
+    assert read_record(noted[-1].jws, jws.public_keys(own.public_jwk)).verified
+
+
+def test_an_unusable_key_is_said_in_both_languages(
+    store: Store, paths: Paths, clock: ManualClock, tmp_path: Path
+) -> None:
+    open_ledger(store, paths, clock)
+    (paths.ledger_keys / KEY_FILE).chmod(0o644)
+    status = paths.status / "ledger.json"
+    process = start_role(paths, tmp_path)
+    wait_until(lambda: status.exists() and '"fault"' in status.read_text(), 20, "the role says so")
+    process.terminate()
+    process.wait(5)
+    said = json.loads(status.read_text())["message"]
+    remedy = f"chmod 600 {paths.ledger_keys / KEY_FILE}"
+    assert remedy in said["zh"]
+    assert remedy in said["en"]
+    assert "其他用户可读" in said["zh"]
+    assert "others may read it" not in said["zh"]
+
+
 def test_a_fact_that_no_reader_would_accept_does_not_stop_the_rest(
     store: Store, paths: Paths, clock: ManualClock
 ) -> None:
@@ -167,7 +237,8 @@ def test_the_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
     assert load_or_create(folder).kid == made.kid
     assert folder.stat().st_mode & 0o777 == 0o700
     assert (folder / KEY_FILE).stat().st_mode & 0o777 == 0o600
-    assert [path.name for path in folder.iterdir()] == [KEY_FILE]
+    assert sorted(path.name for path in folder.iterdir()) == sorted((KEY_FILE, HISTORY_FILE))
+    assert made.known_jwks == (made.public_jwk,)
     (folder / KEY_FILE).chmod(0o640)
     with pytest.raises(KeyFileError, match="chmod 600"):
         load_or_create(folder)
@@ -179,6 +250,24 @@ def test_the_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
     (folder / KEY_FILE).write_text('{"kty": "OKP"}')
     with pytest.raises(KeyFileError, match="damaged"):
         load_or_create(folder)
+
+
+def test_a_damaged_list_of_keys_is_named_and_not_begun_anew(tmp_path: Path) -> None:
+    made = load_or_create(tmp_path)
+    history = tmp_path / HISTORY_FILE
+    whole = history.read_bytes()
+    for damage in (b"", b"[]", b'{"keys": [1]}', b'{"keys": [{"kty": "OKP"}]}'):
+        history.write_bytes(damage)
+        with pytest.raises(KeyFileError, match="restore its copy") as refused:
+            load_or_create(tmp_path)
+        assert "恢复其副本" in refused.value.zh
+        assert history.read_bytes() == damage
+    history.write_bytes(whole)
+    history.chmod(0o666)
+    with pytest.raises(KeyFileError, match="chmod 600"):
+        load_or_create(tmp_path)
+    history.chmod(0o600)
+    assert load_or_create(tmp_path) == made
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="SKIPPED LOUDLY: only root can give a file away")

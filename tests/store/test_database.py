@@ -47,9 +47,14 @@ def test_a_database_of_a_newer_program_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_database_is_refused_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "damaged.sqlite"
     path.write_bytes(b"no database at all" * 100)
-    with pytest.raises(StoreError, match="damaged"):
+    with pytest.raises(StoreError, match="damaged") as refused:
         Store(path)
     assert path.read_bytes().startswith(b"no database")
+    # Whoever follows the remedy knows before what it costs.
+    for cost in ("告知人社部门和省平台", "记录日志", "名册", "同意书", "设置码", "fork"):
+        assert cost in refused.value.zh
+    for cost in ("Tell HR and the province", "record log", "roster", "consents", "setup code", "fork"):
+        assert cost in refused.value.en
 
 
 def test_a_transaction_is_all_or_nothing(store: Store, clock: ManualClock) -> None:

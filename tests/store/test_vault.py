@@ -190,6 +190,23 @@ def test_a_rotation_killed_between_its_steps_loses_no_key(
             vault.open(store, ANN, "template", mine)
 
 
+@pytest.mark.promise("I7")
+def test_a_sweep_removes_what_this_database_retired_and_nothing_else(
+    store: Store, vault: Vault, paths: Paths
+) -> None:
+    make_keys(store, vault, ANN, BOB)
+    (old_file,) = wrapping_files(paths)
+    old_key = old_file.read_bytes()
+    vault.destroy(store, ANN, "template")
+    old_file.write_bytes(old_key)  # comes back with a copied folder
+    foreign = paths.keys / f"wrapping-{'a' * 32}.key"
+    foreign.write_bytes(bytes(32))  # of a database that was damaged and moved away
+    vault.sweep(store)
+    assert not old_file.exists()
+    assert foreign.exists()
+    assert vault.open(store, BOB, "template", vault.seal(store, BOB, "template", b"x")) == b"x"
+
+
 def test_a_missing_wrapping_key_is_named_and_never_replaced(store: Store, vault: Vault, paths: Paths) -> None:
     make_keys(store, vault, ANN)
     (file,) = wrapping_files(paths)

@@ -14,6 +14,7 @@ import pytest
 from cryptography import x509
 
 from agent import board
+from agent.configuration.agreement import FILE_NAME as AGREEMENT_KEY
 from agent.configuration.setup_code import ensure_setup_code
 from agent.evidence.keys import FileSigningKey, load_or_create
 from agent.evidence.topics import Channel

@@ -127,6 +127,12 @@ CREATE TABLE person_key (
   PRIMARY KEY (subject_id, purpose)
 ) STRICT;
 
+-- Wrapping keys that this database made and has no use for: their files go at the next sweep, others never.
+-- The ids stay, so that a retired key's file that comes back with a copied folder is removed again.
+CREATE TABLE retired_wrapping_key (
+  wrapping_id  TEXT PRIMARY KEY
+) STRICT;
+
 CREATE TABLE template (
   id          TEXT PRIMARY KEY,
   person_id   TEXT NOT NULL REFERENCES person (id),
