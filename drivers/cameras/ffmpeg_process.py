@@ -67,11 +67,7 @@ class FfmpegProcess:
 
     def fault(self) -> CameraError:
         """Why the output ended, in ffmpeg's own last words. Ends the process if it has not ended."""
-        try:
-            code = self._process.wait(_EXIT_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            code = self._process.wait()
+        code = self._ended()
         self._listener.join(_EXIT_SECONDS)
         said = " | ".join(self._said) or "-"
         end = f"signal {-code}" if code < 0 else f"exit status {code}"
@@ -80,12 +76,34 @@ class FfmpegProcess:
             f"ffmpeg ended ({end}); check the camera's connection and settings; ffmpeg: {said}"
         )
 
+    def _ended(self) -> int:
+        """Exit status, of a process that is killed where it does not end by itself."""
+        try:
+            return self._process.wait(_EXIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        try:
+            return self._process.wait(_EXIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            pass
+        # Stuck in the camera's driver: not even a kill reaches it there, and waiting frees nothing.
+        raise CameraError(
+            f"{self._where}: ffmpeg 停不下来，摄像头驱动卡死，请拔下摄像头再插上 / "
+            f"ffmpeg ({self.pid}) cannot be ended, the camera's driver hangs; unplug it and plug it in"
+        )
+
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.kill()
-        self._process.wait()
-        self._listener.join(_EXIT_SECONDS)
+        try:
+            self._ended()
+        finally:
+            self._listener.join(_EXIT_SECONDS)
+            if not self._listener.is_alive():
+                self._close_pipes()
+
+    def _close_pipes(self) -> None:
         for pipe in (self._process.stdout, self._process.stderr):
             if pipe is not None:
                 pipe.close()

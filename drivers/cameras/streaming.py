@@ -128,6 +128,7 @@ class StreamingCamera(ABC):
         self.simulated = False
         self._stream: StreamInfo | None = None
         self._feeds: set[Feed[Any]] = set()
+        self._hung: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._is_closed = False
 
@@ -181,6 +182,7 @@ class StreamingCamera(ABC):
             slot.wait_closed(due - time.monotonic())
 
     def _items(self, feed: Feed[T], read: Callable[[], None], silence_timeout: float) -> Iterator[T]:
+        self._check_nothing_hangs()
         if not self._register(feed):
             return
         reader = threading.Thread(
@@ -197,6 +199,22 @@ class StreamingCamera(ABC):
             feed.close()
             # A reader hung in a dead device ends by itself soon after; nobody waits for it here.
             reader.join(_JOIN_SECONDS)
+            if reader.is_alive():
+                with self._lock:
+                    self._hung.append(reader)
+
+    def _check_nothing_hangs(self) -> None:
+        """CameraError while an earlier reader hangs in the device: each attempt would add another thread
+        (and process) that hangs beside it, until the machine has no more of them."""
+        with self._lock:
+            self._hung = [reader for reader in self._hung if reader.is_alive()]
+            if not self._hung:
+                return
+        raise CameraError(
+            f"{self.where}: 摄像头驱动没有响应，仍在等它放手；一直如此请断电重启 / "
+            "the camera's driver does not answer and still holds the last attempt; if this lasts, switch the "
+            "node off and on"
+        )
 
     def _run_reader(self, read: Callable[[], None], feed: Feed[T]) -> None:
         try:

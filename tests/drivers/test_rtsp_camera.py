@@ -206,3 +206,28 @@ def test_an_unforeseen_fault_tells_its_place_but_no_secret() -> None:
     assert "ValueError in" in str(error)
     assert "rtsp://10.0.0.8/live, and that *** is wrong" in str(error)
     assert "s3cretive" not in everything_said_by(error)
+
+
+@pytest.mark.promise("I3")
+def test_a_driver_that_hangs_is_not_entered_again_until_it_answers() -> None:
+    entered: list[int] = []
+    answers = threading.Event()
+
+    class Hanging(RtspCamera):
+        def _read(self, sink: PacketSink, silence_timeout: float) -> None:
+            entered.append(threading.get_ident())
+            answers.wait(30)
+            raise CameraError("it answers")
+
+    camera = Hanging("rear", url="rtsp://10.0.0.8/live")
+    camera.opening_seconds = 0.2
+    try:
+        assert "no picture for 0.2 s" in str(failure(camera))
+        for _ in range(3):
+            assert "does not answer" in str(failure(camera))
+        with pytest.raises(CameraError, match="does not answer"):
+            next(camera.frames(per_second=5.0))
+        assert len(entered) == 1, "one thread hangs, however often it is tried"
+    finally:
+        answers.set()
+    wait_until(lambda: "it answers" in str(failure(camera)), 5, "the next attempt after it let go")

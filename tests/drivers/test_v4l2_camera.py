@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from drivers.cameras.base import CameraError, Packet
+from drivers.cameras.ffmpeg_process import FfmpegProcess
 from drivers.cameras.v4l2 import TestSource, V4l2Camera
 from drivers.cameras.v4l2_formats import pixel_formats
 from tests.drivers.reading import collect, failure, first
@@ -79,6 +80,24 @@ def test_a_device_that_hangs_is_noticed_and_let_go() -> None:
         list(packets)
     assert time.monotonic() - cut < 2.5
     assert wait_until(_no_ffmpeg_left, 3, "a stopped encoder is killed, so the device is free again")
+
+
+@pytest.mark.promise("I3")
+def test_an_encoder_that_cannot_be_killed_is_waited_for_a_bounded_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What hangs in a dead device's driver outlives SIGKILL; here the signal is not sent."""
+    monkeypatch.setattr("drivers.cameras.ffmpeg_process._EXIT_SECONDS", 0.2)
+    monkeypatch.setattr(FfmpegProcess, "kill", lambda process: None)
+    process = FfmpegProcess(["sleep", "60"], "door")
+    with pytest.raises(CameraError, match="cannot be ended"), process:
+        began = time.monotonic()
+        with pytest.raises(CameraError, match="unplug it"):
+            process.fault()
+        assert time.monotonic() - began < 5
+    (left,) = [child for child in psutil.Process().children() if child.pid == process.pid]
+    left.kill()
+    left.wait(5)
 
 
 def test_close_from_another_thread() -> None:
