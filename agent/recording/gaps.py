@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal
 from uuid import uuid4
 
+from pydantic import ConfigDict
+
 from agent.clock import ClockState, Stamp
+from agent.recording.checked import NOTHING_UNKNOWN, Identity, Instant
 
 GapReason = Literal["power", "crash", "camera", "disk", "clock", "operator", "maintenance"]
 """`power`: the machine went down without a word. `crash`: the recorder died and the machine did not.
@@ -24,27 +27,24 @@ EndReason = Literal[
 class Gap:
     """A gap from its beginning; it ends with the first frame recorded after it, or with the plan."""
 
-    id: str
+    __pydantic_config__: ClassVar[ConfigDict] = NOTHING_UNKNOWN
+
+    id: Identity
     camera: str
     simulated: bool
     reason: GapReason
-    start_us: int
-    boot_id: str
+    start_us: Instant
+    boot_id: Identity
     """The boot in which it was noticed."""
     clock_state: ClockState
-    run_before: str | None
+    run_before: Identity | None
     detail: str
     """English, impersonal, without addresses: ends up in a signed record."""
-    end_us: int | None = None
-    run_after: str | None = None
+    end_us: Instant | None = None
+    run_after: Identity | None = None
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> Self:
-        """TypeError when a key is missing or unknown."""
-        return cls(**content)
 
 
 def new_gap(

@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import struct
 from dataclasses import asdict, dataclass
-from typing import Self
+from typing import Annotated, ClassVar, Self
 from uuid import UUID
+
+from pydantic import ConfigDict, Field
 
 from agent import bmff
 from agent.clock import ClockState
+from agent.recording.checked import NOTHING_UNKNOWN, Identity, Instant, Sha256Hex, checked
 from agent.recording.gaps import Gap
+from drivers.cameras.base import Codec
 
 HEADER_BOX = UUID("7a1c56e0-3f0d-4d0b-9a52-3c1a6e1f8b01")
 SEAL_BOX = UUID("7a1c56e0-3f0d-4d0b-9a52-3c1a6e1f8b02")
@@ -30,6 +34,8 @@ class HeaderError(Exception):
 class Origin:
     """Where footage comes from; the same for every segment of a process."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = NOTHING_UNKNOWN
+
     institution: str
     room: str
     node: str
@@ -43,22 +49,24 @@ class Origin:
 class SegmentHeader:
     """The header box's content. `_us` UTC microseconds, `_ns` CLOCK_MONOTONIC of `boot_id`."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = NOTHING_UNKNOWN
+
     origin: Origin
-    run: str
-    sequence: int
+    run: Identity
+    sequence: Annotated[int, Field(ge=0, lt=1 << 31)]
     """Counts from 0 within the run."""
-    codec: str
-    width: int
-    height: int
-    ticks_per_second: int
-    camera_dts: int
+    codec: Codec
+    width: Annotated[int, Field(ge=1, lt=1 << 16)]
+    height: Annotated[int, Field(ge=1, lt=1 << 16)]
+    ticks_per_second: Annotated[int, Field(ge=1, lt=1 << 32)]
+    camera_dts: Annotated[int, Field(ge=-(1 << 62), lt=1 << 62)]
     """The camera's own decoding stamp, in ticks, at the run's tick 0: ties runs of one stream together."""
-    boot_id: str
-    monotonic_start_ns: int
+    boot_id: Identity
+    monotonic_start_ns: Instant
     """Arrival of the segment's first packet."""
-    wall_start_us: int
+    wall_start_us: Instant
     clock_state: ClockState
-    previous_segment_sha256: str | None
+    previous_segment_sha256: Sha256Hex | None
     """Hash of the camera's segment before this one, across runs; None for the very first."""
     gaps_before: tuple[Gap, ...]
     """Time without video between the run before and this one, in order; only in sequence 0."""
@@ -70,7 +78,8 @@ class SegmentHeader:
 
     @classmethod
     def from_payload(cls, payload: bytes) -> Self:
-        """From the payload of a `uuid` box. HeaderError when it is not ours or of an unknown schema."""
+        """From the payload of a `uuid` box. HeaderError when it is not ours, of an unknown schema, or states
+        what cannot be."""
         try:
             content = bmff.read_json_uuid(payload, HEADER_BOX)
         except bmff.BoxError as error:
@@ -78,11 +87,9 @@ class SegmentHeader:
         if content is None or content.pop("schema", None) != HEADER_SCHEMA:
             raise HeaderError("no segment header of a schema that this program knows")
         try:
-            content["origin"] = Origin(**content["origin"])
-            content["gaps_before"] = tuple(Gap.from_json(gap) for gap in content["gaps_before"])
-            return cls(**content)
-        except (TypeError, KeyError) as error:
-            raise HeaderError(f"segment header is incomplete: {error}") from error
+            return checked(cls, content)
+        except ValueError as error:
+            raise HeaderError(f"segment header: {error}") from error
 
 
 def seal_box(digest: bytes) -> bytes:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
+
+from pydantic import ConfigDict
 
 from agent import board
+from agent.recording.checked import NOTHING_UNKNOWN, Identity, Instant, checked
 from agent.recording.gaps import Gap
 
 JOURNAL = "recorder.json"
@@ -21,16 +24,20 @@ JOURNAL = "recorder.json"
 class Journal:
     """The recorder's last word."""
 
-    boot_id: str
+    __pydantic_config__: ClassVar[ConfigDict] = NOTHING_UNKNOWN
+
+    boot_id: Identity
     recording: bool
     """True: `run` was about to be written, and if no later word follows, something ended it rudely."""
-    run: str | None
+    run: Identity | None
     """The run being written, or the last one that holds footage."""
-    run_before: str | None
+    run_before: Identity | None
     """While recording: the last run before it that holds footage."""
     gaps: tuple[Gap, ...]
     """Time without video before `run` while recording, since `run` otherwise; an open one has no `end_us`."""
-    written_us: int
+    written_us: Instant
+    stopped: bool = False
+    """True: the recorder was told to end, and this is its farewell."""
 
     def write(self, video: Path) -> None:
         """Replace the note, durably. OSError."""
@@ -43,7 +50,6 @@ class Journal:
         if content is None:
             return None
         try:
-            content["gaps"] = tuple(Gap.from_json(gap) for gap in content["gaps"])
-            return cls(**content)
-        except (KeyError, TypeError) as error:
+            return checked(cls, content)
+        except ValueError as error:
             raise ValueError(f"{video / JOURNAL}: no journal: {error}") from error

@@ -28,7 +28,8 @@ _INDEX_STOP_S = 10.0
 
 
 def run(context: RoleContext) -> None:
-    """Record until `context.stop` is set. SystemExit when another recorder holds the video folder."""
+    """Record until `context.stop` is set. SystemExit when another recorder holds the video folder, and when
+    the thread that reads the camera is gone."""
     reached = context.settings.cameras[CAMERA]
     camera = open_camera(CAMERA, reached.driver, **reached.model_dump(exclude={"driver"}))
     recorder, index = build(context, camera)
@@ -94,4 +95,8 @@ def _record(context: RoleContext, recorder: Recorder, index: Index, feed: Camera
         recorder.step(event, now)
         if now.monotonic_ns >= next_status_ns:
             next_status_ns = now.monotonic_ns + _STATUS_INTERVAL_NS
-            context.report(*status.role_state(recorder), **status.detail(recorder, index, meter))
+            dead = status.dead_thread(index, feed)
+            state = dead or status.role_state(recorder)
+            context.report(*state, **status.detail(recorder, index, feed, meter))
+            if not feed.is_alive:
+                sys.exit(f"{state[1]} / {state[2]}")  # a new process has a new thread; what is on disk stays

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from agent.recording.feed import CameraFeed
 from agent.recording.index import Index
 from agent.recording.recorder import Recorder, State
 from agent.role import State as RoleState
@@ -52,6 +53,23 @@ class Meter:
         return rates
 
 
+def dead_thread(index: Index, feed: CameraFeed) -> tuple[RoleState, str, str] | None:
+    """The fault to report when one of the process's threads is gone; both end only when they are told to."""
+    if not feed.is_alive:
+        return (
+            "fault",
+            "读取摄像头的线程已终止，没有录像",
+            "the thread that reads the camera is gone: no recording",
+        )
+    if not index.is_alive():
+        return (
+            "fault",
+            "索引线程已终止：录像继续，但不再写入数据库；请重启 recorder",
+            "the index thread is gone: recording goes on, unknown to the database; restart the recorder",
+        )
+    return None
+
+
 def role_state(recorder: Recorder) -> tuple[RoleState, str, str]:
     """State and message in Chinese and English."""
     state, chinese, english = _ROLE_STATES[recorder.state]
@@ -60,7 +78,7 @@ def role_state(recorder: Recorder) -> tuple[RoleState, str, str]:
     return state, chinese, english
 
 
-def detail(recorder: Recorder, index: Index, meter: Meter) -> dict[str, Any]:
+def detail(recorder: Recorder, index: Index, feed: CameraFeed, meter: Meter) -> dict[str, Any]:
     """The board's `detail`. `segment.path` is relative to the video folder; its first `durable_bytes` are
     whole fragments, fit to be read while the file grows."""
     run, gap = recorder.run, recorder.gap
@@ -77,6 +95,7 @@ def detail(recorder: Recorder, index: Index, meter: Meter) -> dict[str, Any]:
         if run is not None and segment is not None and segment.durable_bytes
         else None,
         "gap": {"reason": gap.reason, "start_us": gap.start_us} if gap is not None else None,
-        "index": {"waiting": index.waiting, "problem": index.problem},
+        "index": {"waiting": index.waiting, "problem": index.problem, "refused_files": index.refused_files},
+        "dropping": feed.is_dropping,
         **meter.read(time.monotonic_ns()),
     }

@@ -114,6 +114,54 @@ def test_a_statement_that_the_database_refuses_does_not_hold_up_the_rest(threade
     wait_until(lambda: [row["reason"] for row in threaded.gaps()] == ["camera"], 20, "the good one stands")
 
 
+def test_a_bad_file_holds_up_neither_the_files_after_it_nor_what_is_recorded_now(
+    threaded: ThreadedRig,
+) -> None:
+    begin(threaded, 13)
+    threaded.stop()
+    first = threaded.index
+    assert first is not None
+    wait_until(lambda: first.problem is None and first.waiting == 0, 20, "all rows")
+    first.stop(10)
+    whole = files(threaded)
+    content = whole[1].read_bytes()
+    assert content.count(b'"ticks_per_second": 10240') == 1
+    whole[1].write_bytes(content.replace(b'"ticks_per_second": 10240', b'"ticks_per_second": 0    '))
+    whole[2].unlink()
+    whole[2].mkdir()  # reading it is an OSError, as reading a bad sector is
+    threaded.lose_database()
+    begin(threaded, 7)
+    index = threaded.index
+    assert index is not None
+    written = len(files(threaded)) - 1 - 2
+    wait_until(lambda: len(threaded.segments()) >= written, 20, "all other files and the new ones")
+    wait_until(lambda: index.problem is None and index.waiting == 0, 20, "all is said to be well")
+    assert index.refused_files == 1
+    threaded.play(3)
+    wait_until(lambda: len(threaded.segments()) > written, 20, "what is recorded now")
+
+
+def test_no_fault_whatever_ends_the_thread(threaded: ThreadedRig) -> None:
+    def stumbles(writer: IndexWriter) -> Iterator[None]:
+        yield
+        raise ZeroDivisionError("a fault of ours")
+
+    threaded.start()
+    assert threaded.index is not None
+    threaded.index.stop(10)
+    index = Index(
+        threaded.paths.database, threaded.clock, "r101", stumbles, backoff=Backoff(first=0.05, longest=0.1)
+    )
+    index.request_sweep()
+    index.start()
+    wait_until(lambda: "a fault of ours" in (index.problem or ""), 20, "the fault is told")
+    now = threaded.clock.now()
+    index.submit(new_gap("rear", "camera", 2, now, simulated=True, run_before=None))
+    wait_until(lambda: len(threaded.gaps()) == 1, 20, "statements are committed all the same")
+    assert index.is_alive()
+    index.stop(10)
+
+
 def test_a_memory_that_is_full_is_made_good_from_the_files(
     threaded: ThreadedRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
