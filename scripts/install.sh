@@ -140,6 +140,14 @@ install_settings() {
   chmod -R u=rwX,g=rX,o= "$CONFIG"
 }
 
+# Before a unit is changed or a role restarted: a recorder that runs must not be stopped for one that cannot start.
+check_settings() {
+  "$COMMAND" settings check ||
+    die "配置有误（见上），已在运行的各角色没有动；改好 $CONFIG/agent.toml 再运行本脚本" \
+      "the settings are wrong (see above); roles that run were left alone. Mend $CONFIG/agent.toml and run this script again"
+}
+
+# Empty for what the settings leave out; that they can be read was checked before.
 setting() { "$COMMAND" settings get "$1" 2>/dev/null || true; }
 
 install_units() {
@@ -233,6 +241,7 @@ check_python
 install_users_and_folders
 install_program
 install_settings
+check_settings
 install_units
 mark_video_disk
 finish

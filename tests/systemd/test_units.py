@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -141,3 +142,32 @@ def test_scripts_explain_themselves_and_do_nothing_on_wrong_usage(script: str) -
     assert explained.returncode == 0
     assert "用法" in explained.stdout
     assert wrong.returncode == 2
+
+
+@pytest.mark.parametrize(("driver", "goes_on"), [("rtsp", True), ("rstp", False)])
+def test_an_upgrade_with_wrong_settings_leaves_units_and_roles_alone(
+    tmp_path: Path, driver: str, goes_on: bool
+) -> None:
+    """The script's own order of steps, its steps on the machine replaced by their names."""
+    config = tmp_path / "agent.toml"
+    example = (REPOSITORY / "config" / "agent.toml").read_text(encoding="utf-8")
+    config.write_text(example.replace('driver = "rtsp"', f'driver = "{driver}"'), encoding="utf-8")
+    command = tmp_path / "classroom-agent"
+    command.write_text(
+        f'#!/bin/sh\ncd "{REPOSITORY}" && exec "{sys.executable}" -m agent --config "{config}" "$@"\n',
+        encoding="utf-8",
+    )
+    command.chmod(0o755)
+    script = (REPOSITORY / "scripts" / "install.sh").read_text(encoding="utf-8")
+    script = re.sub(r"^readonly COMMAND=.*$", f"readonly COMMAND={command}", script, flags=re.MULTILINE)
+    functions, begin, steps = script.partition('parse "$@"\n')
+    replaced = [step for step in steps.split() if step != "check_settings"]
+    stubs = "\n".join(f"{step}() {{ echo did {step}; }}" for step in replaced)
+    (tmp_path / "install.sh").write_text(f"{functions}\n{stubs}\n{begin}{steps}", encoding="utf-8")
+    done = subprocess.run(
+        ["bash", tmp_path / "install.sh"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode == 0) == goes_on, done.stderr
+    for step in ("install_units", "mark_video_disk", "finish"):
+        assert (f"did {step}" in done.stdout) == goes_on
+    assert goes_on or "left alone" in done.stderr
