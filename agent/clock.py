@@ -20,8 +20,9 @@ from drivers import timesource
 log = get_logger(__name__)
 
 ClockState = Literal["synchronised", "unsynchronised"]
-"""`synchronised`: the kernel's clock is disciplined by NTP or an RTC time source. The third state of
-I8, `vouched` (compared and signed by HR staff), arrives with retention."""
+"""`synchronised`: a time service disciplines the kernel's clock (STA_UNSYNC is clear). An RTC does not do
+that: it sets the clock once, at boot, and the state stays `unsynchronised` until a service has answered.
+The third state of I8, `vouched` (compared and signed by HR staff), arrives with retention."""
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 

@@ -46,7 +46,7 @@ def inspect(
 def _findings(
     settings: Settings, store: Store, clock: Clock, seconds: float, so_far: list[Finding]
 ) -> Iterator[Finding]:
-    yield from check_clock()
+    yield from check_clock(reaches_a_network=bool(settings.sync.destinations))
     yield check_password(store)
     yield from check_models()
     yield from check_roles(settings, clock.now())

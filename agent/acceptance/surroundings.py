@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.acceptance.findings import Finding
+from agent.acceptance.findings import Finding, Verdict
 from agent.configuration.credential import current_credential
 from agent.store.database import Store
 from drivers import timesource
@@ -16,18 +16,24 @@ RTC = Path("/sys/class/rtc/rtc0/since_epoch")
 LARGEST_RTC_ERROR_S = 5
 
 
-def check_clock(rtc: Path = RTC) -> Iterator[Finding]:
-    """Is the clock disciplined, and is there an RTC that carries it over a power cut (I8)?"""
+def check_clock(*, reaches_a_network: bool, rtc: Path = RTC) -> Iterator[Finding]:
+    """Is the clock disciplined, and is there an RTC that carries it over a power cut (I8)?
+
+    A closed place (R20; `reaches_a_network` False) has nothing that could discipline it: with a good RTC that
+    is no fault there, but to be known.
+    """
+    of_rtc = _judge_rtc(rtc)
     try:
         state = timesource.read()
     except timesource.TimeSourceError as error:
         yield Finding("clock", "bad", f"读不到时钟状态：{error}", "the kernel does not answer for its clock")
     else:
-        yield _judge_clock(state)
-    yield _judge_rtc(rtc)
+        is_all_there_can_be = not reaches_a_network and of_rtc.verdict == "good"
+        yield _judge_clock(state, "warning" if is_all_there_can_be else "bad")
+    yield of_rtc
 
 
-def _judge_clock(state: timesource.Synchronisation) -> Finding:
+def _judge_clock(state: timesource.Synchronisation, unsynchronised: Verdict) -> Finding:
     measured = {"synchronised": state.synchronised, "maximum_error_ms": state.maximum_error_us // 1000}
     if state.synchronised:
         error_ms = state.maximum_error_us // 1000
@@ -40,12 +46,13 @@ def _judge_clock(state: timesource.Synchronisation) -> Finding:
         )
     return Finding(
         "clock",
-        "bad",
-        "时钟未同步，记录会标明时间不可信",
-        "the clock is not synchronised; records say so",
+        unsynchronised,
+        "时钟未同步：记录会标明，并且全天 24 小时录像",
+        "the clock is not synchronised: records say so, and everything is recorded 24 h a day",
         (
-            "接通网络，等 timedatectl 显示已同步",
-            "connect the network and wait until timedatectl says that it is synchronised",
+            "接通网络或本地时间服务器，等 timedatectl 显示已同步；只有硬件时钟不算同步",
+            "connect the network or a time server of the place and wait until timedatectl says that it is "
+            "synchronised; an RTC alone does not do it",
         ),
         measured,
     )
