@@ -7,8 +7,7 @@ outside, however much it looks like our own.
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping
-from functools import cache
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -25,6 +24,8 @@ NOTHING_UNKNOWN = ConfigDict(extra="forbid")
 
 T = TypeVar("T")
 
+_adapters: dict[type[Any], TypeAdapter[Any]] = {}
+
 
 def checked(kind: type[T], content: Mapping[str, Any]) -> T:
     """`content`, which came out of JSON, as the dataclass `kind`. ValueError names all wrong fields."""
@@ -36,6 +37,7 @@ def checked(kind: type[T], content: Mapping[str, Any]) -> T:
     return value
 
 
-@cache
-def _adapter(kind: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    if kind not in _adapters:
+        _adapters[kind] = TypeAdapter(kind)
+    return _adapters[kind]

@@ -13,6 +13,12 @@ class ClockWatch:
 
     def __init__(self) -> None:
         self._offset_us: int | None = None
+        self.was_synchronised = False
+        """True once the clock was vouched for in this boot, by whatever time it shows since."""
+
+    def idle(self, now: Stamp) -> None:
+        """Nothing is being written: the clock may be set without anybody's noticing a step."""
+        self.was_synchronised |= now.clock_state == "synchronised"
 
     def restart(self) -> None:
         """A new segment takes its wall time anew, from the next look on."""
@@ -24,4 +30,7 @@ class ClockWatch:
         if self._offset_us is None:
             self._offset_us = offset
         step = offset - self._offset_us
-        return step if abs(step) > CLOCK_STEP_US else 0
+        if abs(step) > CLOCK_STEP_US:
+            return step  # a clock that has just been set counts as synchronised from the next segment on
+        self.idle(now)
+        return 0

@@ -6,7 +6,7 @@ Lengths of footage come from decoding ticks and are exact to one tick; wall stam
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Protocol
 
@@ -26,6 +26,8 @@ class Stretch:
     run_id: str
     seconds: Fraction
     """By ticks, not by the wall clock."""
+    continues: bool = False
+    """True: no frame is missing since the stretch before, only the wall clock was set in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,12 @@ class Coverage:
 
     @property
     def longest(self) -> Fraction:
-        """Seconds of the longest footage without interruption (R3)."""
-        return max((stretch.seconds for stretch in self.stretches), default=Fraction(0))
+        """Seconds of the longest footage without a missing frame (R3), across settings of the clock."""
+        longest = lasting = Fraction(0)
+        for stretch in self.stretches:
+            lasting = stretch.seconds + (lasting if stretch.continues else 0)
+            longest = max(longest, lasting)
+        return longest
 
 
 def coverage(segments: Iterable[Fields], gaps: Iterable[Fields], start_us: int, end_us: int) -> Coverage:
@@ -93,19 +99,25 @@ def _stretches(
         clipped = _clip(row, start_us, end_us)
         if clipped is None:
             continue
-        if last is not None and joined and _continues(last, row, seams):
+        if last is not None and _is_next(last, row):
             before = joined.pop()
             seconds = before.seconds + clipped.seconds
-            clipped = Stretch(before.start_us, max(before.end_us, clipped.end_us), clipped.run_id, seconds)
+            end = max(before.end_us, clipped.end_us)
+            clipped = replace(before, end_us=end, run_id=clipped.run_id, seconds=seconds)
+        elif last is not None and (last["run_id"], row["run_id"]) in seams and row["sequence"] == 0:
+            # The wall clock's jump is no footage: each side keeps its own place in the day.
+            clipped = replace(clipped, continues=True)
         joined.append(clipped)
         last = row
     return joined
 
 
-def _continues(last: Fields, row: Fields, seams: set[tuple[str, str]]) -> bool:
-    if last["run_id"] == row["run_id"]:
-        return bool(row["sequence"] == last["sequence"] + 1 and row["start_ticks"] == last["end_ticks"])
-    return (last["run_id"], row["run_id"]) in seams and row["sequence"] == 0
+def _is_next(last: Fields, row: Fields) -> bool:
+    return bool(
+        last["run_id"] == row["run_id"]
+        and row["sequence"] == last["sequence"] + 1
+        and row["start_ticks"] == last["end_ticks"]
+    )
 
 
 def _clip(row: Fields, start_us: int, end_us: int) -> Stretch | None:

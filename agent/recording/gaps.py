@@ -14,8 +14,9 @@ from agent.recording.checked import NOTHING_UNKNOWN, Identity, Instant
 GapReason = Literal["power", "crash", "camera", "disk", "clock", "operator", "maintenance"]
 """`power`: the machine went down without a word. `crash`: the recorder died and the machine did not.
 `camera`: no packets, or stamps that jumped. `disk`: packets came and could not be kept. `clock`: the wall
-clock was stepped forwards; no frame is missing, only wall time that never was. `operator`: somebody stopped
-the recorder or shut the machine down. `maintenance`: announced beforehand."""
+clock was stepped forwards; no frame is missing, only wall time that never was (but the first such step of a
+boot whose clock was never synchronised is `power`: the clock had stood still while the machine was off).
+`operator`: somebody stopped the recorder or shut the machine down. `maintenance`: announced beforehand."""
 
 EndReason = Literal[
     "rotation", "plan", "power", "crash", "camera", "disk", "clock", "operator", "maintenance"

@@ -134,8 +134,8 @@ class History:
         self._index.submit(ended)
         self.write_journal(now)
 
-    def write_journal(self, now: Stamp, run: str | None = None) -> None:
-        """Leave word for the next start; `run` when it is about to be written."""
+    def write_journal(self, now: Stamp, run: str | None = None, *, stopped: bool = False) -> None:
+        """Leave word for the next start; `run` when it is about to be written, `stopped` as a farewell."""
         if not self.volume_ready:
             return
         journal = Journal(
@@ -145,6 +145,7 @@ class History:
             run_before=self.last_run,
             gaps=self.gaps,
             written_us=now.wall_us,
+            stopped=stopped,
         )
         try:
             journal.write(self._video)

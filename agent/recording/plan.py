@@ -1,8 +1,8 @@
 """When to record: the plan that the keeper leaves on the board, read so that every doubt means "record".
 
-The recorder needs no database (I11): the plan is a file. Missing, unreadable or outdated, or the clock not
-vouched for, everything is recorded, because footage too much can be deleted and footage too little cannot
-be made good (R1, R2).
+The recorder needs no database (I11): the plan is a file. Missing, unreadable, outdated or of the future, or
+the clock not vouched for, everything is recorded, because footage too much can be deleted and footage too
+little cannot be made good (R1, R2).
 """
 
 from __future__ import annotations
@@ -13,6 +13,12 @@ from typing import Self
 
 from agent import board
 from agent.clock import Stamp
+
+LONGEST_VALIDITY_US = 24 * 3600 * 1_000_000
+"""The keeper vouches for a few hours ahead; a plan that claims more is damaged or not the keeper's."""
+
+CLOCK_SLACK_US = 60 * 1_000_000
+"""A plan may have been written this far in what the recorder takes for the future: the clock was slewed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +46,12 @@ class Plan:
             ]
             if content.get("record_until_us"):
                 intervals.append((int(content["written_us"]), int(content["record_until_us"])))
-            return cls(int(content["written_us"]), int(content["valid_until_us"]), tuple(intervals))
-        except (KeyError, TypeError) as error:
+            plan = cls(int(content["written_us"]), int(content["valid_until_us"]), tuple(intervals))
+        except (KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"{path}: no recording plan: {error!r}") from error
+        if plan.valid_until_us - plan.written_us > LONGEST_VALIDITY_US:
+            raise ValueError(f"{path}: valid for more than 24 hours, which no plan of the keeper's is")
+        return plan
 
     def wants(self, now_us: int) -> bool:
         return now_us >= self.valid_until_us or any(start <= now_us < end for start, end in self.intervals)
@@ -73,6 +82,10 @@ def decide(path: Path, now: Stamp, *, pre_roll_s: int, post_roll_s: int) -> Deci
         return Decision(True, "no plan")
     except (OSError, ValueError) as error:
         return Decision(True, f"plan unreadable: {type(error).__name__}")
+    if now.wall_us < plan.written_us - CLOCK_SLACK_US:
+        return Decision(
+            True, "plan of the future"
+        )  # the clock was set back, or was wrong when it was written
     if now.clock_state != "synchronised":
         return Decision(True, "clock not synchronised", plan)
     if now.wall_us >= plan.valid_until_us:

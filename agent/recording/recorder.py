@@ -34,6 +34,8 @@ TICK_NS = 1_000_000_000
 """How often plan and disk are looked at."""
 
 NO_PACKETS = "no packets from the camera"
+TOLD_TO_STOP = "the recorder was told to stop"
+CLOCK_STOOD_STILL = "clock not synchronised since boot; the skipped time was without power"
 
 log = get_logger(__name__)
 
@@ -67,6 +69,9 @@ class Recorder:
         self._history = History(options.video, options.origin, index)
         self._buffer = GopBuffer()
         self._clock_watch = ClockWatch()
+        self._clock_settled = False
+        """True once no time without power can hide in a step of the clock: it was synchronised before in this
+        boot, or has been set."""
         self._stream: StreamInfo | None = None
         """Of the camera while it answers."""
         self._run: Run | None = None
@@ -116,6 +121,8 @@ class Recorder:
     def step(self, event: Event | None, now: Stamp) -> None:
         """Take one event, or the passing of time. AlreadyRunningError: another recorder is here."""
         self._history.begins(now)
+        if self._run is None:
+            self._clock_watch.idle(now)
         for part in (self._tick, lambda stamp: self._take(event, stamp)):
             try:
                 part(now)
@@ -129,10 +136,20 @@ class Recorder:
         self._stopping = True
         try:
             if self._run is not None:
-                self._end_run("operator", "operator", now, "the recorder was told to stop")
+                self._end_run("operator", "operator", now, TOLD_TO_STOP)
+            elif self._history.is_known:
+                self._farewell(now)
         except (OSError, MuxError, BitstreamError):
             log.exception("recorder.last_segment_unfinished")  # recovery finishes it at the next start
         self._volume.close()
+
+    def _farewell(self, now: Stamp) -> None:
+        """Nothing is being written, and from now on nothing would be, whatever the plan says."""
+        if self.gap is not None:
+            self._history.end_gap(now)
+        if self.decision.record:
+            self._begin_gap("operator", now, TOLD_TO_STOP)
+        self._history.write_journal(now, stopped=True)
 
     def _tick(self, now: Stamp) -> None:
         if now.monotonic_ns < self._next_tick_ns:
@@ -262,8 +279,12 @@ class Recorder:
         assert self._run is not None  # noqa: S101 (the caller asked)
         log.warning("clock.stepped", seconds=step_us / 1e6)
         before = self._run.id
-        detail = f"wall clock set by {step_us / 1e6:+.3f} s, no frame lost"
-        self._end_run("clock", "clock", now, detail, packet)
+        if step_us > 0 and not (self._clock_settled or self._clock_watch.was_synchronised):
+            self._end_run("power", "power", now, CLOCK_STOOD_STILL, packet)
+        else:
+            detail = f"wall clock set by {step_us / 1e6:+.3f} s, no frame lost"
+            self._end_run("clock", "clock", now, detail, packet)
+        self._clock_settled = True
         self._begin_run([packet], now)
         after = self._run.id if self._run is not None else None
         simulated = self._options.origin.simulated
@@ -273,7 +294,12 @@ class Recorder:
         self._volume.open()
         if not self._history.is_known:
             video, origin = self._options.video, self._options.origin
-            self._history.take_up(find_history(video, origin, now, self.decision.plan))
+            found = find_history(video, origin, now, self.decision.plan)
+            last = found.last.header if found.last is not None else None
+            self._clock_settled = (
+                last is not None and last.boot_id == now.boot_id and last.clock_state == "synchronised"
+            )
+            self._history.take_up(found)
         elif self._torn is not None:
             torn, self._torn = self._torn, None  # one attempt: the sweep finds whatever this one leaves
             closed = recover_if_readable(self._options.video, torn, "disk", same_boot=True)

@@ -132,7 +132,8 @@ def _missed(journal: Journal, origin: Origin, now: Stamp, plan: Plan | None) -> 
         start_us = journal.written_us
     if start_us is None or start_us >= now.wall_us:
         return ()
-    return (_gap(origin, _rude_end(journal.boot_id, now), start_us, now, journal.run),)
+    reason: GapReason = "operator" if journal.stopped else _rude_end(journal.boot_id, now)
+    return (_gap(origin, reason, start_us, now, journal.run),)
 
 
 def _gap(origin: Origin, reason: GapReason, start_us: int, now: Stamp, run_before: str | None) -> Gap:

@@ -163,6 +163,35 @@ def test_an_outdated_plan_and_a_doubtful_clock_record(rig: Rig) -> None:
     assert rig.is_in(State.RECORDING)
 
 
+@pytest.mark.promise("I11", "I3")
+def test_a_plan_of_the_future_records(rig: Rig) -> None:
+    """Written while the clock was wrong by years, and the clock has been set right since."""
+    rig.clock.step_wall(10 * 365 * 86_400)
+    rig.plan((100, 200))
+    rig.clock.step_wall(-10 * 365 * 86_400)
+    began = rig.clock.wall_us
+    begin(rig)
+    assert rig.is_in(State.RECORDING)
+    rig.fault()
+    rig.idle(3)
+    rig.stop()
+    assert rig.coverage(began, rig.clock.wall_us).unexplained == ()
+
+
+@pytest.mark.promise("I11")
+def test_a_plan_that_claims_more_than_a_day_records(rig: Rig) -> None:
+    rig.plan((100, 200), valid_s=10 * 365 * 86_400)
+    begin(rig)
+    assert rig.is_in(State.RECORDING)
+
+
+def test_a_plan_written_a_moment_ahead_of_our_clock_holds(rig: Rig) -> None:
+    rig.plan((100, 200))
+    rig.clock.step_wall(-30)
+    begin(rig)
+    assert rig.is_in(State.PAUSED)
+
+
 @pytest.mark.promise("I3")
 def test_the_camera_fails_during_the_pause_and_is_missing_when_wanted(rig: Rig) -> None:
     rig.plan((0, 3), (20, 40))
@@ -215,6 +244,36 @@ def test_a_stop_is_the_operators_gap(rig: Rig) -> None:
     begin(rig)
     assert [(row["reason"], row["end_us"] is not None) for row in rig.gaps()] == [("operator", True)]
     assert rig.coverage(end_us=rig.clock.wall_us - 3_000_000).unexplained == ()
+
+
+@pytest.mark.promise("I3")
+def test_a_stop_while_the_camera_is_silent_is_the_operators_from_then_on(rig: Rig) -> None:
+    begin(rig)
+    rig.fault()
+    rig.idle(5)
+    stopped = rig.clock.wall_us
+    rig.stop()
+    rig.idle_without_recorder(30)
+    begin(rig)
+    assert [(row["reason"], row["start_us"]) for row in rig.gaps()][1:] == [("operator", stopped)]
+    assert rig.gaps()[0]["end_us"] == stopped
+    assert rig.gaps()[1]["end_us"] is not None
+    rig.stop()
+    assert rig.coverage().unexplained == ()
+
+
+@pytest.mark.promise("I3")
+@pytest.mark.parametrize("new_boot", [False, True])
+def test_a_session_missed_after_a_stop_in_a_pause_is_the_operators(rig: Rig, new_boot: bool) -> None:
+    rig.plan((0, 3), (30, 50), (300, 400))
+    begin(rig, 8)
+    assert rig.is_in(State.PAUSED)
+    session = rig.clock.wall_us + 22_000_000
+    rig.stop()
+    rig.idle_without_recorder(100)
+    rig.start(new_boot=new_boot)
+    rig.idle(2)
+    assert [(row["reason"], row["start_us"]) for row in rig.gaps()] == [("operator", session)]
 
 
 @pytest.mark.promise("I3")
@@ -303,6 +362,71 @@ def test_a_clock_step_costs_no_frame_and_maps_old_time_to_new(rig: Rig, step: fl
     if step > 0:
         assert rig.coverage().unexplained == ()
         assert rig.coverage().longest * 10 == 63
+
+
+def without_clock_battery(rig: Rig, off: float, played: float = 3) -> None:
+    """Power is gone for `off` seconds; the machine boots with the time that it saved."""
+    begin(rig, 5)
+    rig.kill()
+    rig.clock.clock_state = "unsynchronised"
+    rig.start(new_boot=True)
+    rig.connect()
+    rig.play(played)
+    rig.clock.step_wall(off)
+    rig.clock.clock_state = "synchronised"
+    rig.play(3)
+
+
+@pytest.mark.promise("I3", "I8")
+def test_time_without_power_that_the_clock_slept_through_is_power(rig: Rig) -> None:
+    without_clock_battery(rig, 3600)
+    rig.stop()
+    long = [gap for gap in rig.gaps() if gap["end_us"] and gap["end_us"] - gap["start_us"] > 3_000_000_000]
+    assert [(gap["reason"], gap["detail"]) for gap in long] == [
+        ("power", "clock not synchronised since boot; the skipped time was without power")
+    ]
+    found = rig.coverage()
+    assert found.unexplained == ()
+    assert found.longest < 6, "what a power cut interrupted is not one piece"
+    assert sum(s.end_us - s.start_us for s in found.stretches) < 12_000_000
+    assert facts(rig).count(FactType.CLOCK_STEPPED) == 1
+    rig.check_files()
+    before = [tuple(row) for row in rig.segments()]
+    rig.lose_database()
+    rig.start()
+    assert [tuple(row) for row in rig.segments()] == before, "the files tell the same"
+
+
+@pytest.mark.promise("I3")
+def test_once_synchronised_a_step_is_the_clocks(rig: Rig) -> None:
+    without_clock_battery(rig, 3600)
+    rig.clock.clock_state = "unsynchronised"
+    rig.clock.step_wall(600)
+    rig.play(3)
+    rig.stop()
+    assert reasons(rig)[-2:] == ["clock", "operator"]
+
+
+@pytest.mark.promise("I3")
+def test_a_crash_in_a_boot_whose_clock_was_synchronised_leaves_it_so(rig: Rig) -> None:
+    begin(rig, 5)
+    rig.kill()
+    rig.clock.clock_state = "unsynchronised"
+    begin(rig)
+    rig.clock.step_wall(600)
+    rig.play(3)
+    assert "clock" in reasons(rig)
+
+
+@pytest.mark.rule("R3")
+def test_a_step_forwards_adds_no_footage_to_the_day(rig: Rig) -> None:
+    begin(rig, 3.3)
+    rig.clock.step_wall(3600)
+    rig.play(3)
+    rig.stop()
+    found = rig.coverage()
+    assert sum(stretch.end_us - stretch.start_us for stretch in found.stretches) == 6_300_000
+    assert [stretch.continues for stretch in found.stretches] == [False, True]
 
 
 def test_slewing_is_no_step(rig: Rig) -> None:
