@@ -28,7 +28,8 @@ def setup_code_command(context: typer.Context) -> None:
 
     \b
     交给现场的人社部门人员，他在网页上用它设置密码；设好后失效。
-    For the HR officer on the spot, who sets the password on the page with it; void afterwards.
+    For the HR officer on the spot, who sets the password on the page with it; void afterwards. Compare the
+    fingerprints of the page's certificate, shown besides, with what the browser shows.
     """
     from agent.configuration.setup_code import ensure_setup_code
 
@@ -38,6 +39,30 @@ def setup_code_command(context: typer.Context) -> None:
     if code is None:
         refuse("密码已设置，设置码已失效 / the password is set; the code is void")
     typer.echo(code)
+    _say_fingerprints(settings)
+
+
+def _say_fingerprints(settings: Settings) -> None:
+    """What the browser must show. Beside the code, which alone stands on standard output."""
+    from agent.web.certificate import CertificateFiles, fingerprints
+
+    try:
+        found = fingerprints(CertificateFiles.within(settings.paths.keys))
+    except FileNotFoundError:
+        typer.echo(
+            "还没有网页证书，网页第一次启动后再运行本命令，核对指纹 / no certificate of the page yet: "
+            "run this again after the page's first start and compare its fingerprints",
+            err=True,
+        )
+        return
+    except (OSError, ValueError) as error:
+        refuse(f"网页证书读不了 / the page's certificate cannot be read: {error}", ExitCode.FAULT)
+    typer.echo(
+        "网页证书指纹，浏览器显示的须与此相同 / fingerprints of the page's certificate: the browser must "
+        f"show the same\n  证书 / certificate SHA-256: {found.certificate}\n"
+        f"  公钥，续期不变 / public key, stays: SHA-256: {found.key}",
+        err=True,
+    )
 
 
 def hr_password_command(context: typer.Context, password_file: PasswordFile = None) -> None:

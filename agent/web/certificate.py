@@ -1,12 +1,13 @@
 """The device's own TLS certificate: made at first start, renewed before it expires.
 
 Self-signed, because a device on a classroom's own network has no name that a public authority could vouch
-for. The key pair stays through renewals, so that whoever noted the key's fingerprint at the acceptance
-check can still compare it.
+for. A renewal changes the certificate and its fingerprint; the key pair stays, so that whoever noted the
+public key's fingerprint can still compare it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import os
 import socket
@@ -32,6 +33,21 @@ SLACK = timedelta(days=2)
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
+TEMPORARY = 0x01
+"""IFA_F_TEMPORARY of linux/if_addr.h: an IPv6 privacy address (RFC 8981), replaced each day."""
+IF_INET6 = Path("/proc/net/if_inet6")
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprints:
+    """SHA-256 as browsers show them: `AB:CD:…`."""
+
+    certificate: str
+    """Of the certificate (DER); new with each renewal."""
+    key: str
+    """Of the public key (DER SubjectPublicKeyInfo); stays."""
+
+
 @dataclass(frozen=True, slots=True)
 class CertificateFiles:
     """Where the certificate lies; the key is readable by the page's user alone."""
@@ -45,7 +61,8 @@ class CertificateFiles:
 
 
 def own_addresses() -> frozenset[Address]:
-    """Every address under which this machine may be opened, loopback included, link-local left out."""
+    """Every address under which this machine may be opened, loopback included. Left out: link-local ones, and
+    temporary ones, for which the certificate would be renewed each day."""
     found: set[Address] = {ipaddress.IPv4Address("127.0.0.1"), ipaddress.IPv6Address("::1")}
     for interface in psutil.net_if_addrs().values():
         for entry in interface:
@@ -53,7 +70,17 @@ def own_addresses() -> frozenset[Address]:
                 address = ipaddress.ip_address(entry.address.partition("%")[0])
                 if not address.is_link_local:
                     found.add(address)
-    return frozenset(found)
+    return frozenset(found - temporary_addresses(IF_INET6))
+
+
+def temporary_addresses(table: Path) -> frozenset[Address]:
+    """The IPv6 privacy addresses in the kernel's `table`; none where it has no IPv6."""
+    try:
+        lines = table.read_text(encoding="ascii").splitlines()
+    except FileNotFoundError:
+        return frozenset()
+    fields = (line.split() for line in lines)  # address, interface number, prefix length, scope, flags, name
+    return frozenset(ipaddress.IPv6Address(int(f[0], 16)) for f in fields if int(f[4], 16) & TEMPORARY)
 
 
 def ensure_certificate(
@@ -77,10 +104,16 @@ def ensure_certificate(
     return True
 
 
-def fingerprint(files: CertificateFiles) -> str:
-    """SHA-256 of the certificate as browsers show it: `AB:CD:…`."""
-    digest = x509.load_pem_x509_certificate(files.certificate.read_bytes()).fingerprint(hashes.SHA256())
-    return digest.hex(":").upper()
+def fingerprints(files: CertificateFiles) -> Fingerprints:
+    """What a visitor compares with what the browser shows. OSError, ValueError where no certificate is."""
+    certificate = x509.load_pem_x509_certificate(files.certificate.read_bytes())
+    public_key = certificate.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    key_digest = hashlib.sha256(public_key).digest()
+    return Fingerprints(
+        certificate.fingerprint(hashes.SHA256()).hex(":").upper(), key_digest.hex(":").upper()
+    )
 
 
 def _existing_key(path: Path) -> ec.EllipticCurvePrivateKey | None:

@@ -11,7 +11,7 @@ from agent.store import overview
 from agent.store.database import Store
 from agent.store.overview import LogEntry, Receiver
 from agent.web import alerts as alert_rules
-from agent.web.certificate import CertificateFiles, fingerprint
+from agent.web.certificate import CertificateFiles, fingerprints
 from agent.web.media import growing_segment
 from agent.web.names import record_name
 from agent.web.now import read_room
@@ -80,5 +80,5 @@ async def health_page(request: Request) -> Response:
         storage=storage,
         clock_state=now.clock_state,
         room=room,
-        fingerprint=await asyncio.to_thread(fingerprint, CertificateFiles.within(site.paths.keys)),
+        fingerprints=await asyncio.to_thread(fingerprints, CertificateFiles.within(site.paths.keys)),
     )

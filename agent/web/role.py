@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import ssl
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import uvicorn
 
@@ -38,11 +39,67 @@ class _Server(uvicorn.Server):
         yield
 
 
+@dataclass
+class _Renewal:
+    """Keeps the certificate good. When that fails the old one goes on: a page with an old certificate is
+    worth more than none, and whoever must act reads it on the board."""
+
+    context: RoleContext
+    files: CertificateFiles
+    trouble: OSError | None = None
+    """Why the last try failed."""
+
+    def attempt(self, tls: ssl.SSLContext | None = None) -> None:
+        """Renew if needed; new connections of `tls` then get the new one."""
+        try:
+            renewed = certificate.ensure_certificate(
+                self.files,
+                now=certificate.wall_time(self.context.clock.now().wall_us),
+                hostname=certificate.hostname(),
+                addresses=certificate.own_addresses(),
+            )
+            if tls is not None and (
+                renewed or self.trouble is not None
+            ):  # the last one may not be loaded yet
+                tls.load_cert_chain(self.files.certificate, self.files.key)
+        except OSError as error:
+            if self.trouble is None:
+                log.warning("certificate.not-renewed", error=str(error))
+            self.trouble = error
+            return
+        if renewed:
+            log.info("certificate.renewed", fingerprint=certificate.fingerprints(self.files).certificate)
+        self.trouble = None
+
+    def report(self) -> None:
+        """Say on the board that the certificate could not be renewed."""
+        reason = self.trouble.strerror if self.trouble else None
+        self.context.report(
+            "fault",
+            f"网页证书写不进 {self.files.certificate.parent}：{reason}。请检查系统盘是否已满或只读",
+            f"the page's certificate cannot be written in {self.files.certificate.parent}: {reason}; "
+            "see whether the system disk is full or read-only",
+        )
+
+    def can_serve(self) -> bool:
+        """Whether a certificate with its key is there, however old."""
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.files.certificate, self.files.key)
+        except OSError:  # ssl.SSLError is one
+            return False
+        return True
+
+
 def run(context: RoleContext) -> None:
-    """Serve until `context.stop` is set. OSError when the port is taken, after saying so on the board."""
+    """Serve until `context.stop` is set. OSError when the port is taken or no certificate can be made, after
+    saying so on the board."""
     web = context.settings.web
     files = CertificateFiles.within(context.paths.keys)
-    _renew(context, files)
+    renewal = _Renewal(context, files)
+    renewal.attempt()
+    if renewal.trouble is not None and not renewal.can_serve():
+        renewal.report()
+        raise renewal.trouble
     try:
         listener = _listen(web)
     except OSError as error:
@@ -69,7 +126,7 @@ def run(context: RoleContext) -> None:
         timeout_graceful_shutdown=2,
         limit_concurrency=MOST_CONNECTIONS,
     )
-    asyncio.run(_serve(context, _Server(config), site, files, listener))
+    asyncio.run(_serve(context, _Server(config), site, renewal, listener))
 
 
 def _listen(web: Web) -> socket.socket:
@@ -80,13 +137,13 @@ def _listen(web: Web) -> socket.socket:
 
 
 async def _serve(
-    context: RoleContext, server: _Server, site: Site, files: CertificateFiles, listener: socket.socket
+    context: RoleContext, server: _Server, site: Site, renewal: _Renewal, listener: socket.socket
 ) -> None:
     server.config.load()
     tls = server.config.ssl
     assert tls is not None  # noqa: S101 (a certificate is configured)
     tls.minimum_version = ssl.TLSVersion.TLSv1_2
-    tending = asyncio.create_task(_tend(context, server, site, files, tls))
+    tending = asyncio.create_task(_tend(context, server, site, renewal, tls))
     try:
         await server.serve(sockets=[listener])
     finally:
@@ -98,7 +155,7 @@ async def _serve(
 
 
 async def _tend(
-    context: RoleContext, server: _Server, site: Site, files: CertificateFiles, tls: ssl.SSLContext
+    context: RoleContext, server: _Server, site: Site, renewal: _Renewal, tls: ssl.SSLContext
 ) -> None:
     """Runs in the server's own loop: when the loop hangs, no report is made and the watchdog bites."""
     loop = asyncio.get_running_loop()
@@ -107,37 +164,26 @@ async def _tend(
         while not context.stop.is_set():
             if loop.time() >= certificate_at:
                 certificate_at = loop.time() + CERTIFICATE_EVERY_S
-                if await asyncio.to_thread(_renew, context, files):
-                    tls.load_cert_chain(files.certificate, files.key)  # new connections get the new one
+                await asyncio.to_thread(renewal.attempt, tls)
             if loop.time() >= report_at:
                 report_at = loop.time() + REPORT_EVERY_S
-                await _report(context, site)
+                await _report(context, site, renewal)
             await asyncio.sleep(STOP_CHECK_S)
     finally:
         server.should_exit = True
 
 
-async def _report(context: RoleContext, site: Site) -> None:
+async def _report(context: RoleContext, site: Site, renewal: _Renewal) -> None:
     web = context.settings.web
     try:
         is_set = await site.store.run(access.password_is_set)
     except (sqlite3.OperationalError, StoreError) as error:
         context.report("fault", "数据库不可用，页面暂停服务", f"the database cannot be used: {error}")
         return
-    if is_set:
+    if renewal.trouble is not None:
+        renewal.report()
+    elif is_set:
         context.report("running", "", "", port=web.port)
     else:
         text = "等待人社部门设置密码", "waiting for HR staff to set the password"
         context.report("waiting", *text, port=web.port)
-
-
-def _renew(context: RoleContext, files: CertificateFiles) -> bool:
-    renewed = certificate.ensure_certificate(
-        files,
-        now=certificate.wall_time(context.clock.now().wall_us),
-        hostname=certificate.hostname(),
-        addresses=certificate.own_addresses(),
-    )
-    if renewed:
-        log.info("certificate.renewed", fingerprint=certificate.fingerprint(files))
-    return renewed

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from agent.cli import app
 from agent.cli.lazy import COMMANDS
+from agent.web.certificate import CertificateFiles, fingerprints
 from tests.waiting import wait_until
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -178,6 +179,27 @@ def test_the_setup_code_is_void_once_the_password_is_set(command: Command, tmp_p
     answer = command("setup-code")
     assert answer.returncode == 1
     assert code.strip() not in answer.stdout + answer.stderr
+
+
+def test_the_setup_code_comes_with_the_fingerprints_to_compare(command: Command, tmp_path: Path) -> None:
+    early = command("setup-code")
+    assert early.returncode == 0
+    assert "第一次启动后" in early.stderr
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    page = agent_process(write_config(tmp_path, port=port), "run", "web")
+    try:
+        wait_until((tmp_path / "state/keys/web-certificate.pem").exists, 30, "the page has a certificate")
+        answer = command("setup-code")
+    finally:
+        page.terminate()
+        page.communicate(timeout=20)
+    assert answer.stdout == early.stdout, "the code alone, for whoever pipes it"
+    found = fingerprints(CertificateFiles.within(tmp_path / "state/keys"))
+    assert found.certificate in answer.stderr
+    assert found.key in answer.stderr
+    assert command("setup-code").stderr == answer.stderr, "stable"
 
 
 def test_a_weak_password_is_refused_with_every_reason(command: Command, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from agent.paths import Paths
 from agent.store import access
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
+from agent.web.certificate import CertificateFiles, fingerprints
 from agent.web.login import attempt_login
 from tests.clocks import ManualClock
 from tests.web.conftest import PASSWORD, Served, log_in, serving, set_password, token_in
@@ -130,6 +131,21 @@ def test_a_weak_password_is_refused_in_the_reader_s_own_words(
         answer = client.post("/setup", params={"lang": language}, data=form)
     assert answer.status_code == 400
     assert f"<li>{said}</li>" in answer.text
+
+
+def test_fingerprints_are_to_be_compared_before_the_first_password_and_later(
+    served: Served, store: Store
+) -> None:
+    found = fingerprints(CertificateFiles.within(served.paths.keys))
+    with served.client() as client:
+        page = client.get("/setup").text
+        assert "setup-code 显示的相同" in page
+        assert found.certificate not in page, "a false page could show anything"
+        set_password(store, served)
+        log_in(client)
+        health = client.get("/health").text
+    assert found.certificate in health
+    assert found.key in health
 
 
 def test_a_new_password_ends_older_sessions(visitor: httpx.Client, served: Served, store: Store) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import ssl
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -82,6 +84,51 @@ def test_a_new_certificate_is_used_without_a_restart(
         before = ssl.get_server_certificate(address)
         served.clock.step_wall(380 * 24 * 3600)
         wait_until(lambda: ssl.get_server_certificate(address) != before, 5, "the renewed one is shown")
+
+
+def block_writing(paths: Paths) -> Path:
+    """Makes the certificate impossible to write, as a full disk does (rights do not stop root)."""
+    files = CertificateFiles.within(paths.keys)
+    blocked = files.certificate.with_name(f".{files.certificate.name}.{os.getpid()}")
+    blocked.mkdir()
+    return blocked
+
+
+def status(paths: Paths) -> dict[str, Any]:
+    return board.read_json(paths.status / "web.json") or {}
+
+
+def test_a_certificate_that_cannot_be_renewed_is_said_and_the_old_one_goes_on(
+    paths: Paths, present_clock: ManualClock, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(role, "CERTIFICATE_EVERY_S", 0.2)
+    with serving(paths, present_clock) as served:
+        address = ("127.0.0.1", served.settings.web.port)
+        before = ssl.get_server_certificate(address)
+        blocked = block_writing(paths)
+        served.clock.step_wall(380 * 24 * 3600)
+        wait_until(lambda: status(paths).get("state") == "fault", 5, "the board says it")
+        assert "系统盘" in status(paths)["message"]["zh"]
+        assert "cannot be written" in status(paths)["message"]["en"]
+        assert ssl.get_server_certificate(address) == before
+        with served.client() as client:
+            assert client.get("/setup").status_code == 200
+    with serving(paths, present_clock) as served:  # started on the full disk: the old one again
+        address = ("127.0.0.1", served.settings.web.port)
+        assert ssl.get_server_certificate(address) == before
+        blocked.rmdir()
+        wait_until(lambda: ssl.get_server_certificate(address) != before, 5, "renewed when it can be")
+        wait_until(lambda: status(paths)["state"] == "waiting", 5, "and all is well")
+
+
+def test_without_any_certificate_the_page_says_why_it_cannot_start(
+    paths: Paths, present_clock: ManualClock
+) -> None:
+    block_writing(paths)
+    with pytest.raises(IsADirectoryError):
+        role.run(RoleContext("web", settings_for(paths, 1), paths, present_clock))
+    assert status(paths)["state"] == "fault"
+    assert str(paths.keys) in status(paths)["message"]["zh"]
 
 
 def test_many_visitors_at_once(visitor: httpx.Client, served: Served) -> None:
