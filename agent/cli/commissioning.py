@@ -36,10 +36,10 @@ def setup_code_command(context: typer.Context) -> None:
     settings = invocation(context).settings()
     with open_store(settings) as store:
         code = ensure_setup_code(settings.paths.keys, store)
+    _say_fingerprints(settings)
     if code is None:
         refuse("密码已设置，设置码已失效 / the password is set; the code is void")
     typer.echo(code)
-    _say_fingerprints(settings)
 
 
 def _say_fingerprints(settings: Settings) -> None:
