@@ -57,7 +57,8 @@ remove_program() {
 # Only what the program made, by name: the video folder may hold other people's files.
 remove_evidence() {
   [[ -n $delete_evidence ]] || return 0
-  rm -rf "${video:?}/segments" "${video:?}/.classroom-agent-volume" "${video:?}/recorder.lock"
+  rm -rf "${video:?}/segments" "${video:?}/.classroom-agent-volume" "${video:?}/recorder.lock" \
+    "${video:?}"/.acceptance-*
   rm -rf "$STATE" "$CONFIG"
   userdel classroom-agent-ledger
   userdel classroom-agent

@@ -26,7 +26,9 @@ from agent.acceptance.cameras import (
 from agent.acceptance.findings import Finding
 from agent.acceptance.roles import RoleStatus, role_status
 from agent.clock import Clock
+from agent.recording.annex_b import BitstreamError
 from agent.recording.header import Origin
+from agent.recording.muxer import MuxError
 from agent.recording.run import Run, RunOptions
 from agent.recording.segment_writer import ClosedSegment
 from agent.recording.verify import verify_segment
@@ -35,6 +37,9 @@ from drivers.cameras.base import BGRImage, Camera, CameraError, StreamInfo
 
 SHORTEST_SHARE = 0.9
 """Of the seconds asked for; less means that the camera stalls."""
+FOLDER_PREFIX = ".acceptance-"
+"""On the video disk; scripts/uninstall.sh removes by it what a killed trial left."""
+LEFTOVER_AGE_S = 3600
 
 
 @dataclass
@@ -49,7 +54,8 @@ class Trial:
 
 
 def record_trial(settings: Settings, clock: Clock, camera: Camera, folder: Path, seconds: float) -> Trial:
-    """Record `seconds` of `camera` into `folder`. CameraError, OSError."""
+    """Record `seconds` of `camera` into `folder`. CameraError, OSError; MuxError, BitstreamError for what is
+    no usable video."""
     node = settings.node
     origin = Origin(node.institution, node.room, node.node, camera.name, camera.driver, camera.simulated)
     options = RunOptions(folder, origin, 10, settings.recording.fragment_seconds, "acceptance trial")
@@ -65,17 +71,22 @@ def record_trial(settings: Settings, clock: Clock, camera: Camera, folder: Path,
             if meter.seconds(camera.stream) >= seconds:
                 break
         stream = camera.stream
-    finally:
-        camera.close()
         if run is not None:
             run.close("operator")
+    except BaseException:
+        if run is not None:
+            run.abandon()  # it may have failed before its first frame was written, when nothing can be closed
+        raise
+    finally:
+        camera.close()
     ticks = segments[-1].end_ticks - segments[0].start_ticks
     return Trial(stream, meter, segments, ticks / stream.time_base.denominator)
 
 
 def check_rear(settings: Settings, clock: Clock, seconds: float, disk: Path) -> Iterator[Finding]:
     """Record onto `disk`, read back, judge; nothing is left there."""
-    folder = disk / f".acceptance-{uuid4()}"
+    _remove_leftovers(disk)
+    folder = disk / f"{FOLDER_PREFIX}{uuid4()}"
     try:
         (folder / "segments").mkdir(parents=True, mode=0o750)
         camera = configured_camera(settings, "rear")
@@ -86,12 +97,31 @@ def check_rear(settings: Settings, clock: Clock, seconds: float, disk: Path) -> 
         yield from judge_simulated("rear", camera)
     except CameraError as error:
         yield no_camera("rear", error)
+    except (MuxError, BitstreamError, av.FFmpegError) as error:
+        remedy = (
+            "在摄像头上设为 H.264 或 H.265 并重启它，再验收",
+            "set the camera to H.264 or H.265, restart it and check again",
+        )
+        yield Finding(
+            "trial",
+            "bad",
+            "试录失败：摄像头给出的不是可用的视频",
+            f"the trial recording failed: {type(error).__name__}: the camera's video cannot be used",
+            remedy,
+        )
     except OSError as error:
         remedy = ("检查录像盘", "check the video disk")
         yield Finding("trial", "bad", "试录失败", f"the trial recording failed: {error}", remedy)
     finally:
         # A trial is no evidence of anybody's training: it goes with its folder, and the report stays.
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_leftovers(disk: Path) -> None:
+    """Trials that were killed leave footage which no index knows; old enough, they are not another's."""
+    for folder in disk.glob(f"{FOLDER_PREFIX}*"):
+        if time.time() - folder.stat().st_mtime > LEFTOVER_AGE_S:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _judge_trial(folder: Path, trial: Trial, asked: float) -> Finding:
@@ -124,7 +154,9 @@ def _judge_trial(folder: Path, trial: Trial, asked: float) -> Finding:
 
 def _a_picture(path: Path) -> BGRImage:
     with av.open(str(path)) as container:
-        frame = next(container.decode(video=0))
+        frame = next(container.decode(video=0), None)
+        if frame is None:
+            raise BitstreamError("no picture in the trial's footage")
         return np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8)
 
 

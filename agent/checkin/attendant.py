@@ -124,6 +124,7 @@ class Attendant:
         recorded = self._journal.record(entry, session.id, stamp)
         if recorded is None:
             return Reply(case.track_id, Answer.NO_SESSION, None, None)
+        person_id = recorded.person_id
         self._visits.append(
             _Visit(case.track_id, recorded.outcome, person_id, case.template, stamp.monotonic_ns)
         )

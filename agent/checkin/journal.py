@@ -1,16 +1,18 @@
 """Committing what the door answered: check-in row, evidence photo and fact, in one transaction.
 
 Whatever was decided before, the last word is here, under the database's write lock: no check-in without
-an open session, one acceptance a person a session.
+an open session, one acceptance a person a session, nobody by a face whose consent ended meanwhile, nobody
+accepted who left the class meanwhile.
 """
 
 from __future__ import annotations
 
 import uuid
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from agent.checkin.consent import current_consent
 from agent.checkin.liveness import Liveness
 from agent.checkin.photos import PhotoAlbum, SealedPhoto
 from agent.clock import Stamp
@@ -49,6 +51,8 @@ class Recorded:
     check_in_id: str
     outcome: Outcome
     """`already_checked_in` where another answer was faster."""
+    person_id: str | None
+    """None where the person may not be named any more."""
 
 
 class Journal:
@@ -67,26 +71,37 @@ class Journal:
             session = classes.session(self._store, session_id)
             if session is None or session.state != "open":
                 return None
-            outcome = self._final_outcome(entry, session_id)
+            entry = self._as_it_stands(entry, session)
             photo = None
-            if outcome != "already_checked_in":  # the acceptance already has one
+            if entry.outcome != "already_checked_in":  # the acceptance already has one
                 subject = entry.person_id or str(uuid.uuid4())
                 photo = photos.enter_context(
                     self._album.kept(self._store, subject, entry.portrait, stamp.wall_us)
                 )
-            recorded = Recorded(str(uuid.uuid4()), outcome)
+            recorded = Recorded(str(uuid.uuid4()), entry.outcome, entry.person_id)
             self._insert(recorded, entry, session_id, stamp, photo)
             self._state(recorded, entry, session, stamp, photo)
         return recorded
 
-    def _final_outcome(self, entry: Entry, session_id: str) -> Outcome:
-        if entry.outcome != "accepted":
-            return entry.outcome
+    def _as_it_stands(self, entry: Entry, session: classes.Session) -> Entry:
+        """`entry` by what the database says now: the gallery that decided it may be a second old."""
+        if entry.outcome not in ("accepted", "not_in_class"):
+            return entry
+        if current_consent(self._store, entry.person_id or "") is None:
+            return replace(entry, outcome="failed", person_id=None)
+        if entry.outcome == "not_in_class":
+            return entry
+        enrolled = self._store.row(
+            "SELECT 1 FROM enrolment WHERE class_id = ? AND person_id = ? AND left_us IS NULL",
+            (session.class_id, entry.person_id),
+        )
+        if enrolled is None:
+            return replace(entry, outcome="not_in_class")
         earlier = self._store.row(
             "SELECT 1 FROM check_in WHERE session_id = ? AND person_id = ? AND outcome = 'accepted'",
-            (session_id, entry.person_id),
+            (session.id, entry.person_id),
         )
-        return "accepted" if earlier is None else "already_checked_in"
+        return entry if earlier is None else replace(entry, outcome="already_checked_in")
 
     def _insert(
         self, recorded: Recorded, entry: Entry, session_id: str, stamp: Stamp, photo: SealedPhoto | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import av
@@ -16,6 +17,8 @@ from agent.clock import SystemClock
 from agent.configuration.credential import set_first_password
 from agent.configuration.setup_code import ensure_setup_code
 from agent.paths import Paths
+from agent.recording.annex_b import BitstreamError
+from agent.recording.muxer import MuxError
 from agent.settings import Settings
 from agent.store.database import Store
 from drivers.disk import create_marker
@@ -142,3 +145,31 @@ def test_a_node_without_its_daemon_is_not_accepted(node: MakeSettings, store: St
     assert found["roles"].verdict == "bad"
     assert "systemctl start" in found["roles"].remedy[0]
     assert found["receivers"].verdict == "warning", "a closed place (R20) has none"
+
+
+@pytest.mark.parametrize(
+    "error", [MuxError("refused"), BitstreamError("torn"), av.InvalidDataError(1, "invalid")], ids=repr
+)
+def test_video_that_cannot_be_written_is_a_finding_and_no_trace(
+    node: MakeSettings, store: Store, paths: Paths, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("agent.recording.run.Run.write", refuse)
+    found = check(node(), store)
+    assert found["trial"].verdict == "bad"
+    assert type(error).__name__ in found["trial"].en
+    assert list(paths.video.glob(".acceptance-*")) == []
+
+
+def test_footage_of_a_killed_trial_is_removed_by_the_next_check(
+    node: MakeSettings, store: Store, paths: Paths
+) -> None:
+    old, running = paths.video / ".acceptance-old", paths.video / ".acceptance-running"
+    for folder in (old, running):
+        (folder / "segments").mkdir(parents=True)
+    os.utime(old, (0, 0))
+    check(node(), store)
+    assert not old.exists()
+    assert running.exists(), "it may be another's trial, running now"

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from agent.checkin.attendant import Answer
+from agent.checkin.consent import withdraw_consent
+from agent.checkin.door import Door
 from agent.checkin.gate import GateReason
 from agent.checkin.thresholds import CheckinThresholds
 from tests.checkin.classroom import Classroom, replies
@@ -203,6 +205,42 @@ def test_a_session_closed_before_the_answer_records_nobody(classroom: Classroom)
     assert {reply.answer for reply in replies(views)} == {Answer.NO_SESSION}
     assert classroom.check_ins() == []
     assert list(classroom.paths.photos.iterdir()) == []
+
+
+def look_unrefreshed(classroom: Classroom, door: Door) -> set[Answer]:
+    """The door has not heard yet of what was changed a moment ago."""
+    views = []
+    for picture in visit(OBAMA):
+        classroom.clock.advance(0.1)
+        views.append(door.see(picture, classroom.clock.monotonic_ns))
+    return {reply.answer for reply in replies(views)}
+
+
+@pytest.mark.promise("I7")
+@pytest.mark.parametrize("class_id", ["C1", "C2"])
+def test_a_consent_withdrawn_before_the_answer_names_nobody(classroom: Classroom, class_id: str) -> None:
+    classroom.add_class("C2")
+    person = classroom.enrolled("obama.jpg", "obama2.jpg", class_id=class_id)
+    classroom.open_session()
+    door = classroom.door()
+    withdraw_consent(classroom.store, classroom.vault, classroom.clock.now(), person, simulated=True)
+    assert look_unrefreshed(classroom, door) == {Answer.TRY_OTHER_WAY}
+    assert classroom.outcomes() == [("failed", None)]
+    ((fact, data),) = classroom.facts("check-in.answered")
+    assert person not in f"{fact['subject']} {data}"
+    photos = classroom.store.rows("SELECT subject_id FROM photo")
+    assert all(photo["subject_id"] != person for photo in photos)
+
+
+def test_somebody_who_left_the_class_before_the_answer_is_not_accepted(classroom: Classroom) -> None:
+    person = classroom.enrolled("obama.jpg", "obama2.jpg")
+    classroom.open_session()
+    door = classroom.door()
+    classroom.store.execute(
+        "UPDATE enrolment SET left_us = ? WHERE person_id = ?", (classroom.clock.wall_us, person)
+    )
+    assert look_unrefreshed(classroom, door) == {Answer.NOT_IN_CLASS}
+    assert classroom.outcomes() == [("not_in_class", person)]
 
 
 def test_somebody_taking_anothers_place_is_not_taken_for_them(classroom: Classroom) -> None:

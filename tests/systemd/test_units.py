@@ -171,3 +171,19 @@ def test_an_upgrade_with_wrong_settings_leaves_units_and_roles_alone(
     for step in ("install_units", "mark_video_disk", "finish"):
         assert (f"did {step}" in done.stdout) == goes_on
     assert goes_on or "left alone" in done.stderr
+
+
+def test_deleting_the_evidence_takes_what_a_killed_trial_left_and_nothing_of_others(tmp_path: Path) -> None:
+    video = tmp_path / "video"
+    for name in ("segments/run", ".acceptance-1/segments", "holiday"):
+        (video / name).mkdir(parents=True)
+    script = (REPOSITORY / "scripts" / "uninstall.sh").read_text(encoding="utf-8")
+    for name in ("STATE", "CONFIG"):
+        script = re.sub(
+            rf"^readonly {name}=.*$", f"readonly {name}={tmp_path / name}", script, flags=re.MULTILINE
+        )
+    functions = script.partition('parse "$@"\n')[0]
+    assert functions != script
+    run = f"userdel() {{ :; }}\ndelete_evidence=n node=n video={video}\nremove_evidence\n"
+    subprocess.run(["bash", "-c", functions + run], check=True, capture_output=True, timeout=30)
+    assert [path.name for path in video.iterdir()] == ["holiday"]
