@@ -96,7 +96,7 @@ CameraSettings = Annotated[
 class Recording(_Section):
     """How footage is written (I1, I2). What is recorded when is HR's and the timetable's."""
 
-    segment_seconds: Annotated[int, Field(ge=10, le=3600)] = 300
+    segment_seconds: Annotated[int, Field(ge=10, le=900)] = 300
     fragment_seconds: Annotated[float, Field(ge=0.2, le=2.0)] = 0.5
     silence_seconds: Annotated[float, Field(ge=1, le=60)] = 5.0
     pre_roll_seconds: Annotated[int, Field(ge=0, le=3600)] = 300

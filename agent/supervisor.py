@@ -18,7 +18,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agent import board
 from agent.clock import Clock
@@ -42,16 +42,21 @@ STOPPED_LAST = ("ledger", "sync")
 class Timing:
     """Seconds; the defaults are those of the systemd units."""
 
-    start: float = 180.0
-    """A role must say READY within this (a Pi loads models from an SD card)."""
+    start: float = 300.0
+    """A role must say READY within this (a Pi loads models from an SD card, and reads the last segment)."""
     watchdog: float = 60.0
     """Silence longer than this is a hang: 30 times the interval at which roles report."""
+    watchdogs: Mapping[str, float] = field(default_factory=lambda: {"recorder": 180.0})
+    """Roles that may be silent for longer: a disk that stalls holds the recorder up, and its packets wait."""
     stop: float = 25.0
     """Time to close segments after SIGTERM; then SIGKILL."""
     first_pause: float = 1.0
     longest_pause: float = 60.0
     steady: float = 60.0
     """A role that ran this long starts again with the first pause."""
+
+    def watchdog_of(self, role: str) -> float:
+        return self.watchdogs.get(role, self.watchdog)
 
 
 @dataclass(slots=True)
@@ -75,7 +80,7 @@ class _Child:
         """When something must be done about it if nothing is heard, CLOCK_MONOTONIC seconds."""
         if self.process is None:
             return self.next_start
-        return self.beat + timing.watchdog if self.ready else self.started + timing.start
+        return self.beat + timing.watchdog_of(self.role) if self.ready else self.started + timing.start
 
 
 class Supervisor:

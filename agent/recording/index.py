@@ -24,9 +24,13 @@ from agent.store import footage
 from agent.store.database import Store, StoreError
 from drivers.cameras.backoff import Backoff
 
-WAITING_LIMIT = 5000
-"""Statements kept in memory while the database is away, some two weeks of segments; beyond that they are
-dropped and read back from the files."""
+WAITING_LIMIT_BYTES = 16 << 20
+"""Of statements kept in memory while the database is away, a day of segments; beyond that they are dropped
+and read back from the files."""
+
+_STATEMENT_BYTES = 2000
+_FRAGMENT_BYTES = 73
+"""What Python holds for a statement, and for each fragment's hash in it."""
 
 log = get_logger(__name__)
 
@@ -105,6 +109,7 @@ class Index(threading.Thread):
         self._sweep = sweep
         self._backoff = backoff or Backoff(first=0.5, longest=30.0)
         self._waiting: deque[Entry] = deque()
+        self._waiting_bytes = 0
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._writer: IndexWriter | None = None
@@ -117,11 +122,13 @@ class Index(threading.Thread):
     def submit(self, entry: Entry) -> None:
         """State `entry`; returns at once."""
         with self._changed:
-            if len(self._waiting) >= WAITING_LIMIT:
+            if self._waiting_bytes + _bytes_of(entry) > WAITING_LIMIT_BYTES:
                 log.error("index.overflow", dropped=len(self._waiting))
                 self._waiting.clear()
+                self._waiting_bytes = 0
                 self._sweep_due = True
             self._waiting.append(entry)
+            self._waiting_bytes += _bytes_of(entry)
             self._changed.notify_all()
 
     def request_sweep(self) -> None:
@@ -198,6 +205,7 @@ class Index(threading.Thread):
             with self._changed:
                 if self._waiting and self._waiting[0] is entry:
                     self._waiting.popleft()
+                    self._waiting_bytes -= _bytes_of(entry)
 
     def _open(self) -> None:
         """Open the database, again when somebody replaced or deleted it under us."""
@@ -224,6 +232,11 @@ class Index(threading.Thread):
         if self._writer is not None:
             self._writer.store.close()
             self._writer = None
+
+
+def _bytes_of(entry: Entry) -> int:
+    fragments = len(entry.hashes.fragments) if isinstance(entry, ClosedSegment) else 0
+    return _STATEMENT_BYTES + _FRAGMENT_BYTES * fragments
 
 
 def _run_row(header: SegmentHeader) -> footage.RunRow:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,9 @@ from agent.paths import Paths
 from agent.recording.gaps import new_gap
 from agent.recording.index import Index, IndexWriter
 from agent.recording.recorder import Recorder
+from agent.recording.scan import scan_segment
+from agent.recording.segment_file import FileHashes
+from agent.recording.segment_writer import ClosedSegment
 from agent.recording.sweep import sweep
 from agent.store.database import Store
 from drivers.cameras.backoff import Backoff
@@ -162,10 +168,33 @@ def test_no_fault_whatever_ends_the_thread(threaded: ThreadedRig) -> None:
     index.stop(10)
 
 
+def test_what_waits_in_memory_stays_small(threaded: ThreadedRig) -> None:
+    """Two weeks without a database, in segments as long as they are by default."""
+    begin(threaded, 3)
+    index = threaded.index
+    assert index is not None
+    wait_until(lambda: len(threaded.segments()) == 1, 20, "a first row")
+    lock = sqlite3.connect(threaded.paths.database, isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+    header = scan_segment(files(threaded)[0]).header
+    tracemalloc.start()
+    for sequence in range(4000):
+        fragments = tuple(os.urandom(32) for _ in range(600))
+        hashes = FileHashes(1, os.urandom(32), fragments)
+        index.submit(ClosedSegment(replace(header, sequence=sequence), 0, 1, 1, hashes, "rotation"))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    index.stop(1)
+    lock.execute("ROLLBACK")
+    lock.close()
+    index.stop(20)
+    assert held < 24 << 20
+
+
 def test_a_memory_that_is_full_is_made_good_from_the_files(
     threaded: ThreadedRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.recording.index.WAITING_LIMIT", 3)
+    monkeypatch.setattr("agent.recording.index.WAITING_LIMIT_BYTES", 8000)
     lock = sqlite3.connect(threaded.paths.database, isolation_level=None)
     lock.execute("BEGIN EXCLUSIVE")
     begin(threaded, 15)
