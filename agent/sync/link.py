@@ -25,7 +25,7 @@ from agent.paths import Paths
 from agent.role import State
 from agent.settings import Destination, Settings
 from agent.store import outbox
-from agent.store.database import Store, StoreError
+from agent.store.database import Store, StoreError, unusable
 from agent.store.facts import FactType
 from agent.sync.connecting import certificate_valid_until, connect
 from agent.sync.connection import Connection, ConnectionProblem, Incoming
@@ -97,15 +97,10 @@ class Link(threading.Thread):
                     "so, check free space and the folder's permissions",
                 )
             except StoreError as error:
-                self._say("fault", str(error), str(error))  # it speaks both languages
+                self._say("fault", error.zh, error.en)
             except sqlite3.DatabaseError as error:
-                self._say(
-                    "fault",
-                    f"数据库已损坏（{error}）。请停止服务，把 agent.sqlite、agent.sqlite-wal、"
-                    "agent.sqlite-shm 一起移走（不要删）再启动",
-                    f"the database is damaged ({error}): stop the service, move agent.sqlite, "
-                    "agent.sqlite-wal and agent.sqlite-shm away together (do not delete them), start again",
-                )
+                said = unusable(self._paths.database, error)
+                self._say("fault", said.zh, said.en)
             wait = backoff.failed(time.monotonic() - began)
             log.info("link.waiting", destination=self._destination.name, why=self._status.en, seconds=wait)
             self._wait(wait)

@@ -302,3 +302,20 @@ def test_the_board_warns_a_month_before_the_client_certificate_expires(
     assert content["detail"]["certificate_expires"] is warned
     assert (until.date().isoformat() in content["message"]["zh"]) is warned
     assert (until.date().isoformat() in content["message"]["en"]) is warned
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_damaged_database_is_a_fault_with_its_remedy_in_both_languages(
+    language: str, start: Start, settings: Settings, paths: Paths
+) -> None:
+    device = start(settings)
+    device.wait_connected()
+    device.stop_sync()
+    device.store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with paths.database.open("r+b") as file:
+        file.write(b"no database at all, as after a bad disk ".ljust(4096, b"x"))
+    device.start_sync()
+    wait_until(lambda: device.status.state == "fault", 30, "it is said")
+    said = getattr(device.status, language)
+    assert paths.database.name in said
+    assert {"zh": "移走", "en": "away"}[language] in said
