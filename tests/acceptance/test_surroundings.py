@@ -28,7 +28,7 @@ def verdicts(rtc: Path, *, reaches_a_network: bool) -> dict[str, str]:
     return {f.check: f.verdict for f in check_clock(reaches_a_network=reaches_a_network, rtc=rtc)}
 
 
-@pytest.mark.rule("R20")
+@pytest.mark.promise("I8")
 @pytest.mark.usefixtures("unsynchronised")
 def test_a_closed_place_with_a_good_rtc_is_warned_and_accepted(rtc: Path, tmp_path: Path) -> None:
     assert verdicts(rtc, reaches_a_network=False) == {"clock": "warning", "clock.rtc": "good"}
