@@ -74,6 +74,11 @@ def measure(config: str | None) -> dict[str, object]:
 
 if __name__ == "__main__":
     try:
-        print(json.dumps(measure(sys.argv[1] if len(sys.argv) > 1 else None), indent=2))
+        # Whoever starts the roles gives an absolute path; whoever measures them types what is at hand.
+        given = str(Path(sys.argv[1]).resolve()) if len(sys.argv) > 1 else None
+        figures = measure(given)
     except PermissionError as error:
         sys.exit(f"以 root 或角色的用户运行 / run it as root or as the roles' user: {error}")
+    if not figures["roles"]:
+        sys.exit(f"没有在运行的角色 / no role is running{f' with {given}' if given else ''}")
+    print(json.dumps(figures, indent=2))
