@@ -7,9 +7,10 @@ PYTHON=${PYTHON:-python3}
 
 # ffmpeg: USB cameras without H.264, sample clips. mosquitto: the broker of demo and tests.
 RUN_PACKAGES=(python3-venv ffmpeg mosquitto)
-# Real parts of the tests: an RTSP server, a browser with Chinese type, systemd's own checker, shell linter.
+# Real parts of the tests: an RTSP server, a browser with Chinese type (libatomic1: for what drives it), systemd's own
+# checker, a shell linter.
 TEST_PACKAGES=(chromium fonts-noto-cjk gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-good
-  gstreamer1.0-plugins-bad systemd shellcheck openssl)
+  gstreamer1.0-plugins-bad libatomic1 systemd shellcheck openssl)
 
 # The fault suite: a disk that can be cut off at any write, a Debian of its own under a real systemd.
 FAULT_PACKAGES=(nbdkit nbdkit-plugin-python libnbd-bin debootstrap systemd-container util-linux e2fsprogs)
