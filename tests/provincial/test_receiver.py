@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import select
 import socket
 import ssl
 import threading
@@ -245,17 +246,24 @@ class DenyingBroker:
             plain,
             self._server.wrap_socket(plain, server_side=True) as near,
             self._onward.wrap_socket(onward, server_hostname="localhost") as far,
+            contextlib.suppress(OSError),
         ):
-            threading.Thread(target=self._pump, args=(near, far), daemon=True).start()
-            self._pump(far, near)
+            while self._carry(near, far):
+                pass
 
-    def _pump(self, source: ssl.SSLSocket, sink: ssl.SSLSocket) -> None:
-        with contextlib.suppress(OSError):
-            while content := source.recv(65536):
-                if content[0] == 0x90:  # SUBACK; its last bytes are the reasons, one for each filter
-                    end = 2 + content[1]
-                    content = content[: end - 3] + bytes([0x87]) + content[end - 2 :]
-                sink.sendall(content)
+    def _carry(self, near: ssl.SSLSocket, far: ssl.SSLSocket) -> bool:
+        """Carry what came from either side to the other; False when one has ended. One thread does both,
+        because a TLS connection may not be read and written at the same time (OpenSSL's threads(7))."""
+        waiting = [side for side in (near, far) if side.pending()]
+        for source in waiting or select.select([near, far], [], [])[0]:
+            content = source.recv(65536)
+            if not content:
+                return False
+            if source is far and content[0] == 0x90:  # SUBACK; its last bytes are the reasons, one a filter
+                end = 2 + content[1]
+                content = content[: end - 3] + bytes([0x87]) + content[end - 2 :]
+            (far if source is near else near).sendall(content)
+        return True
 
     def close(self) -> None:
         self._listener.close()
