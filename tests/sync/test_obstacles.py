@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import select
 import socket
 import ssl
 import threading
@@ -136,10 +138,7 @@ class OlderBroker:
             onward = socket.create_connection(("127.0.0.1", self._broker.port))
             with self._onward.wrap_socket(onward, server_hostname="localhost") as far:
                 far.sendall(hello)
-                back = threading.Thread(target=self._pump, args=(far, near), daemon=True)
-                back.start()
-                self._pump(near, far)
-                back.join(5)
+                self._carry(near, far)
 
     def _answer(self, near: ssl.SSLSocket, version: int) -> bool:
         """Whether the connection ends here."""
@@ -148,12 +147,16 @@ class OlderBroker:
             near.sendall(bytes([0x20, 0x02, 0x00, 0x01]))  # CONNACK of 3.1.1: unacceptable version
         return version == 5
 
-    def _pump(self, source: ssl.SSLSocket, sink: ssl.SSLSocket) -> None:
-        try:
-            while content := source.recv(65536):
-                sink.sendall(content)
-        except OSError:
-            return
+    def _carry(self, near: ssl.SSLSocket, far: ssl.SSLSocket) -> None:
+        """Both ways in one thread: a TLS connection may not be read and written at the same time."""
+        with contextlib.suppress(OSError):
+            while True:
+                waiting = [side for side in (near, far) if side.pending()]
+                for source in waiting or select.select([near, far], [], [])[0]:
+                    content = source.recv(65536)
+                    if not content:
+                        return
+                    (far if source is near else near).sendall(content)
 
     def close(self) -> None:
         self._listener.close()
