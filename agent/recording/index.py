@@ -269,6 +269,7 @@ def _segment_row(closed: ClosedSegment) -> footage.SegmentRow:
         size=closed.hashes.size,
         sha256=closed.hashes.sha256,
         previous_sha256=bytes.fromhex(previous) if previous else None,
+        gops=closed.gops,
         fragments=b"".join(closed.hashes.fragments),
         end_reason=closed.end_reason,
     )

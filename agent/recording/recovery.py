@@ -91,9 +91,11 @@ def recover_segment(
     media_us = round((end_ticks - start_ticks) * 1_000_000 / scan.header.ticks_per_second)
     following_us = _start_of_following(video, place)
     if following_us is not None:
-        return ClosedSegment(scan.header, start_ticks, end_ticks, following_us, scan.hashes, "rotation")
+        return ClosedSegment(
+            scan.header, start_ticks, end_ticks, following_us, scan.hashes, scan.gops, "rotation"
+        )
     end_us = scan.header.wall_start_us + media_us
-    return ClosedSegment(scan.header, start_ticks, end_ticks, end_us, scan.hashes, reason)
+    return ClosedSegment(scan.header, start_ticks, end_ticks, end_us, scan.hashes, scan.gops, reason)
 
 
 def recover_if_readable(

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from agent.clock import Stamp
 from agent.recording.gaps import EndReason, Gap
+from agent.recording.gops import LARGEST
 from agent.recording.header import Origin, SegmentHeader
 from agent.recording.segment_writer import ClosedSegment, SegmentWriter, segment_path
 from drivers.cameras.base import Packet, StreamInfo
@@ -201,7 +202,10 @@ class Run:
     def _is_long_enough(self, ticks: int) -> bool:
         assert self._segment is not None  # noqa: S101 (opened with the first packet)
         length = self._options.segment_seconds * self.stream.time_base.denominator
-        return ticks - self._segment.start_ticks >= length
+        return (
+            ticks - self._segment.start_ticks >= min(length, LARGEST // 2)
+            or self._segment.durable_bytes >= LARGEST // 2
+        )
 
     def _last_duration(self, last: _Arrived) -> int:
         stated = last.packet.duration * self.stream.time_base.numerator

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent import bmff
+from agent.recording.gops import LARGEST, Gop, pack_gops
 from agent.recording.header import HeaderError, SegmentHeader, sealed_digest
 from agent.recording.segment_file import FileHashes
 
@@ -44,6 +45,18 @@ class Scan:
     @property
     def fragments(self) -> list[bmff.Fragment]:
         return [part.fragment for part in self.parts if part.fragment]
+
+    @property
+    def gops(self) -> bytes:
+        """Where the groups of pictures begin, as in the column `segment.gops`; b"" without footage. What does
+        not fit into the column our writer did not write (it closes a segment long before)."""
+        whole = self.fragments
+        gops = [
+            Gop(fragment.start, fragment.decode_time - whole[0].decode_time)
+            for fragment in whole
+            if fragment.samples and fragment.samples[0].is_key_frame
+        ]
+        return pack_gops(gop for gop in gops if gop.offset <= LARGEST and 0 <= gop.ticks <= LARGEST)
 
     @property
     def torn_bytes(self) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.recording.gaps import EndReason
+from agent.recording.gops import Gop, pack_gops
 from agent.recording.header import SegmentHeader
 from agent.recording.muxer import Muxer
 from agent.recording.segment_file import FileHashes, SegmentFile
@@ -22,6 +23,8 @@ class ClosedSegment:
     """End of the last frame: where the next segment of the run begins."""
     end_us: int
     hashes: FileHashes
+    gops: bytes
+    """Where its groups of pictures begin, as in the column `segment.gops` (`agent/recording/gops.py`)."""
     end_reason: EndReason
 
     @property
@@ -53,6 +56,9 @@ class SegmentWriter:
         self._path = video / segment_path(header.run, header.sequence)
         self._muxer = Muxer(stream, fragment_seconds)
         self._file: SegmentFile | None = None
+        self._gops: list[Gop] = []
+        self._begins_gop = True
+        """The next fragment begins with a key frame."""
 
     @property
     def durable_bytes(self) -> int:
@@ -64,19 +70,26 @@ class SegmentWriter:
         if self._file is None:
             self._file = SegmentFile(self._path, self._muxer.header + self.header.to_box())
         for fragment in fragments:
-            self._file.write_fragment(fragment)
+            self._append(fragment)
             self.durable_ticks = dts  # libav closes a fragment before it takes the packet that follows
+            self._begins_gop = packet.is_key_frame
 
     def close(self, end_ticks: int, end_us: int, reason: EndReason) -> ClosedSegment:
         """Finish the file; at least one packet was written."""
         assert self._file is not None  # noqa: S101 (a segment is opened for a packet and gets it)
         for fragment in self._muxer.finish():
-            self._file.write_fragment(fragment)
+            self._append(fragment)
         self.durable_ticks = end_ticks
-        hashes = self._file.close()
-        return ClosedSegment(self.header, self.start_ticks, end_ticks, end_us, hashes, reason)
+        hashes, gops = self._file.close(), pack_gops(self._gops)
+        return ClosedSegment(self.header, self.start_ticks, end_ticks, end_us, hashes, gops, reason)
 
     def abandon(self) -> None:
         """Let go of the file as it lies on a failed disk."""
         if self._file is not None:
             self._file.abandon()
+
+    def _append(self, fragment: bytes) -> None:
+        assert self._file is not None  # noqa: S101 (opened with the first packet)
+        if self._begins_gop:
+            self._gops.append(Gop(self._file.durable_bytes, self.durable_ticks - self.start_ticks))
+        self._file.write_fragment(fragment)

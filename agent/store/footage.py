@@ -38,7 +38,8 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class SegmentRow:
-    """A row of `segment`. `fragments` holds 32 bytes a fragment, entry 0 the header's."""
+    """A row of `segment`. `gops` holds 8 bytes a group of pictures (agent/recording/gops.py), `fragments` 32
+    bytes a fragment, entry 0 the header's."""
 
     run_id: str
     sequence: int
@@ -52,6 +53,7 @@ class SegmentRow:
     size: int
     sha256: bytes
     previous_sha256: bytes | None
+    gops: bytes
     fragments: bytes
     end_reason: str
 
@@ -125,6 +127,7 @@ def insert_segment(store: Store, stamp: Stamp, room: str, segment: SegmentRow) -
             "bytes": segment.size,
             "sha256": segment.sha256,
             "previous_sha256": segment.previous_sha256,
+            "gops": segment.gops,
             "fragments": segment.fragments,
             "end_reason": segment.end_reason,
         },

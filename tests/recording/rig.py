@@ -13,6 +13,7 @@ import av
 from agent.paths import Paths
 from agent.recording.continuity import Coverage, coverage
 from agent.recording.feed import CameraFault, StreamOpened
+from agent.recording.gops import Gop, unpack_gops
 from agent.recording.header import Origin
 from agent.recording.index import Entry, IndexWriter
 from agent.recording.recorder import Recorder, State
@@ -235,6 +236,7 @@ class Rig:
             assert verdict.is_intact, (row["path"], verdict)
             assert row["previous_sha256"] == previous, row["path"]
             previous = row["sha256"]
+            check_gops(self.paths.video / row["path"], unpack_gops(row["gops"]))
 
 
 def probe_packets(path: Path) -> list[tuple[int, int]]:
@@ -244,6 +246,16 @@ def probe_packets(path: Path) -> list[tuple[int, int]]:
         "packets"
     ]
     return [(int(p["pts"]), int(p["dts"])) for p in packets]
+
+
+def check_gops(path: Path, gops: tuple[Gop, ...]) -> None:
+    """Each entry names a moof whose first sample is a key frame, and no key frame is without one."""
+    fragments = {fragment.start: fragment for fragment in scan_segment(path).fragments}
+    start = min(fragment.decode_time for fragment in fragments.values())
+    assert [fragments[gop.offset].decode_time - start for gop in gops] == [gop.ticks for gop in gops]
+    assert all(fragments[gop.offset].samples[0].is_key_frame for gop in gops)
+    samples = [sample for fragment in fragments.values() for sample in fragment.samples]
+    assert len(gops) == sum(sample.is_key_frame for sample in samples) > 0
 
 
 def durations(path: Path) -> list[int]:

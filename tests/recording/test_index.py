@@ -181,7 +181,7 @@ def test_what_waits_in_memory_stays_small(threaded: ThreadedRig) -> None:
     for sequence in range(4000):
         fragments = tuple(os.urandom(32) for _ in range(600))
         hashes = FileHashes(1, os.urandom(32), fragments)
-        index.submit(ClosedSegment(replace(header, sequence=sequence), 0, 1, 1, hashes, "rotation"))
+        index.submit(ClosedSegment(replace(header, sequence=sequence), 0, 1, 1, hashes, b"", "rotation"))
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     index.stop(1)

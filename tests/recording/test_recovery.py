@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from agent.paths import Paths
+from agent.recording.gops import unpack_gops
 from agent.recording.recovery import SegmentPlace, recover_segment
 from agent.recording.scan import NotASegmentError, Scan, scan_segment
 from tests.clocks import ManualClock
-from tests.recording.rig import Clip, Rig
+from tests.recording.rig import Clip, Rig, check_gops
 
 pytestmark = pytest.mark.promise("I1", "I2")
 
@@ -83,6 +84,7 @@ def test_a_torn_tail_costs_the_torn_fragment_and_nothing_else(
     assert closed is not None
     parts = [part for part in scan.parts if part.end <= kept]
     assert closed.hashes.fragments == tuple(part.sha256 for part in parts)
+    check_gops(file, unpack_gops(closed.gops))
     last = parts[-1].fragment
     assert last is not None and closed.end_ticks == last.decode_time + last.duration
     again = recover_segment(tmp_path, place, "power")

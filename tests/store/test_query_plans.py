@@ -167,6 +167,7 @@ def lay_down(store: Store, starts_us: list[int], length_us: int) -> None:
                 "clock_state": "synchronised",
                 "bytes": 1,
                 "sha256": bytes(32),
+                "gops": bytes(8),
                 "fragments": bytes(32),
                 "end_reason": "rotation",
             },

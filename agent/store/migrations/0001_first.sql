@@ -250,6 +250,8 @@ CREATE TABLE segment (
   previous_sha256 BLOB    CHECK (length(previous_sha256) = 32),
   end_reason      TEXT    NOT NULL,
   expired_us      INTEGER,                             -- file removed by retention; the row stays
+  gops            BLOB    NOT NULL CHECK (length(gops) % 8 = 0),  -- 8 bytes a group of pictures: offset of the
+                                                       -- moof with its key frame, ticks since start_ticks
   fragments       BLOB    NOT NULL,                    -- 32 bytes a fragment, entry 0 is the header; the last
                                                        -- column, so that reading the others skips its 19 KB
   PRIMARY KEY (run_id, sequence)
