@@ -295,6 +295,53 @@ CREATE INDEX head_count_by_time ON head_count (at_us);
 CREATE INDEX head_count_by_session ON head_count (session_id, at_us);
 
 -- ---------------------------------------------------------------------------------------------------------
+-- The clock (I8)
+-- ---------------------------------------------------------------------------------------------------------
+
+-- What the keeper saw of the clock: stretches of one boot in which nobody set it, so that wall minus monotonic
+-- time is constant (slewing moves both clocks alike). Ids rise in the order in which it was seen, over boots
+-- too: the only order there is while no clock is to be trusted.
+CREATE TABLE clock_stretch (
+  id                  INTEGER PRIMARY KEY AUTOINCREMENT,
+  boot_id             TEXT    NOT NULL,
+  from_monotonic_ns   INTEGER NOT NULL,                -- 0 for a boot's first stretch
+  until_monotonic_ns  INTEGER NOT NULL,                -- the last look so far, at most ten minutes old
+  offset_us           INTEGER NOT NULL,                -- wall minus monotonic time
+  synchronised_ns     INTEGER,                         -- when a time service was first seen to answer for it
+  maximum_error_us    INTEGER,                         -- by the kernel's word at that instant
+  rtc_ahead_us        INTEGER,                         -- RTC minus wall clock at the last look; NULL: no RTC
+  UNIQUE (boot_id, from_monotonic_ns)
+) STRICT;
+-- Where stamps of a boot were wrong or unproven and the true time is known since: true time = monotonic time +
+-- true_offset_us. The rows of footage and facts keep what they said; a reader may ask for both.
+CREATE TABLE clock_correction (
+  boot_id             TEXT    NOT NULL,
+  from_monotonic_ns   INTEGER NOT NULL,
+  until_monotonic_ns  INTEGER NOT NULL,
+  true_offset_us      INTEGER NOT NULL,
+  add_us              INTEGER,                         -- to the stamps of that time; NULL: they were not seen
+  uncertainty_us      INTEGER NOT NULL,
+  basis               TEXT    NOT NULL CHECK (basis IN ('synchronised')),
+  PRIMARY KEY (boot_id, from_monotonic_ns)
+) STRICT, WITHOUT ROWID;
+-- A boot that never was synchronised lies between others in the order of the log: when it can have begun.
+CREATE TABLE clock_bound (
+  boot_id                TEXT PRIMARY KEY,
+  began_not_before_us    INTEGER,                      -- NULL: nothing before it was synchronised
+  began_not_after_us     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+-- HR staff compared the clock with a watch (annex 6, item 1; R20).
+CREATE TABLE clock_comparison (
+  id              INTEGER PRIMARY KEY AUTOINCREMENT,
+  boot_id         TEXT    NOT NULL,
+  monotonic_ns    INTEGER NOT NULL,
+  wall_us         INTEGER NOT NULL,                    -- the device's
+  stated_us       INTEGER NOT NULL,                    -- the watch's
+  uncertainty_us  INTEGER NOT NULL,                    -- of reading and typing it
+  rtc_ahead_us    INTEGER                              -- RTC minus the device's clock; NULL: no RTC
+) STRICT;
+
+-- ---------------------------------------------------------------------------------------------------------
 -- HR's configuration and access
 -- ---------------------------------------------------------------------------------------------------------
 
