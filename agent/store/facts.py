@@ -41,6 +41,10 @@ class FactType(StrEnum):
     EVIDENCE_VIEWED = "access.evidence-viewed"
     ACCEPTANCE_CHECKED = "node.acceptance-checked"
     CLOCK_STEPPED = "node.clock-stepped"
+    CLOCK_CORRECTED = "node.clock-corrected"
+    CLOCK_COMPARED = "node.clock-compared"
+    CAMERA_HEALTH_CHANGED = "camera.health-changed"
+    CAMERA_PICTURE_CHANGED = "camera.picture-changed"
     INDEX_REBUILT = "node.index-rebuilt"
 
 

@@ -68,6 +68,10 @@ RECORDS = {
     FactType.EVIDENCE_VIEWED: N_("查看录像"),
     FactType.ACCEPTANCE_CHECKED: N_("验收检查"),
     FactType.CLOCK_STEPPED: N_("时钟被调整"),
+    FactType.CLOCK_CORRECTED: N_("时间校正"),
+    FactType.CLOCK_COMPARED: N_("时钟核对"),
+    FactType.CAMERA_HEALTH_CHANGED: N_("摄像头状态变化"),
+    FactType.CAMERA_PICTURE_CHANGED: N_("画面变化"),
     FactType.INDEX_REBUILT: N_("索引重建"),
 }
 LEDGER_RECORDS = {
