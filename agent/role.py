@@ -20,10 +20,10 @@ from agent.log import get_logger
 from agent.paths import Paths
 from agent.settings import CameraRole, Settings
 
-ROLES: tuple[RoleName, ...] = ("ledger", "keeper", "recorder", "watch", "checkin", "sync", "web")
+ROLES: tuple[RoleName, ...] = ("ledger", "keeper", "recorder", "watch", "checkin", "sync", "archive", "web")
 """In the order in which they are started."""
 
-RoleName = Literal["ledger", "keeper", "recorder", "watch", "checkin", "sync", "web"]
+RoleName = Literal["ledger", "keeper", "recorder", "watch", "checkin", "sync", "archive", "web"]
 NEEDS_CAMERA: dict[RoleName, CameraRole] = {"recorder": "rear", "watch": "rear", "checkin": "door"}
 """A node without that camera has not that role (a room may have two nodes)."""
 State = Literal["starting", "running", "waiting", "fault"]

@@ -10,7 +10,7 @@ readonly VENV=$PREFIX/venv
 readonly CONFIG=/etc/classroom-agent
 readonly UNITS=/etc/systemd/system
 readonly COMMAND=/usr/local/bin/classroom-agent
-readonly ROLES=(ledger keeper recorder watch checkin sync web)
+readonly ROLES=(ledger keeper recorder watch checkin sync archive web)
 readonly NEEDED_MIB=2048
 
 wheels="" apt=yes video_folder="" video_device=""
@@ -161,6 +161,7 @@ install_units() {
   narrow_camera_unit recorder "$(setting cameras.rear.driver)"
   narrow_camera_unit checkin "$(setting cameras.door.driver)"
   allow_video_folder "$(setting storage.video)"
+  allow_copy_folders
   systemctl daemon-reload
   systemctl enable -q classroom-agent.target
 }
@@ -174,16 +175,27 @@ narrow_camera_unit() { # role driver
     install -D -m 0644 "$HERE/systemd/optional/no-devices.conf" "$folder/20-no-devices.conf"
 }
 
-# Footage on a disk of its own: the two roles that write there may, and nobody else.
+# Footage on a disk of its own: the roles that write there may, and nobody else.
 allow_video_folder() { # folder
   local role file
-  for role in recorder keeper; do
+  for role in recorder archive; do
     file="$UNITS/classroom-agent-$role.service.d/20-video-folder.conf"
     rm -f "$file"
     [[ -z $1 || $1 == /var/lib/classroom-agent/* ]] && continue
     install -d "${file%/*}"
     printf '[Service]\nReadWritePaths=-%s\n' "$1" >"$file"
   done
+}
+
+# Second copies: the archive alone writes there.
+allow_copy_folders() {
+  local folder file="$UNITS/classroom-agent-archive.service.d/20-copy-folders.conf"
+  rm -f "$file"
+  while IFS= read -r folder; do
+    [[ -n $folder ]] || continue
+    [[ -e $file ]] || { install -d "${file%/*}" && echo '[Service]' >"$file"; }
+    printf 'ReadWritePaths=-%s\n' "$folder" >>"$file"
+  done < <("$COMMAND" copies folders 2>/dev/null || true)
 }
 
 mark_video_disk() {

@@ -10,7 +10,7 @@ readonly HERE
 readonly CACHE=${CLASSROOM_AGENT_SYSTEMD_CACHE:-/var/tmp/classroom-agent-systemd}
 readonly ROOT=$CACHE/root WHEELS=$CACHE/wheels
 readonly SUITE=bookworm
-readonly ROLES=(ledger keeper recorder watch checkin sync web)
+readonly ROLES=(ledger keeper recorder watch checkin sync archive web)
 readonly STATE=/var/lib/classroom-agent
 
 leader="" failures=0
@@ -144,7 +144,7 @@ check_isolation() {
     inside setpriv --reuid=classroom-agent --regid=classroom-agent --init-groups \
     cat "$STATE/ledger-keys/evidence-key.jwk"
   for role in "${ROLES[@]}"; do check "we can act as $role" as_role "$role" true; done
-  for role in keeper recorder watch checkin sync web; do
+  for role in keeper recorder watch checkin sync archive web; do
     check_refused "$role cannot read the ledger's key" as_role "$role" cat "$STATE/ledger-keys/evidence-key.jwk"
     check_refused "$role cannot move the ledger's keys away" as_role "$role" mv "$STATE/ledger-keys" "$STATE/away"
   done
@@ -156,12 +156,14 @@ check_isolation() {
   done
   check "the recorder writes footage" as_role recorder touch "$STATE/video/probe"
   as_role recorder rm -f "$STATE/video/probe"
+  check "the archive writes beside the footage" as_role archive touch "$STATE/video/probe"
+  as_role archive rm -f "$STATE/video/probe"
   for role in watch checkin sync web ledger; do
     check_refused "$role cannot write footage" as_role "$role" touch "$STATE/video/intruder"
   done
   local host
   host=$(inside readlink /proc/1/ns/net)
-  for role in ledger keeper watch recorder checkin; do
+  for role in ledger keeper watch recorder checkin archive; do
     check_refused "$role has no network" \
       [ "$(inside readlink "/proc/$(show "$role" MainPID)/ns/net")" = "$host" ]
   done

@@ -31,6 +31,7 @@ ROLE_MODULES: dict[RoleName, str] = {
     "watch": "agent.visibility.role",
     "checkin": "agent.checkin.role",
     "sync": "agent.sync.role",
+    "archive": "agent.archive.role",
     "web": "agent.web.role",
 }
 

@@ -70,6 +70,8 @@ class Store:
         connection.row_factory = sqlite3.Row
         self.database = Database(connection)
         self._connection = connection
+        status = path.stat()
+        self._identity = (status.st_dev, status.st_ino)
         try:
             self._prepare()
         except sqlite3.OperationalError:
@@ -142,6 +144,15 @@ class Store:
         """A number that changes when another connection has committed; cheap to poll."""
         version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
         return version
+
+    def is_current(self) -> bool:
+        """False once another file stands at `path`, or none: somebody moved the database away while it was
+        open, and what is written here would be seen by nobody."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) == self._identity
 
     def close(self) -> None:
         self._connection.close()

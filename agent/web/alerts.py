@@ -32,6 +32,7 @@ ROLE_NAMES = {
     "watch": N_("人数清点"),
     "checkin": N_("人脸签到"),
     "sync": N_("上报"),
+    "archive": N_("副本与存储"),
     "web": N_("本页面"),
 }
 STATE_NAMES = {

@@ -1,0 +1,162 @@
+"""The archive's process: second copies, the log's copies, retention, what to do when space runs short.
+
+Everything here may wait; recording may not. So the process runs at the lowest priority, and whatever may
+stand still for minutes (a network folder, a dying disk) is done by a worker thread of its own, which a part
+looks at: a `step` that hung would stop the parts beside it and be killed by the watchdog.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import psutil
+
+from agent.clock import Stamp
+from agent.log import get_logger
+from agent.role import RoleContext, State
+from agent.store.database import Store, StoreError, unusable
+
+STEP_S = 1.0
+NICENESS = 10
+_WORSE: tuple[State, ...] = ("running", "starting", "waiting", "fault")
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a part says of itself on the board. `zh` and `en` are empty when all is well; `detail` is JSON,
+    impersonal."""
+
+    state: State = "running"
+    zh: str = ""
+    en: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Part(Protocol):
+    """One duty of the archive. It does a little at a time and remembers in the database what is done."""
+
+    name: str
+    """Names the part's `detail` on the board."""
+
+    def step(self, store: Store, stamp: Stamp) -> Word:
+        """Called about once a second; at most a few seconds long. sqlite3.Error and OSError are said on the
+        board and the step is called again."""
+        ...
+
+    def close(self) -> None:
+        """End what the part has running; at most a few seconds long."""
+        ...
+
+
+def parts_of(context: RoleContext) -> list[Part]:
+    """What this node's archive does, in the order of the steps."""
+    return []
+
+
+def run(context: RoleContext) -> None:
+    """Serve until told to stop."""
+    lower_priority()
+    archive = Archive(context, parts_of(context))
+    try:
+        while not context.stop.is_set():
+            archive.step()
+            context.stop.wait(STEP_S)
+    finally:
+        archive.close()
+
+
+class Archive:
+    """Calls each part once a step; one that fails does not stop those behind it."""
+
+    def __init__(self, context: RoleContext, parts: Sequence[Part]) -> None:
+        self._context = context
+        self._parts = parts
+        self._store: Store | None = None
+        self._troubles: dict[str, str] = {}
+
+    def step(self) -> None:
+        """One step of every part, then one report. Without a database nothing can be decided: all parts wait,
+        and what runs in threads runs on."""
+        stamp = self._context.clock.now()
+        try:
+            store = self._opened()
+        except (StoreError, sqlite3.Error, OSError) as error:
+            self._close_store()
+            self._report({"database": _word_of(error, self._context)})
+            return
+        words: dict[str, Word] = {}
+        for part in self._parts:
+            try:
+                words[part.name] = part.step(store, stamp)
+            except (sqlite3.Error, StoreError, OSError) as error:
+                words[part.name] = _word_of(error, self._context)
+                if isinstance(error, sqlite3.DatabaseError) and not isinstance(
+                    error, sqlite3.OperationalError
+                ):
+                    self._close_store()  # damaged or replaced: the next step opens it anew
+                    break
+        self._report(words)
+
+    def close(self) -> None:
+        for part in self._parts:
+            part.close()
+        self._close_store()
+
+    def _opened(self) -> Store:
+        """The database; opened anew when somebody put another file in its place."""
+        if self._store is not None and not self._store.is_current():
+            self._close_store()
+        if self._store is None:
+            self._store = Store(self._context.paths.database)
+        return self._store
+
+    def _close_store(self) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    def _report(self, words: Mapping[str, Word]) -> None:
+        said = [word for word in words.values() if word.zh]
+        for name, word in words.items():
+            if word.en != self._troubles.get(name, ""):
+                log.info("archive.part", part=name, state=word.state, message=word.en or None)
+            self._troubles[name] = word.en
+        states: list[State] = [word.state for word in words.values()]
+        state = max(states, key=_WORSE.index, default="running")
+        self._context.report(
+            state,
+            "；".join(word.zh for word in said),
+            "; ".join(word.en for word in said),
+            **{name: dict(word.detail) for name, word in words.items() if word.detail},
+        )
+
+
+def _word_of(error: Exception, context: RoleContext) -> Word:
+    if isinstance(error, StoreError):
+        return Word("fault", error.zh, error.en)
+    if isinstance(error, sqlite3.OperationalError):
+        return Word("waiting", "数据库忙或暂不可写，稍后继续", f"database: {error}; goes on by itself")
+    if isinstance(error, sqlite3.DatabaseError):
+        problem = unusable(context.paths.database, error)
+        return Word("fault", problem.zh, problem.en)
+    assert isinstance(error, OSError)  # noqa: S101 (the callers catch nothing else)
+    place = error.filename or context.paths.video
+    return Word("fault", f"磁盘或文件夹不可用：{place}：{error.strerror}", f"{place}: {error.strerror}")
+
+
+def lower_priority() -> None:
+    """Let the recorder go first, at the processor and at the disk. Under systemd the unit has done so already
+    and the role may not; on a desk it may."""
+    process = psutil.Process()
+    try:
+        if process.nice() < NICENESS:
+            os.nice(NICENESS - process.nice())
+            process.ionice(psutil.IOPRIO_CLASS_IDLE)
+    except (psutil.Error, OSError) as error:
+        log.warning("archive.priority", error=str(error))
