@@ -1,0 +1,304 @@
+"""What is proven of each class hour: recorded runs, the longest one, what is missing and why, the verdict.
+
+Pure: file times, gaps and class hours go in. Lengths are counted in the files' decoding ticks and exact to
+one tick; wall time only says where in the day a file lies. Where a file is followed without a missing frame
+it reaches, in wall time, to the beginning of the next: arrival jitter and a camera's drift are no gaps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+from typing import Final, Literal
+
+from agent.classes.class_hours import ClassHour, VideoDemand
+from agent.recording.file_times import FileTimes
+from agent.recording.gaps import GapReason
+
+Verdict = Literal["met", "not_met", "not_yet"]
+"""`not_yet`: the class hour is not over and may still be met. "Whole" is not met with any gap inside, however
+short: the notices allow none, and the missing seconds stand beside the verdict with their reason."""
+
+MissingReason = GapReason | Literal["plan", "expired", "archived", "file_missing", "damaged", "unexplained"]
+"""Besides the gaps' reasons. `plan`: nothing was to be recorded (HR's minimum was reached, or no lesson was
+planned then). `expired`, `archived`, `file_missing`, `damaged`: it was recorded and cannot be proven from
+what lies here. `unexplained`: must not occur (I3)."""
+
+JITTER_US: Final = 2_000_000
+"""A file that follows another without a missing frame and whose wall time differs by more lies beyond a set
+of the clock: then each keeps its own place in the day."""
+LIVE_DELAY_US: Final = 5_000_000
+"""While the recorder lives, the last seconds before now are on their way to the disk and not missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unprovable:
+    """Time that the index calls recorded and no readable file proves."""
+
+    path: str
+    start_us: int
+    end_us: int
+    reason: Literal["expired", "archived", "file_missing", "damaged"]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Why there is no video in [start_us, end_us), as somebody stated it."""
+
+    start_us: int
+    end_us: int | None
+    """None while it lasts."""
+    reason: GapReason | Literal["plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Video without a missing frame, clipped to the class hour."""
+
+    start_us: int
+    end_us: int
+    seconds: Fraction
+    """By the files' ticks."""
+    runs: tuple[str, ...]
+    """Several where one continues the other to the tick (the clock was set, the stream was renamed)."""
+
+    @property
+    def length_us(self) -> int:
+        return round(self.seconds * 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Time without provable video, clipped to the class hour."""
+
+    start_us: int
+    end_us: int
+    reason: MissingReason
+
+    @property
+    def length_us(self) -> int:
+        return self.end_us - self.start_us
+
+
+@dataclass(frozen=True, slots=True)
+class ClassHourReport:
+    """One class hour. `missing` reaches to now where the hour is not over."""
+
+    hour: ClassHour
+    recorded: tuple[Recorded, ...]
+    missing: tuple[Missing, ...]
+    verdict: Verdict
+
+    @property
+    def longest_us(self) -> int:
+        """The longest video without a missing frame."""
+        return max((each.length_us for each in self.recorded), default=0)
+
+    @property
+    def missing_us(self) -> int:
+        return sum(each.length_us for each in self.missing)
+
+    @property
+    def unexplained_us(self) -> int:
+        return sum(each.length_us for each in self.missing if each.reason == "unexplained")
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A stretch of one file in wall time; `chain` numbers what follows without a missing frame."""
+
+    start_us: int
+    end_us: int
+    ticks: int
+    per_second: int
+    run: str
+    chain: int
+
+    def clipped(self, start_us: int, end_us: int) -> _Clip | None:
+        first, last = max(self.start_us, start_us), min(self.end_us, end_us)
+        if last <= first:
+            return None
+        share = Fraction(last - first, self.end_us - self.start_us)
+        return _Clip(first, last, share * Fraction(self.ticks, self.per_second), self.run, self.chain)
+
+
+@dataclass(frozen=True, slots=True)
+class _Clip:
+    start_us: int
+    end_us: int
+    seconds: Fraction
+    run: str
+    chain: int
+
+
+def report_class_hours(
+    hours: Iterable[ClassHour],
+    files: Iterable[FileTimes],
+    holes: Sequence[Hole],
+    unprovable: Sequence[Unprovable],
+    demand: VideoDemand,
+    now_us: int,
+    *,
+    is_live: bool,
+) -> tuple[ClassHourReport, ...]:
+    """`files` in any order; `is_live`: the recorder speaks, so that what it sent last is still on its way."""
+    pieces = _pieces(files)
+    until_us = _known_until(pieces, now_us) if is_live else now_us
+    return tuple(_report(hour, pieces, holes, unprovable, demand, now_us, until_us) for hour in hours)
+
+
+def _known_until(pieces: Sequence[_Piece], now_us: int) -> int:
+    last_us = max((piece.end_us for piece in pieces if piece.end_us <= now_us), default=0)
+    return last_us if now_us - last_us <= LIVE_DELAY_US else now_us
+
+
+def _report(
+    hour: ClassHour,
+    pieces: Sequence[_Piece],
+    holes: Sequence[Hole],
+    unprovable: Sequence[Unprovable],
+    demand: VideoDemand,
+    now_us: int,
+    until_us: int,
+) -> ClassHourReport:
+    clips = [clip for piece in pieces if (clip := piece.clipped(hour.start_us, hour.end_us))]
+    recorded = tuple(_joined(clips))
+    end_us = max(hour.start_us, min(hour.end_us, until_us))
+    covered = sorted([*((c.start_us, c.end_us) for c in clips), *_seams(pieces)])
+    missing = tuple(_missing(_uncovered(covered, hour.start_us, end_us), holes, unprovable, end_us))
+    verdict = _verdict(recorded, missing, demand, is_over=now_us >= hour.end_us and until_us >= hour.end_us)
+    return ClassHourReport(hour, recorded, missing, verdict)
+
+
+def _verdict(
+    recorded: Sequence[Recorded], missing: Sequence[Missing], demand: VideoDemand, *, is_over: bool
+) -> Verdict:
+    if demand.limit == "whole":
+        if missing:
+            return "not_met"
+        return "met" if is_over else "not_yet"
+    longest = max((each.seconds for each in recorded), default=Fraction(0))
+    if longest * 1_000_000 >= demand.limit:
+        return "met"
+    return "not_met" if is_over else "not_yet"
+
+
+def _pieces(files: Iterable[FileTimes]) -> list[_Piece]:
+    spans = [
+        (file, start, end, file.wall_start_us + _us(start - file.stretches[0][0], file.ticks_per_second))
+        for file in _in_order(files)
+        for start, end in file.stretches
+        if end > start
+    ]
+    pieces: list[_Piece] = []
+    chain = 0
+    for number, (file, start, end, start_us) in enumerate(spans):
+        if number and not _follows(spans[number - 1], spans[number]):
+            chain += 1
+        end_us = start_us + max(1, _us(end - start, file.ticks_per_second))
+        if number + 1 < len(spans) and _follows(spans[number], spans[number + 1]):
+            next_us = spans[number + 1][3]
+            if abs(next_us - end_us) <= JITTER_US and next_us > start_us:
+                end_us = next_us
+        pieces.append(_Piece(start_us, end_us, end - start, file.ticks_per_second, file.run, chain))
+    return pieces
+
+
+def _in_order(files: Iterable[FileTimes]) -> list[FileTimes]:
+    """In the order of recording, which the wall clock does not tell where it was set back."""
+    found = list(files)
+    boots: dict[str, int] = {}
+    for file in found:
+        boots[file.boot_id] = min(boots.get(file.boot_id, file.wall_start_us), file.wall_start_us)
+    return sorted(found, key=lambda file: (boots[file.boot_id], file.boot_id, file.monotonic_start_ns))
+
+
+def _us(ticks: int, per_second: int) -> int:
+    return round(Fraction(ticks * 1_000_000, per_second))
+
+
+def _follows(before: tuple[FileTimes, int, int, int], after: tuple[FileTimes, int, int, int]) -> bool:
+    """True when not one frame is missing between the two: the ticks join within a run, or, from run to run
+    of one boot, the camera's own stamps do."""
+    first, _, end, _ = before
+    second, start, _, _ = after
+    if first.run == second.run:
+        return start == end
+    return (
+        (first.boot_id, first.ticks_per_second) == (second.boot_id, second.ticks_per_second)
+        and second.sequence == 0
+        and first.camera_dts + end == second.camera_dts + start
+    )
+
+
+def _seams(pieces: Sequence[_Piece]) -> Iterator[tuple[int, int]]:
+    """Wall time that never was: the clock was set forwards between two frames that follow each other."""
+    for before, after in pairwise(pieces):
+        if before.chain == after.chain and after.start_us > before.end_us:
+            yield before.end_us, after.start_us
+
+
+def _joined(clips: Iterable[_Clip]) -> Iterator[Recorded]:
+    last: tuple[int, Recorded] | None = None
+    for clip in clips:
+        if last is not None and last[0] == clip.chain:
+            kept = last[1]
+            runs = kept.runs if kept.runs[-1] == clip.run else (*kept.runs, clip.run)
+            last = (
+                clip.chain,
+                replace(
+                    kept, end_us=max(kept.end_us, clip.end_us), seconds=kept.seconds + clip.seconds, runs=runs
+                ),
+            )
+            continue
+        if last is not None:
+            yield last[1]
+        last = clip.chain, Recorded(clip.start_us, clip.end_us, clip.seconds, (clip.run,))
+    if last is not None:
+        yield last[1]
+
+
+def _uncovered(covered: Iterable[tuple[int, int]], start_us: int, end_us: int) -> Iterator[tuple[int, int]]:
+    position = start_us
+    for first, last in covered:
+        if first >= end_us:
+            break
+        if first > position:
+            yield position, first
+        position = max(position, last)
+    if position < end_us:
+        yield position, end_us
+
+
+def _missing(
+    uncovered: Iterable[tuple[int, int]],
+    holes: Sequence[Hole],
+    unprovable: Sequence[Unprovable],
+    until_us: int,
+) -> Iterator[Missing]:
+    """Each stretch cut up by what explains it: a stated gap first, then a file that cannot be read, then the
+    plan; the rest is unexplained."""
+    stated = [(h.start_us, until_us if h.end_us is None else h.end_us, h.reason) for h in holes]
+    explained: list[tuple[int, int, MissingReason]] = [
+        *(each for each in stated if each[2] != "plan"),
+        *((u.start_us, u.end_us, u.reason) for u in unprovable),
+        *(each for each in stated if each[2] == "plan"),
+    ]
+    for stretch in uncovered:
+        open_parts = [stretch]
+        found: list[Missing] = []
+        for start_us, end_us, reason in explained:
+            left: list[tuple[int, int]] = []
+            for first, last in open_parts:
+                begin, end = max(first, start_us), min(last, end_us)
+                if begin >= end:
+                    left.append((first, last))
+                    continue
+                found.append(Missing(begin, end, reason))
+                left += [part for part in ((first, begin), (end, last)) if part[0] < part[1]]
+            open_parts = left
+        found += [Missing(first, last, "unexplained") for first, last in open_parts]
+        yield from sorted(found, key=lambda each: each.start_us)

@@ -1,0 +1,195 @@
+"""The class hours of one session from the files on the disk; the database only says which files to read.
+
+What the recorder is writing now is read too, as far as it is durable, so that a running lesson can be asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+from agent import board
+from agent.classes.class_hours import ClassHour, VideoDemand, class_hours, video_demand
+from agent.clock import Stamp
+from agent.paths import Paths
+from agent.policy import PolicySet
+from agent.recording.class_hour_report import (
+    ClassHourReport,
+    Hole,
+    Unprovable,
+    Verdict,
+    report_class_hours,
+)
+from agent.recording.file_times import FileTimes, UnprovableError, read_times, read_times_and_bytes
+from agent.recording.recovery import SegmentPlace
+from agent.store import continuity, footage
+from agent.store.classes import Session
+from agent.store.database import Row, Store
+
+STATUS_TRUSTED_NS: Final = 10_000_000_000
+"""The recorder speaks every second; its older word says nothing of now."""
+CAMERA: Final = "rear"
+
+ReadTimes = Callable[[Path, Row], FileTimes]
+"""How an indexed file is read: by its stamps, or by every byte."""
+
+
+def by_time_stamps(path: Path, row: Row) -> FileTimes:
+    """The time stamps alone: seconds for a lesson; damage inside the pictures goes unseen."""
+    return read_times(path)
+
+
+def by_every_byte(path: Path, row: Row) -> FileTimes:
+    """Every byte against the signed hash: as long as the disk needs to read the lesson."""
+    return read_times_and_bytes(path, bytes(row["sha256"]))
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReport:
+    """One session, judged by its class's notices."""
+
+    session: Session
+    demand: VideoDemand
+    hours: tuple[ClassHourReport, ...]
+    unprovable: tuple[Unprovable, ...]
+    """Files that the index names and that prove nothing here."""
+    files_read: int
+    simulated: bool
+    """True when any of the footage is not from a live camera (I9)."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of all class hours together: one that is not met decides."""
+        verdicts = {each.verdict for each in self.hours}
+        if "not_met" in verdicts:
+            return "not_met"
+        return "not_yet" if "not_yet" in verdicts else "met"
+
+    @property
+    def unexplained_us(self) -> int:
+        return sum(each.unexplained_us for each in self.hours)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the index knows of a session's planned time; taken quickly, so that no transaction waits for a
+    disk."""
+
+    rows: tuple[Row, ...]
+    holes: tuple[Hole, ...]
+
+
+def collect(store: Store, session: Session) -> Evidence:
+    """The rows that matter for `report`."""
+    start_us, end_us = session.planned_start_us, session.planned_end_us
+    rows = footage.segments_between(store, CAMERA, start_us, end_us)
+    gaps = footage.gaps_between(store, CAMERA, start_us, end_us)
+    before = continuity.last_segment_before(store, CAMERA, start_us)
+    after = footage.first_segment_after(store, CAMERA, end_us)
+    holes = [Hole(gap["start_us"], gap["end_us"], gap["reason"]) for gap in gaps]
+    return Evidence(tuple(rows), (*holes, *_rests([*([before] if before else []), *rows], gaps, after)))
+
+
+def report(
+    evidence: Evidence,
+    paths: Paths,
+    session: Session,
+    policy: PolicySet,
+    now: Stamp,
+    read: ReadTimes = by_time_stamps,
+) -> SessionReport:
+    """Read the files and judge. Raises nothing for a file: one that proves nothing is named in the report."""
+    files: list[FileTimes] = []
+    unprovable: list[Unprovable] = []
+    for row in evidence.rows:
+        outcome = _read(paths.video, row, read)
+        files.append(outcome) if isinstance(outcome, FileTimes) else unprovable.append(outcome)
+        if isinstance(outcome, FileTimes) and not outcome.is_whole:
+            unprovable.append(_named(row, "damaged", "bytes inside belong to no whole fragment"))
+    status = _recorder_status(paths, now)
+    hours_planned = class_hours(session)
+    holes = evidence.holes if status is not None else tuple(_bounded(evidence.holes, hours_planned))
+    known = {(row["run_id"], row["sequence"]) for row in evidence.rows}
+    growing = [file for file in _growing(paths.video, status) if (file.run, file.sequence) not in known]
+    demand = video_demand(policy, session.kind)
+    hours = report_class_hours(
+        hours_planned,
+        [*files, *growing],
+        holes,
+        unprovable,
+        demand,
+        now.wall_us,
+        is_live=status is not None,
+    )
+    simulated = any(row["simulated"] for row in evidence.rows)
+    return SessionReport(session, demand, hours, tuple(unprovable), len(files) + len(growing), simulated)
+
+
+def _rests(rows: list[Row], gaps: list[Row], after: Row | None) -> Iterator[Hole]:
+    """The recorder rested by its plan after a segment that ended so, until it recorded again or said that
+    footage was missing: whoever stops while something is wanted leaves a gap."""
+    begins = sorted([*(row["start_us"] for row in rows), *(gap["start_us"] for gap in gaps)])
+    for row in rows:
+        if row["end_reason"] == "plan":
+            until_us = next((begin for begin in begins if begin >= row["end_us"]), None)
+            yield Hole(row["end_us"], until_us or (after["start_us"] if after else None), "plan")
+
+
+def _bounded(holes: Iterable[Hole], hours: Sequence[ClassHour]) -> Iterator[Hole]:
+    """Without a living recorder a rest that nothing ended is believed to the end of its class hour and no
+    further: at the next one it should have recorded."""
+    for hole in holes:
+        if hole.reason == "plan" and hole.end_us is None:
+            ends = [hour.end_us for hour in hours if hour.start_us <= hole.start_us < hour.end_us]
+            yield replace(hole, end_us=max(ends, default=hole.start_us))
+        else:
+            yield hole
+
+
+def _read(video: Path, row: Row, read: ReadTimes) -> FileTimes | Unprovable:
+    if row["expired_us"] is not None:
+        return _named(row, "expired", "removed when its retention ended")
+    try:
+        return read(video / row["path"], row)
+    except FileNotFoundError:
+        return _named(row, "file_missing", "the file is not on the video disk")
+    except UnprovableError as error:
+        return _named(row, "damaged", str(error))
+    except OSError as error:
+        return _named(row, "damaged", f"cannot be read: {error.strerror}")
+
+
+def _named(row: Row, reason: Any, detail: str) -> Unprovable:
+    return Unprovable(row["path"], row["start_us"], row["end_us"], reason, detail)
+
+
+def _recorder_status(paths: Paths, now: Stamp) -> dict[str, Any] | None:
+    """The recorder's word while it is fresh."""
+    try:
+        status = board.read_json(paths.status / "recorder.json")
+    except (OSError, ValueError):
+        return None
+    if status is None or status.get("boot_id") != now.boot_id:
+        return None
+    said_ns = status.get("monotonic_ns")
+    fresh = isinstance(said_ns, int) and now.monotonic_ns - said_ns <= STATUS_TRUSTED_NS
+    return status if fresh else None
+
+
+def _growing(video: Path, status: dict[str, Any] | None) -> Iterator[FileTimes]:
+    """The file that grows, and those of its run that are closed and on their way to the index."""
+    segment = ((status or {}).get("detail") or {}).get("segment")
+    if not isinstance(segment, dict):
+        return
+    try:
+        newest = SegmentPlace(str(UUID(segment["run"])), int(segment["sequence"]))
+        durable = int(segment["durable_bytes"])
+        for sequence in range(max(0, newest.sequence - 2), newest.sequence + 1):
+            path = video / SegmentPlace(newest.run, sequence).path
+            if path.resolve().is_relative_to(video.resolve()):
+                yield read_times(path, durable if sequence == newest.sequence else None)
+    except (OSError, UnprovableError, KeyError, TypeError, ValueError, AttributeError):
+        return  # between two files, or no footage yet: what is durable is found at the next question

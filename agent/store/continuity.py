@@ -1,0 +1,16 @@
+"""Queries of the class-hour report: what lies around a session, and which sessions were judged."""
+
+from __future__ import annotations
+
+from agent.store.database import Row, Store
+
+
+def last_segment_before(store: Store, camera: str, end_us: int) -> Row | None:
+    """The last segment that begins before `end_us`, if it ends by then: what the recorder did last."""
+    row = store.row(
+        "SELECT segment.start_us, segment.end_us, segment.end_reason FROM segment"
+        " JOIN run ON run.id = segment.run_id WHERE run.camera = ? AND segment.start_us < ?"
+        " ORDER BY segment.start_us DESC LIMIT 1",
+        (camera, end_us),
+    )
+    return row if row is not None and row["end_us"] <= end_us else None
