@@ -123,6 +123,30 @@ class Destination(_Section):
     window: Annotated[int, Field(ge=1, le=1000)] = 200
 
 
+class CopySettings(_Section):
+    """A second place for footage and record log (R8)."""
+
+    name: Identifier
+    folder: Path
+    custodian: Literal["institution", "hr_department"]
+    require_volume_marker: bool = True
+    limit_kib_per_second: Annotated[int, Field(ge=16, le=1_000_000)] = 4096
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        if not self.folder.is_absolute():
+            raise ValueError(f"folder = {str(self.folder)!r}: an absolute path is expected")
+        if self.name == OWN_LOG_COPY:
+            raise ValueError(
+                f"name = {self.name!r}: so is called what lies beside the footage; choose another"
+            )
+        return self
+
+
+OWN_LOG_COPY = "video"
+"""Names the copy of the log beside the footage itself, which needs no configuration."""
+
+
 class Sync(_Section):
     """Destinations of records; none for a place that never reaches a network (R20)."""
 
@@ -156,6 +180,7 @@ class Settings(_Section):
     cameras: dict[CameraRole, CameraSettings]
     recording: Recording = Recording()
     visibility: Visibility = Visibility()
+    copies: tuple[CopySettings, ...] = ()
     sync: Sync = Sync()
     web: Web = Web()
     log: Log = Log()
@@ -168,6 +193,22 @@ class Settings(_Section):
                 f"cameras.{simulated[0]}.driver = 'file': a production configuration takes live cameras only "
                 "(rtsp, v4l2, picamera2); for trials set node.environment = 'demonstration'"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _copies_lie_elsewhere(self) -> Self:
+        names = [copy.name for copy in self.copies]
+        if len(set(names)) != len(names):
+            raise ValueError(f"copies: names must differ, found {names}")
+        taken = {"storage.state": self.storage.state, "storage.video": self.storage.video}
+        for copy in self.copies:
+            for key, folder in taken.items():
+                if copy.folder.is_relative_to(folder) or folder.is_relative_to(copy.folder):
+                    raise ValueError(
+                        f"copies: the folder of {copy.name!r} ({copy.folder}) and {key} ({folder}) lie one in "
+                        "the other: name a folder of another disk"
+                    )
+            taken[f"copy {copy.name!r}"] = copy.folder
         return self
 
     @property
@@ -205,7 +246,17 @@ def load_settings(path: Path) -> Settings:
 
 
 _PATH_KEYS = frozenset(
-    {"state", "video", "runtime", "path", "ca_file", "certificate_file", "key_file", "receiver_key_file"}
+    {
+        "state",
+        "video",
+        "runtime",
+        "folder",
+        "path",
+        "ca_file",
+        "certificate_file",
+        "key_file",
+        "receiver_key_file",
+    }
 )
 
 

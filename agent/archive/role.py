@@ -127,8 +127,8 @@ class Archive:
             if word.en != self._troubles.get(name, ""):
                 log.info("archive.part", part=name, state=word.state, message=word.en or None)
             self._troubles[name] = word.en
-        states: list[State] = [word.state for word in words.values()]
-        state = max(states, key=_WORSE.index, default="running")
+        states: list[State] = ["running", *(word.state for word in words.values())]
+        state = max(states, key=_WORSE.index)
         self._context.report(
             state,
             "；".join(word.zh for word in said),

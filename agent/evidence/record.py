@@ -31,6 +31,7 @@ class LedgerType(StrEnum):
     KEY_CHANGED = "log.key-changed"
     DAMAGED = "log.damaged"
     FACT_REFUSED = "log.fact-refused"
+    RESTORED = "log.restored"
 
 
 class RecordError(Exception):

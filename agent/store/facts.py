@@ -46,6 +46,12 @@ class FactType(StrEnum):
     CAMERA_HEALTH_CHANGED = "camera.health-changed"
     CAMERA_PICTURE_CHANGED = "camera.picture-changed"
     INDEX_REBUILT = "node.index-rebuilt"
+    COPY_VERIFIED = "copy.segments-verified"
+    COPY_DAMAGED = "copy.segment-damaged"
+    COPY_SOURCE_DAMAGED = "copy.source-damaged"
+    COPY_RESTORED = "copy.restored"
+    COPY_LOG_DIVERGED = "copy.log-diverged"
+    DATABASE_RESTORED = "node.database-restored"
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,7 +213,8 @@ CREATE TABLE photo (
   id          TEXT PRIMARY KEY,
   subject_id  TEXT NOT NULL,                           -- whose evidence key sealed it
   sha256      BLOB NOT NULL CHECK (length(sha256) = 32),   -- of the sealed bytes
-  taken_us    INTEGER NOT NULL
+  taken_us    INTEGER NOT NULL,
+  expired_us  INTEGER                                  -- file removed by retention; the row stays
 ) STRICT;
 
 -- ---------------------------------------------------------------------------------------------------------
@@ -223,6 +224,7 @@ CREATE TABLE photo (
 -- A run is one unbroken stream from one camera: one opening, one set of stream parameters.
 CREATE TABLE run (
   id            TEXT PRIMARY KEY,
+  room          TEXT NOT NULL,                         -- as the files say: whose sessions decide over it
   camera        TEXT NOT NULL,
   driver        TEXT NOT NULL,
   simulated     INTEGER NOT NULL CHECK (simulated IN (0, 1)),
@@ -250,6 +252,11 @@ CREATE TABLE segment (
   previous_sha256 BLOB    CHECK (length(previous_sha256) = 32),
   end_reason      TEXT    NOT NULL,
   expired_us      INTEGER,                             -- file removed by retention; the row stays
+  stated_us       INTEGER NOT NULL,                    -- when this row was made: long after the footage, this
+                                                       -- database may not know whose lesson it was
+  volume          TEXT,                                -- marker of the disk it was seen on; NULL: not yet seen
+  seen_us         INTEGER,                             -- when a clock that was vouched for first saw it there:
+                                                       -- it was recorded no later (I8)
   gops            BLOB    NOT NULL CHECK (length(gops) % 8 = 0),  -- 8 bytes a group of pictures: offset of the
                                                        -- moof with its key frame, ticks since start_ticks
   fragments       BLOB    NOT NULL,                    -- 32 bytes a fragment, entry 0 is the header; the last
@@ -257,6 +264,28 @@ CREATE TABLE segment (
   PRIMARY KEY (run_id, sequence)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX segment_by_time ON segment (start_us, end_us);
+
+-- What the second copies hold (R8): a row stands only after the file there was written, synced, read back from
+-- its disk and found to have the segment's hash. No foreign key: after a lost database these rows are back before
+-- the index of the footage is.
+CREATE TABLE segment_copy (
+  copy         TEXT    NOT NULL,                       -- name of a [[copies]] block of the settings
+  run_id       TEXT    NOT NULL,
+  sequence     INTEGER NOT NULL,
+  volume       TEXT    NOT NULL,                       -- marker of its disk; '' where the settings ask for none
+  verified_us  INTEGER NOT NULL,
+  expired_us   INTEGER,                                -- file removed by retention; the row stays
+  stated       INTEGER NOT NULL DEFAULT 0 CHECK (stated IN (0, 1)),  -- in a fact copy.segments-verified
+  PRIMARY KEY (copy, run_id, sequence)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX segment_copy_to_state ON segment_copy (copy, verified_us) WHERE stated = 0;
+-- Files of this node whose bytes are no longer those of their record, until they are restored from a copy.
+CREATE TABLE segment_damage (
+  run_id    TEXT    NOT NULL,
+  sequence  INTEGER NOT NULL,
+  found_us  INTEGER NOT NULL,
+  PRIMARY KEY (run_id, sequence)
+) STRICT, WITHOUT ROWID;
 
 -- Time without video, each with its reason (I3). end_us is NULL while it lasts.
 CREATE TABLE gap (
@@ -339,6 +368,82 @@ CREATE TABLE clock_comparison (
   stated_us       INTEGER NOT NULL,                    -- the watch's
   uncertainty_us  INTEGER NOT NULL,                    -- of reading and typing it
   rtc_ahead_us    INTEGER                              -- RTC minus the device's clock; NULL: no RTC
+) STRICT;
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Retention and the archive (R8)
+-- ---------------------------------------------------------------------------------------------------------
+
+-- A class whose evidence HR wants kept, whatever the years say. Rows stay; the reason stands here and not in a
+-- record, because people write names into it.
+CREATE TABLE legal_hold (
+  id              INTEGER PRIMARY KEY AUTOINCREMENT,
+  class_id        TEXT    NOT NULL REFERENCES class (id),
+  reason          TEXT    NOT NULL,
+  placed_us       INTEGER NOT NULL,
+  released_us     INTEGER,
+  release_reason  TEXT,
+  CHECK ((released_us IS NULL) = (release_reason IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX one_hold_per_class ON legal_hold (class_id) WHERE released_us IS NULL;
+
+-- HR's word that a class has ended, for one that also met in rooms of other nodes: their lessons stand here as
+-- planned for ever. It never makes the end earlier than a lesson that this node knows of.
+CREATE TABLE training_end (
+  class_id   TEXT PRIMARY KEY REFERENCES class (id),
+  day        TEXT    NOT NULL,                         -- YYYY-MM-DD, Asia/Shanghai
+  stated_us  INTEGER NOT NULL
+) STRICT;
+
+-- Files whose end is decided and stated (expired_us, fact), and not yet carried out. Written with the decision
+-- in one transaction, so that a kill between them and the deletion loses neither.
+CREATE TABLE file_to_remove (
+  path        TEXT    NOT NULL,                        -- relative to the video folder, or to state/photos
+  kind        TEXT    NOT NULL CHECK (kind IN ('segment', 'photo')),
+  decided_us  INTEGER NOT NULL,
+  PRIMARY KEY (kind, path)
+) STRICT, WITHOUT ROWID;
+
+-- What retention saw of the clock, one row: how long it has been vouched for without a leap. A clock that
+-- somebody sets to 2099 must not empty a disk.
+CREATE TABLE clock_trust (
+  id            INTEGER PRIMARY KEY CHECK (id = 1),
+  last_us       INTEGER NOT NULL,
+  boot_id       TEXT    NOT NULL,
+  monotonic_ns  INTEGER NOT NULL,
+  vouched_ns    INTEGER NOT NULL,                      -- machine time under a vouched clock since the last break
+  leap_us       INTEGER                                -- end of a leap that HR staff must confirm; NULL: none
+) STRICT;
+
+-- Disks that footage lies on, by the uuid of their marker. The rows of their segments stay when a disk is
+-- taken out and kept elsewhere.
+CREATE TABLE volume (
+  id             TEXT PRIMARY KEY,
+  label          TEXT    NOT NULL DEFAULT '',
+  place          TEXT    NOT NULL DEFAULT '',          -- where the disk is kept
+  custodian      TEXT    NOT NULL DEFAULT 'institution' CHECK (custodian IN ('institution', 'hr_department')),
+  first_seen_us  INTEGER NOT NULL,
+  last_seen_us   INTEGER NOT NULL,
+  verified_us    INTEGER,                              -- every file on it was read and its hash compared
+  damaged        INTEGER,                              -- files of that reading that were missing or differed
+  retired_us     INTEGER                               -- lost, broken or destroyed: nothing is on it any more
+) STRICT;
+-- A reading of a whole disk that is under way, and how far it came.
+CREATE TABLE volume_check (
+  volume      TEXT PRIMARY KEY REFERENCES volume (id),
+  began_us    INTEGER NOT NULL,
+  run_id      TEXT    NOT NULL,
+  sequence    INTEGER NOT NULL,
+  good        INTEGER NOT NULL,
+  damaged     INTEGER NOT NULL
+) STRICT;
+
+-- The day on which the disk will be full, from when it could be foreseen until it no longer was.
+CREATE TABLE storage_shortage (
+  id           INTEGER PRIMARY KEY AUTOINCREMENT,
+  foreseen_us  INTEGER NOT NULL,
+  full_us      INTEGER NOT NULL,
+  ended_us     INTEGER
 ) STRICT;
 
 -- ---------------------------------------------------------------------------------------------------------

@@ -73,6 +73,12 @@ RECORDS = {
     FactType.CAMERA_HEALTH_CHANGED: N_("摄像头状态变化"),
     FactType.CAMERA_PICTURE_CHANGED: N_("画面变化"),
     FactType.INDEX_REBUILT: N_("索引重建"),
+    FactType.COPY_VERIFIED: N_("副本核验"),
+    FactType.COPY_DAMAGED: N_("副本文件损坏"),
+    FactType.COPY_SOURCE_DAMAGED: N_("录像文件损坏"),
+    FactType.COPY_RESTORED: N_("由副本恢复录像"),
+    FactType.COPY_LOG_DIVERGED: N_("副本日志不一致"),
+    FactType.DATABASE_RESTORED: N_("数据库恢复"),
 }
 LEDGER_RECORDS = {
     LedgerType.STARTED: N_("记录日志启用"),
@@ -80,6 +86,7 @@ LEDGER_RECORDS = {
     LedgerType.KEY_CHANGED: N_("签名密钥更换"),
     LedgerType.DAMAGED: N_("记录日志损坏"),
     LedgerType.FACT_REFUSED: N_("事实无法入账"),
+    LedgerType.RESTORED: N_("由副本恢复记录日志"),
 }
 RECORD_NAMES = {key.value: value for key, value in (*RECORDS.items(), *LEDGER_RECORDS.items())}
 
