@@ -76,10 +76,11 @@ class IndexWriter:
         with self.store.transaction():
             match entry:
                 case SegmentHeader():
-                    return footage.insert_run(self.store, now, self._room, _run_row(entry))
+                    return footage.insert_run(self.store, now, entry.origin.room, _run_row(entry))
                 case ClosedSegment():
-                    footage.insert_run(self.store, now, self._room, _run_row(entry.header))
-                    return footage.insert_segment(self.store, now, self._room, _segment_row(entry))
+                    room = entry.header.origin.room  # the file's word: the settings may name another by now
+                    footage.insert_run(self.store, now, room, _run_row(entry.header))
+                    return footage.insert_segment(self.store, now, room, _segment_row(entry))
                 case Gap():
                     return footage.put_gap(
                         self.store, now, self._room, _gap_row(entry), simulated=entry.simulated

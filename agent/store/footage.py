@@ -73,13 +73,14 @@ class GapRow:
 
 
 def insert_run(store: Store, stamp: Stamp, room: str, run: RunRow) -> bool:
-    """State that a run began; False when the index knows it."""
+    """State that a run in `room` began; False when the index knows it."""
     if store.row("SELECT 1 FROM run WHERE id = ?", (run.id,)):
         return False
     store.insert(
         "run",
         {
             "id": run.id,
+            "room": room,
             "camera": run.camera,
             "driver": run.driver,
             "simulated": int(run.simulated),
@@ -130,6 +131,7 @@ def insert_segment(store: Store, stamp: Stamp, room: str, segment: SegmentRow) -
             "gops": segment.gops,
             "fragments": segment.fragments,
             "end_reason": segment.end_reason,
+            "stated_us": stamp.wall_us,
         },
     )
     run = store.row(

@@ -142,6 +142,7 @@ def lay_down(store: Store, starts_us: list[int], length_us: int) -> None:
         "run",
         {
             "id": "run",
+            "room": "room-101",
             "camera": "rear",
             "driver": "file",
             "simulated": 1,
@@ -170,6 +171,7 @@ def lay_down(store: Store, starts_us: list[int], length_us: int) -> None:
                 "gops": bytes(8),
                 "fragments": bytes(32),
                 "end_reason": "rotation",
+                "stated_us": start_us + length_us,
             },
         )
 
