@@ -255,8 +255,8 @@ CREATE TABLE segment (
   stated_us       INTEGER NOT NULL,                    -- when this row was made: long after the footage, this
                                                        -- database may not know whose lesson it was
   volume          TEXT,                                -- marker of the disk it was seen on; NULL: not yet seen
-  seen_us         INTEGER,                             -- when a clock that was vouched for first saw it there:
-                                                       -- it was recorded no later (I8)
+  not_before_us   INTEGER,                             -- its true time lies within these, seen by a clock that was
+  not_after_us    INTEGER,                             -- vouched for (I8); for unsynchronised stamps alone
   gops            BLOB    NOT NULL CHECK (length(gops) % 8 = 0),  -- 8 bytes a group of pictures: offset of the
                                                        -- moof with its key frame, ticks since start_ticks
   fragments       BLOB    NOT NULL,                    -- 32 bytes a fragment, entry 0 is the header; the last
@@ -398,10 +398,10 @@ CREATE TABLE training_end (
 -- Files whose end is decided and stated (expired_us, fact), and not yet carried out. Written with the decision
 -- in one transaction, so that a kill between them and the deletion loses neither.
 CREATE TABLE file_to_remove (
-  path        TEXT    NOT NULL,                        -- relative to the video folder, or to state/photos
-  kind        TEXT    NOT NULL CHECK (kind IN ('segment', 'photo')),
+  copy        TEXT    NOT NULL,                        -- 'local', 'photos', or the name of a [[copies]] block
+  path        TEXT    NOT NULL,                        -- relative to that folder
   decided_us  INTEGER NOT NULL,
-  PRIMARY KEY (kind, path)
+  PRIMARY KEY (copy, path)
 ) STRICT, WITHOUT ROWID;
 
 -- What retention saw of the clock, one row: how long it has been vouched for without a leap. A clock that
@@ -412,7 +412,9 @@ CREATE TABLE clock_trust (
   boot_id       TEXT    NOT NULL,
   monotonic_ns  INTEGER NOT NULL,
   vouched_ns    INTEGER NOT NULL,                      -- machine time under a vouched clock since the last break
-  leap_us       INTEGER                                -- end of a leap that HR staff must confirm; NULL: none
+  leap_us       INTEGER,                               -- end of a leap that HR staff must confirm; NULL: none
+  timetable_us  INTEGER                                -- from when on this database surely held a timetable; what
+                                                       -- was recorded before is nobody's to call "no session"
 ) STRICT;
 
 -- Disks that footage lies on, by the uuid of their marker. The rows of their segments stay when a disk is
