@@ -221,17 +221,21 @@ def _us(ticks: int, per_second: int) -> int:
 
 
 def _follows(before: tuple[FileTimes, int, int, int], after: tuple[FileTimes, int, int, int]) -> bool:
-    """True when not one frame is missing between the two: the ticks join within a run, or, from run to run
-    of one boot, the camera's own stamps do."""
+    """True when not one frame is missing between the two: the ticks join within a run. From run to run the
+    camera's own stamps must join, the recorder must have noticed no gap (a set wall clock is none), and the
+    monotonic clock must agree: a camera may have stopped its stamps together with its pictures."""
     first, _, end, _ = before
     second, start, _, _ = after
     if first.run == second.run:
         return start == end
-    return (
-        (first.boot_id, first.ticks_per_second) == (second.boot_id, second.ticks_per_second)
-        and second.sequence == 0
-        and first.camera_dts + end == second.camera_dts + start
-    )
+    if (first.boot_id, first.ticks_per_second) != (second.boot_id, second.ticks_per_second):
+        return False
+    if second.sequence or first.camera_dts + end != second.camera_dts + start:
+        return False
+    if any(gap.reason != "clock" for gap in second.gaps_before):
+        return False
+    lasted_us = _us(end - first.stretches[0][0], first.ticks_per_second)
+    return abs((second.monotonic_start_ns - first.monotonic_start_ns) // 1000 - lasted_us) <= JITTER_US
 
 
 def _seams(pieces: Sequence[_Piece]) -> Iterator[tuple[int, int]]:

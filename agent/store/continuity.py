@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.store.classes import Session
 from agent.store.database import Row, Store
 
 
@@ -14,3 +15,12 @@ def last_segment_before(store: Store, camera: str, end_us: int) -> Row | None:
         (camera, end_us),
     )
     return row if row is not None and row["end_us"] <= end_us else None
+
+
+def sessions_named(store: Store, beginning: str, limit: int = 10) -> list[Session]:
+    """Sessions whose id begins so, in the order of time, at most `limit`."""
+    rows = store.rows(
+        "SELECT * FROM session WHERE substr(id, 1, ?) = ? ORDER BY planned_start_us, id LIMIT ?",
+        (len(beginning), beginning, limit),
+    )
+    return [Session(*row) for row in rows]

@@ -17,6 +17,8 @@ from agent.recording.class_hour_report import (
     report_class_hours,
 )
 from agent.recording.file_times import FileTimes
+from agent.recording.gaps import new_gap
+from tests.clocks import ManualClock
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -95,6 +97,19 @@ def test_file_after_file_and_run_after_run_without_a_missing_frame_is_one() -> N
     assert report.recorded[0].runs == ("a", "b")
     assert judge(first, second, replace(renamed, camera_dts=0), demand=QUARTER).longest_us == 600 * SECOND
     assert judge(first, second, replace(renamed, boot_id="later"), demand=QUARTER).longest_us == 600 * SECOND
+
+
+@pytest.mark.rule("R3")
+def test_a_camera_whose_stamps_stood_still_with_its_pictures_is_not_taken_for_unbroken() -> None:
+    first = times("a", 0, 0, 600)
+    later = replace(times("b", 0, 603, 600), camera_dts=first.camera_dts + 600 * TICKS)
+    assert judge(first, later).longest_us == 600 * SECOND
+    stated = new_gap("rear", "camera", 600 * SECOND, ManualClock().now(), simulated=True, run_before="a")
+    at_once = replace(
+        later, wall_start_us=601 * SECOND, monotonic_start_ns=later.monotonic_start_ns - 2 * 10**9
+    )
+    assert judge(first, at_once).longest_us == 1200 * SECOND
+    assert judge(first, replace(at_once, gaps_before=(stated,))).longest_us == 600 * SECOND
 
 
 @pytest.mark.promise("I3")

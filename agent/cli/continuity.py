@@ -1,0 +1,110 @@
+"""`continuity`: what of a lesson is on video, class hour by class hour, by the files' own time stamps."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import date
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent.cli.common import ExitCode, invocation, open_store, refuse
+
+if TYPE_CHECKING:
+    from agent.recording.session_report import SessionReport
+    from agent.settings import Settings
+    from agent.store.classes import Session
+    from agent.store.database import Store
+
+BEGINNING = re.compile(r"^[0-9a-f-]{1,36}$")
+
+
+def continuity_command(
+    context: typer.Context,
+    session: Annotated[
+        str | None,
+        typer.Argument(metavar="[SESSION]", help="课次编号或其开头 / Id of a session, or its beginning."),
+    ] = None,
+    class_id: Annotated[
+        str | None, typer.Option("--class", metavar="CLASS", help="一个班次的所有课次 / All of a class.")
+    ] = None,
+    every_byte: Annotated[
+        bool,
+        typer.Option(
+            "--every-byte",
+            help="逐字节核对签名的哈希（慢）/ Read every byte and hold it against the signed hash (slow).",
+        ),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON，一行一次课 / one line a session.")] = False,
+) -> None:
+    """\b
+    按文件中的时间戳逐课时判断录像是否连续、是否达到文件要求。
+    Judge each class hour by the time stamps in the files: runs, gaps, verdict.
+    """
+    if (session is None) == (class_id is None):
+        refuse("请给出 SESSION 或 --class CLASS / name a SESSION or --class CLASS", ExitCode.USAGE)
+    settings = invocation(context).settings()
+    good = True
+    with open_store(settings) as store:
+        for report in _reports(settings, store, _asked(store, session, class_id), every_byte=every_byte):
+            _say(report, as_json=as_json)
+            good = good and report.verdict != "not_met" and not report.unexplained_us
+    raise typer.Exit(ExitCode.OK if good else ExitCode.REFUSED)
+
+
+def _asked(store: Store, beginning: str | None, class_id: str | None) -> list[Session]:
+    from agent.store import classes, continuity
+
+    if class_id is not None:
+        found = classes.sessions(store, class_id=class_id, states=("planned", "open", "closed"))
+        if not found:
+            refuse(f"没有这个班次或没有课 / no such class, or it has no lesson: {class_id[:64]!r}")
+        return found
+    assert beginning is not None  # noqa: S101 (the caller asked)
+    if not BEGINNING.match(beginning):
+        refuse(
+            f"{beginning[:64]!r}: 课次编号由 0-9 a-f - 组成，见 class show / "
+            "a session's id is made of 0-9 a-f -, see class show",
+            ExitCode.USAGE,
+        )
+    found = continuity.sessions_named(store, beginning)
+    if not found:
+        refuse(f"没有这次课 / no such session: {beginning}; 见 / see: classroom-agent class show CLASS")
+    if len(found) > 1:
+        names = ", ".join(each.id for each in found)
+        refuse(f"{beginning}: 不止一次课，请多写几位 / more than one session: {names}", ExitCode.USAGE)
+    return found
+
+
+def _reports(
+    settings: Settings, store: Store, sessions: list[Session], *, every_byte: bool
+) -> Iterator[SessionReport]:
+    from agent.clock import SystemClock
+    from agent.policy import PolicyError, load_policies
+    from agent.recording import session_report
+    from agent.store import classes
+
+    clock = SystemClock()
+    read = session_report.by_every_byte if every_byte else session_report.by_time_stamps
+    try:
+        policies = load_policies()
+        for session in sessions:
+            training_class = classes.training_class(store, session.class_id)
+            assert training_class is not None  # noqa: S101 (the foreign key holds)
+            policy = policies.combine(date.fromisoformat(training_class.opening_day), training_class.city)
+            evidence = session_report.collect(store, session)
+            yield session_report.report(evidence, settings.paths, session, policy, clock.now(), read)
+    except PolicyError as error:
+        refuse("\n".join(error.problems), ExitCode.FAULT)
+
+
+def _say(report: SessionReport, *, as_json: bool) -> None:
+    from agent.recording.report_text import report_as_json, report_lines
+
+    if as_json:
+        typer.echo(json.dumps(report_as_json(report), ensure_ascii=False))
+        return
+    for line in report_lines(report):
+        typer.echo(line)
