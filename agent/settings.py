@@ -136,15 +136,17 @@ class CopySettings(_Section):
     def _usable(self) -> Self:
         if not self.folder.is_absolute():
             raise ValueError(f"folder = {str(self.folder)!r}: an absolute path is expected")
-        if self.name == OWN_LOG_COPY:
+        if self.name in (OWN_LOG_COPY, *OWN_PLACES):
             raise ValueError(
-                f"name = {self.name!r}: so is called what lies beside the footage; choose another"
+                f"name = {self.name!r}: so is called what this device itself keeps; choose another"
             )
         return self
 
 
 OWN_LOG_COPY = "video"
 """Names the copy of the log beside the footage itself, which needs no configuration."""
+OWN_PLACES = ("local", "photos")
+"""Name the video folder and the folder of photos where retention speaks of what it removes."""
 
 
 class Sync(_Section):

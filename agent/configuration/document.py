@@ -74,13 +74,17 @@ class Recording(_Section):
 
 
 class Retention(_Section):
-    """How long footage of no session is kept (I1). Footage of sessions is kept as the policy says (R8)
-    and no configuration can shorten that."""
+    """How long evidence is kept (I1, R8), counted from the end of a class's training. The policy's years hold
+    in any case: no value here can shorten them."""
 
+    video_years: Annotated[int, Field(ge=3, le=10)] = 3
+    """Footage of lessons, in years after the class's end. Each year more costs as much disk as a year of
+    lessons (about 1.3 GB an hour)."""
+    checkin_years: Annotated[int, Field(ge=3, le=10)] = 3
+    """Check-in records, photos and names. Afterwards nobody can say any more who a record speaks of."""
     unscheduled_days: Annotated[int, Field(ge=7, le=1100)] = 30
-    """Footage that belongs to no planned session can still be attached to one for so many days; longer
-    costs disk (about 1.3 GB for each hour in which people were in the room). This version deletes no footage
-    at all."""
+    """Footage that belongs to no planned session can still be attached to one for so many days, then it is
+    deleted; longer costs disk (about 1.3 GB for each hour in which people were in the room)."""
 
 
 class ClassEntry(_Section):
