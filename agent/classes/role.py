@@ -19,6 +19,7 @@ from agent.role import RoleContext
 from agent.store import classes as table
 from agent.store.database import Store, StoreError
 from agent.store.facts import Fact, FactType, state_fact
+from agent.timekeeping.watch import ClockWatch, Instruments, system_instruments
 
 STEP_S = 1.0
 SETTLING_NS = 120_000_000_000
@@ -63,8 +64,13 @@ class PeopleWatch:
 class Keeper:
     """One step a second; survives everything that the database or the disk does."""
 
-    def __init__(self, context: RoleContext, pace: Pace | None = None) -> None:
+    def __init__(
+        self, context: RoleContext, pace: Pace | None = None, instruments: Instruments | None = None
+    ) -> None:
         self._context = context
+        self._clock_watch = ClockWatch(
+            instruments or system_instruments(), simulated=context.settings.simulated
+        )
         self._room = context.settings.node.room
         self._pace = pace or Pace()
         self._plan = RecordingPlan(context.paths.recording_plan)
@@ -98,6 +104,7 @@ class Keeper:
 
     def _keep(self, store: Store) -> None:
         stamp = self._context.clock.now()
+        self._clock_watch.look(store, stamp)
         ago_us = self._people.people_ago_us(table.last_people_us(store, self._room, stamp.wall_us), stamp)
         moment = Moment(stamp.wall_us, self._clock_state(stamp), ago_us)
         undecided = table.undecided_sessions(store, self._room, stamp.wall_us + self._pace.early_us)

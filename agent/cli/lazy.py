@@ -18,6 +18,7 @@ COMMANDS = {
     "setup-code": "agent.cli.commissioning:setup_code_command",
     "hr-password": "agent.cli.commissioning:hr_password_command",
     "card": "agent.cli.commissioning:card_command",
+    "clock": "agent.cli.clock:clock_app",
     "class": "agent.cli.classes:class_app",
     "enrol": "agent.cli.enrol:enrol_command",
     "hr-config": "agent.sync.commands:hr_config_command",
