@@ -165,6 +165,20 @@ def read_track(moov: bytes) -> Track:
         raise BoxError(f"moov ends early: {error}") from error
 
 
+def timescales(moov: bytes) -> dict[int, int]:
+    """Ticks per second of every track of a `moov` payload by track id. BoxError when it is damaged."""
+    try:
+        found = {}
+        for kind, trak in _children(moov):
+            if kind == b"trak":
+                header, media = _descend(trak, b"tkhd"), _descend(trak, b"mdia", b"mdhd")
+                (track_id,) = struct.unpack_from(">I", header, 20 if header[0] == 1 else 12)
+                (found[track_id],) = struct.unpack_from(">I", media, 20 if media[0] == 1 else 12)
+        return found
+    except (struct.error, IndexError) as error:
+        raise BoxError(f"moov ends early: {error}") from error
+
+
 def read_fragment(read_at: ReadAt, moof: Box, mdat: Box, track: Track) -> Fragment:
     """The samples of one `moof`/`mdat` pair; every one lies inside `mdat`.
 

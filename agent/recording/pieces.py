@@ -1,0 +1,174 @@
+"""Recorded time as pieces that are addressed by bytes: what playlist, virtual file and clip are cut from.
+
+The smallest piece is a group of pictures, because playing begins at a key frame. Pieces join to stretches
+without a missing frame inside one run. Pure: rows and offsets in, no file is opened here.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from agent.recording.gops import unpack_gops
+
+
+class Piece(NamedTuple):
+    """One group of pictures; ticks count from the run's start, bytes from the file's."""
+
+    start_ticks: int
+    end_ticks: int
+    start: int
+    end: int
+    """With the seal of its last fragment."""
+
+
+class PartialSegment(NamedTuple):
+    """One fragment of a file that grows, or grew a moment ago."""
+
+    start_ticks: int
+    end_ticks: int
+    start: int
+    end: int
+    is_key_frame: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlayableSegment:
+    """A segment file and the pieces of it that are wanted. `path` is relative to the video folder."""
+
+    run_id: str
+    sequence: int
+    path: Path
+    start_us: int
+    """Wall time of `start_ticks`, UTC microseconds."""
+    start_ticks: int
+    end_ticks: int
+    ticks_per_second: int
+    pieces: tuple[Piece, ...]
+    first: int
+    """Offset of the file's first piece: before it stands the header."""
+    is_open: bool = False
+    """True while the recorder writes it: its last piece still grows."""
+    parts: tuple[PartialSegment, ...] = ()
+    """Only of what grows: fragments, for a player close behind the recorder."""
+
+    def wall_us(self, ticks: int) -> int:
+        """When the picture at `ticks` of the run was taken, UTC microseconds."""
+        return self.start_us + (ticks - self.start_ticks) * 1_000_000 // self.ticks_per_second
+
+    @property
+    def end_us(self) -> int:
+        """Where the file's footage ends."""
+        return self.wall_us(self.end_ticks)
+
+    @property
+    def from_us(self) -> int:
+        """Beginning of the wanted pieces."""
+        return self.wall_us(self.pieces[0].start_ticks)
+
+    @property
+    def until_us(self) -> int:
+        return self.wall_us(self.pieces[-1].end_ticks)
+
+    @property
+    def byte_range(self) -> tuple[int, int]:
+        """(start, end) of the wanted pieces, without the header."""
+        return self.pieces[0].start, self.pieces[-1].end
+
+    def cut(self, start_us: int, end_us: int) -> PlayableSegment | None:
+        """Only the pieces that reach into [start_us, end_us); None when no piece does."""
+        first = bisect_right(self.pieces, start_us, key=lambda piece: self.wall_us(piece.end_ticks))
+        last = bisect_right(self.pieces, end_us - 1, key=lambda piece: self.wall_us(piece.start_ticks))
+        if last <= first:
+            return None
+        if first == 0 and last == len(self.pieces):
+            return self
+        kept = self.pieces[first:last]
+        parts = tuple(p for p in self.parts if kept[0].start <= p.start < kept[-1].end)
+        return replace(
+            self, pieces=kept, parts=parts, is_open=self.is_open and kept[-1].end == self.pieces[-1].end
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Pieces of one run without a missing frame between them, over one file or several."""
+
+    segments: tuple[PlayableSegment, ...]
+
+    @property
+    def run_id(self) -> str:
+        return self.segments[0].run_id
+
+    @property
+    def ticks_per_second(self) -> int:
+        return self.segments[0].ticks_per_second
+
+    @property
+    def start_ticks(self) -> int:
+        return self.segments[0].pieces[0].start_ticks
+
+    @property
+    def end_ticks(self) -> int:
+        return self.segments[-1].pieces[-1].end_ticks
+
+    @property
+    def from_us(self) -> int:
+        return self.segments[0].from_us
+
+    @property
+    def until_us(self) -> int:
+        return self.segments[-1].until_us
+
+    @property
+    def seconds(self) -> float:
+        """By ticks: the length of what is played."""
+        return (self.end_ticks - self.start_ticks) / self.ticks_per_second
+
+    @property
+    def size(self) -> int:
+        """Bytes of media, without headers."""
+        return sum(end - start for start, end in (segment.byte_range for segment in self.segments))
+
+
+def pieces_of(gops: bytes, size: int, start_ticks: int, end_ticks: int) -> tuple[Piece, ...]:
+    """The pieces of a finished file from its column `segment.gops` and its length in bytes.
+
+    ValueError when the column is damaged or does not fit the file: its disk is carried about.
+    """
+    found = unpack_gops(gops)
+    offsets = [gop.offset for gop in found] + [size]
+    ticks = [start_ticks + gop.ticks for gop in found] + [end_ticks]
+    if any(b <= a for a, b in pairwise(offsets)) or any(b < a for a, b in pairwise(ticks)):
+        raise ValueError(f"gops: offsets or ticks do not rise within {size} bytes")
+    return tuple(map(Piece, ticks, ticks[1:], offsets, offsets[1:]))
+
+
+def cut_all(segments: Iterable[PlayableSegment], start_us: int, end_us: int) -> list[PlayableSegment]:
+    """What of `segments` reaches into [start_us, end_us), in the order of wall time."""
+    cut = (segment.cut(start_us, end_us) for segment in segments)
+    return sorted((s for s in cut if s is not None), key=lambda s: (s.from_us, s.sequence))
+
+
+def stretches(segments: Sequence[PlayableSegment]) -> list[Stretch]:
+    """`segments`, cut and in order, joined where one continues the other to the tick."""
+    joined: list[list[PlayableSegment]] = []
+    for segment in segments:
+        if joined and _continues(joined[-1][-1], segment):
+            joined[-1].append(segment)
+        else:
+            joined.append([segment])
+    return [Stretch(tuple(group)) for group in joined]
+
+
+def _continues(last: PlayableSegment, following: PlayableSegment) -> bool:
+    return (
+        last.run_id == following.run_id
+        and last.sequence + 1 == following.sequence
+        and last.pieces[-1].end_ticks == last.end_ticks == following.start_ticks
+        and following.pieces[0].start_ticks == following.start_ticks
+    )

@@ -1,0 +1,196 @@
+"""A stretch of a run as one MP4 file that exists nowhere: header, index, and the fragments where they lie.
+
+Nothing is remuxed and nothing is written to the disk: the file is a list of slices of segment files, and a
+group of pictures is read when a byte of it is asked for. Edited are only, in place and without moving a
+byte: `tfdt`, so that the file begins at 0; `mfhd`, so that fragments of several files count upwards; and the
+type of our seal boxes, which becomes `free`: a seal over an edited `moof` would be a false statement. As
+evidence serves the segment file, or a clip with its signed hashes; this file is for watching.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from agent import bmff
+from agent.recording.growing import inside
+from agent.recording.header import SEAL_BOX
+from agent.recording.pieces import Piece, PlayableSegment, Stretch
+
+FORMAT = b"1"
+"""Counted up when the same stretch would give other bytes: part of the entity tag."""
+LARGEST_PIECE = 256 << 20
+"""Bytes; a group of pictures beyond this is damage (ten seconds at 200 Mbit/s)."""
+_MOST_REFERENCES = 0xFFFF
+_SEQUENCE_SHIFT = 6
+
+
+class MediaError(Exception):
+    """The segment files do not hold what the index says of them; the message names file and place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What stands before the fragments of a segment file."""
+
+    init: bytes
+    """`ftyp` and `moov`."""
+    track: bmff.Track
+    timescales: dict[int, int]
+    """Ticks per second of every track by its id, sound included."""
+
+
+def read_header(video: Path, segment: PlayableSegment) -> Header:
+    """The header of one segment file. OSError, MediaError."""
+    path = inside(video, segment.path)
+    try:
+        with path.open("rb") as file:
+            read_at = bmff.file_reader(file.fileno(), segment.first)
+            boxes = bmff.boxes(read_at, 0, segment.first)
+            first, moov = next(boxes, None), next(boxes, None)
+            if first is None or moov is None or (first.type, moov.type) != (b"ftyp", b"moov"):
+                raise MediaError(f"{segment.path}: does not begin with ftyp and moov")
+            content = bmff.payload(read_at, moov)
+            return Header(read_at(0, moov.end), bmff.read_track(content), bmff.timescales(content))
+    except bmff.BoxError as error:
+        raise MediaError(f"{segment.path}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    """One piece at its place in the virtual file."""
+
+    at: int
+    segment: PlayableSegment
+    piece: Piece
+
+    @property
+    def size(self) -> int:
+        return self.piece.end - self.piece.start
+
+
+class VirtualMp4:
+    """`size` bytes that `read` gives; the same for the same stretch, whoever asks and how often."""
+
+    def __init__(self, video: Path, stretch: Stretch, header: Header) -> None:
+        self._video = video
+        self._stretch = stretch
+        self._header = header
+        self._slices: list[_Slice] = []
+        at = len(self._front)
+        for segment in stretch.segments:
+            for piece in segment.pieces:
+                self._slices.append(_Slice(at, segment, piece))
+                at += piece.end - piece.start
+        self.size = at
+
+    @property
+    def etag(self) -> str:
+        """Strong entity tag (RFC 9110, 8.8.3): of which bytes of which files it is made."""
+        digest = hashlib.sha256(FORMAT)
+        for segment in self._stretch.segments:
+            digest.update(f"{segment.run_id}/{segment.sequence}:{segment.byte_range};".encode())
+        return f'"{digest.hexdigest()[:32]}"'
+
+    def read(self, start: int, end: int) -> Iterator[bytes]:
+        """Bytes [start, end), a group of pictures at a time. OSError, MediaError."""
+        if start < len(self._front):
+            yield self._front[start:end]
+        position = max(start, len(self._front))
+        number = bisect_right(self._slices, position, key=lambda s: s.at) - 1
+        while position < end:
+            here = self._slices[number]
+            content = self._piece(here)
+            yield bytes(memoryview(content)[position - here.at : end - here.at])
+            position = here.at + here.size
+            number += 1
+
+    @cached_property
+    def _front(self) -> bytes:
+        return self._header.init + self._index()
+
+    def _index(self) -> bytes:
+        """`sidx` (8.16.3): one reference a piece; several pieces together where there are too many."""
+        pieces = [piece for segment in self._stretch.segments for piece in segment.pieces]
+        each = -(-len(pieces) // _MOST_REFERENCES)
+        references = b"".join(
+            struct.pack(
+                ">III",
+                sum(piece.end - piece.start for piece in group) & 0x7FFFFFFF,
+                group[-1].end_ticks - group[0].start_ticks,
+                0x90000000,  # begins with a stream access point of type 1
+            )
+            for group in (pieces[at : at + each] for at in range(0, len(pieces), each))
+        )
+        count = len(references) // 12
+        track, earliest = self._header.track, self._earliest_presentation()
+        body = struct.pack(">IIIQQHH", 1 << 24, track.track_id, track.timescale, earliest, 0, 0, count)
+        return struct.pack(">I4s", 8 + len(body) + len(references), b"sidx") + body + references
+
+    def _earliest_presentation(self) -> int:
+        """Ticks from the file's 0 to its first picture: with B-frames the key frame is shown later than 0."""
+        segment, (_, _, start, end) = self._stretch.segments[0], self._stretch.segments[0].pieces[0]
+        with inside(self._video, segment.path).open("rb") as file:
+            read_at = bmff.file_reader(file.fileno(), end)
+            try:
+                first = next(bmff.fragments(read_at, self._header.track, start, end), None)
+            except bmff.BoxError as error:
+                raise MediaError(f"{segment.path}: {error}") from error
+        if first is None or not first.samples:
+            raise MediaError(f"{segment.path}: no whole fragment at byte {start}")
+        decoded, shown = 0, []
+        for sample in first.samples:
+            shown.append(decoded + sample.composition_offset)
+            decoded += sample.duration
+        return max(0, min(shown))
+
+    def _piece(self, here: _Slice) -> bytearray:
+        if here.size > LARGEST_PIECE:
+            raise MediaError(f"{here.segment.path}: {here.size} bytes without a key frame")
+        with inside(self._video, here.segment.path).open("rb") as file:
+            content = bytearray(os.pread(file.fileno(), here.size, here.piece.start))
+        if len(content) != here.size:
+            raise MediaError(f"{here.segment.path}: ends before byte {here.piece.end}")
+        try:
+            self._edit(content, here.at)
+        except (bmff.BoxError, struct.error) as error:
+            raise MediaError(f"{here.segment.path}, byte {here.piece.start}: {error}") from error
+        return content
+
+    def _edit(self, content: bytearray, at: int) -> None:
+        read_at = bmff.bytes_reader(bytes(content))
+        for box in bmff.boxes(read_at, 0, len(content)):
+            if box.type == b"moof":
+                self._edit_moof(content, read_at, box, at)
+            elif box.type == b"uuid" and content[box.payload : box.payload + 16] == SEAL_BOX.bytes:
+                content[box.start + 4 : box.start + 8] = b"free"
+
+    def _edit_moof(self, content: bytearray, read_at: bmff.ReadAt, moof: bmff.Box, at: int) -> None:
+        for box in bmff.boxes(read_at, moof.payload, moof.end):
+            if box.type == b"mfhd":
+                # Where it lies, in steps of 64 bytes, rises from fragment to fragment (one has more than 64)
+                # and needs no count of those before, which nobody has read.
+                struct.pack_into(">I", content, box.payload + 4, 1 + (at + moof.start >> _SEQUENCE_SHIFT))
+            elif box.type == b"traf":
+                self._rebase(content, read_at, box)
+
+    def _rebase(self, content: bytearray, read_at: bmff.ReadAt, traf: bmff.Box) -> None:
+        track_id = self._header.track.track_id
+        for box in bmff.boxes(read_at, traf.payload, traf.end):
+            if box.type == b"tfhd":
+                (track_id,) = struct.unpack_from(">I", content, box.payload + 4)
+            elif box.type == b"tfdt":
+                form = ">Q" if content[box.payload] == 1 else ">I"
+                (time,) = struct.unpack_from(form, content, box.payload + 4)
+                begin = self._stretch.start_ticks * self._header.timescales.get(
+                    track_id, self._header.track.timescale
+                )
+                struct.pack_into(
+                    form, content, box.payload + 4, max(0, time - begin // self._header.track.timescale)
+                )

@@ -1,0 +1,239 @@
+"""Recorded time by its pieces, as independent readers see it: ffprobe over playlists and virtual files."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent import bmff
+from agent.recording.gops import Gop, pack_gops
+from agent.recording.growing import GrowingSegments
+from agent.recording.pieces import PlayableSegment, Stretch, cut_all, pieces_of, stretches
+from agent.recording.playback import Recorded, recorded_between
+from agent.recording.playlist import Hole, Live, media_playlist
+from agent.recording.virtual_mp4 import VirtualMp4, read_header
+from tests.recording.rig import Rig, probe_packets
+from tests.recording.test_playback_growing import show_status
+
+ALWAYS = (0, 2**62)
+
+
+def recorded(rig: Rig, start_us: int = 0, end_us: int = 2**62) -> Recorded:
+    return recorded_between(rig.store, rig.paths.video, "rear", (), start_us, end_us)
+
+
+def virtual(rig: Rig, stretch: Stretch) -> VirtualMp4:
+    return VirtualMp4(rig.paths.video, stretch, read_header(rig.paths.video, stretch.segments[0]))
+
+
+def content_of(file: VirtualMp4) -> bytes:
+    return b"".join(file.read(0, file.size))
+
+
+def playlist_file(rig: Rig, found: Recorded, holes: tuple[Hole, ...] = (), live: Live | None = None) -> Path:
+    """The playlist beside the files, addresses relative to it."""
+    headers = {s.run_id: len(read_header(rig.paths.video, s).init) for s in found.segments}
+    out = rig.paths.video / "list.m3u8"
+    out.write_text(
+        "".join(
+            media_playlist(
+                found.stretches,
+                holes,
+                address_of=lambda segment: str(segment.path),
+                header_end_of=headers,
+                live=live,
+            )
+        )
+    )
+    return out
+
+
+def frames_and_errors(path: Path) -> tuple[int, str]:
+    """How many frames ffmpeg decodes, and everything it complains of."""
+    command = (
+        ["ffprobe", "-v", "warning", "-allowed_extensions", "ALL"] if path.suffix == ".m3u8" else ["ffprobe"]
+    )
+    command += [
+        "-v",
+        "warning",
+        "-count_frames",
+        "-show_entries",
+        "stream=nb_read_frames",
+        "-of",
+        "json",
+        str(path),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    return sum(int(s["nb_read_frames"]) for s in json.loads(done.stdout)["streams"]), done.stderr
+
+
+@pytest.fixture
+def two_runs(rig: Rig) -> Rig:
+    """7 s, the camera silent for 6 s, and 5 s of another run; segments of 2 s, ten pictures a second."""
+    rig.start()
+    rig.connect()
+    rig.play(7)
+    rig.fault()
+    rig.idle(6)
+    rig.connect()
+    rig.play(5)
+    rig.stop()
+    return rig
+
+
+def test_stretches_join_segments_and_end_where_frames_are_missing(two_runs: Rig) -> None:
+    first, second = recorded(two_runs).stretches
+    assert first.seconds == pytest.approx(7.0) and second.seconds == pytest.approx(5.0)
+    assert [segment.sequence for segment in first.segments] == [0, 1, 2, 3]
+    assert second.from_us - first.until_us == pytest.approx(6_000_000, abs=300_000)
+
+
+def test_a_range_is_cut_to_the_groups_of_pictures_that_reach_into_it(two_runs: Rig) -> None:
+    (whole, _) = recorded(two_runs).stretches
+    start = whole.from_us
+    (cut,) = recorded(two_runs, start + 2_500_000, start + 4_200_000).stretches
+    assert (cut.from_us - start, cut.until_us - start) == (2_000_000, 5_000_000)
+    assert recorded(two_runs, start + 8_000_000, start + 9_000_000).segments == ()
+
+
+def test_the_virtual_file_is_what_ffprobe_expects_of_a_file(two_runs: Rig, tmp_path: Path) -> None:
+    for stretch, seconds in zip(recorded(two_runs).stretches, (7, 5), strict=True):
+        file = virtual(two_runs, stretch)
+        out = tmp_path / "virtual.mp4"
+        out.write_bytes(content_of(file))
+        assert out.stat().st_size == file.size
+        assert frames_and_errors(out) == (seconds * 10, "")
+        packets = probe_packets(out)
+        step = packets[1][1] - packets[0][1]
+        assert [dts for _, dts in packets] == [step * number for number in range(seconds * 10)]
+
+
+def test_the_virtual_file_edits_time_number_and_seal_and_nothing_else(two_runs: Rig) -> None:
+    stretch = recorded(two_runs).stretches[0]
+    made = content_of(virtual(two_runs, stretch))
+    header = read_header(two_runs.paths.video, stretch.segments[0])
+    at = len(made) - stretch.size
+    assert made[: len(header.init)] == header.init
+    stored = b"".join(
+        (two_runs.paths.video / s.path).read_bytes()[slice(*s.byte_range)] for s in stretch.segments
+    )
+    numbers, previous = [], b""
+    for box in bmff.boxes(bmff.bytes_reader(made), at, len(made)):
+        mine, theirs = made[box.start : box.end], stored[box.start - at : box.end - at]
+        if box.type == b"moof":
+            numbers.append(int.from_bytes(made[box.payload + 12 : box.payload + 16]))
+            differing = [i for i, (a, b) in enumerate(zip(mine, theirs, strict=True)) if a != b]
+            tfdt = mine.index(b"tfdt")
+            assert all(20 <= i < 24 or tfdt + 8 <= i < tfdt + 16 for i in differing)
+        elif previous == b"mdat":
+            assert (mine[4:8], theirs[4:8]) == (b"free", b"uuid") and mine[8:] == theirs[8:]
+        else:
+            assert mine == theirs
+        previous = box.type
+    assert numbers == sorted(set(numbers)) and len(numbers) >= 14
+
+
+def test_any_part_of_the_virtual_file_is_the_same_as_in_the_whole(two_runs: Rig) -> None:
+    file = virtual(two_runs, recorded(two_runs).stretches[0])
+    whole = content_of(file)
+    edges = [0, 1, 700, 1500, file.size // 3, file.size // 2, file.size - 1, file.size]
+    for start in edges:
+        for end in edges:
+            if start < end:
+                assert b"".join(file.read(start, end)) == whole[start:end], (start, end)
+
+
+def test_the_entity_tag_follows_the_content(two_runs: Rig) -> None:
+    first, second = recorded(two_runs).stretches
+    tags = {virtual(two_runs, stretch).etag for stretch in (first, second, first)}
+    assert len(tags) == 2
+
+
+def test_the_playlist_plays_through_both_runs(two_runs: Rig) -> None:
+    found = recorded(two_runs)
+    hole = Hole("gap-1", "camera", found.stretches[0].until_us, found.stretches[1].from_us)
+    path = playlist_file(two_runs, found, (hole,))
+    text = path.read_text()
+    assert text.count("#EXT-X-DISCONTINUITY\n") == 1
+    assert text.count("#EXT-X-MAP:") == 2
+    assert text.index("#EXT-X-DATERANGE") < text.index("#EXT-X-DISCONTINUITY")
+    assert 'X-REASON="camera"' in text and text.endswith("#EXT-X-ENDLIST\n")
+    lengths = [float(value) for value in re.findall(r"#EXTINF:([\d.]+),", text)]
+    assert sum(lengths) == pytest.approx(12.0)
+    (target,) = re.findall(r"#EXT-X-TARGETDURATION:(\d+)\n", text)
+    assert max(round(value) for value in lengths) <= int(target)
+    # ffmpeg hands out every packet; that the second run's time begins anew it calls out of order (it takes no
+    # notice of EXT-X-DISCONTINUITY), so decoding is asked for one run at a time.
+    assert len(probe_packets(path)) == 120
+    for segments, frames in ((found.segments[:4], 70), (found.segments[4:], 50)):
+        assert frames_and_errors(playlist_file(two_runs, Recorded(segments, ()))) == (frames, "")
+
+
+def test_the_growing_end_is_listed_by_fragments(rig: Rig) -> None:
+    rig = Rig(rig.paths, rig.clock, rig.clip, segment_seconds=60)
+    rig.start()
+    rig.connect()
+    rig.play(11.3)
+    show_status(rig)
+    growing = GrowingSegments(rig.paths).read()
+    found = recorded_between(rig.store, rig.paths.video, "rear", growing, *ALWAYS)
+    assert found.is_growing
+    text = playlist_file(rig, found, live=Live(0.6)).read_text()
+    assert "#EXT-X-ENDLIST" not in text and "CAN-BLOCK-RELOAD=YES" in text
+    last_entry = text.rindex("#EXTINF")
+    parts = re.findall(r"#EXT-X-PART:DURATION=([\d.]+)", text[last_entry:])
+    # Entries end at 4 and 8 s; what follows is durable up to the last whole half second.
+    assert sum(map(float, parts)) == pytest.approx(3.0)
+    assert "INDEPENDENT=YES" in text[last_entry:]
+    assert len(re.findall(r"#EXTINF", text)) == 2
+
+
+@given(st.integers(0, 20_000_000), st.integers(1, 20_000_000))
+def test_every_wanted_moment_that_was_recorded_is_in_a_piece(start_us: int, length_us: int) -> None:
+    pieces = [
+        pieces_of(pack_gops(Gop(100 + n * 50, n * 1500) for n in range(4)), 300, base, base + 6000)
+        for base in (0, 6000)
+    ]
+    segments = [
+        PlayableSegment("r", n, Path("x"), n * 6_000_000, n * 6000, n * 6000 + 6000, 1000, pieces[n], 100)
+        for n in (0, 1)
+    ]
+    end_us = start_us + length_us
+    cut = cut_all(segments, start_us, end_us)
+    wanted = (min(start_us, 12_000_000), min(end_us, 12_000_000))
+    if wanted[0] == wanted[1]:
+        assert cut == []
+        return
+    (stretch,) = stretches(cut)
+    assert stretch.from_us <= wanted[0] and stretch.until_us >= wanted[1]
+    assert wanted[0] - stretch.from_us < 1_500_000 and stretch.until_us - wanted[1] < 1_500_000
+
+
+@pytest.mark.parametrize(
+    "gops",
+    [
+        b"\x00" * 7,
+        pack_gops([Gop(700, 0), Gop(700, 5)]),
+        pack_gops([Gop(900, 0)]),
+        pack_gops([Gop(9, 7), Gop(10, 3)]),
+    ],
+)
+def test_places_that_do_not_fit_the_file_are_refused(gops: bytes) -> None:
+    with pytest.raises(ValueError, match="gops"):
+        pieces_of(gops, 900, 0, 100)
+
+
+def test_what_is_not_there_is_named(two_runs: Rig) -> None:
+    found = recorded(two_runs)
+    (two_runs.paths.video / found.segments[1].path).unlink()
+    (two_runs.paths.video / found.segments[2].path).write_bytes(b"")
+    two_runs.store.execute("UPDATE segment SET expired_us = 1 WHERE path = ?", (str(found.segments[0].path),))
+    again = recorded(two_runs)
+    assert [absent.reason for absent in again.absent] == ["expired", "missing", "damaged"]
+    assert [s.sequence for s in again.segments] == [3, 0, 1, 2]
