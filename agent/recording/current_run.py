@@ -47,8 +47,10 @@ class CurrentRun:
     def is_taken(self, run: str, sequence: int) -> bool:
         """True for a segment that is still in hand; may be asked by another thread."""
         writing, torn = self.run, self._torn
-        return (writing is not None and writing.id == run and sequence >= writing.sequence) or (
-            torn is not None and (torn.run, torn.sequence) == (run, sequence)
+        return (
+            (writing is not None and writing.id == run and sequence >= writing.sequence)
+            or (torn is not None and (torn.run, torn.sequence) == (run, sequence))
+            or self._history.is_unstated(run, sequence)
         )
 
     def begin(self, stream: StreamInfo, now: Stamp) -> None:
@@ -68,6 +70,8 @@ class CurrentRun:
         """Take one packet of the run. OSError, MuxError, BitstreamError."""
         assert self.run is not None  # noqa: S101 (the caller asked)
         self.run.write(packet, now)
+        if self.run.segment is not None and self.run.segment.durable_bytes:
+            self._history.successor_is_durable()
         if self.run.has_durable_footage:
             self._history.footage_is_durable(self.run)
 

@@ -41,6 +41,9 @@ class History:
         self._video = video
         self._origin = origin
         self._index = index
+        self._rotated: ClosedSegment | None = None
+        """A segment whose end is the start of one that is not on the disk yet: recovery could not tell its end
+        as we do, so it is not stated before."""
         self._since_us: int | None = None
         """End of the last footage; before the first, when the recorder began to look for some."""
         self.gaps: tuple[Gap, ...] = ()
@@ -71,6 +74,7 @@ class History:
             for gap in found.last.header.gaps_before:
                 self._index.submit(gap)
             self.segment_closed(found.last)
+            self.successor_is_durable()  # where one was, recovery has read its start
             self.last_run = found.last.header.run
         gaps = found.gaps
         if self.gaps and gaps and gaps[-1].end_us is None:
@@ -82,10 +86,27 @@ class History:
         self.is_known = True
 
     def segment_closed(self, closed: ClosedSegment) -> None:
-        """A file is final."""
-        self._index.submit(closed)
+        """A file is final. One that another follows is stated when that one's header is durable: killed in
+        between, the next start takes its end from its own frames, and the gap begins there."""
+        self.successor_is_durable()
+        if closed.end_reason == "rotation":
+            self._rotated = closed
+        else:
+            self._index.submit(closed)
         self.previous_sha256 = closed.hashes.sha256.hex()
         self._since_us = closed.end_us
+
+    def successor_is_durable(self) -> None:
+        """The header of the segment after the one that was closed last is on the disk, or there will be none.
+        May be repeated."""
+        if self._rotated is not None:
+            self._index.submit(self._rotated)
+            self._rotated = None
+
+    def is_unstated(self, run: str, sequence: int) -> bool:
+        """True for a final segment that the index will hear of; may be asked by another thread."""
+        rotated = self._rotated
+        return rotated is not None and (rotated.header.run, rotated.header.sequence) == (run, sequence)
 
     def footage_is_durable(self, run: Run) -> None:
         """A run counts from its first durable fragment; then the gap before it is over. May be repeated."""
@@ -99,6 +120,7 @@ class History:
 
     def footage_ends(self, run: Run, end_us: int | None) -> None:
         """The run is over, with footage up to `end_us`, or with none."""
+        self.successor_is_durable()
         if end_us is not None:
             self.footage_is_durable(run)
             self._since_us = end_us

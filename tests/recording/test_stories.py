@@ -53,6 +53,12 @@ def happen(rig: Rig, event: str, seconds: float) -> None:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events=st.lists(EVENTS, max_size=8), rate=st.sampled_from([0.98, 1.0, 1.05]))
 @example(events=[("play", 2.2), ("kill", 1.0)], rate=0.98)  # killed between a rotation and its first fragment
+@example(
+    events=[("play", 2.1), ("kill", 1.0)], rate=0.98
+)  # killed between a rotation and the next file's header
+@example(events=[("play", 2.1), ("kill", 1.0)], rate=1.05)
+@example(events=[("play", 2.1), ("fault", 1.0)], rate=0.98)
+@example(events=[("play", 2.1), ("clock", 3.0), ("play", 0.1), ("kill", 1.0)], rate=0.98)
 def test_no_story_leaves_a_second_unexplained(
     clip: Clip, events: list[tuple[str, float]], rate: float
 ) -> None:
