@@ -1,57 +1,106 @@
-"""When to record: the plan that the keeper leaves on the board, read so that every doubt means "record".
+"""The recording plan that the keeper leaves on the board, read whole or refused whole.
 
-The recorder needs no database (I11): the plan is a file. Missing, unreadable, outdated or of the future, or
-the clock not vouched for, everything is recorded, because footage too much can be deleted and footage too
-little cannot be made good (R1, R2).
+The recorder needs no database (I11): the plan is a file. What it means at an instant is the schedule's to say
+(agent/recording/schedule.py); here it is checked and asked when footage was wanted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Final, Literal, Self
 
 from agent import board
-from agent.clock import Stamp
 
-LONGEST_VALIDITY_US = 24 * 3600 * 1_000_000
+LONGEST_VALIDITY_US: Final = 24 * 3600 * 1_000_000
 """The keeper vouches for a few hours ahead; a plan that claims more is damaged or not the keeper's."""
 
-CLOCK_SLACK_US = 60 * 1_000_000
-"""A plan may have been written this far in what the recorder takes for the future: the clock was slewed."""
+MINIMUM_MARGIN_US: Final = 60 * 1_000_000
+"""Recorded beyond the minimum of a class hour, so that the verdict never hangs on a camera whose clock is
+fast, on a second at the border of the class hour or on a last fragment that a power cut takes."""
+
+Mode = Literal["whole", "minimum"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedHour:
+    """[start_us, end_us) of a class hour, UTC microseconds."""
+
+    start_us: int
+    end_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSession:
+    """A lesson and how it is recorded."""
+
+    session: str
+    mode: Mode
+    start_us: int
+    end_us: int
+    hours: tuple[PlannedHour, ...]
+    """They tile [start_us, end_us)."""
+    minimum_us: int
+    """Continuous video wanted in every class hour under `minimum`; 0 under `whole`."""
+
+    def intervals(self, pre_roll_us: int, post_roll_us: int) -> list[tuple[int, int]]:
+        """When it is recorded if nothing breaks it."""
+        if self.mode == "whole":
+            return [(self.start_us - pre_roll_us, self.end_us + post_roll_us)]
+        length_us = self.minimum_us + MINIMUM_MARGIN_US
+        return [(hour.start_us, min(hour.end_us, hour.start_us + length_us)) for hour in self.hours]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Intervals in UTC microseconds, pre-roll and post-roll included."""
+    """What the keeper wants recorded. Times in UTC microseconds."""
 
     written_us: int
     valid_until_us: int
-    intervals: tuple[tuple[int, int], ...]
+    sessions: tuple[PlannedSession, ...] = ()
+    record_until_us: int | None = None
+    """Beyond the sessions: people are seen, a lesson began early or overruns."""
+    unscheduled_until_us: int | None = None
+    """People are seen and no lesson is planned."""
+    pre_roll_us: int = 0
+    post_roll_us: int = 0
 
     @classmethod
     def read(cls, path: Path, *, pre_roll_s: int, post_roll_s: int) -> Self:
-        """The plan in `path`: `{"written_us", "valid_until_us", "record_until_us", "sessions": [{"session",
-        "class", "kind", "start_us", "end_us"}]}`. FileNotFoundError, or ValueError when it is no plan."""
+        """The plan in `path` (agent/classes/recording_plan.py writes it). FileNotFoundError, or ValueError
+        when it is no plan."""
         content = board.read_json(path)
         if content is None:
             raise FileNotFoundError(path)
         try:
-            intervals = [
-                (
-                    int(session["start_us"]) - pre_roll_s * 1_000_000,
-                    int(session["end_us"]) + post_roll_s * 1_000_000,
-                )
-                for session in content["sessions"]
-            ]
-            if content.get("record_until_us"):
-                intervals.append((int(content["written_us"]), int(content["record_until_us"])))
-            plan = cls(int(content["written_us"]), int(content["valid_until_us"]), tuple(intervals))
-        except (KeyError, TypeError, OverflowError) as error:
+            plan = cls(
+                written_us=int(content["written_us"]),
+                valid_until_us=int(content["valid_until_us"]),
+                sessions=tuple(_session(each) for each in content["sessions"]),
+                record_until_us=_instant(content["record_until_us"]),
+                unscheduled_until_us=_instant(content["unscheduled_until_us"]),
+                pre_roll_us=pre_roll_s * 1_000_000,
+                post_roll_us=post_roll_s * 1_000_000,
+            )
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"{path}: no recording plan: {error!r}") from error
         if plan.valid_until_us - plan.written_us > LONGEST_VALIDITY_US:
             raise ValueError(f"{path}: valid for more than 24 hours, which no plan of the keeper's is")
         return plan
+
+    @property
+    def intervals(self) -> tuple[tuple[int, int], ...]:
+        """When footage is wanted, if nothing breaks it; in no order, they may overlap."""
+        found = [
+            interval
+            for session in self.sessions
+            for interval in session.intervals(self.pre_roll_us, self.post_roll_us)
+        ]
+        for until_us in (self.record_until_us, self.unscheduled_until_us):
+            if until_us is not None:
+                found.append((self.written_us, until_us))
+        return tuple(found)
 
     def wants(self, now_us: int) -> bool:
         return now_us >= self.valid_until_us or any(start <= now_us < end for start, end in self.intervals)
@@ -65,29 +114,25 @@ class Plan:
         return min(starts, default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Whether to record now, and why, for the status board."""
-
-    record: bool
-    because: str
-    plan: Plan | None = None
+def _instant(value: Any) -> int | None:
+    return None if value is None else int(value)
 
 
-def decide(path: Path, now: Stamp, *, pre_roll_s: int, post_roll_s: int) -> Decision:
-    """Whether to record at `now`. Raises nothing: no plan is a reason to record, not to fail."""
-    try:
-        plan = Plan.read(path, pre_roll_s=pre_roll_s, post_roll_s=post_roll_s)
-    except FileNotFoundError:
-        return Decision(True, "no plan")
-    except (OSError, ValueError) as error:
-        return Decision(True, f"plan unreadable: {type(error).__name__}")
-    if now.wall_us < plan.written_us - CLOCK_SLACK_US:
-        return Decision(
-            True, "plan of the future"
-        )  # the clock was set back, or was wrong when it was written
-    if now.clock_state != "synchronised":
-        return Decision(True, "clock not synchronised", plan)
-    if now.wall_us >= plan.valid_until_us:
-        return Decision(True, "plan outdated", plan)
-    return Decision(plan.wants(now.wall_us), "plan", plan)
+def _session(content: Mapping[str, Any]) -> PlannedSession:
+    mode: Mode = content["mode"]
+    if mode not in ("whole", "minimum"):
+        raise ValueError(f"mode = {mode!r}: expected whole or minimum")
+    found = PlannedSession(
+        session=str(content["session"]),
+        mode=mode,
+        start_us=int(content["start_us"]),
+        end_us=int(content["end_us"]),
+        hours=tuple(PlannedHour(int(start), int(end)) for start, end in content["hours"]),
+        minimum_us=int(content["minimum_us"] or 0),
+    )
+    borders = [found.start_us, *(hour.end_us for hour in found.hours)]
+    if [*(hour.start_us for hour in found.hours), found.end_us] != borders or borders != sorted(borders):
+        raise ValueError(f"hours of session {found.session}: they do not tile it")
+    if mode == "minimum" and found.minimum_us <= 0:
+        raise ValueError(f"minimum_us of session {found.session}: expected a positive number")
+    return found

@@ -22,8 +22,8 @@ from agent.recording.gop_buffer import GopBuffer
 from agent.recording.history import History, Statements
 from agent.recording.index import ClockStep
 from agent.recording.muxer import MuxError
-from agent.recording.plan import Decision, decide
 from agent.recording.run import Run, RunOptions
+from agent.recording.schedule import Decision, Schedule, progress_of
 from agent.recording.segment_writer import ClosedSegment
 from agent.recording.start import find_history
 from agent.recording.storage import RecorderVolume
@@ -63,8 +63,9 @@ class Recorder:
         disk_backoff: Backoff | None = None,
     ) -> None:
         self._options = options
-        self._recording = recording
-        self._plan = plan
+        self._schedule = Schedule(
+            plan, pre_roll_s=recording.pre_roll_seconds, post_roll_s=recording.post_roll_seconds
+        )
         self._index = index
         self._history = History(options.video, options.origin, index)
         self._current = CurrentRun(options, self._history, self._segment_closed, self._begin_gap)
@@ -150,8 +151,7 @@ class Recorder:
         if now.monotonic_ns < self._next_tick_ns:
             return
         self._next_tick_ns = now.monotonic_ns + TICK_NS
-        before, after = self._recording.pre_roll_seconds, self._recording.post_roll_seconds
-        self.decision = decide(self._plan, now, pre_roll_s=before, post_roll_s=after)
+        self.decision = self._schedule.decide(now, progress_of(self.run))
         if self._disk.is_ready:
             self._check_disk(now)
         elif self._disk.is_due(now):

@@ -10,6 +10,16 @@ def newest(store: Store) -> Row | None:
     return store.row("SELECT revision, document FROM configuration ORDER BY revision DESC LIMIT 1")
 
 
+def practical_recording(store: Store) -> str:
+    """`recording.practical` of the revision in force: "whole" or "minimum". For the keeper, which stands
+    below the document's own module; what is missing or no known word is "whole"."""
+    row = store.row(
+        "SELECT json_extract(document, '$.recording.practical') AS practical FROM configuration"
+        " ORDER BY revision DESC LIMIT 1"
+    )
+    return "minimum" if row is not None and row["practical"] == "minimum" else "whole"
+
+
 def insert_revision(
     store: Store, *, revision: int, document: str, message: bytes | None, applied_us: int
 ) -> None:

@@ -199,13 +199,17 @@ class Rig:
             "written_us": now,
             "valid_until_us": now + round(valid_s * 1_000_000),
             "record_until_us": None,
+            "unscheduled_until_us": None,
             "sessions": [
                 {
                     "session": "s",
                     "class": "c",
                     "kind": "theory",
+                    "mode": "whole",
                     "start_us": now + round(a * 1e6),
                     "end_us": now + round(b * 1e6),
+                    "hours": [[now + round(a * 1e6), now + round(b * 1e6)]],
+                    "minimum_us": None,
                 }
                 for a, b in sessions
             ],

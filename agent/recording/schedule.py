@@ -1,0 +1,140 @@
+"""When to record: the state machine over plan, clock and footage. Every doubt means "record".
+
+    unplanned   no plan, an unreadable, old or future one, or a clock that nobody vouches for: everything
+    whole       a lesson from pre-roll to post-roll
+    minimum     a practical lesson by HR's decision: in every class hour until one stretch without a missing
+                frame is long enough; a gap begins it anew, the class hour's end ends the attempt
+    people      beyond the plan: a lesson that began early or overruns
+    unscheduled people, and no lesson planned; kept as long as `retention.unscheduled_days` says
+    rest        none of these
+
+Footage too much can be deleted and footage too little cannot be made good (R1, R2): whole wins over minimum,
+and what the machine cannot know (a restart, a set clock) makes it record longer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Final, Literal
+
+from agent.clock import Stamp
+from agent.recording.plan import MINIMUM_MARGIN_US, Plan, PlannedHour, PlannedSession
+from agent.recording.run import Run
+
+CLOCK_SLACK_US: Final = 60 * 1_000_000
+"""A plan may have been written this far in what the recorder takes for the future: the clock was slewed."""
+
+Mode = Literal["unplanned", "whole", "minimum", "people", "unscheduled", "rest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether to record now, in which mode, and why in English for the status board."""
+
+    record: bool
+    because: str
+    mode: Mode = "unplanned"
+    plan: Plan | None = None
+    session: str | None = None
+    """The lesson that decides, for `whole` and `minimum`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Footage without a missing frame up to now: [unbroken_since_us, durable_until_us), UTC microseconds."""
+
+    unbroken_since_us: int
+    durable_until_us: int
+
+
+def progress_of(run: Run | None) -> Progress | None:
+    """Of the run being written, by its ticks from its first frame on."""
+    if run is None or run.first is None or run.segment is None:
+        return None
+    elapsed = Fraction(run.segment.durable_ticks, run.first.ticks_per_second)
+    return Progress(run.first.wall_start_us, run.first.wall_start_us + int(elapsed * 1_000_000))
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """A class hour under `minimum`."""
+
+    session: str
+    hour: PlannedHour
+    longest_us: int = 0
+
+    def see(self, progress: Progress | None) -> None:
+        if progress is not None:
+            begin_us = max(progress.unbroken_since_us, self.hour.start_us)
+            end_us = min(progress.durable_until_us, self.hour.end_us)
+            self.longest_us = max(self.longest_us, end_us - begin_us)
+
+
+class Schedule:
+    """Asked once a second. What it remembers is one class hour's longest stretch; a new process begins that
+    anew and records longer for it."""
+
+    def __init__(self, path: Path, *, pre_roll_s: int, post_roll_s: int) -> None:
+        self._path = path
+        self._pre_roll_s, self._post_roll_s = pre_roll_s, post_roll_s
+        self._attempt: _Attempt | None = None
+
+    def decide(self, now: Stamp, progress: Progress | None) -> Decision:
+        """Whether to record at `now`. Raises nothing: no plan is a reason to record, not to fail."""
+        try:
+            plan = Plan.read(self._path, pre_roll_s=self._pre_roll_s, post_roll_s=self._post_roll_s)
+        except FileNotFoundError:
+            return Decision(True, "no plan")
+        except (OSError, ValueError) as error:
+            return Decision(True, f"plan unreadable: {type(error).__name__}")
+        if now.wall_us < plan.written_us - CLOCK_SLACK_US:
+            # The clock was set back, or was wrong when it was written.
+            return Decision(True, "plan of the future")
+        if now.clock_state != "synchronised":
+            return Decision(True, "clock not synchronised", plan=plan)
+        if now.wall_us >= plan.valid_until_us:
+            return Decision(True, "plan outdated", plan=plan)
+        return self._planned(plan, now.wall_us, progress)
+
+    def _planned(self, plan: Plan, now_us: int, progress: Progress | None) -> Decision:
+        minimum = self._minimum(plan, now_us, progress)  # first: it looks at each second's progress
+        for session in plan.sessions:
+            if session.mode == "whole" and any(
+                start <= now_us < end for start, end in session.intervals(plan.pre_roll_us, plan.post_roll_us)
+            ):
+                return Decision(True, "plan", "whole", plan, session.session)
+        if plan.record_until_us is not None and now_us < plan.record_until_us:
+            return Decision(True, "people beyond the plan", "people", plan)
+        if minimum is not None and minimum.record:
+            return minimum
+        if plan.unscheduled_until_us is not None and now_us < plan.unscheduled_until_us:
+            return Decision(True, "people and no lesson", "unscheduled", plan)
+        return minimum or Decision(False, "plan", "rest", plan)
+
+    def _minimum(self, plan: Plan, now_us: int, progress: Progress | None) -> Decision | None:
+        found = _hour_of(plan, now_us)
+        if found is None:
+            self._attempt = None
+            return None
+        session, hour = found
+        if self._attempt is None or (self._attempt.session, self._attempt.hour) != (session.session, hour):
+            self._attempt = _Attempt(session.session, hour)
+        self._attempt.see(progress)
+        if self._attempt.longest_us >= session.minimum_us + MINIMUM_MARGIN_US:
+            return Decision(False, "minimum of this class hour reached", "rest", plan, session.session)
+        return Decision(True, "minimum of this class hour", "minimum", plan, session.session)
+
+
+def _hour_of(plan: Plan, now_us: int) -> tuple[PlannedSession, PlannedHour] | None:
+    return next(
+        (
+            (session, hour)
+            for session in plan.sessions
+            if session.mode == "minimum"
+            for hour in session.hours
+            if hour.start_us <= now_us < hour.end_us
+        ),
+        None,
+    )
