@@ -53,6 +53,16 @@ class Paths:
         return self.video / "segments"
 
     @property
+    def log_copy(self) -> Path:
+        """The record log as files, beside the footage: what is left of it when the database is lost."""
+        return self.video / "log"
+
+    @property
+    def snapshots(self) -> Path:
+        """Daily states of what the record log does not hold, 0700: they hold names."""
+        return self.video / "snapshots"
+
+    @property
     def status(self) -> Path:
         return self.runtime / "status"
 

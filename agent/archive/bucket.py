@@ -22,7 +22,7 @@ class TokenBucket:
         self._filled = now()
 
     def take(self, amount: int) -> float:
-        """Count `amount` bytes as moved; seconds to wait before the next are moved, 0 while below the rate."""
+        """Count `amount` bytes as moved; seconds to wait before the next, 0 below the rate."""
         now = self._now()
         self._level = min(float(self._rate), self._level + (now - self._filled) * self._rate)
         self._filled = now

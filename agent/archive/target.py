@@ -22,7 +22,8 @@ def check_target(copy: CopySettings, video: Path) -> str:
         volume = check_volume(copy.folder).volume
         if copy.folder.stat().st_dev == video.stat().st_dev:
             raise ArchiveError(
-                f"副本 {copy.name} 的文件夹 {copy.folder} 和录像在同一块磁盘上，磁盘坏了两份都会丢失，请另挂磁盘",
+                f"副本 {copy.name} 的文件夹 {copy.folder} 和录像在同一块磁盘上，"
+                "磁盘坏了两份都会丢失，请另挂磁盘",
                 f"copy {copy.name!r}: {copy.folder} lies on the very disk of the recording, which would take "
                 "both with it; mount another disk there",
             )

@@ -65,7 +65,7 @@ def hash_from_disk(path: Path, meter: Meter) -> bytes:
     """SHA-256 of a file as its disk gives it: its pages are dropped from memory first. OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        # Only pages that are on the disk can be dropped; those of another process's writing are synced by this.
+        # Only pages that are on the disk can be dropped; this puts them there.
         os.fsync(descriptor)
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         return _hash(descriptor, meter)

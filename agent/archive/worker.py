@@ -25,21 +25,13 @@ HUNG_S = 60.0
 """Without progress for so long inside one call the folder is said not to answer."""
 STOP_S = 5.0
 
+_DENIED = ("没有权限：请让用户 classroom-agent 可写", "denies access: let classroom-agent write there")
 _REMEDIES = {
     errno.ENOSPC: ("没有空间了：请腾出空间或换更大的磁盘", "is full: free space or attach a larger disk"),
     errno.EDQUOT: ("超出配额：请提高配额", "is over its quota: raise the quota"),
-    errno.EROFS: (
-        "变成只读，可能有故障：请检查或更换",
-        "has become read-only, probably after an error: check it",
-    ),
-    errno.EACCES: (
-        "没有权限：请让用户 classroom-agent 可写",
-        "denies access: let user classroom-agent write there",
-    ),
-    errno.EPERM: (
-        "没有权限：请让用户 classroom-agent 可写",
-        "denies access: let user classroom-agent write there",
-    ),
+    errno.EROFS: ("变成只读，可能有故障：请检查", "has become read-only, probably after an error: check it"),
+    errno.EACCES: _DENIED,
+    errno.EPERM: _DENIED,
     errno.EIO: ("读写出错：请检查电缆和磁盘", "fails to read or write: check cable and disk"),
     errno.ESTALE: ("网络文件夹已失效：请重新挂载", "is stale: mount the network folder again"),
 }
@@ -72,7 +64,7 @@ class Job(Protocol):
 
     def work(self, store: Store, pace: Pace) -> float:
         """Do a bounded piece of the work; seconds until the next call. OSError, DiskError, ArchiveError and
-        sqlite3.Error are said and the call is repeated after a pause; StoppedError of `pace` passes through."""
+        sqlite3.Error are said and the call is repeated after a pause; StoppedError passes through."""
         ...
 
 
@@ -127,7 +119,7 @@ class Worker(threading.Thread):
                 pause = self._once()
             except StoppedError:
                 break
-            except Exception as error:  # thread boundary: said, and tried again
+            except Exception as error:  # noqa: BLE001 (thread boundary: said, and tried again)
                 pause = self._failed(error)
             self._inside_since = None
             self._ending.wait(pause)

@@ -48,8 +48,8 @@ _NOT_DAMAGED = (
 
 
 def uncopied(store: Store, copy: str, after_us: int, limit: int) -> list[Row]:
-    """Closed segments that begin at or after `after_us` and that `copy` has not, oldest first; neither expired
-    ones nor such as are damaged here."""
+    """Closed segments that begin at or after `after_us` and that `copy` has not, oldest first; neither
+    expired ones nor such as are damaged here."""
     return store.rows(
         f"SELECT {_COLUMNS} FROM segment JOIN run ON run.id = segment.run_id"  # noqa: S608 (own words)
         " WHERE segment.start_us >= ? AND segment.expired_us IS NULL"
@@ -62,7 +62,8 @@ def uncopied(store: Store, copy: str, after_us: int, limit: int) -> list[Row]:
 
 
 def held(store: Store, copy: str) -> list[Row]:
-    """Segments that `copy` has verified and not expired, in order of time, with `volume` and `verified_us`."""
+    """Segments that `copy` has and that did not expire there, in order of time, with `volume` and
+    `verified_us`."""
     return store.rows(
         f"SELECT {_COLUMNS}, c.volume, c.verified_us FROM segment_copy c"  # noqa: S608 (own words)
         " JOIN segment ON segment.run_id = c.run_id AND segment.sequence = c.sequence"
@@ -75,7 +76,7 @@ def held(store: Store, copy: str) -> list[Row]:
 def totals(store: Store, copy: str) -> Totals:
     """How far `copy` has come. Reads every segment's row: for a thread that may take a second."""
     row = store.row(
-        "SELECT count(*) AS segments, coalesce(sum(bytes), 0) AS bytes, count(c.sequence) AS copied,"
+        "SELECT count(*) AS segments, coalesce(sum(bytes), 0) AS bytes, count(c.sequence) AS copied,"  # noqa: S608
         " coalesce(sum(bytes) FILTER (WHERE c.sequence IS NOT NULL), 0) AS copied_bytes FROM segment"
         " LEFT JOIN segment_copy c ON c.copy = ? AND c.run_id = segment.run_id"
         " AND c.sequence = segment.sequence"
@@ -87,7 +88,7 @@ def totals(store: Store, copy: str) -> Totals:
 
 
 def put_verified(store: Store, stamp: Stamp, copy: Copy, run: str, sequence: int) -> None:
-    """`copy` has the segment's very bytes, as just read back from its disk. Stated later, by `state_verified`."""
+    """`copy` has the segment's very bytes, as just read back from its disk. `state_verified` states it."""
     with store.transaction():
         store.execute(
             "INSERT INTO segment_copy (copy, run_id, sequence, volume, verified_us) VALUES (?, ?, ?, ?, ?)"
@@ -198,7 +199,8 @@ def _segments(store: Store, condition: str, parameters: tuple[str, ...]) -> list
         f"SELECT DISTINCT {_COLUMNS} FROM session"  # noqa: S608 (own words)
         " JOIN segment ON segment.start_us < coalesce(session.closed_us, session.planned_end_us)"
         " AND segment.end_us > coalesce(session.opened_us, session.planned_start_us)"
-        f" JOIN run ON run.id = segment.run_id AND run.room = session.room WHERE {condition} AND session.state IN ('open', 'closed')"
+        " JOIN run ON run.id = segment.run_id AND run.room = session.room"
+        f" WHERE {condition} AND session.state IN ('open', 'closed')"
         " AND segment.expired_us IS NULL ORDER BY segment.start_us",
         parameters,
     )
