@@ -12,8 +12,9 @@ RUN_PACKAGES=(python3-venv ffmpeg mosquitto)
 TEST_PACKAGES=(chromium fonts-noto-cjk gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-good
   gstreamer1.0-plugins-bad libatomic1 systemd shellcheck openssl)
 
-# The fault suite: a disk that can be cut off at any write, a Debian of its own under a real systemd.
-FAULT_PACKAGES=(nbdkit nbdkit-plugin-python libnbd-bin debootstrap systemd-container util-linux e2fsprogs)
+# The fault suite: a disk that can be cut off at any write, a C compiler for the faults below one process, a Debian
+# of its own under a real systemd.
+FAULT_PACKAGES=(nbdkit nbdkit-plugin-python libnbd-bin debootstrap systemd-container util-linux e2fsprogs gcc libc6-dev)
 
 say() { printf '== %s\n' "$*"; }
 

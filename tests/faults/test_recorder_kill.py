@@ -1,7 +1,10 @@
-"""The recorder killed again and again at random instants, as a real process with a camera in real time.
+"""The recorder killed, at random instants and at every single step that it takes on the disk.
 
-From the last durable frame to the kill at most one fragment and 0.2 s; every kept segment's hash right; no
-second unexplained (I1, I2, I3). Prints its figures as one line of JSON.
+Several recorders beside one another, each with a volume of its own and a camera in real time, killed and
+started again on what the kills before have left. From the last durable frame to the kill at most one fragment
+and 0.2 s; what was durable stays; every hash right; no second unexplained (I1, I2, I3). Prints its figures as
+one line of JSON. `CLASSROOM_AGENT_KILLS` (200): half of them at random instants, half at steps, of which each
+is taken at least once.
 """
 
 from __future__ import annotations
@@ -10,114 +13,156 @@ import json
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from agent.clock import SystemClock
 from agent.paths import Paths
-from agent.recording.continuity import coverage
-from agent.recording.header import SegmentHeader
-from agent.recording.scan import NotASegmentError, scan_segment
-from agent.recording.verify import verify_segment
-from agent.store import footage
-from agent.store.database import Row, Store
+from agent.settings import Recording
 from tests import synthetic
-from tests.recording.process import RecorderProcess
+from tests.faults.nursery import ForkedRecorder, Nursery, nursery
+from tests.faults.witness import Story, Witness
 from tests.waiting import wait_until
 
-KILLS = int(os.environ.get("CLASSROOM_AGENT_KILLS", "50"))
-FRAGMENT_S = 0.5
+KILLS = int(os.environ.get("CLASSROOM_AGENT_KILLS", "200"))
+LANES = 6
+SEGMENT_S = 2
 DURING_START = 0.3
-"""Share of the kills that come while the process is still starting and repairing."""
+"""Share of the random kills that come while the process is still starting and repairing."""
+ALLOWED_S = Recording().fragment_seconds + 0.2
+
+pytestmark = pytest.mark.promise("I1", "I2", "I3")
+
+
+class Lane:
+    """One recorder with its volume and its witness."""
+
+    def __init__(self, forks: Nursery, folder: Path, clip: Path, seed: str) -> None:
+        paths = Paths(folder / "node/state", folder / "node/video", folder / "runtime")
+        for path in (paths.state, paths.segments, paths.status):
+            path.mkdir(parents=True)
+        self.recorder = ForkedRecorder(
+            forks, paths, f'driver = "file"\npath = "{clip}"', segment_seconds=SEGMENT_S
+        )
+        self.witness = Witness(paths)
+        self.chance = random.Random(seed)
+        self.losses: list[float] = []
+        self.kills = 0
+
+    def kill_at_random(self) -> None:
+        began_ns = time.monotonic_ns()
+        self.recorder.injector.kill_at(0)
+        self.recorder.start()
+        if self.chance.random() > DURING_START:
+            self.recorder.wait_for("recording")
+        time.sleep(self.chance.uniform(0.0, 1.5))  # the instant itself is what is tested
+        assert self.recorder.process is not None
+        assert self.recorder.process.poll() is None, self.recorder.log[-2000:]
+        self.recorder.process.kill()
+        self._killed(began_ns, time.monotonic_ns())
+
+    def kill_at_step(self, step: int, *, torn: bool) -> None:
+        began_ns = time.monotonic_ns()
+        self.recorder.injector.kill_at(step, torn=torn)
+        self.recorder.start()
+        assert self.recorder.process is not None
+        self.recorder.process.wait(60)
+        killed_ns = self.recorder.injector.killed_ns
+        assert killed_ns is not None, f"it ended by itself before step {step}:\n{self.recorder.log[-2000:]}"
+        self._killed(began_ns, killed_ns)
+
+    def _killed(self, began_ns: int, killed_ns: int) -> None:
+        assert self.recorder.process is not None
+        self.recorder.process.wait(20)
+        self.kills += 1
+        durable = self.witness.look()
+        if durable is not None and durable.header.monotonic_start_ns > began_ns:
+            self.losses.append((killed_ns - durable.until_ns) / 1e9)
+
+    def end(self) -> Story:
+        """Let it live for once, and see whether everything stands."""
+        self.recorder.injector.kill_at(0)
+        self.recorder.start()
+        self.recorder.wait_for("recording")
+        wait_until(lambda: self.recorder.status()["index"]["waiting"] == 0, 30, "nothing waits")
+        self.recorder.stop()
+        return self.witness.check()
 
 
 @pytest.fixture
-def process(paths: Paths, tmp_path: Path) -> Iterator[RecorderProcess]:
-    clip = synthetic.clip(tmp_path / "clip.mp4", seconds=20, fps=25, gop=50, size=(640, 480))
-    recorder = RecorderProcess(paths, f'driver = "file"\npath = "{clip}"')
-    yield recorder
-    recorder.end()
+def lanes(tmp_path: Path) -> Iterator[list[Lane]]:
+    clip = synthetic.clip(tmp_path / "clip.mp4", seconds=20, fps=25, gop=25, size=(320, 240))
+    seed = os.environ.get("CLASSROOM_AGENT_SEED", str(random.randrange(2**32)))
+    print(f"CLASSROOM_AGENT_SEED={seed}")  # noqa: T201 (to repeat a failure)
+    with nursery(tmp_path) as forks:
+        made = [Lane(forks, tmp_path / f"lane-{n}", clip, f"{seed}/{n}") for n in range(LANES)]
+        yield made
+        for lane in made:
+            lane.recorder.end()
 
 
-def durable_until_ns(files: list[Path]) -> tuple[SegmentHeader, int] | None:
-    """End of the last whole fragment as CLOCK_MONOTONIC, from the newest file that holds one."""
-    for file in reversed(files):
-        try:
-            scan = scan_segment(file)
-        except NotASegmentError:
-            continue
-        if scan.fragments:
-            media = (
-                scan.fragments[-1].decode_time + scan.fragments[-1].duration - scan.fragments[0].decode_time
-            )
-            return scan.header, scan.header.monotonic_start_ns + round(
-                media / scan.header.ticks_per_second * 1e9
-            )
-    return None
+def in_parallel(lanes: list[Lane], work: Callable[[Lane], None]) -> list[Story]:
+    """`work` in each lane, then its end; the first failure of a lane is raised."""
+
+    def through(lane: Lane) -> Story:
+        work(lane)
+        return lane.end()
+
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        return list(pool.map(through, lanes))
 
 
-@pytest.mark.promise("I1", "I2", "I3")
-def test_killed_at_random_instants_it_loses_at_most_one_fragment(process: RecorderProcess) -> None:
-    random_instants = random.Random(os.environ.get("CLASSROOM_AGENT_SEED"))
-    losses: list[float] = []
-    kept: dict[Path, bytes] = {}
-    for _ in range(KILLS):
-        began_ns = time.monotonic_ns()
-        process.start()
-        if random_instants.random() > DURING_START:
-            process.wait_for("recording")
-        time.sleep(random_instants.uniform(0.0, 2.0))  # the instant itself is what is tested
-        process.kill()
-        killed_ns = time.monotonic_ns()
-        for file, head in kept.items():
-            assert file.read_bytes()[: len(head)] == head, f"{file}: footage that was durable has changed"
-        durable = durable_until_ns(process.files())
-        if durable is not None and durable[0].monotonic_start_ns > began_ns:
-            losses.append((killed_ns - durable[1]) / 1e9)
-        for newest in process.files()[-1:]:
-            kept[newest] = whole_part(newest)
-    process.start()
-    process.wait_for("recording")
-    assert process.stop() == 0
-
-    with Store(process.paths.database) as store:
-        rows = check_index(store, process)
-        figures = {
-            "kills": KILLS,
-            "measured": len(losses),
-            "worst_loss_s": round(max(losses), 3),
-            "mean_loss_s": round(sum(losses) / len(losses), 3),
-            "segments": len(rows),
-            "gaps": len(footage.gaps_between(store, "rear", 0, 2**62)),
-        }
-    print(json.dumps(figures))  # noqa: T201 (the figures are what the run is for)
-    assert len(losses) >= KILLS // 2
-    assert max(losses) <= FRAGMENT_S + 0.2
+def report(name: str, lanes: list[Lane], stories: list[Story]) -> None:
+    losses = [loss for lane in lanes for loss in lane.losses]
+    kills = sum(lane.kills for lane in lanes)
+    figures = {
+        "kills": kills,
+        "measured": len(losses),
+        "worst_loss_s": round(max(losses), 3),
+        "mean_loss_s": round(sum(losses) / len(losses), 3),
+        "segments": sum(len(story.segments) for story in stories),
+        "gaps": sum(len(story.gaps) for story in stories),
+        "unexplained_s": sum(story.coverage.unexplained_seconds for story in stories),
+    }
+    print(json.dumps({name: figures}))  # noqa: T201 (the figures are what the run is for)
+    assert len(losses) >= kills // 4
+    assert max(losses) <= ALLOWED_S
 
 
-def whole_part(file: Path) -> bytes:
-    """The bytes that recovery must keep."""
-    try:
-        return file.read_bytes()[: scan_segment(file).hashes.size]
-    except NotASegmentError:
-        return b""
+def test_killed_at_random_instants_it_loses_at_most_one_fragment(lanes: list[Lane]) -> None:
+    left = iter(range(KILLS // 2))
+
+    def work(lane: Lane) -> None:
+        while next(left, None) is not None:
+            lane.kill_at_random()
+
+    report("random instants", lanes, in_parallel(lanes, work))
 
 
-def check_index(store: Store, process: RecorderProcess) -> list[Row]:
-    """Every file that holds footage is indexed with the right hash, and no second is unexplained."""
+def test_killed_at_each_step_on_the_disk_it_loses_at_most_one_fragment(lanes: list[Lane]) -> None:
+    """A step is a write, sync, creation, rename, truncation or removal, of footage, journal and database;
+    where it is a write, every second one is half done."""
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        list(pool.map(steps_of_a_life, lanes))  # the first one makes the database, which no later one does
+        steps = max(pool.map(steps_of_a_life, lanes))
+    numbers = iter(range(max(KILLS // 2, steps)))
 
-    def indexed() -> list[Row]:
-        return footage.segments_between(store, "rear", 0, 2**62)
+    def work(lane: Lane) -> None:
+        while (number := next(numbers, None)) is not None:
+            around, step = divmod(number, steps)
+            lane.kill_at_step(step + 1, torn=(around + step) % 2 == 1)
 
-    with_footage = [file for file in process.files() if whole_part(file) and scan_segment(file).fragments]
-    wait_until(lambda: len(indexed()) == len(with_footage), 20, "every file with footage in the index")
-    rows = indexed()
-    for row in rows:
-        path = process.paths.video / row["path"]
-        assert verify_segment(path, row["sha256"], row["fragments"]).is_intact, path
-    start_us, end_us = rows[0]["start_us"], SystemClock().now().wall_us
-    found = coverage(rows, footage.gaps_between(store, "rear", start_us, end_us), start_us, end_us)
-    assert found.unexplained == (), f"{found.unexplained_seconds} s are neither video nor gap"
-    return rows
+    report("every step", lanes, in_parallel(lanes, work))
+
+
+def steps_of_a_life(lane: Lane) -> int:
+    """From the start to the kill, behind two rotations and their rows."""
+    lane.recorder.injector.kill_at(0)
+    before = len(lane.witness.files())
+    lane.recorder.start()
+    wait_until(lambda: len(lane.witness.files()) > before + 2, 30, "two rotations")
+    steps = lane.recorder.injector.steps
+    lane.recorder.kill()
+    return steps
