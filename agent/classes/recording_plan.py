@@ -96,11 +96,7 @@ class RecordingPlan:
         them (a lesson began early or overruns), `unscheduled_until_us` for people without a lesson. OSError
         when the state folder cannot be written.
         """
-        content = {
-            "sessions": [_entry(recording) for recording in recordings],
-            "record_until_us": _whole_minutes(record_until_us),
-            "unscheduled_until_us": _whole_minutes(unscheduled_until_us),
-        }
+        content = plan_content(recordings, record_until_us, unscheduled_until_us)
         old = self._written
         fresh = old is not None and 0 <= now_us - old["written_us"] < RENEW_US
         if old is None or not fresh or any(old[key] != content[key] for key in content):
@@ -108,6 +104,45 @@ class RecordingPlan:
             board.write_json(self.path, old, durable=True)
             self._written = old  # after the write: one that failed is tried again at the next step
         return int(old["valid_until_us"])
+
+
+def plan_content(
+    recordings: Sequence[PlannedRecording], record_until_us: int | None, unscheduled_until_us: int | None
+) -> dict[str, Any]:
+    """What the plan says, but for when it was written and until when it holds."""
+    return {
+        "sessions": [_entry(recording) for recording in recordings],
+        "record_until_us": _whole_minutes(record_until_us),
+        "unscheduled_until_us": _whole_minutes(unscheduled_until_us),
+    }
+
+
+def wanted_until_us(
+    now_us: int,
+    recordings: Sequence[PlannedRecording],
+    people_ago_us: int | None,
+    *,
+    post_roll_us: int,
+    is_about_lesson_time: bool,
+) -> int | None:
+    """What is wanted beyond the plan: an open lesson, before and after its time too, and people about lesson
+    time. Inside a lesson whose minimum HR wants, people ask for nothing more."""
+    if any(
+        each.minimum_us is not None and each.session.planned_start_us <= now_us < each.session.planned_end_us
+        for each in recordings
+    ):
+        return None
+    seen_now = people_ago_us is not None and people_ago_us < 2 * MINUTE_US
+    wanted = [
+        now_us + 2 * MINUTE_US
+        for each in recordings
+        if each.session.state == "open"
+        # A lesson opens some time before it begins; of a minimal one, that is recorded for people only.
+        and (each.minimum_us is None or seen_now)
+    ]
+    if people_ago_us is not None and people_ago_us < post_roll_us and is_about_lesson_time:
+        wanted.append(now_us - people_ago_us + post_roll_us)
+    return max(wanted, default=None)
 
 
 def _entry(recording: PlannedRecording) -> dict[str, Any]:

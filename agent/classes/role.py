@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from agent.classes.recording_plan import HORIZON_US, PlannedRecording, RecordingModes, RecordingPlan
-from agent.classes.session import MINUTE_US, Moment, Pace, Transition, decide
+from agent.classes.recording_plan import HORIZON_US, RecordingModes, RecordingPlan, wanted_until_us
+from agent.classes.session import Moment, Pace, Transition, decide
 from agent.clock import Stamp
 from agent.log import get_logger
 from agent.role import RoleContext
@@ -175,28 +174,14 @@ class Keeper:
             states=("planned", "open"),
         )
         recordings = self._modes.of(store, sessions)
-        return self._plan.update(now_us, recordings, self._record_until_us(store, now_us, recordings, ago_us))
-
-    def _record_until_us(
-        self, store: Store, now_us: int, recordings: Sequence[PlannedRecording], ago_us: int | None
-    ) -> int | None:
-        """What is wanted beyond the plan: an open lesson, before and after its time too, and people about
-        lesson time. Inside a lesson whose minimum HR wants, people ask for nothing more."""
-        minimal = [each.session for each in recordings if each.minimum_us is not None]
-        if any(session.planned_start_us <= now_us < session.planned_end_us for session in minimal):
-            return None
-        seen_now = ago_us is not None and ago_us < 2 * MINUTE_US
-        wanted = [
-            now_us + 2 * MINUTE_US
-            for each in recordings
-            if each.session.state == "open"
-            # A lesson opens some time before it begins; of a minimal one, that is recorded for people only.
-            and (each.minimum_us is None or seen_now)
-        ]
-        post_roll_us = self._context.settings.recording.post_roll_seconds * 1_000_000
-        if ago_us is not None and ago_us < post_roll_us and self._is_about_lesson_time(store, now_us):
-            wanted.append(now_us - ago_us + post_roll_us)
-        return max(wanted, default=None)
+        until_us = wanted_until_us(
+            now_us,
+            recordings,
+            ago_us,
+            post_roll_us=self._context.settings.recording.post_roll_seconds * 1_000_000,
+            is_about_lesson_time=self._is_about_lesson_time(store, now_us),
+        )
+        return self._plan.update(now_us, recordings, until_us)
 
     def _is_about_lesson_time(self, store: Store, now_us: int) -> bool:
         """Whether people who are seen now can belong to a lesson. Counted heads need a recording and a

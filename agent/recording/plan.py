@@ -74,6 +74,14 @@ class Plan:
         if content is None:
             raise FileNotFoundError(path)
         try:
+            return cls.from_json(content, pre_roll_s=pre_roll_s, post_roll_s=post_roll_s)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any], *, pre_roll_s: int, post_roll_s: int) -> Self:
+        """The plan in a JSON object. ValueError when it is none."""
+        try:
             plan = cls(
                 written_us=int(content["written_us"]),
                 valid_until_us=int(content["valid_until_us"]),
@@ -84,9 +92,9 @@ class Plan:
                 post_roll_us=post_roll_s * 1_000_000,
             )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise ValueError(f"{path}: no recording plan: {error!r}") from error
+            raise ValueError(f"no recording plan: {error!r}") from error
         if plan.valid_until_us - plan.written_us > LONGEST_VALIDITY_US:
-            raise ValueError(f"{path}: valid for more than 24 hours, which no plan of the keeper's is")
+            raise ValueError("valid for more than 24 hours, which no plan of the keeper's is")
         return plan
 
     @property

@@ -89,6 +89,10 @@ class Schedule:
             return Decision(True, "no plan")
         except (OSError, ValueError) as error:
             return Decision(True, f"plan unreadable: {type(error).__name__}")
+        return self.judge(plan, now, progress)
+
+    def judge(self, plan: Plan, now: Stamp, progress: Progress | None) -> Decision:
+        """What `plan` means at `now`."""
         if now.wall_us < plan.written_us - CLOCK_SLACK_US:
             # The clock was set back, or was wrong when it was written.
             return Decision(True, "plan of the future")
