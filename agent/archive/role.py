@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 import psutil
 
 from agent.archive.part import Part, Word
+from agent.archive.retention import Retention
 from agent.archive.second_copies import SecondCopies
 from agent.log import get_logger
 from agent.role import RoleContext, State
@@ -28,7 +29,7 @@ log = get_logger(__name__)
 
 def parts_of(context: RoleContext) -> list[Part]:
     """What this node's archive does, in the order of the steps."""
-    return [SecondCopies(context)]
+    return [SecondCopies(context), Retention(context.settings, context.paths)]
 
 
 def run(context: RoleContext) -> None:

@@ -301,6 +301,20 @@ CREATE TABLE gap (
 ) STRICT;
 -- Which gaps last, and which ended since: neither reads those of the years before.
 CREATE INDEX gap_by_end ON gap (camera, end_us);
+-- Why a run ended, asked for each file of it that is taken in after the database was lost.
+CREATE INDEX gap_by_run ON gap (run_before);
+
+-- Segment files that hold no whole fragment: what a kill or a power cut leaves of the first half second of a
+-- segment. They stay where they lie (I1: nothing is deleted on the word of an index), but each start need not
+-- read them again while size and time of writing are these.
+CREATE TABLE file_without_footage (
+  run_id       TEXT    NOT NULL,
+  sequence     INTEGER NOT NULL,
+  bytes        INTEGER NOT NULL,
+  modified_ns  INTEGER NOT NULL,
+  seen_us      INTEGER NOT NULL,
+  PRIMARY KEY (run_id, sequence)
+) STRICT, WITHOUT ROWID;
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Visibility
@@ -412,7 +426,8 @@ CREATE TABLE clock_trust (
   boot_id       TEXT    NOT NULL,
   monotonic_ns  INTEGER NOT NULL,
   vouched_ns    INTEGER NOT NULL,                      -- machine time under a vouched clock since the last break
-  leap_us       INTEGER,                               -- end of a leap that HR staff must confirm; NULL: none
+  leap_us       INTEGER,                               -- only a comparison by HR staff later than this confirms
+                                                       -- a leap of the clock; NULL: it did not leap
   timetable_us  INTEGER                                -- from when on this database surely held a timetable; what
                                                        -- was recorded before is nobody's to call "no session"
 ) STRICT;

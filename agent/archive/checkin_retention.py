@@ -1,0 +1,134 @@
+"""Retention of check-ins (R8, I7): after a class's years its photos are destroyed, then its people's names.
+
+Photos first, by session, stated with their hashes; then each person none of whose classes is within retention
+any more: template and evidence keys are destroyed with the rotation of the key that wrapped them
+(`agent.store.vault`), name and number erased. The rows of check-ins stay: they carry random ids alone, and
+the log still verifies.
+"""
+
+from __future__ import annotations
+
+from agent.archive.entitlement import Due, judge_class
+from agent.archive.expiry import is_over, years_in_force
+from agent.clock import Stamp
+from agent.log import get_logger
+from agent.policy import Policies
+from agent.store import checkin_retention as rows
+from agent.store import retention as table
+from agent.store.clock import Vouch
+from agent.store.database import Store
+from agent.store.facts import Fact, FactType, state_fact
+from agent.store.vault import Vault
+
+SESSIONS_AT_ONCE = 10
+PERSONS_AT_ONCE = 3
+"""Each destruction wraps every other person's keys anew: about a tenth of a second on a Pi."""
+
+log = get_logger(__name__)
+
+
+class _NeededAgainError(Exception):
+    """Between looking and locking, the person came into a class whose retention runs."""
+
+
+def expire_check_ins(
+    store: Store, vault: Vault, stamp: Stamp, vouch: Vouch, policies: Policies, *, simulated: bool
+) -> int:
+    """Do a bounded piece; how much was done (0: nothing is due). ConfigurationError, VaultError."""
+    over = _classes_over(store, stamp, vouch, policies)
+    if not over:
+        return 0
+    done = 0
+    for session_id in rows.sessions_with_photos(store, sorted(over), SESSIONS_AT_ONCE):
+        done += _expire_session(store, stamp, vouch, policies, session_id, simulated=simulated)
+    if done:
+        return done
+    for subject_id in rows.strangers_without_photos(store, PERSONS_AT_ONCE):
+        vault.destroy(store, subject_id, "evidence")
+        done += 1
+    for person_id in rows.persons_of_classes(store, sorted(over), PERSONS_AT_ONCE):
+        done += _erase(store, vault, stamp, vouch, policies, person_id, simulated=simulated)
+    return done
+
+
+def _classes_over(store: Store, stamp: Stamp, vouch: Vouch, policies: Policies) -> dict[str, int]:
+    """Class → when its check-in retention ended, for those where it surely has."""
+    years = years_in_force(store).check_in
+    found = {}
+    for training in table.trainings(store):
+        judgement = judge_class(training, "check_in_record_retention", years, policies)
+        if isinstance(judgement, Due) and is_over(judgement, stamp, vouch):
+            found[training.class_id] = judgement.due_us
+    return found
+
+
+def _expire_session(
+    store: Store, stamp: Stamp, vouch: Vouch, policies: Policies, session_id: str, *, simulated: bool
+) -> int:
+    with store.transaction():
+        class_id = rows.class_of_session(store, session_id)
+        due_us = _classes_over(store, stamp, vouch, policies).get(class_id)  # again, under the lock
+        if due_us is None:
+            return 0
+        photos = rows.photos_of_session(store, session_id, 500)
+        for photo in photos:
+            rows.expire_photo(store, photo["id"], stamp.wall_us)
+            table.put_file_to_remove(store, table.PHOTOS, f"{photo['id']}.sealed", stamp.wall_us)
+        data = {
+            "session": session_id,
+            "check_ins": rows.check_ins_of_session(store, session_id),
+            "photos": [{"photo": photo["id"], "sha256": photo["sha256"].hex()} for photo in photos],
+            "due_us": due_us,
+            "vouched_by": vouch.by,
+            "uncertainty_us": vouch.uncertainty_us,
+        }
+        state_fact(
+            store,
+            stamp,
+            Fact(
+                FactType.CHECK_INS_EXPIRED,
+                f"session/{session_id}",
+                simulated,
+                data,
+                class_id=class_id,
+                session_id=session_id,
+            ),
+        )
+    log.info("retention.photos-expired", session=session_id, photos=len(photos))
+    return 1
+
+
+def _erase(
+    store: Store,
+    vault: Vault,
+    stamp: Stamp,
+    vouch: Vouch,
+    policies: Policies,
+    person_id: str,
+    *,
+    simulated: bool,
+) -> int:
+    def still_over() -> int:
+        over = _classes_over(store, stamp, vouch, policies)
+        classes = rows.classes_of_person(store, person_id)
+        if not classes or not classes <= over.keys():
+            raise _NeededAgainError
+        return max(over[class_id] for class_id in classes)
+
+    def erase() -> None:
+        due_us = still_over()
+        rows.erase_person(store, person_id, stamp.wall_us)
+        data = {"due_us": due_us, "vouched_by": vouch.by, "uncertainty_us": vouch.uncertainty_us}
+        state_fact(store, stamp, Fact(FactType.PERSON_ERASED, f"person/{person_id}", simulated, data))
+
+    def forget_templates() -> None:
+        still_over()
+        rows.delete_templates(store, person_id)
+
+    try:
+        vault.destroy(store, person_id, "template", forget_templates)
+        vault.destroy(store, person_id, "evidence", erase)
+    except _NeededAgainError:
+        return 0
+    log.info("retention.person-erased", person=person_id)
+    return 1

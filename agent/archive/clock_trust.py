@@ -1,0 +1,97 @@
+"""Whether the clock has been right for long enough to delete by it (I8): one more word than `vouch`.
+
+A time service can be wrong or forged, and then the kernel says "synchronised" to the year 2099. So retention
+acts only when, besides the vouch of this instant,
+
+- the machine has run for 24 hours under a vouched clock since the last irregularity (a clock that was set, or
+  that went backwards, starts the count anew). Hours of the machine, over as many days as that takes: a
+  classroom's device may be switched off each night;
+- the clock has not leapt further than 32 days between two sightings of a vouched clock. After a longer
+  absence nobody on this machine can tell holidays from a forged time: HR staff compare the clock once;
+- it is later than the newest statement in the database.
+
+Deleting late costs disk. A device without a network or a check for longer than 32 days rests in the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from agent.clock import Stamp
+from agent.store.clock import Vouch
+from agent.store.retention import ClockTrust
+
+NEEDED_NS = 24 * 3_600_000_000_000
+LONGEST_ABSENCE_US = 32 * 86_400_000_000
+SET_US = 120_000_000
+"""Wall and monotonic time may part by so much between two sightings of one boot: slewing, and a step that
+only put the seconds right."""
+COMPARED_WITHIN_US = 600_000_000
+"""HR's watch and the device's clock must agree to this for a comparison to confirm a leap."""
+
+Doubt = Literal["not_vouched", "too_short", "leap", "behind"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What retention may assume of the clock: `vouch` when it may delete by it, else `doubt`."""
+
+    vouch: Vouch | None
+    doubt: Doubt | None
+    missing_ns: int = 0
+    """How much longer the machine has to run, for `too_short`."""
+
+
+def observe(
+    before: ClockTrust | None, stamp: Stamp, vouch: Vouch | None, newest_us: int | None
+) -> ClockTrust | None:
+    """The state after another look at the clock. `newest_us`: the newest statement of a synchronised clock;
+    a new database measures the first leap from there. Sightings without a vouch change nothing."""
+    if vouch is None:
+        return before
+    if before is None:
+        last_us = stamp.wall_us if newest_us is None else newest_us
+        before = ClockTrust(last_us, "", stamp.monotonic_ns, 0, None, None)
+    elapsed_us = stamp.wall_us - before.last_us
+    seen = replace(before, last_us=stamp.wall_us, boot_id=stamp.boot_id, monotonic_ns=stamp.monotonic_ns)
+    if stamp.boot_id == before.boot_id:
+        ran_ns = stamp.monotonic_ns - before.monotonic_ns
+        set_by_us = elapsed_us - ran_ns // 1000
+        if abs(set_by_us) <= SET_US:
+            return replace(seen, vouched_ns=min(before.vouched_ns + ran_ns, NEEDED_NS))
+        return _broken(seen, before, leapt=set_by_us > LONGEST_ABSENCE_US)
+    if elapsed_us < -SET_US:
+        return _broken(seen, before, leapt=False)
+    if elapsed_us > LONGEST_ABSENCE_US:
+        return _broken(seen, before, leapt=True)
+    return seen
+
+
+def _broken(seen: ClockTrust, before: ClockTrust, *, leapt: bool) -> ClockTrust:
+    if not leapt:
+        return replace(seen, vouched_ns=0)
+    beyond_us = before.last_us + LONGEST_ABSENCE_US
+    return replace(seen, vouched_ns=0, leap_us=max(beyond_us, seen.leap_us or 0))
+
+
+def confirmed(trust: ClockTrust, compared_wall_us: int, stated_us: int) -> ClockTrust:
+    """After HR's comparison: `compared_wall_us` the device's time then, `stated_us` the watch's. One that was
+    made on the far side of the leap confirms it."""
+    agrees = abs(compared_wall_us - stated_us) <= COMPARED_WITHIN_US
+    if trust.leap_us is None or not agrees or compared_wall_us < trust.leap_us:
+        return trust
+    return replace(trust, leap_us=None)
+
+
+def sight(trust: ClockTrust | None, stamp: Stamp, vouch: Vouch | None, newest_us: int | None) -> Sight:
+    """Whether retention may act by this clock now."""
+    if vouch is None or trust is None:
+        return Sight(None, "not_vouched")
+    if trust.leap_us is not None:
+        return Sight(None, "leap")
+    if stamp.wall_us + SET_US < max(trust.last_us, newest_us or 0):
+        return Sight(None, "behind")
+    if trust.vouched_ns < NEEDED_NS:
+        return Sight(None, "too_short", NEEDED_NS - trust.vouched_ns)
+    return Sight(vouch, None)

@@ -1,0 +1,94 @@
+"""What retention reads and writes of check-ins, photos and persons. Queries only."""
+
+from __future__ import annotations
+
+import json
+
+from agent.store.database import Row, Store
+
+
+def sessions_with_photos(store: Store, classes: list[str], limit: int) -> list[str]:
+    """Sessions of these classes that still have photos."""
+    found = store.rows(
+        "SELECT s.id FROM session s WHERE s.class_id IN (SELECT value FROM json_each(?))"
+        " AND EXISTS (SELECT 1 FROM check_in c JOIN photo p ON p.id = c.photo_id"
+        " WHERE c.session_id = s.id AND p.expired_us IS NULL) ORDER BY s.id LIMIT ?",
+        (json.dumps(classes), limit),
+    )
+    return [row["id"] for row in found]
+
+
+def class_of_session(store: Store, session_id: str) -> str:
+    """The class of a session that exists."""
+    row = store.row("SELECT class_id FROM session WHERE id = ?", (session_id,))
+    assert row is not None  # noqa: S101 (a session is never deleted)
+    return str(row["class_id"])
+
+
+def photos_of_session(store: Store, session_id: str, limit: int) -> list[Row]:
+    """Photos that a session's answers name and that are not expired: id, sha256."""
+    return store.rows(
+        "SELECT DISTINCT p.id, p.sha256 FROM check_in c JOIN photo p ON p.id = c.photo_id"
+        " WHERE c.session_id = ? AND p.expired_us IS NULL ORDER BY p.id LIMIT ?",
+        (session_id, limit),
+    )
+
+
+def check_ins_of_session(store: Store, session_id: str) -> int:
+    """How many answers the door gave in a session."""
+    row = store.row("SELECT count(*) FROM check_in WHERE session_id = ?", (session_id,))
+    return 0 if row is None else int(row[0])
+
+
+def expire_photo(store: Store, photo_id: str, at_us: int) -> None:
+    """A photo's retention is over; in the caller's transaction."""
+    store.execute("UPDATE photo SET expired_us = ? WHERE id = ?", (at_us, photo_id))
+
+
+def strangers_without_photos(store: Store, limit: int) -> list[str]:
+    """Subjects who are nobody's name, all of whose photos are expired, and whose key still stands."""
+    found = store.rows(
+        "SELECT k.subject_id FROM person_key k WHERE k.purpose = 'evidence'"
+        " AND NOT EXISTS (SELECT 1 FROM person n WHERE n.id = k.subject_id)"
+        " AND EXISTS (SELECT 1 FROM photo p WHERE p.subject_id = k.subject_id)"
+        " AND NOT EXISTS (SELECT 1 FROM photo p WHERE p.subject_id = k.subject_id AND p.expired_us IS NULL)"
+        " LIMIT ?",
+        (limit,),
+    )
+    return [row["subject_id"] for row in found]
+
+
+def persons_of_classes(store: Store, classes: list[str], limit: int) -> list[str]:
+    """Persons, not yet erased and without photos left, none of whose classes is another than these."""
+    found = store.rows(
+        "SELECT p.id FROM person p WHERE p.erased_us IS NULL"
+        " AND EXISTS (SELECT 1 FROM enrolment e WHERE e.person_id = p.id)"
+        " AND NOT EXISTS (SELECT 1 FROM enrolment e WHERE e.person_id = p.id"
+        " AND e.class_id NOT IN (SELECT value FROM json_each(:classes)))"
+        " AND NOT EXISTS (SELECT 1 FROM photo f WHERE f.subject_id = p.id AND f.expired_us IS NULL)"
+        " ORDER BY p.id LIMIT :limit",
+        {"classes": json.dumps(classes), "limit": limit},
+    )
+    return [row["id"] for row in found]
+
+
+def classes_of_person(store: Store, person_id: str) -> set[str]:
+    """Every class that a person is or was in."""
+    return {
+        row["class_id"]
+        for row in store.rows("SELECT class_id FROM enrolment WHERE person_id = ?", (person_id,))
+    }
+
+
+def delete_templates(store: Store, person_id: str) -> None:
+    """In the caller's transaction."""
+    store.execute("DELETE FROM template WHERE person_id = ?", (person_id,))
+
+
+def erase_person(store: Store, person_id: str, at_us: int) -> None:
+    """Name and number of a person; in the caller's transaction."""
+    store.execute(
+        "UPDATE person SET name = '', id_number_sealed = NULL, id_number_last4 = NULL, erased_us = ?"
+        " WHERE id = ?",
+        (at_us, person_id),
+    )
