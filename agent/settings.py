@@ -132,6 +132,11 @@ class CopySettings(_Section):
     require_volume_marker: bool = True
     limit_kib_per_second: Annotated[int, Field(ge=16, le=1_000_000)] = 4096
 
+    @property
+    def log_folder(self) -> Path:
+        """Where the copy has the record log as files."""
+        return self.folder / "log"
+
     @model_validator(mode="after")
     def _usable(self) -> Self:
         if not self.folder.is_absolute():
@@ -207,8 +212,8 @@ class Settings(_Section):
             for key, folder in taken.items():
                 if copy.folder.is_relative_to(folder) or folder.is_relative_to(copy.folder):
                     raise ValueError(
-                        f"copies: the folder of {copy.name!r} ({copy.folder}) and {key} ({folder}) lie one in "
-                        "the other: name a folder of another disk"
+                        f"copies: the folder of {copy.name!r} ({copy.folder}) and {key} ({folder}) lie one "
+                        "in the other: name a folder of another disk"
                     )
             taken[f"copy {copy.name!r}"] = copy.folder
         return self

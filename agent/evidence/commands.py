@@ -15,6 +15,7 @@ import typer
 
 from agent.evidence import jws
 from agent.evidence.device_card import CardError, read_device_card
+from agent.evidence.log_files import read_lines
 from agent.evidence.record import Record, RecordError, read_record
 from agent.evidence.verifier import Verdict, verify_chain
 
@@ -72,7 +73,10 @@ def file_sha256(path: Path) -> str:
 
 
 def exported_lines(path: Path) -> Iterator[bytes]:
-    """One compact JWS per line; an unfinished last line counts as a line."""
+    """One compact JWS per line; an unfinished last line counts as a line. Of a folder, a copy of the log."""
+    if path.is_dir():
+        yield from read_lines(path)
+        return
     with path.open("rb") as file:
         for line in file:
             yield line.rstrip(b"\r\n")
@@ -104,8 +108,8 @@ def verify_command(
         Path | None,
         typer.Argument(
             metavar="[PATH]",
-            help="导出的日志（每行一条记录）；不写则检查本机日志 / An exported log, one record a line; "
-            "without it this device's own log.",
+            help="导出的日志（每行一条记录）或日志副本的文件夹；不写则检查本机日志 / An exported log, one record a "
+            "line, or the folder of a log's copy; without it this device's own log.",
             show_default=False,
         ),
     ] = None,

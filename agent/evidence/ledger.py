@@ -14,6 +14,7 @@ from agent.evidence import jws
 from agent.evidence.keys import SigningKey
 from agent.evidence.merkle import MerkleTree
 from agent.evidence.record import LedgerType, NodeIdentity, RecordError, read_record
+from agent.evidence.restoration import Restored
 from agent.evidence.signing import SignedRecord, Statement, sign_record
 from agent.evidence.tail import TailDamage, announced_kids, check_tail
 from agent.log import get_logger
@@ -45,14 +46,17 @@ class Ledger:
         self._demonstration = demonstration
         self._sealed_at: Stamp | None = None
 
-    def open(self) -> TailDamage | None:
+    def open(self, restored: Restored | None = None) -> TailDamage | None:
         """Begin the log, or check where it stands; returns what was found altered since the last seal.
+        `restored` is what was just taken back from the copies: it becomes a record before anything else does.
 
         A damaged log is extended all the same, from the bytes that stand there: refusing would lose the
         evidence still to come and undo nothing. The damage becomes a record itself.
         """
         if records.head(self._store).sequence == 0:
             self._append([self._own(LedgerType.STARTED, {"key": self._key.public_jwk})])
+        if restored is not None:
+            self._append([self._own(LedgerType.RESTORED, restored.as_fact())])
         damage = check_tail(self._store, self._key.known_jwks)
         if damage is not None and not self._noted(damage):
             self._append([self._own(LedgerType.DAMAGED, damage.as_fact())])

@@ -50,8 +50,8 @@ def read_lines(folder: Path, first: int = 1) -> Iterator[bytes]:
     for number, file in enumerate(files := log_files(folder)):
         if number + 1 < len(files) and files[number + 1].first <= first:
             continue
-        if due is not None and file.first != due:
-            return  # a file is missing: what follows cannot belong to the chain
+        if file.first > first if due is None else file.first != due:
+            return  # a file is missing: what follows cannot join what is asked for
         place = file.first
         with file.path.open("rb") as lines:
             while line := lines.readline(LONGEST_LINE):

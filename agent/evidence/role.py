@@ -6,9 +6,11 @@ import sqlite3
 import time
 
 from agent.evidence.device_card import SigningJwk, update_device_card
-from agent.evidence.keys import KeyFileError, SigningKey, load_or_create
+from agent.evidence.keys import KEY_FILE, KeyFileError, SigningKey, load_or_create
 from agent.evidence.ledger import Ledger
+from agent.evidence.lost_log import CopiesAwayError, LostLog
 from agent.evidence.record import NodeIdentity
+from agent.evidence.restoration import CopyChangedError
 from agent.evidence.tail import TailDamage
 from agent.log import get_logger
 from agent.role import REPORT_INTERVAL_S, RoleContext
@@ -23,9 +25,17 @@ log = get_logger(__name__)
 
 def run(context: RoleContext) -> None:
     """Serve until told to stop. What is in the way is said on the board and tried again each second."""
+
+    def tell(done: int, of: int) -> None:
+        context.report("waiting", f"由副本取回记录日志 {done}/{of}", f"taking the log back: {done} of {of}")
+
+    has_signed = (context.paths.ledger_keys / KEY_FILE).exists()
+    lost_log = LostLog(context.settings, has_signed=has_signed, tick=tell)
     while not context.stop.is_set():
         try:
-            _serve(context)
+            _serve(context, lost_log)
+        except (CopiesAwayError, CopyChangedError) as error:
+            context.report("fault", error.zh, error.en)
         except KeyFileError as error:
             context.report("fault", f"签名密钥不可用：{error.zh}", f"signing key: {error.en}")
         except StoreError as error:
@@ -43,14 +53,18 @@ def run(context: RoleContext) -> None:
         context.stop.wait(RETRY_S)
 
 
-def _serve(context: RoleContext) -> None:
+def _serve(context: RoleContext, lost_log: LostLog) -> None:
     settings = context.settings.node
     node = NodeIdentity(settings.institution, settings.room, settings.node)
     key = load_or_create(context.paths.ledger_keys)
     demonstration = settings.environment == "demonstration"
     with Store(context.paths.database) as store:
         ledger = Ledger(store, key, node, context.clock, demonstration=demonstration)
-        damage = ledger.open()
+        restored = lost_log.take_back(store, key)
+        damage = ledger.open(restored)
+        lost_log.has_signed = True
+        if restored is not None:
+            lost_log.finish(store, restored)
         if damage is not None:
             log.error("ledger.log-damaged", **damage.as_fact())
         _publish_keys(context, key, node)
@@ -78,6 +92,9 @@ def _work(context: RoleContext, store: Store, ledger: Ledger, damage: TailDamage
             seen = version
         sealed = ledger.seal_if_due()
         if sealed or time.monotonic() - reported >= REPORT_INTERVAL_S:
+            if not store.is_current():
+                log.error("ledger.database-replaced", path=str(store.path))
+                return  # what is signed here would be seen by nobody: begin again with the file that is there
             _report(context, store, damage)
             reported = time.monotonic()
         if signed == 0:

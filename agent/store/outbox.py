@@ -140,6 +140,13 @@ def verdict_count(store: Store, name: str) -> int:
     return int(row["n"])
 
 
+def forget_beyond(store: Store, last: int) -> None:
+    """Let no receipt count for a record beyond `last`; part of the caller's transaction. After the log was
+    taken back from its copies these numbers are given again, to other records."""
+    store.execute("UPDATE destination SET receipted_through = min(receipted_through, ?)", (last,))
+    store.execute("DELETE FROM receipt_ahead WHERE sequence > ?", (last,))
+
+
 def record_at(store: Store, sequence: int) -> Outgoing | None:
     """The record of that sequence."""
     row = store.row("SELECT sequence, type, sha256, jws FROM record WHERE sequence = ?", (sequence,))

@@ -13,6 +13,7 @@ import yaml
 
 from agent.evidence.keys import KEY_FILE
 from agent.evidence.record import LedgerType
+from agent.evidence.restoration import Restored
 from agent.evidence.topics import Channel, parse_topic, topic
 from agent.paths import Paths
 from agent.store.database import Store
@@ -120,6 +121,7 @@ def test_what_the_ledger_signs_follows_the_schemas(store: Store, paths: Paths, c
     store.execute("UPDATE record SET jws = CAST(replace(jws, 'e', 'f') AS BLOB) WHERE sequence = 2")
     (paths.ledger_keys / KEY_FILE).unlink()
     again, _ = open_ledger(store, paths, clock)
+    again.open(Restored(("nas",), 1, 5, "0" * 64, 7, ("video",)))
     clock.advance(3600)
     assert again.seal_if_due()
     log = whole_log(store)

@@ -1,0 +1,274 @@
+"""A lost log comes back from its copies, goes on where it ended, and says so before anything else (I4)."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agent.clock import Clock
+from agent.evidence import jws
+from agent.evidence.keys import KEY_FILE, load_or_create
+from agent.evidence.ledger import Ledger
+from agent.evidence.log_files import LogWriter, log_files, read_lines
+from agent.evidence.lost_log import PATIENCE_S, CopiesAwayError, LostLog
+from agent.evidence.record import LedgerType, read_record
+from agent.evidence.topics import Channel, Topic
+from agent.evidence.verifier import verify_chain
+from agent.paths import Paths
+from agent.settings import Settings
+from agent.store import outbox, records
+from agent.store.database import Store
+from provincial.archive import Archive
+from provincial.envelope import open_envelope
+from provincial.judge import Judge
+from tests.archive.place import copy_settings, node_settings
+from tests.clocks import ManualClock
+from tests.evidence.logs import NODE, open_ledger, sign_all, state_facts, whole_log
+from tests.evidence.schemas import problems_of_record
+
+
+class Node:
+    """A ledger with a copy beside the footage and one on a NAS, whose database may be lost."""
+
+    def __init__(self, paths: Paths, clock: Clock, nas: Path) -> None:
+        self.paths, self.clock = paths, clock
+        self.settings: Settings = node_settings(paths, [copy_settings(nas)])
+        self.copies = [paths.log_copy, nas / "log"]
+        self.now = 0.0
+        self.store = Store(paths.database)
+        ledger, self.key = open_ledger(self.store, paths, clock)
+        state_facts(self.store, clock, 1200)
+        sign_all(ledger)
+        for copy in self.copies:
+            LogWriter(copy).append(1, whole_log(self.store))
+
+    def lose_database(self) -> None:
+        self.store.close()
+        for path in self.paths.state.glob("agent.sqlite*"):
+            path.unlink()
+        self.store = Store(self.paths.database)
+
+    def start(self, tick: object = None) -> list[bytes]:
+        """The ledger's start as its process does it; the log afterwards."""
+        key = load_or_create(self.paths.ledger_keys)
+        lost = LostLog(
+            self.settings,
+            has_signed=True,
+            tick=tick if callable(tick) else lambda done, of: None,
+            now=lambda: self.now,
+        )
+        ledger = Ledger(self.store, key, NODE, self.clock, demonstration=True)
+        restored = lost.take_back(self.store, key)
+        ledger.open(restored)
+        if restored is not None:
+            lost.finish(self.store, restored)
+        return whole_log(self.store)
+
+    def restorations(self) -> list[dict[str, object]]:
+        found = records.of_type(self.store, LedgerType.RESTORED)
+        return [read_record(record.jws, None).event.data.fact for record in found]
+
+    def is_good(self) -> bool:
+        return verify_chain(whole_log(self.store), jws.public_keys(self.key.public_jwk)).good
+
+
+@pytest.fixture
+def node(paths: Paths, clock: ManualClock, tmp_path: Path) -> Node:
+    return Node(paths, clock, tmp_path / "nas")
+
+
+@pytest.mark.promise("I4")
+@pytest.mark.rule("R8")
+def test_a_deleted_database_costs_no_record_and_no_fork(node: Node) -> None:
+    before = whole_log(node.store)
+    node.lose_database()
+    after = node.start()
+    assert after[: len(before)] == before
+    assert len(after) == len(before) + 1
+    (said,) = node.restorations()
+    assert said == {
+        "copies": ["video"],
+        "first": 1,
+        "last": 1201,
+        "sha256": jws.sha256_hex(before[-1]),
+        "known_through": 0,
+        "unreadable": [],
+    }
+    assert problems_of_record(after[-1]) == []
+    assert node.is_good()
+    assert node.start() == after, "nothing is said twice"
+
+
+@pytest.mark.promise("I4")
+def test_where_one_copy_is_damaged_another_goes_on(node: Node) -> None:
+    before = whole_log(node.store)
+    file = log_files(node.copies[0])[0].path
+    content = bytearray(file.read_bytes())
+    content[len(content) // 3] ^= 1
+    file.write_bytes(content)
+    other = log_files(node.copies[1])[0].path
+    other.write_bytes(b"".join(line + b"\n" for line in before[:-100]))
+    node.lose_database()
+    after = node.start()
+    assert after[:-1] == before
+    assert node.restorations()[0]["copies"] == ["video", "nas"]
+    assert node.restorations()[0]["unreadable"] == ["video"]
+    assert node.is_good()
+
+
+@pytest.mark.promise("I4")
+def test_the_copy_that_goes_furthest_is_taken(node: Node) -> None:
+    before = whole_log(node.store)
+    file = log_files(node.copies[0])[0].path
+    file.write_bytes(b"".join(line + b"\n" for line in before[:700])[:-40])  # its last line torn
+    node.lose_database()
+    assert node.start()[:-1] == before
+    assert node.restorations()[0]["copies"] == ["nas"]
+
+
+@pytest.mark.promise("I4")
+def test_what_another_key_signed_is_not_taken_for_this_log(node: Node, tmp_path: Path) -> None:
+    other = replace(node.paths, state=tmp_path / "other")
+    other.ledger_keys.mkdir(parents=True, mode=0o700)
+    with Store(other.database) as store:
+        ledger, _ = open_ledger(store, other, node.clock)
+        state_facts(store, node.clock, 3000)
+        sign_all(ledger)
+        for copy in node.copies:
+            shutil.rmtree(copy)
+            LogWriter(copy).append(1, whole_log(store))
+    node.lose_database()
+    after = node.start()
+    assert len(after) == 1
+    assert node.restorations() == []
+
+
+@pytest.mark.promise("I4")
+def test_killed_in_the_middle_of_it_the_next_start_goes_on(node: Node) -> None:
+    before = whole_log(node.store)
+    shutil.rmtree(node.copies[0])  # the copy beside the footage is gone: the NAS must be asked again
+    node.lose_database()
+
+    class Killed(BaseException):
+        pass
+
+    def kill(done: int, of: int) -> None:
+        if records.head(node.store).sequence:
+            raise Killed
+
+    with pytest.raises(Killed):
+        node.start(kill)
+    assert 0 < len(whole_log(node.store)) < len(before)
+    after = node.start()
+    assert after[:-1] == before
+    assert [(said["first"], said["last"]) for said in node.restorations()] == [(1, 1201)]
+    assert not list(node.paths.ledger_keys.glob("log-restoring*"))
+
+
+@pytest.mark.promise("I4")
+def test_an_older_database_goes_on_from_the_copy_beside_the_footage(node: Node) -> None:
+    before = whole_log(node.store)
+    older = node.paths.state / "older.sqlite"
+    node.store.execute("VACUUM INTO ?", (str(older),))
+    ledger, _ = open_ledger(node.store, node.paths, node.clock)
+    state_facts(node.store, node.clock, 30)
+    sign_all(ledger)
+    later = whole_log(node.store)
+    LogWriter(node.copies[0]).append(len(before) + 1, later[len(before) :])
+    node.lose_database()
+    node.store.close()
+    for path in node.paths.state.glob("agent.sqlite*"):
+        path.unlink()
+    older.rename(node.paths.database)
+    node.store = Store(node.paths.database)
+    after = node.start()
+    assert after[:-1] == later
+    assert node.restorations()[0]["first"] == len(before) + 1
+    assert node.is_good()
+
+
+@pytest.mark.promise("I4")
+def test_it_waits_for_copies_that_are_away_and_not_for_ever(node: Node) -> None:
+    before = whole_log(node.store)
+    away = node.copies[1].parent.with_name("unmounted")
+    node.copies[1].parent.rename(away)
+    shutil.rmtree(node.copies[0])
+    node.lose_database()
+    with pytest.raises(CopiesAwayError, match="nas"):
+        node.start()
+    assert whole_log(node.store) == []
+    away.rename(node.copies[1].parent)
+    assert node.start()[:-1] == before
+    node.lose_database()
+    node.copies[1].parent.rename(away)
+    lost = LostLog(node.settings, has_signed=True, tick=lambda done, of: None, now=lambda: node.now)
+    node.now += PATIENCE_S + 1
+    assert lost.take_back(node.store, node.key) is None
+
+
+def test_a_new_node_waits_for_nothing(paths: Paths, clock: ManualClock, tmp_path: Path) -> None:
+    settings = node_settings(paths, [copy_settings(tmp_path / "nas")])
+    (tmp_path / "nas").rmdir()
+    assert not (paths.ledger_keys / KEY_FILE).exists()
+    with Store(paths.database) as store:
+        key = load_or_create(paths.ledger_keys)
+        lost = LostLog(settings, has_signed=False, tick=lambda done, of: None)
+        assert lost.take_back(store, key) is None
+
+
+@pytest.mark.promise("I4")
+@pytest.mark.promise("I5")
+def test_what_no_copy_had_is_said_and_the_receiver_names_exactly_those_numbers(
+    node: Node, tmp_path: Path
+) -> None:
+    """The last three records were sent and receipted, and lost with the database before a copy had them."""
+    before = whole_log(node.store)
+    for copy in node.copies:
+        file = log_files(copy)[0].path
+        file.write_bytes(b"".join(line + b"\n" for line in before[:-3]))
+    node.lose_database()
+    node.store.execute(
+        "INSERT INTO destination (name, receipted_through) VALUES ('province', ?)"
+        " ON CONFLICT (name) DO UPDATE SET receipted_through = excluded.receipted_through",
+        (len(before),),
+    )
+    after = node.start()
+    (said,) = node.restorations()
+    assert (said["last"], said["known_through"]) == (len(before) - 3, len(before))
+    assert outbox.cursor(node.store, "province").receipted_through == len(before) - 3, "all new ones are sent"
+    ledger, _ = open_ledger(node.store, node.paths, node.clock)
+    state_facts(node.store, node.clock, 20)
+    sign_all(ledger)
+    after = whole_log(node.store)
+    archive = Archive(tmp_path / "province.sqlite")
+    topic = Topic(NODE.institution, NODE.node, Channel.RECORDS)
+    archive.execute("INSERT INTO node VALUES (?, ?, ?, 1)", (NODE.source, NODE.institution, NODE.node))
+    archive.execute(
+        "INSERT INTO node_key VALUES (?, ?, ?, 1)",
+        (NODE.source, node.key.kid, json.dumps(node.key.public_jwk)),
+    )
+    judge = Judge(archive, lambda: 1)
+    with archive.transaction():
+        for line in [*before, *after]:
+            archive.store(open_envelope(topic, line), 1)
+    while judge.judge(500):
+        pass
+    verdicts = archive.execute(
+        "SELECT sequence, code FROM verdict JOIN record ON record.id = record_id ORDER BY sequence"
+    ).fetchall()
+    lost = range(len(before) - 2, len(before) + 1)
+    assert [(row["sequence"], row["code"]) for row in verdicts] == [(number, "fork") for number in lost]
+    unlinked = archive.execute("SELECT count(*) FROM record WHERE linked = 0").fetchone()[0]
+    assert unlinked == 0, "what comes after the fork joins"
+    archive.close()
+
+
+def test_a_torn_copy_is_read_up_to_the_tear(node: Node) -> None:
+    file = log_files(node.copies[0])[0].path
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-10])
+    assert list(read_lines(node.copies[0]))[:-1] == whole_log(node.store)[:-1]
