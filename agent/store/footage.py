@@ -239,6 +239,38 @@ def first_segment_after(store: Store, camera: str, start_us: int) -> Row | None:
     )
 
 
+def first_segment_after_gap(store: Store, gap: Row) -> Row | None:
+    """The first footage after a gap, by the chain of hashes: the run that follows the run before the gap. Only
+    where the chain is broken (a file that the disk did not give back) by the monotonic clock, and last by the
+    wall clock, which may have been set back since."""
+    before = store.row(
+        "SELECT segment.sha256, segment.monotonic_start_ns, run.boot_id FROM segment"
+        " JOIN run ON run.id = segment.run_id WHERE run_id = ? ORDER BY sequence DESC LIMIT 1",
+        (gap["run_before"],),
+    )
+    if before is None:
+        return first_segment_after(store, gap["camera"], gap["start_us"])
+    following = store.row(
+        "SELECT segment.* FROM segment JOIN run ON run.id = segment.run_id"
+        " WHERE segment.sequence = 0 AND segment.previous_sha256 = ? AND run.camera = ?",
+        (before["sha256"], gap["camera"]),
+    )
+    return following or store.row(
+        "SELECT segment.* FROM segment JOIN run ON run.id = segment.run_id"
+        " WHERE run.camera = ? AND run.id <> ? AND CASE WHEN run.boot_id = ?"
+        " THEN segment.monotonic_start_ns > ? ELSE segment.start_us >= ? END"
+        " ORDER BY run.boot_id <> ?, segment.start_us LIMIT 1",
+        (
+            gap["camera"],
+            gap["run_before"],
+            before["boot_id"],
+            before["monotonic_start_ns"],
+            gap["start_us"],
+            before["boot_id"],
+        ),
+    )
+
+
 def segments_between(store: Store, camera: str, start_us: int, end_us: int) -> list[Row]:
     """Segments that touch [start_us, end_us), in order of time, with `ticks_per_second` and `simulated` of
     their run."""
@@ -264,7 +296,7 @@ _PLACE = (
     "segment.run_id, segment.sequence, segment.path, segment.start_ticks, segment.end_ticks,"
     " segment.start_us, segment.end_us, segment.bytes, segment.expired_us"
 )
-_OF_RUN = "run.time_base_denominator AS ticks_per_second, run.simulated"
+_OF_RUN = "run.time_base_denominator AS ticks_per_second, run.simulated, run.boot_id"
 
 
 def _segments_between(store: Store, columns: str, camera: str, start_us: int, end_us: int) -> list[Row]:
