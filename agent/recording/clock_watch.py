@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from agent.clock import Stamp
 
-CLOCK_STEP_US = 2_000_000
-"""Wall and monotonic clock diverging by more than this within one segment is a step; slewing is slower."""
+CLOCK_STEP_US = 500_000
+"""Wall and monotonic clock diverging by more than this within one segment is a step. Slewing moves both
+alike; what is left is that two clocks are never read at the same instant. As the keeper's
+(`agent.timekeeping.watch`): a setting that one of them saw and the other did not would leave a file whose two
+ends were stamped by different clocks."""
 
 
 class ClockWatch:

@@ -10,6 +10,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Protocol
 
+ARRIVAL_JITTER_NS = 2_000_000_000
+"""By so much the arrival of two packets may differ from what their time stamps say."""
+
 
 class Fields(Protocol):
     """A row by column names: `sqlite3.Row`, or a dictionary."""
@@ -47,10 +50,19 @@ class Coverage:
     gaps: tuple[Missing, ...]
     unexplained: tuple[tuple[int, int], ...]
     """Neither video nor gap, (start_us, end_us) each: must be empty (I3)."""
+    twice: tuple[tuple[int, int], ...] = ()
+    """Wall time that passed twice because the clock was set back, on video both times. Rows in true time
+    (`agent.recording.true_time`) have none."""
 
     @property
     def unexplained_seconds(self) -> float:
         return sum(end - start for start, end in self.unexplained) / 1_000_000
+
+    @property
+    def seconds_on_video(self) -> float:
+        """Of the interval; no second counts twice, whatever the clock did."""
+        doubled = sum(end - start for start, end in self.twice)
+        return (sum(each.end_us - each.start_us for each in self.stretches) - doubled) / 1_000_000
 
     @property
     def longest(self) -> Fraction:
@@ -63,36 +75,44 @@ class Coverage:
 
 
 def coverage(segments: Iterable[Fields], gaps: Iterable[Fields], start_us: int, end_us: int) -> Coverage:
-    """`segments` and `gaps` as `agent.store.footage.segments_between` and `gaps_between` give them.
-
-    ValueError when the interval is empty.
-    """
+    """`segments` and `gaps` as `agent.store.footage` or `agent.recording.true_time` give them by
+    `segments_between` and `gaps_between`. ValueError when the interval is empty."""
     if end_us <= start_us:
         raise ValueError(f"an interval from {start_us} to {end_us} is empty")
-    ordered = sorted(segments, key=lambda row: (row["start_us"], row["sequence"]))
+    ordered = _in_order(list(segments))
     gap_rows = sorted(gaps, key=lambda row: int(row["start_us"]))
-    stretches = _stretches(ordered, _clock_seams(gap_rows), start_us, end_us)
+    stretches = _stretches(ordered, start_us, end_us)
     missing = tuple(
         Missing(max(row["start_us"], start_us), min(_end(row, end_us), end_us), row["reason"])
         for row in gap_rows
         if row["start_us"] < end_us and _end(row, end_us) > start_us
     )
     known = [(s.start_us, s.end_us) for s in stretches] + [(g.start_us, g.end_us) for g in missing]
-    return Coverage(tuple(stretches), missing, tuple(_holes(known, start_us, end_us)))
+    twice = _overlaps(sorted((s.start_us, s.end_us) for s in stretches))
+    return Coverage(tuple(stretches), missing, tuple(_holes(known, start_us, end_us)), tuple(twice))
+
+
+def _in_order(segments: Sequence[Fields]) -> list[Fields]:
+    """In the order of recording, which the wall clock does not tell where it was set back."""
+    boots: dict[str, int] = {}
+    for row in segments:
+        boots[row["boot_id"]] = min(boots.get(row["boot_id"], row["start_us"]), row["start_us"])
+    return sorted(
+        segments,
+        key=lambda row: (
+            boots[row["boot_id"]],
+            row["boot_id"],
+            row["monotonic_start_ns"],
+            row["sequence"],
+        ),
+    )
 
 
 def _end(gap: Fields, now_us: int) -> int:
     return now_us if gap["end_us"] is None else int(gap["end_us"])
 
 
-def _clock_seams(gaps: Sequence[Fields]) -> set[tuple[str, str]]:
-    """(run before, run after) where only the wall clock was set: no frame is missing in between."""
-    return {(gap["run_before"], gap["run_after"]) for gap in gaps if gap["reason"] == "clock"}
-
-
-def _stretches(
-    segments: Sequence[Fields], seams: set[tuple[str, str]], start_us: int, end_us: int
-) -> list[Stretch]:
+def _stretches(segments: Sequence[Fields], start_us: int, end_us: int) -> list[Stretch]:
     joined: list[Stretch] = []
     last: Fields | None = None
     for row in segments:
@@ -104,7 +124,7 @@ def _stretches(
             seconds = before.seconds + clipped.seconds
             end = max(before.end_us, clipped.end_us)
             clipped = replace(before, end_us=end, run_id=clipped.run_id, seconds=seconds)
-        elif last is not None and (last["run_id"], row["run_id"]) in seams and row["sequence"] == 0:
+        elif last is not None and _goes_on_beyond_a_set_clock(last, row):
             # The wall clock's jump is no footage: each side keeps its own place in the day.
             clipped = replace(clipped, continues=True)
         joined.append(clipped)
@@ -120,6 +140,19 @@ def _is_next(last: Fields, row: Fields) -> bool:
     )
 
 
+def _goes_on_beyond_a_set_clock(last: Fields, row: Fields) -> bool:
+    """True when only the wall clock was set in between. The monotonic clock decides: after the set clock a
+    disk or a camera may have failed before the next run's first fragment. Where the clock's first setting
+    stands for time without power, that time lies before both, and in true time they meet."""
+    meets = abs(row["start_us"] - last["end_us"]) <= ARRIVAL_JITTER_NS // 1000
+    was_set = last["end_reason"] == "clock" or (last["end_reason"] == "power" and meets)
+    if not was_set or row["sequence"] != 0 or last["boot_id"] != row["boot_id"]:
+        return False
+    lasted_ns = (last["end_ticks"] - last["start_ticks"]) * 1_000_000_000 // last["ticks_per_second"]
+    apart_ns = row["monotonic_start_ns"] - last["monotonic_start_ns"] - lasted_ns
+    return bool(abs(apart_ns) <= ARRIVAL_JITTER_NS)
+
+
 def _clip(row: Fields, start_us: int, end_us: int) -> Stretch | None:
     first, last = max(row["start_us"], start_us), min(row["end_us"], end_us)
     if last <= first:
@@ -128,6 +161,15 @@ def _clip(row: Fields, start_us: int, end_us: int) -> Stretch | None:
     # A segment inside the interval counts its own ticks; a cut one its share of them.
     share = Fraction(last - first, row["end_us"] - row["start_us"])
     return Stretch(first, last, row["run_id"], ticks * share / row["ticks_per_second"])
+
+
+def _overlaps(spans: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int]]:
+    """What lies in more than one of `spans`, which begin in order; each instant counts once a doubling."""
+    position = 0
+    for first, last in spans:
+        if first < position:
+            yield first, min(last, position)
+        position = max(position, last)
 
 
 def _holes(known: list[tuple[int, int]], start_us: int, end_us: int) -> Iterable[tuple[int, int]]:

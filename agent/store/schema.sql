@@ -264,6 +264,8 @@ CREATE TABLE segment (
   PRIMARY KEY (run_id, sequence)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX segment_by_time ON segment (start_us, end_us);
+-- Which run follows which, whatever the wall clock was set to in between.
+CREATE INDEX run_follows ON segment (previous_sha256) WHERE sequence = 0;
 
 -- What the second copies hold (R8): a row stands only after the file there was written, synced, read back from
 -- its disk and found to have the segment's hash. No foreign key: after a lost database these rows are back before

@@ -86,8 +86,10 @@ class ClockWatch:
         log.warning("clock.was_set", seconds=(offset_us(stamp) - current.offset_us) / 1e6)
 
         def change() -> Stretch:
+            # From the last look on: the clock was set somewhere in between, and true time is reckoned from
+            # the monotonic clock, so what was stamped before the setting is mapped rightly too.
             clock_log.extend_stretch(store, current)
-            return self._begin(store, stamp, suspect.monotonic_ns)
+            return self._begin(store, stamp, current.until_monotonic_ns)
 
         self._note(store, stamp, change)
 

@@ -14,8 +14,18 @@ from agent.recording.continuity import coverage
 SECOND = 1_000_000
 
 
-def segment(run: str, sequence: int, ticks: tuple[int, int], seconds: tuple[float, float]) -> dict[str, Any]:
+def segment(
+    run: str,
+    sequence: int,
+    ticks: tuple[int, int],
+    seconds: tuple[float, float],
+    monotonic: float | None = None,
+    end_reason: str = "rotation",
+) -> dict[str, Any]:
     return {
+        "boot_id": "boot",
+        "monotonic_start_ns": round((seconds[0] if monotonic is None else monotonic) * 1_000_000_000),
+        "end_reason": end_reason,
         "run_id": run,
         "sequence": sequence,
         "start_ticks": ticks[0],
@@ -73,11 +83,30 @@ def test_a_gap_that_lasts_reaches_to_the_end() -> None:
     assert [(g.start_us, g.end_us, g.reason) for g in found.gaps] == [(10 * SECOND, 60 * SECOND, "disk")]
 
 
-def test_a_set_clock_does_not_break_footage() -> None:
-    rows = [segment("a", 0, (0, 900_000), (0, 10)), segment("b", 0, (0, 900_000), (3610, 3620))]
-    found = coverage(rows, [gap("clock", 10, 3610)], 0, 3620 * SECOND)
-    assert found.longest == 20
-    assert coverage(rows, [gap("camera", 10, 3610)], 0, 3620 * SECOND).longest == 10
+def set_clock(seconds: float, *, lost: float = 0) -> list[dict[str, Any]]:
+    """Ten seconds, the clock set by `seconds`, ten seconds more; `lost` seconds are missing in between."""
+    begins = 10 + lost
+    return [
+        segment("a", 0, (0, 900_000), (5000, 5010), monotonic=0, end_reason="clock"),
+        segment("b", 0, (0, 900_000), (5000 + begins + seconds, 5010 + begins + seconds), monotonic=begins),
+    ]
+
+
+@pytest.mark.rule("R3")
+@pytest.mark.parametrize("step", [3600, -5, -10, -3600])
+def test_a_set_clock_does_not_break_footage(step: float) -> None:
+    rows = set_clock(step)
+    gaps = [gap("clock", 5010, max(5010, 5010 + step))]
+    assert coverage(rows, gaps, 0, 9000 * SECOND).longest == 20
+    assert coverage(set_clock(step, lost=3), gaps, 0, 9000 * SECOND).longest == 10, "frames are missing"
+
+
+@pytest.mark.promise("I3")
+@pytest.mark.parametrize(("step", "doubled"), [(3600, 0), (-5, 5), (-10, 10), (-3600, 0)])
+def test_wall_time_that_passed_twice_is_counted_once_and_said(step: float, doubled: int) -> None:
+    found = coverage(set_clock(step), [gap("clock", 5010, max(5010, 5010 + step))], 0, 9000 * SECOND)
+    assert sum(end - start for start, end in found.twice) == doubled * SECOND
+    assert found.seconds_on_video == 20 - doubled
 
 
 @given(

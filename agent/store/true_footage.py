@@ -1,0 +1,57 @@
+"""Queries for footage by its corrected time (`agent.recording.true_time`)."""
+
+from __future__ import annotations
+
+from agent.store.database import Row, Store
+from agent.store.footage import LONGEST_SEGMENT_US
+
+_SEGMENT = "segment.*, run.time_base_denominator AS ticks_per_second, run.simulated, run.boot_id"
+_TRUE_START = "(correction.true_offset_us + segment.monotonic_start_ns / 1000)"
+_CORRECTED = (
+    " FROM clock_correction AS correction JOIN run ON run.boot_id = correction.boot_id AND run.camera = ?"
+    " JOIN segment ON segment.run_id = run.id"
+    " AND segment.monotonic_start_ns >= correction.from_monotonic_ns"
+    " AND segment.monotonic_start_ns < correction.until_monotonic_ns"
+    # Few corrections touch a day; without this each look would read the segments of all of them.
+    " WHERE correction.true_offset_us + correction.until_monotonic_ns / 1000 > ?"
+    " AND correction.true_offset_us + correction.from_monotonic_ns / 1000 < ?"
+)
+
+
+def corrected_segments_between(store: Store, camera: str, start_us: int, end_us: int) -> list[Row]:
+    """Segments whose corrected time may touch [start_us, end_us), wherever their stamps put them."""
+    early_us = start_us - LONGEST_SEGMENT_US
+    return store.rows(
+        f"SELECT {_SEGMENT}{_CORRECTED} AND {_TRUE_START} > ? AND {_TRUE_START} < ?",
+        (camera, early_us, end_us, early_us, end_us),
+    )
+
+
+def gaps_beside_corrected(store: Store, camera: str, start_us: int, end_us: int) -> list[Row]:
+    """Gaps of [start_us, end_us) that stand beside a run with corrected footage."""
+    early_us = start_us - LONGEST_SEGMENT_US
+    return store.rows(
+        f"SELECT gap.* FROM gap WHERE gap.camera = ? AND (gap.run_before IN (SELECT run.id{_CORRECTED})"  # noqa: S608
+        f" OR gap.run_after IN (SELECT run.id{_CORRECTED}))",
+        (camera, camera, early_us, end_us, camera, early_us, end_us),
+    )
+
+
+def last_of_run(store: Store, run_id: str | None) -> list[Row]:
+    """The last segment of a run; empty when there is none."""
+    return store.rows(
+        f"SELECT {_SEGMENT} FROM segment JOIN run ON run.id = segment.run_id"  # noqa: S608 (own words)
+        " WHERE segment.run_id = ? ORDER BY segment.sequence DESC LIMIT 1",
+        (run_id,),
+    )
+
+
+def first_after_gap(store: Store, gap: Row) -> list[Row]:
+    """The first segment after a gap: of the run that ended it, else of the run that ended a later gap after
+    the same footage; empty while there is none."""
+    return store.rows(
+        f"SELECT {_SEGMENT} FROM segment JOIN run ON run.id = segment.run_id"  # noqa: S608 (own words)
+        " WHERE segment.sequence = 0 AND segment.run_id = coalesce(?, (SELECT run_after FROM gap"
+        " WHERE run_before IS ? AND run_after IS NOT NULL AND camera = ? LIMIT 1))",
+        (gap["run_after"], gap["run_before"], gap["camera"]),
+    )
