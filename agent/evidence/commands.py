@@ -108,8 +108,8 @@ def verify_command(
         Path | None,
         typer.Argument(
             metavar="[PATH]",
-            help="导出的日志（每行一条记录）或日志副本的文件夹；不写则检查本机日志 / An exported log, one record a "
-            "line, or the folder of a log's copy; without it this device's own log.",
+            help="导出的日志（每行一条记录）或日志副本的文件夹；不写则检查本机日志 / An exported log, one record "
+            "a line, or the folder of a log's copy; without it this device's own log.",
             show_default=False,
         ),
     ] = None,

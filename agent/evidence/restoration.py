@@ -2,7 +2,8 @@
 
 A log that began at 1 again under the same key would be a fork. So the longest chain in the copies is sought
 that is good from its first record on, under the keys that the ledger's own folder knows and of this node;
-where one copy is broken another may go on, if it joins. What is taken back are the very bytes that were signed.
+where one copy is broken another may go on, if it joins. What is taken back are the very bytes that were
+signed.
 
 What no copy had yet (the last second, or more where the copies had been away) may have been sent before it
 was lost. The numbers are then given twice, and the receiver says `fork` for each of them; `log.restored` says
@@ -150,6 +151,10 @@ def longest_chain(
         if chain.last > best.last:
             best = chain
     return best, tuple(broken)
+
+
+def _tell(tick: Tick, of: int, done: int) -> None:
+    tick(done, of)
 
 
 def _walk(copies: Sequence[LogCopy], keys: jws.PublicKeys, source: str, tick: Callable[[int], None]) -> Chain:
