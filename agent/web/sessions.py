@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import date
 from http import HTTPStatus
@@ -12,14 +13,16 @@ from starlette.responses import Response
 
 from agent.clock import Stamp
 from agent.paths import Paths
+from agent.recording.growing import growing_segment
+from agent.recording.session_report import Evidence, collect
 from agent.store import classes, heads, overview
 from agent.store.classes import Session, TrainingClass
 from agent.store.database import Store
 from agent.store.heads import HeadCount
 from agent.store.overview import Answer
 from agent.web.chart import Chart, head_count_chart
+from agent.web.class_hours import VERDICTS, missing_text, read_class_hours
 from agent.web.locale import end_of_day_us, local, start_of_day_us
-from agent.web.media import growing_segment
 from agent.web.names import ANSWER_LEVELS, ANSWERS, KINDS, STATES
 from agent.web.now import Presence, read_presence
 from agent.web.site import site_of, visit_of
@@ -92,7 +95,7 @@ async def session_page(request: Request, session_id: str) -> Response:
     now = site.clock.now()
     identifier = parse_uuid(session_id)
 
-    def work(store: Store) -> tuple[SessionView, list[Answer], list[HeadCount]] | None:
+    def work(store: Store) -> tuple[SessionView, list[Answer], list[HeadCount], Evidence] | None:
         session = classes.session(store, identifier)
         if session is None:
             return None
@@ -101,12 +104,18 @@ async def session_page(request: Request, session_id: str) -> Response:
             view,
             overview.answers(store, session.id, MOST_ANSWERS),
             heads.counts_of(store, session.id, from_us=view.start_us, until_us=view.end_us),
+            collect(store, session),
         )
 
     found = await site.store.run(work)
     if found is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
-    view, answers, counts = found
+    view, answers, counts, evidence = found
+    hours = None
+    if view.session.state in ("open", "closed"):
+        hours = await asyncio.to_thread(
+            read_class_hours, evidence, site.paths, view.session, view.training_class, now
+        )
     chart: Chart | None = head_count_chart(counts, view.start_us, view.end_us) if counts else None
     return site.render(
         request,
@@ -119,6 +128,9 @@ async def session_page(request: Request, session_id: str) -> Response:
         states=STATES,
         answer_names=ANSWERS,
         answer_levels=ANSWER_LEVELS,
+        hours=hours,
+        verdicts=VERDICTS,
+        missing_text=missing_text,
     )
 
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-import httpx
+from collections.abc import Callable
+from pathlib import Path
 
+import httpx
+import pytest
+
+from agent.paths import Paths
 from agent.store.database import Store
-from tests.web.conftest import Served
-from tests.web.lesson import MINUTE_US, count_heads, hold_lesson
+from tests.web.conftest import Served, Tab, log_in_tab, set_password
+from tests.web.lesson import MINUTE_US, Tape, count_heads, film, hold_lesson
+
+SECOND_US = 1_000_000
 
 
 def test_the_chart_is_drawn_of_the_session_s_own_time(
@@ -30,3 +37,35 @@ def chart(page: httpx.Response) -> str:
     """The drawing as the page holds it."""
     begin, end = page.text.index("<polyline"), page.text.rindex("</svg>")
     return page.text[begin:end]
+
+
+@pytest.mark.rule("R3")
+def test_the_page_shows_each_class_hour_as_the_console_judges_it(
+    open_tab: Callable[..., Tab], served: Served, store: Store, paths: Paths, tmp_path: Path
+) -> None:
+    """A practical under Jiaozuo's notice: the whole is wanted, and a camera that failed for two seconds and a
+    half is not met, with the reason beside it."""
+    now_us = served.clock.now().wall_us
+    lesson = hold_lesson(store, now_us, opened_minutes_ago=1)
+    start_us = lesson.opened_us
+    store.execute(
+        "UPDATE session SET state = 'closed', planned_start_us = ?, planned_end_us = ?, closed_us = ?",
+        (start_us, start_us + 20 * SECOND_US, start_us + 20 * SECOND_US),
+    )
+    tape = Tape(store, paths, served.clock, film(tmp_path, seconds=10))
+    tape.record(start_us, segments=2)
+    tape.record(start_us + 12_500_000, segments=2)
+    tape.gap("camera", start_us + 10 * SECOND_US, start_us + 12_500_000)
+    set_password(store, served)
+    tab = open_tab()
+    log_in_tab(tab)
+    page = tab.page
+    page.goto(f"/sessions/{lesson.session}")
+    rows = page.locator("#class-hours tbody tr")
+    assert rows.count() == 2
+    assert "10000000 µs" in rows.nth(0).inner_text() and "达到要求" in rows.nth(0).inner_text()
+    second = rows.nth(1).inner_text()
+    assert "摄像头中断" in second and "未达到要求" in second and "7500000 µs" in second
+    assert "焦人社文〔2021〕15号" in page.locator("#class-hours").inner_text()
+    page.goto(f"/sessions/{lesson.session}?lang=en")
+    assert "does not meet the demand" in page.locator("#class-hours").inner_text()
