@@ -72,7 +72,10 @@ class GrowingSegments:
 
     def _claim(self) -> _Claim | None:
         status = board.read_json(self._paths.status / "recorder.json")
-        detail = (status or {}).get("detail")
+        if status is None:  # a runtime folder that was emptied: nobody vouches for any file
+            self._walks.clear()
+            return None
+        detail = status.get("detail")
         segment: Any = detail.get("segment") if isinstance(detail, dict) else None
         if not isinstance(segment, dict):
             return None
@@ -175,17 +178,10 @@ class _Walk:
 
     def _walk(self, read_at: bmff.ReadAt, end: int, track: bmff.Track) -> None:
         for fragment in bmff.fragments(read_at, track, self._position, end):
-            if self._parts:  # the seal of the fragment before belongs to it
-                self._parts[-1] = self._parts[-1]._replace(end=fragment.start)
-            ticks = fragment.decode_time
-            key = bool(fragment.samples) and fragment.samples[0].is_key_frame
-            self._parts.append(
-                PartialSegment(ticks, ticks + fragment.duration, fragment.start, fragment.end, key)
-            )
-            self._position = fragment.end
-        if self._parts:
-            last = self._parts[-1]
-            sealed = next(bmff.boxes(read_at, self._position, end), None)
-            if sealed is not None and sealed.type == b"uuid":
-                self._parts[-1] = last._replace(end=sealed.end)
-                self._position = sealed.end
+            seal = next(bmff.boxes(read_at, fragment.end, end), None)
+            if seal is None or seal.type != b"uuid":
+                return  # a torn tail: no fragment without its seal
+            begin, key = fragment.decode_time, bool(fragment.samples) and fragment.samples[0].is_key_frame
+            part = PartialSegment(begin, begin + fragment.duration, fragment.start, seal.end, key)
+            self._parts.append(part)
+            self._position = seal.end

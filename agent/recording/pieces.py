@@ -61,6 +61,11 @@ class PlayableSegment:
         return self.start_us + (ticks - self.start_ticks) * 1_000_000 // self.ticks_per_second
 
     @property
+    def key(self) -> tuple[str, int]:
+        """(run, sequence): its identity."""
+        return self.run_id, self.sequence
+
+    @property
     def end_us(self) -> int:
         """Where the file's footage ends."""
         return self.wall_us(self.end_ticks)

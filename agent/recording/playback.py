@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from agent.log import get_logger
 from agent.recording.growing import OutsideError, inside
 from agent.recording.pieces import PlayableSegment, Stretch, cut_all, pieces_of, stretches
+from agent.recording.virtual_mp4 import Header, MediaError, read_header
 from agent.store.database import Store
 from agent.store.playback import PlayRow, segment_to_play, segments_to_play
+
+log = get_logger(__name__)
 
 AbsentReason = Literal["expired", "missing", "damaged"]
 """`expired`: removed by retention. `missing`: the index knows the file and the disk does not (an archive
@@ -47,7 +51,27 @@ class Recorded:
 
     def segment(self, run_id: str, sequence: int) -> PlayableSegment | None:
         """The wanted pieces of one file."""
-        return next((s for s in self.segments if (s.run_id, s.sequence) == (run_id, sequence)), None)
+        return next((s for s in self.segments if s.key == (run_id, sequence)), None)
+
+    def with_headers(self, video: Path) -> tuple[Recorded, dict[tuple[str, int], Header]]:
+        """Open the first file of each stretch: (what is readable, headers by (run, sequence)). A file whose
+        header is damaged counts as absent, and what follows it begins a stretch of its own."""
+        found, headers = self, dict[tuple[str, int], Header]()
+        while True:
+            bad = None
+            for stretch in found.stretches:
+                first = stretch.segments[0]
+                try:
+                    headers[first.key] = headers.get(first.key) or read_header(video, first.path, first.first)
+                except (OSError, OutsideError, MediaError) as error:
+                    log.warning("segment.unreadable", run=first.run_id, error=str(error))
+                    bad = first
+                    break
+            if bad is None:
+                return found, headers
+            lost = Absent(*bad.key, bad.start_us, bad.end_us, "damaged")
+            kept = tuple(segment for segment in found.segments if segment is not bad)
+            found = Recorded(kept, (*found.absent, lost))
 
 
 def recorded_between(
@@ -89,7 +113,7 @@ def _recorded(
         else:
             absent.append(Absent(row.run_id, row.sequence, row.start_us, row.end_us, found))
     known = {(row.run_id, row.sequence) for row in rows}
-    there += [segment for segment in growing if (segment.run_id, segment.sequence) not in known]
+    there += [segment for segment in growing if segment.key not in known]
     return Recorded(tuple(cut_all(there, start_us, end_us)), tuple(absent))
 
 

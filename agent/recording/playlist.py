@@ -104,12 +104,13 @@ def media_playlist(
     holes: Sequence[Hole],
     *,
     address_of: AddressOf,
-    header_end_of: Mapping[str, int],
+    header_end_of: Mapping[tuple[str, int], int],
     live: Live | None,
 ) -> Iterator[str]:
-    """The media playlist as lines' worth of text, file by file, so that the first byte need not wait for the
-    last. `header_end_of`: run → bytes of `ftyp` and `moov` in the first file of each stretch; `live` is None
-    for a range that is over (EXT-X-ENDLIST).
+    """The media playlist entry by entry, so that the first byte need not wait for the last.
+
+    `header_end_of`: (run, sequence) → bytes of `ftyp` and `moov`, for the first file of each stretch. `live`
+    is None for a range that is over (EXT-X-ENDLIST).
     """
     whole, pending = entries(stretches)
     longest = max((entry.seconds for entry in whole), default=0.0)
@@ -190,7 +191,7 @@ def _begin(
     waiting: list[Hole],
     is_first: bool,
     address_of: AddressOf,
-    header_end_of: Mapping[str, int],
+    header_end_of: Mapping[tuple[str, int], int],
 ) -> None:
     """What stands before an entry: gaps, discontinuity, header, wall time."""
     if not entry.begins:
@@ -200,7 +201,7 @@ def _begin(
     if entry.begins == "stretch":
         if not is_first:
             lines.append("#EXT-X-DISCONTINUITY")
-        header = header_end_of[entry.segment.run_id]
+        header = header_end_of[entry.segment.key]
         lines.append(f'#EXT-X-MAP:URI="{address_of(entry.segment)}",BYTERANGE="{header}@0"')
     lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{iso_time(entry.segment.from_us)}")
 

@@ -46,20 +46,20 @@ class Header:
     """Ticks per second of every track by its id, sound included."""
 
 
-def read_header(video: Path, segment: PlayableSegment) -> Header:
-    """The header of one segment file. OSError, MediaError."""
-    path = inside(video, segment.path)
+def read_header(video: Path, relative: Path, first: int) -> Header:
+    """The header of one segment file, which ends before byte `first`. OSError, OutsideError, MediaError."""
+    path = inside(video, relative)
     try:
         with path.open("rb") as file:
-            read_at = bmff.file_reader(file.fileno(), segment.first)
-            boxes = bmff.boxes(read_at, 0, segment.first)
-            first, moov = next(boxes, None), next(boxes, None)
-            if first is None or moov is None or (first.type, moov.type) != (b"ftyp", b"moov"):
-                raise MediaError(f"{segment.path}: does not begin with ftyp and moov")
+            read_at = bmff.file_reader(file.fileno(), first)
+            boxes = bmff.boxes(read_at, 0, first)
+            ftyp, moov = next(boxes, None), next(boxes, None)
+            if ftyp is None or moov is None or (ftyp.type, moov.type) != (b"ftyp", b"moov"):
+                raise MediaError(f"{relative}: does not begin with ftyp and moov")
             content = bmff.payload(read_at, moov)
             return Header(read_at(0, moov.end), bmff.read_track(content), bmff.timescales(content))
     except bmff.BoxError as error:
-        raise MediaError(f"{segment.path}: {error}") from error
+        raise MediaError(f"{relative}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from agent.web.static_files import STATIC_FILES
 ERRORS = {
     HTTPStatus.NOT_FOUND: N_("没有这个页面，或者它已不在。"),
     HTTPStatus.METHOD_NOT_ALLOWED: N_("这个地址不接受这种请求。"),
+    HTTPStatus.FORBIDDEN: N_("这段录像不在已打开的时间范围内。"),
     HTTPStatus.GONE: N_("录像文件不在磁盘上。"),
     HTTPStatus.UNPROCESSABLE_ENTITY: N_("录像文件读不懂，可能已损坏。"),
 }

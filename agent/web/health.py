@@ -7,12 +7,12 @@ import asyncio
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from agent.recording.growing import growing_segment
 from agent.store import overview
 from agent.store.database import Store
 from agent.store.overview import LogEntry, Receiver
 from agent.web import alerts as alert_rules
 from agent.web.certificate import CertificateFiles, fingerprints
-from agent.web.media import growing_segment
 from agent.web.names import record_name
 from agent.web.now import read_room
 from agent.web.site import site_of, visit_of

@@ -1,245 +1,197 @@
-"""Footage for the player: an index of a segment's fragments, and its bytes by HTTP range.
+"""Footage of a view: HLS playlists, byte ranges of the segment files, and stretches of a run as one MP4.
 
-A request names a segment by run and sequence, which are looked up; no part of a request ever becomes part
-of a path (I12). The segment that still grows is served as far as it is durable (I2).
+No part of a request ever becomes part of a path (I12): a view, a run and a sequence are looked up. What the
+view does not cover is not served, and of the segment that grows only what is durable (I2).
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import re
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from http import HTTPStatus
+from itertools import chain
 from pathlib import Path
-from typing import Any
-from uuid import UUID
 
 from fastapi import APIRouter, HTTPException, Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from agent import bmff, board
+from agent import bmff
 from agent.log import get_logger
-from agent.paths import Paths
-from agent.recording.header import HeaderError, SegmentHeader
-from agent.store import access, overview
-from agent.store.database import Store
-from agent.web.site import site_of, visit_of
+from agent.recording import playlist
+from agent.recording.codec_names import codec_name
+from agent.recording.growing import OutsideError, growing_segments, inside
+from agent.recording.partial_segments import with_parts
+from agent.recording.pieces import PlayableSegment
+from agent.recording.playback import Recorded
+from agent.recording.playlist import Hole, Live
+from agent.recording.virtual_mp4 import MediaError, VirtualMp4, read_header
+from agent.store.access import View
+from agent.web.locale import local
+from agent.web.ranges import CHUNK, not_satisfiable, ranged, wanted_range
+from agent.web.site import site_of
+from agent.web.views import recorded_in, segment_in, spans_in, view_of
 
-CHUNK = 256 * 1024
-WRITING_DELAY_US = 1_000_000
-"""What the camera sent this long before the recorder's status is durable: a fragment and its way."""
-_RANGE = re.compile(r"^bytes=(\d{1,15})-(\d{0,15})$")
+LONGEST_WAIT_S = 3.0
+"""A blocking reload (RFC 8216bis, 6.2.5.2) is answered after this with what there is: cameras go silent."""
+LOOK_EVERY_S = 0.1
 
 log = get_logger(__name__)
 router = APIRouter()
 
 
-class OutsideError(ValueError):
-    """A path that does not stay in the video folder."""
-
-
-@dataclass(frozen=True, slots=True)
-class Growing:
-    """The segment that the recorder writes now, as its status says."""
-
-    run_id: str
-    sequence: int
-    path: Path
-    """Absolute, and inside the video folder."""
-    start_us: int
-    end_us: int
-    """Wall time up to which it is durable, within a second."""
-    start_ticks: int
-    ticks_per_second: int
-    durable_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A segment file as it may be read: `size` bytes from its start."""
-
-    path: Path
-    size: int
-    is_growing: bool
-
-
-def growing_segment(paths: Paths) -> Growing | None:
-    """The open segment; None when nothing is recorded, or status and file do not say enough."""
+@router.get("/player/{view_id}/index.m3u8")
+async def master(request: Request, view_id: str) -> Response:
+    """The master playlist: one variant, with the codecs of every run in the view."""
+    view = await view_of(request, view_id)
+    recorded = await recorded_in(request, view)
+    found, headers = await asyncio.to_thread(recorded.with_headers, site_of(request).paths.video)
+    if not headers:
+        raise HTTPException(HTTPStatus.NOT_FOUND)
     try:
-        status = board.read_json(paths.status / "recorder.json")
-        segment = (status or {}).get("detail", {}).get("segment")
-        if status is None or segment is None:
-            return None
-        run, sequence, durable = str(UUID(segment["run"])), int(segment["sequence"]), segment["durable_bytes"]
-        path = _inside(paths.video, Path(segment["path"]))
-        start_us, start_ticks, per_second = _beginning(path)
-        end_us = max(start_us + 1, int(status["at_us"]) - WRITING_DELAY_US)
-        return Growing(run, sequence, path, start_us, end_us, start_ticks, per_second, int(durable))
-    except FileNotFoundError:  # closed and expired, or a disk that just went: no growing segment
+        codecs = sorted({codec_name(header.track) for header in headers.values()})
+    except bmff.BoxError as error:
+        log.warning("codec.unknown", error=str(error))
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY) from error
+    resolution = max((header.track.width, header.track.height) for header in headers.values())
+    peak, mean = playlist.bits_per_second(found.stretches)
+    text = playlist.master_playlist(
+        "media.m3u8", codecs=codecs, resolution=resolution, peak_bits=peak, mean_bits=mean
+    )
+    return PlainTextResponse(text, media_type=playlist.MEDIA_TYPE)
+
+
+@router.get("/player/{view_id}/media.m3u8")
+async def media(request: Request, view_id: str) -> Response:
+    """The media playlist; `_HLS_msn` and `_HLS_part` wait until there is more (low latency)."""
+    view = await view_of(request, view_id)
+    recorded = await _when_reached(request, view)
+    site = site_of(request)
+    found, headers = await asyncio.to_thread(recorded.with_headers, site.paths.video)
+    is_live = found.is_growing or site.clock.now().wall_us < view.end_us
+    if is_live:
+        segments = await asyncio.to_thread(with_parts, site.paths.video, found.segments)
+        found = replace(found, segments=segments)
+    holes = [
+        Hole(f"{span.kind}-{span.start_us}", span.reason or span.kind, span.start_us, span.end_us)
+        for span in await spans_in(request, view)
+        if span.kind not in ("video", "idle")
+    ]
+    text = playlist.media_playlist(
+        found.stretches,
+        holes,
+        address_of=lambda segment: f"files/{segment.run_id}/{segment.sequence}.mp4",
+        header_end_of={key: len(header.init) for key, header in headers.items()},
+        live=Live(_part_seconds(found, site.settings.recording.fragment_seconds)) if is_live else None,
+    )
+    return StreamingResponse((line.encode() for line in text), media_type=playlist.MEDIA_TYPE)
+
+
+def _part_seconds(found: Recorded, configured: float) -> float:
+    """The longest fragment to be expected: a fragment ends with the frame that passes its length."""
+    lengths = ((p.end_ticks - p.start_ticks) / s.ticks_per_second for s in found.segments for p in s.parts)
+    return max(chain(lengths, (configured + 0.1,)))
+
+
+async def _when_reached(request: Request, view: View) -> Recorded:
+    """What is recorded, once it reaches the place that the player asks for, or after `LONGEST_WAIT_S`."""
+    recorded = await recorded_in(request, view)
+    wanted = _asked_place(request)
+    if wanted is None:
+        return recorded
+    growing = growing_segments(site_of(request).paths)
+    seen = _reach(await asyncio.to_thread(growing.read))
+    for _ in range(round(LONGEST_WAIT_S / LOOK_EVERY_S)):
+        if playlist.position(recorded.stretches) > wanted:
+            break
+        await asyncio.sleep(LOOK_EVERY_S)
+        reached = _reach(await asyncio.to_thread(growing.read))
+        if reached != seen:
+            seen, recorded = reached, await recorded_in(request, view)
+    return recorded
+
+
+def _reach(growing: Sequence[PlayableSegment]) -> list[tuple[tuple[str, int], int]]:
+    return [(segment.key, segment.pieces[-1].end) for segment in growing]
+
+
+def _asked_place(request: Request) -> tuple[int, int] | None:
+    entry, part = request.query_params.get("_HLS_msn", ""), request.query_params.get("_HLS_part", "0")
+    if not (entry.isdecimal() and part.isdecimal() and len(entry) < 10 and len(part) < 10):
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, bmff.BoxError, HeaderError) as error:
-        log.warning("recorder-status.unreadable", error=f"{type(error).__name__}: {error}")
-        return None
+    return int(entry), int(part)
 
 
-@lru_cache(maxsize=16)
-def _beginning(path: Path) -> tuple[int, int, int]:
-    """(wall start in microseconds, first tick, ticks per second) of a segment file; never changes.
-
-    OSError, bmff.BoxError, HeaderError; also while the first fragment is not there yet.
-    """
-    with path.open("rb") as file:
-        read_at = bmff.file_reader(file.fileno(), path.stat().st_size)
-        track, header = None, None
-        for box in bmff.boxes(read_at, 0, path.stat().st_size):
-            if box.type == b"moov":
-                track = bmff.read_track(bmff.payload(read_at, box))
-            elif box.type == b"uuid" and header is None:
-                header = SegmentHeader.from_payload(bmff.payload(read_at, box))
-            elif box.type == b"moof":
-                break
-        if track is None or header is None:
-            raise bmff.BoxError("no moov, or no segment header")
-        first = next(bmff.fragments(read_at, track, 0, path.stat().st_size), None)
-        if first is None:
-            raise bmff.BoxError("no whole fragment yet")
-        return header.wall_start_us, first.decode_time, track.timescale
-
-
-async def find_source(request: Request, run: str, sequence: int) -> Source:
-    """The file behind an address, for a visitor who opened its time with a reason.
-
-    HTTPException 404 for what does not exist, is expired or was not opened by this visitor: all alike.
-    """
-    site, visit = site_of(request), visit_of(request)
-    missing = HTTPException(HTTPStatus.NOT_FOUND)
+@router.api_route("/player/{view_id}/files/{run}/{sequence:int}.mp4", methods=["GET", "HEAD"])
+async def file_bytes(request: Request, view_id: str, run: str, sequence: int) -> Response:
+    """A segment file as far as the view covers it: its header, and its groups of pictures by one range."""
+    view = await view_of(request, view_id)
+    segment = await segment_in(request, view, run, sequence)
+    path = _path_of(request, segment)
     try:
-        run_id = str(UUID(run))
-    except ValueError:
-        raise missing from None
-    if sequence > 2**31:
-        raise missing
-    growing = growing_segment(site.paths)
-    digest = visit.token_sha256
-
-    def work(store: Store) -> Source | None:
-        row = overview.footage(store, run_id, sequence)
-        if row is not None:
-            may = row.expired_us is None and access.may_watch(store, digest, row.start_us, row.end_us)
-            return Source(_inside(site.paths.video, Path(row.path)), row.bytes, False) if may else None
-        if growing is None or (growing.run_id, growing.sequence) != (run_id, sequence):
-            return None
-        if not access.may_watch(store, digest, growing.start_us, growing.end_us):
-            return None
-        return Source(growing.path, growing.durable_bytes, True)
-
-    try:
-        source = await site.store.run(work)
-    except OutsideError as error:
-        log.warning("segment.outside", run=run_id, sequence=sequence)
-        raise missing from error
-    if source is None:
-        raise missing
-    return source
-
-
-def _inside(video: Path, relative: Path) -> Path:
-    """`relative` under the video folder. OutsideError when it leads out of it, by a link for instance."""
-    path = (video / relative).resolve()
-    if not path.is_relative_to(video.resolve()):
-        raise OutsideError("a segment's path leads out of the video folder")
-    return path
-
-
-@router.get("/media/{run}/{sequence:int}/index")
-async def segment_index(request: Request, run: str, sequence: int) -> Response:
-    """Where each fragment lies: `{codec, header: [0, end], ticks_per_second, fragments: [[offset, end,
-    start ticks, end ticks, key frame]], complete}`."""
-    source = await find_source(request, run, sequence)
-    try:
-        content = await asyncio.to_thread(read_index, source)
+        size = max(segment.byte_range[1], 0 if segment.is_open else path.stat().st_size)
+        etag = f'"{segment.run_id}-{segment.sequence}-{size}"'
+        start, end = wanted_range(request, size, etag) or (0, size)
     except FileNotFoundError:
         raise HTTPException(HTTPStatus.GONE) from None
-    except (bmff.BoxError, OSError) as error:
+    except ValueError:
+        return not_satisfiable(size)
+    if not _covers(segment, start, end):
+        raise HTTPException(HTTPStatus.FORBIDDEN)
+    return await ranged(request, lambda begin, finish: _read_file(path, begin, finish), size, etag)
+
+
+def _covers(segment: PlayableSegment, start: int, end: int) -> bool:
+    first, last = segment.byte_range
+    is_in_header = end <= segment.first
+    reaches_back = start >= first or first == segment.first
+    return is_in_header or (reaches_back and end <= last)
+
+
+@router.api_route("/player/{view_id}/stretches/{run}/{sequence:int}.mp4", methods=["GET", "HEAD"])
+async def virtual_file(request: Request, view_id: str, run: str, sequence: int) -> Response:
+    """The stretch that begins in this segment as one MP4, to keep: no frame is missing in it."""
+    view = await view_of(request, view_id)
+    await segment_in(request, view, run, sequence)
+    found = await recorded_in(request, view)
+    stretch = next((s for s in found.stretches if s.segments[0].key == (run, sequence)), None)
+    if stretch is None:
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    video, first = site_of(request).paths.video, stretch.segments[0]
+
+    def build() -> VirtualMp4:
+        return VirtualMp4(video, stretch, read_header(video, first.path, first.first))
+
+    try:
+        file = await asyncio.to_thread(build)
+        name = _file_name(request, stretch.from_us)
+        return await ranged(request, file.read, file.size, file.etag, file_name=name)
+    except FileNotFoundError:
+        raise HTTPException(HTTPStatus.GONE) from None
+    except (MediaError, OutsideError, OSError) as error:
         log.warning("segment.unreadable", run=run, sequence=sequence, error=str(error))
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY) from error
-    return JSONResponse(content)
 
 
-def read_index(source: Source) -> dict[str, Any]:
-    """The index of one file, read from its boxes. OSError, bmff.BoxError."""
-    descriptor = os.open(source.path, os.O_RDONLY | os.O_CLOEXEC)
+def _file_name(request: Request, start_us: int) -> str:
+    """By room and time; nobody's name."""
+    return f"{site_of(request).settings.node.room}-{local(start_us):%Y%m%d-%H%M%S}.mp4"
+
+
+def _path_of(request: Request, segment: PlayableSegment) -> Path:
     try:
-        size = min(source.size, os.fstat(descriptor).st_size)
-        read_at = bmff.file_reader(descriptor, size)
-        track, header_end = None, 0
-        for box in bmff.boxes(read_at, 0, size):
-            if box.type == b"moov":
-                track = bmff.read_track(bmff.payload(read_at, box))
-                header_end = box.end
-                break
-        if track is None:
-            raise bmff.BoxError("no moov")
-        found = list(bmff.fragments(read_at, track, header_end, size))
-    finally:
-        os.close(descriptor)
-    fragments = [
-        [f.start, f.end, f.decode_time, f.decode_time + f.duration, int(f.samples[0].is_key_frame)]
-        for f in found
-        if f.samples
-    ]
-    return {
-        "codec": codec_name(track),
-        "header": [0, header_end],
-        "ticks_per_second": track.timescale,
-        "fragments": fragments,
-        "complete": not source.is_growing,
-    }
+        return inside(site_of(request).paths.video, segment.path)
+    except OutsideError as error:
+        log.warning("segment.outside", run=segment.run_id, sequence=segment.sequence)
+        raise HTTPException(HTTPStatus.NOT_FOUND) from error
 
 
-def codec_name(track: bmff.Track) -> str:
-    """The `codecs` parameter of RFC 6381 for H.264; for H.265 the main profile, which browsers without it
-    refuse all the same."""
-    configuration = track.decoder_configuration
-    if track.sample_entry == b"avc1" and len(configuration) >= 4:
-        return f"avc1.{configuration[1:4].hex()}"
-    return f"{track.sample_entry.decode('latin-1')}.1.6.L120.90"
-
-
-@router.get("/media/{run}/{sequence:int}.mp4")
-async def segment_bytes(request: Request, run: str, sequence: int) -> Response:
-    """The file, whole or by one range (RFC 9110, 14.2); of the growing one what is durable."""
-    source = await find_source(request, run, sequence)
-    try:
-        size = min(source.size, source.path.stat().st_size)
-    except FileNotFoundError:
-        raise HTTPException(HTTPStatus.GONE) from None
-    start, end = 0, size
-    headers = {"accept-ranges": "bytes"}
-    status = HTTPStatus.OK
-    if asked := request.headers.get("range"):
-        match = _RANGE.match(asked)
-        if match is None or int(match[1]) >= size or (match[2] and int(match[2]) < int(match[1])):
-            headers["content-range"] = f"bytes */{size}"
-            return Response(status_code=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers=headers)
-        start = int(match[1])
-        end = min(size, int(match[2]) + 1) if match[2] else size
-        headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
-        status = HTTPStatus.PARTIAL_CONTENT
-    headers["content-length"] = str(end - start)
-    return StreamingResponse(
-        _stream(source.path, start, end), status, headers=headers, media_type="video/mp4"
-    )
-
-
-async def _stream(path: Path, start: int, end: int) -> AsyncIterator[bytes]:
-    descriptor = await asyncio.to_thread(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
+def _read_file(path: Path, start: int, end: int) -> Iterator[bytes]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         while start < end:
-            piece = await asyncio.to_thread(os.pread, descriptor, min(CHUNK, end - start), start)
+            piece = os.pread(descriptor, min(CHUNK, end - start), start)
             if not piece:
                 return
             start += len(piece)

@@ -13,6 +13,8 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from agent import board
 from agent.clock import Stamp
 from agent.paths import Paths
+from agent.recording.growing import growing_segment
+from agent.recording.pieces import PlayableSegment
 from agent.store import classes, heads, overview, records
 from agent.store.classes import Person, Present, Session, TrainingClass
 from agent.store.database import Store
@@ -20,7 +22,6 @@ from agent.store.heads import HeadCount
 from agent.store.overview import Answer, Gap, Receiver
 from agent.web import alerts as alert_rules
 from agent.web.locale import Words, end_of_day_us, local
-from agent.web.media import Growing, growing_segment
 from agent.web.names import ANSWER_LEVELS, ANSWERS, KINDS
 from agent.web.site import Site, site_of, visit_of
 from agent.web.timeline import spans, video_seconds
@@ -157,7 +158,7 @@ async def _render(request: Request, template: str) -> Response:
     )
 
 
-def read_room(store: Store, site: Site, now: Stamp, growing: Growing | None) -> Room:
+def read_room(store: Store, site: Site, now: Stamp, growing: PlayableSegment | None) -> Room:
     """Everything the page shows of this room, in one go."""
     room = site.settings.node.room
     session = classes.open_session(store, room)

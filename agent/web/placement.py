@@ -1,57 +1,36 @@
-"""Where segments lie on a player's time line: by ticks inside a run, by wall time between runs."""
+"""Wall time on a player's time line beside the time of its playlist, in which gaps take no time at all."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from agent.store.access import View
-from agent.store.overview import Footage
-from agent.web.media import Growing
+from agent.recording.pieces import Stretch
 
 
-def playable(footage: list[Footage], growing: Growing | None, view: View) -> list[dict[str, Any]]:
-    """Segments in the order of playing, each with its place on the view's time line.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A file's footage, in seconds: `wall` from the start of the view, `media` from that of the playlist."""
 
-    Inside a run places follow the ticks (wall stamps jitter by milliseconds, ticks tile exactly); where the
-    wall clock was set back, what came later is placed after what came before, never over it.
-    """
-    entries = [
-        (f.run_id, f.sequence, f.start_us, f.start_ticks, f.end_ticks, f.ticks_per_second, False)
-        for f in footage
-        if not f.expired_us
-    ]
-    if growing is not None and growing.start_us < view.end_us and growing.end_us > view.start_us:
-        known = {(entry[0], entry[1]) for entry in entries}
-        if (growing.run_id, growing.sequence) not in known:
-            per_second = growing.ticks_per_second
-            end_ticks = growing.start_ticks + (growing.end_us - growing.start_us) * per_second // 1_000_000
-            entries.append(
-                (
-                    growing.run_id,
-                    growing.sequence,
-                    growing.start_us,
-                    growing.start_ticks,
-                    end_ticks,
-                    per_second,
-                    True,
+    wall: float
+    media: float
+    seconds: float
+
+
+def places(stretches: Iterable[Stretch], start_us: int) -> list[Place]:
+    """In the order of playing. Inside a stretch `media` follows the ticks, which tile exactly; `wall` follows
+    each file's own stamp, so that a camera's drifting clock is not summed up over a day."""
+    found: list[Place] = []
+    before = 0.0
+    for stretch in stretches:
+        for segment in stretch.segments:
+            first, last = segment.pieces[0].start_ticks, segment.pieces[-1].end_ticks
+            found.append(
+                Place(
+                    (segment.from_us - start_us) / 1e6,
+                    before + (first - stretch.start_ticks) / stretch.ticks_per_second,
+                    (last - first) / stretch.ticks_per_second,
                 )
             )
-    placed: list[dict[str, Any]] = []
-    anchors: dict[str, float] = {}
-    end = float("-inf")
-    for run, sequence, start_us, start_ticks, end_ticks, per_second, is_growing in entries:
-        zero = anchors.get(run, (start_us - view.start_us) / 1e6 - start_ticks / per_second)
-        zero += max(0.0, end - (zero + start_ticks / per_second))
-        anchors[run] = zero
-        begin, end = zero + start_ticks / per_second, zero + end_ticks / per_second
-        placed.append(
-            {
-                "address": f"/media/{run}/{sequence}",
-                "from": begin,
-                "to": end,
-                "zero": zero,
-                "clock_us": start_us,
-                "growing": is_growing,
-            }
-        )
-    return placed
+        before += stretch.seconds
+    return found

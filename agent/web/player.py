@@ -5,8 +5,9 @@ Opening footage states a fact with the reason; without it no byte of video is se
 
 from __future__ import annotations
 
+import asyncio
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, time
 from http import HTTPStatus
 from uuid import uuid4
@@ -19,14 +20,13 @@ from agent.store.access import View
 from agent.store.classes import Session
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
-from agent.store.overview import Answer, Footage
-from agent.web.locale import ZONE, Words, end_of_day_us, local, start_of_day_us
-from agent.web.media import growing_segment
+from agent.store.overview import Answer
+from agent.web.locale import ZONE, Words, clock_face_seconds, end_of_day_us, local, start_of_day_us
 from agent.web.names import ANSWERS, KINDS, VIEW_REASONS
-from agent.web.placement import playable
+from agent.web.placement import places
 from agent.web.sessions import parse_day, parse_uuid, stretch
 from agent.web.site import Site, site_of, visit_of
-from agent.web.timeline import Span, spans
+from agent.web.views import recorded_in, spans_in, view_of
 
 FIELDS = ("session", "day", "from", "to", "at", "reason", "note")
 LONGEST_NOTE = 200
@@ -100,7 +100,7 @@ async def open_footage(request: Request) -> Response:
 @router.get("/player/{view_id}")
 async def player_page(request: Request, view_id: str) -> Response:
     site, visit = site_of(request), visit_of(request)
-    view = await _view(request, view_id)
+    view = await view_of(request, view_id)
 
     def work(store: Store) -> tuple[Session | None, str, list[Answer]]:
         session = classes.session(store, view.session_id) if view.session_id else None
@@ -127,60 +127,44 @@ async def player_page(request: Request, view_id: str) -> Response:
 
 @router.get("/player/{view_id}/timeline")
 async def timeline(request: Request, view_id: str) -> Response:
-    """What the player script needs: positions in seconds from the start of the view."""
+    """What the player script needs: positions in seconds from the start of the view, `places` of footage in
+    the playlist's time besides, and the stretches to download."""
     site, words = site_of(request), visit_of(request).words
-    view = await _view(request, view_id)
-    growing = growing_segment(site.paths)
-    now = site.clock.now()
+    view = await view_of(request, view_id)
+    tiled = await spans_in(request, view)
+    recorded = await recorded_in(request, view)
+    found, _ = await asyncio.to_thread(recorded.with_headers, site.paths.video)
 
-    def work(store: Store) -> tuple[list[Footage], list[Span]]:
-        footage = overview.footage_between(store, "rear", view.start_us, view.end_us)
-        gaps = overview.gaps_between(store, "rear", view.start_us, view.end_us)
-        held = classes.sessions(
-            store,
-            room=site.settings.node.room,
-            from_us=view.start_us,
-            until_us=view.end_us,
-            states=("open", "closed"),
-        )
-        tiled = spans(
-            footage,
-            gaps,
-            growing=None if growing is None else (growing.start_us, growing.end_us),
-            start_us=view.start_us,
-            end_us=view.end_us,
-            now_us=now.wall_us,
-            due=[stretch(session, now) for session in held],
-        )
-        return footage, tiled
+    def offset(wall_us: int) -> float:
+        return (wall_us - view.start_us) / 1e6
 
-    footage, tiled = await site.store.run(work)
-    segments = playable(footage, growing, view)
     return JSONResponse(
         {
             "start_us": view.start_us,
-            "duration": (view.end_us - view.start_us) / 1e6,
-            "live": now.wall_us < view.end_us,
-            "segments": segments,
+            "duration": offset(view.end_us),
+            "live": found.is_growing or site.clock.now().wall_us < view.end_us,
+            "growing": found.is_growing,
+            "places": [asdict(place) for place in places(found.stretches, view.start_us)],
             "spans": [
                 {
                     "kind": span.kind,
-                    "from": (span.start_us - view.start_us) / 1e6,
-                    "to": (span.end_us - view.start_us) / 1e6,
+                    "from": offset(span.start_us),
+                    "to": offset(span.end_us),
                     "text": span.text(words),
                 }
                 for span in tiled
             ],
+            "stretches": [
+                {
+                    "address": f"/player/{view.id}/stretches/{run}/{sequence}.mp4",
+                    "text": f"{clock_face_seconds(stretch.from_us)}–{clock_face_seconds(stretch.until_us)}",
+                    "mib": round(stretch.size / 2**20, 1),
+                }
+                for stretch in found.stretches
+                for run, sequence in (stretch.segments[0].key,)
+            ],
         }
     )
-
-
-async def _view(request: Request, view_id: str) -> View:
-    digest, identifier = visit_of(request).token_sha256, parse_uuid(view_id)
-    view = await site_of(request).store.run(lambda store: access.find_view(store, digest, identifier))
-    if view is None:
-        raise HTTPException(HTTPStatus.NOT_FOUND)
-    return view
 
 
 async def _chosen(request: Request, form: dict[str, str]) -> tuple[Choice | None, list[str]]:

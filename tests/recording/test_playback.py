@@ -17,7 +17,7 @@ from agent.recording.growing import GrowingSegments
 from agent.recording.pieces import PlayableSegment, Stretch, cut_all, pieces_of, stretches
 from agent.recording.playback import Recorded, recorded_between
 from agent.recording.playlist import Hole, Live, media_playlist
-from agent.recording.virtual_mp4 import VirtualMp4, read_header
+from agent.recording.virtual_mp4 import Header, VirtualMp4, read_header
 from tests.recording.rig import Rig, probe_packets
 from tests.recording.test_playback_growing import show_status
 
@@ -28,8 +28,12 @@ def recorded(rig: Rig, start_us: int = 0, end_us: int = 2**62) -> Recorded:
     return recorded_between(rig.store, rig.paths.video, "rear", (), start_us, end_us)
 
 
+def header_of(rig: Rig, segment: PlayableSegment) -> Header:
+    return read_header(rig.paths.video, segment.path, segment.first)
+
+
 def virtual(rig: Rig, stretch: Stretch) -> VirtualMp4:
-    return VirtualMp4(rig.paths.video, stretch, read_header(rig.paths.video, stretch.segments[0]))
+    return VirtualMp4(rig.paths.video, stretch, header_of(rig, stretch.segments[0]))
 
 
 def content_of(file: VirtualMp4) -> bytes:
@@ -38,7 +42,7 @@ def content_of(file: VirtualMp4) -> bytes:
 
 def playlist_file(rig: Rig, found: Recorded, holes: tuple[Hole, ...] = (), live: Live | None = None) -> Path:
     """The playlist beside the files, addresses relative to it."""
-    headers = {s.run_id: len(read_header(rig.paths.video, s).init) for s in found.segments}
+    headers = {s.key: len(header_of(rig, s).init) for s in found.segments}
     out = rig.paths.video / "list.m3u8"
     out.write_text(
         "".join(
@@ -117,7 +121,7 @@ def test_the_virtual_file_is_what_ffprobe_expects_of_a_file(two_runs: Rig, tmp_p
 def test_the_virtual_file_edits_time_number_and_seal_and_nothing_else(two_runs: Rig) -> None:
     stretch = recorded(two_runs).stretches[0]
     made = content_of(virtual(two_runs, stretch))
-    header = read_header(two_runs.paths.video, stretch.segments[0])
+    header = header_of(two_runs, stretch.segments[0])
     at = len(made) - stretch.size
     assert made[: len(header.init)] == header.init
     stored = b"".join(

@@ -1,32 +1,27 @@
-// Plays recorded time across segments and gaps: fragments are fetched by byte range and laid on one time line
-// (Media Source Extensions), so that second 0 is the start of the view whatever the files' own clocks say.
+// Plays a view by its HLS playlist: hls.js where the browser has Media Source Extensions, else the browser's own
+// HLS. The playlist knows no gaps (its time runs on), the time line shows them: `places` tie one to the other.
 "use strict";
 
-const AHEAD_S = 30; // fetched before the playhead
-const BEHIND_S = 30; // kept behind it
-const BATCH_BYTES = 1 << 20;
-const SEAM_S = 0.5; // rounding between segments: stepped over without a word
-const TICK_MS = 150;
-const LIVE_MS = 2000;
+const SEAM_S = 1.5; // rounding between files: stepped over without a word
+const TICK_MS = 200;
+const TIMELINE_MS = 2000;
 const NOTICE_MS = 4000;
-const STALL_MS = 500;
+const LIVE_SYNC_S = 1.5; // behind what the playlist holds: its fragments come in bursts of a second
+const LIVE_LOST_S = 4; // further behind than this, "live" jumps forward
+const RETRY_MS = 2000;
 
 const root = document.getElementById("player");
 const video = document.getElementById("video");
 const words = root.dataset;
-const Source = window.ManagedMediaSource || window.MediaSource;
 
-let line = { start_us: 0, duration: 0, live: false, segments: [], spans: [] };
-let source, buffer;
-let position = Math.max(0, Number(words.at)); // where the playhead should be; the video follows
-let cursor = null; // {segment, next}: what to append next
-let busy = false;
+let line = { start_us: 0, duration: 0, live: false, growing: false, places: [], spans: [], stretches: [] };
+let hls = null;
 let wantsToPlay = false;
-let failures = 0;
-const indexes = new Map();
+let isLive = false; // the visitor follows the growing end
+let position = Math.max(0, Number(words.at)); // on the time line, in seconds from the start of the view
+let playing = null; // the place that was played at the last tick
 
 const element = (id) => document.getElementById(id);
-const end = (segment) => segment.to;
 
 function notice(text, stays = false) {
   const box = element("notice");
@@ -42,180 +37,83 @@ async function fetchTimeline() {
   if (!answer.ok) throw new Error(`timeline ${answer.status}`);
   line = await answer.json();
   drawBar();
+  drawStretches();
+  element("live").hidden = !line.growing;
 }
 
-async function indexOf(segment) {
-  const known = indexes.get(segment.address);
-  if (known && (known.complete || Date.now() - known.at < LIVE_MS)) return known;
-  const answer = await fetch(`${segment.address}/index`, { cache: "no-store" });
-  if (!answer.ok) throw new Error(`index ${answer.status}`);
-  const index = await answer.json();
-  index.at = Date.now();
-  indexes.set(segment.address, index);
-  return index;
+function placeOfMedia(media) {
+  let found = line.places[0];
+  for (const place of line.places) if (place.media <= media + 0.001) found = place;
+  return found;
 }
 
-const segmentAt = (time) => line.segments.find((s) => time >= s.from - 0.02 && time < end(s) - 0.02);
-const segmentAfter = (time) => line.segments.find((s) => s.from > time - 0.02);
-
-function bufferedEnd(time) {
-  if (!buffer) return time;
-  const ranges = buffer.buffered;
-  let reached = time;
-  for (let i = 0; i < ranges.length; i++)
-    if (ranges.start(i) <= reached + SEAM_S && ranges.end(i) > reached) reached = ranges.end(i);
-  return reached;
+function placeOfWall(wall) {
+  return line.places.find((p) => wall >= p.wall - 0.02 && wall < p.wall + p.seconds)
+    || line.places.find((p) => p.wall > wall)
+    || line.places[line.places.length - 1];
 }
 
-function isBuffered(time) {
-  const ranges = buffer.buffered;
-  for (let i = 0; i < ranges.length; i++) if (ranges.start(i) <= time + 0.01 && ranges.end(i) > time) return true;
-  return false;
+const wallOf = (media, place) => place.wall + (media - place.media);
+const mediaOf = (wall, place) => place.media + Math.min(Math.max(0, wall - place.wall), Math.max(0, place.seconds - 0.2));
+
+function gapBetween(from, to) {
+  return line.spans.find((s) => s.kind !== "video" && s.to > from + 0.1 && s.from < to - 0.1);
 }
 
-const settled = () => new Promise((resolve, reject) => {
-  buffer.addEventListener("updateend", resolve, { once: true });
-  buffer.addEventListener("error", () => reject(new Error("append")), { once: true });
-});
-
-async function append(bytes) {
-  try {
-    buffer.appendBuffer(bytes);
-  } catch (error) {
-    if (error.name !== "QuotaExceededError") throw error;
-    await forget(position - 2);
-    buffer.appendBuffer(bytes);
-  }
-  await settled();
-}
-
-async function forget(before) {
-  if (buffer.buffered.length && buffer.buffered.start(0) < before) {
-    buffer.remove(0, before);
-    await settled();
-  }
-}
-
-async function bytes(segment, from, to) {
-  const answer = await fetch(`${segment.address}.mp4`, { headers: { range: `bytes=${from}-${to - 1}` } });
-  if (answer.status !== 206) throw new Error(`media ${answer.status}`);
-  return answer.arrayBuffer();
-}
-
-async function enter(segment, index) {
-  const type = `video/mp4; codecs="${index.codec}"`;
-  if (!Source.isTypeSupported(type)) throw new TypeError(`${words.wordCodec} ${index.codec}`);
-  if (!buffer) {
-    buffer = source.addSourceBuffer(type);
-    source.duration = line.duration;
-  } else if (buffer.type !== index.codec) buffer.changeType(type);
-  buffer.type = index.codec;
-  buffer.timestampOffset = segment.zero;
-  await append(await bytes(segment, index.header[0], index.header[1]));
-}
-
-// Append the next batch of fragments, when there is room ahead of the playhead.
-async function pump() {
-  const reached = buffer && isBuffered(position) ? bufferedEnd(position) : position;
-  if (reached - position > AHEAD_S) return;
-  const segment = segmentAt(reached + SEAM_S / 2) || segmentAt(reached);
-  if (!segment) return;
-  const index = await indexOf(segment);
-  const seconds = (ticks) => segment.zero + ticks / index.ticks_per_second;
-  let first;
-  if (cursor && cursor.address === segment.address && Math.abs(cursor.reached - reached) < SEAM_S)
-    first = cursor.next;
-  else {
-    await enter(segment, index);
-    first = 0; // from the last key frame at or before the wanted time
-    index.fragments.forEach((f, i) => { if (f[4] && seconds(f[2]) <= reached + 0.02) first = i; });
-  }
-  if (first >= index.fragments.length) return; // the growing segment's end: more comes
-  let last = first;
-  while (last + 1 < index.fragments.length && index.fragments[last + 1][1] - index.fragments[first][0] < BATCH_BYTES)
-    last += 1;
-  await append(await bytes(segment, index.fragments[first][0], index.fragments[last][1]));
-  cursor = { address: segment.address, next: last + 1, reached: bufferedEnd(position) };
-  await forget(position - BEHIND_S);
-}
-
-// A decoder holds back the last pictures before a hole, waiting for more: it stalls short of the end.
-function isStalled() {
-  const now = performance.now();
-  if (video.readyState >= 3 || video.currentTime !== isStalled.at) {
-    isStalled.at = video.currentTime;
-    isStalled.since = now;
-  }
-  return wantsToPlay && now - isStalled.since > STALL_MS;
-}
-
-// The playhead stands where nothing is: step over the gap, and say what it was.
-function stepOverGap() {
-  const stalled = isStalled();
-  if (buffer && isBuffered(video.currentTime + 0.05)) {
-    if (!stalled || bufferedEnd(position) - position > 1) return;
-    position = bufferedEnd(position);
-  }
-  if (segmentAt(position + 0.1)) {
-    const ranges = buffer ? buffer.buffered : [];
-    for (let i = 0; i < ranges.length; i++) // first picture a few ticks later than the segment's start
-      if (ranges.start(i) > position && ranges.start(i) - position < SEAM_S) moveTo(ranges.start(i) + 0.001);
-    return;
-  }
-  const next = segmentAfter(position);
-  if (!next) {
-    if (wantsToPlay && !line.live && line.segments.length) { pause(); notice(words.wordEnd); }
-    return;
-  }
-  if (next.from - position > SEAM_S) {
-    const gap = line.spans.find((s) => s.kind !== "video" && s.to > position && s.from < next.from);
+// The playhead went from one file to another by itself: if time is missing in between, say which and why.
+function announceGap(place) {
+  if (playing && place !== playing && place.media > playing.media) {
+    const end = playing.wall + playing.seconds;
+    const gap = place.wall - end > SEAM_S && gapBetween(end, place.wall);
     if (gap) notice(gap.text);
   }
-  moveTo(next.from + 0.001);
+  playing = place;
 }
 
-function moveTo(time) {
-  position = Math.min(Math.max(0, time), line.duration);
-  video.currentTime = position;
-}
-
-function seekTo(time) {
+function seekTo(wall) {
   element("notice").hidden = true;
-  moveTo(time);
+  follow(false);
+  if (!line.places.length) return;
+  const asked = Math.min(Math.max(0, wall), line.duration);
+  const place = placeOfWall(asked);
+  const gap = place.wall - asked > SEAM_S && gapBetween(asked, place.wall);
+  if (gap) notice(gap.text);
+  playing = null;
+  const target = mediaOf(asked, place);
+  position = wallOf(target, place);
+  video.currentTime = target;
   show();
 }
 
-async function tick() {
-  if (busy) return;
-  busy = true;
-  try {
-    if (buffer && isBuffered(video.currentTime)) position = video.currentTime;
-    await pump();
-    stepOverGap();
-    if (wantsToPlay && video.paused) await video.play();
-    failures = 0;
-  } catch (error) {
-    if (error instanceof TypeError && error.message.startsWith(words.wordCodec)) {
-      notice(error.message, true);
-      clearInterval(tick.timer);
-    } else if (error.name !== "AbortError") {
-      cursor = null;
-      indexes.clear();
-      failures += 1;
-      if (failures > 3) notice(words.wordError);
-      await new Promise((resolve) => setTimeout(resolve, Math.min(500 * failures, 5000)));
-    }
-  } finally {
-    busy = false;
+function follow(wanted) {
+  isLive = wanted;
+  element("live").setAttribute("aria-pressed", String(wanted));
+}
+
+function goLive() {
+  follow(true);
+  element("speed").value = "1";
+  video.playbackRate = 1;
+  if (hls && hls.liveSyncPosition) video.currentTime = hls.liveSyncPosition;
+  else if (!hls && video.seekable.length) video.currentTime = video.seekable.end(video.seekable.length - 1);
+  play();
+}
+
+function tick() {
+  if (!line.places.length || !video.readyState) return;
+  const place = placeOfMedia(video.currentTime);
+  if (!video.seeking) {
+    position = wallOf(video.currentTime, place);
+    announceGap(place);
   }
+  if (isLive && hls && hls.latency > LIVE_LOST_S && hls.liveSyncPosition) video.currentTime = hls.liveSyncPosition;
+  if (wantsToPlay && video.paused && !video.ended) video.play().catch(() => {});
   show();
 }
 
 function show() {
-  const segment = segmentAt(position);
-  const wall = segment
-    ? segment.clock_us / 1e6 + (position - segment.from)
-    : line.start_us / 1e6 + position;
+  const place = line.places.length ? placeOfWall(position) : null;
+  const wall = line.start_us / 1e6 + (place ? Math.max(position, place.wall) : position);
   element("clock").textContent = new Date((wall + 8 * 3600) * 1000).toISOString().slice(11, 19);
   const seek = element("seek");
   seek.setAttribute("aria-valuenow", String(Math.round(position)));
@@ -240,21 +138,36 @@ function drawBar() {
     drawn("line", { class: "head-line", x1: 0, x2: 0, y1: 0, y2: 24 }),
   );
   element("seek").setAttribute("aria-valuemax", String(Math.round(line.duration)));
-  const list = element("gaps");
   const gaps = line.spans.filter((s) => s.kind !== "video" && s.kind !== "idle");
-  const key = JSON.stringify(gaps);
-  if (drawBar.key === key) return;
-  drawBar.key = key;
-  list.replaceChildren(...(gaps.length ? gaps : [null]).map((gap) => {
-    const item = document.createElement("li");
-    if (!gap) { item.textContent = list.dataset.wordNone; return item; }
+  fill(element("gaps"), gaps, (gap) => {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "link";
     button.textContent = new Date(line.start_us / 1000 + (gap.from + 8 * 3600) * 1000).toISOString().slice(11, 19);
     button.addEventListener("click", () => seekTo(Math.max(0, gap.from - 3)));
-    item.append(button, " ", gap.text);
-    return item;
+    return [button, " ", gap.text];
+  });
+}
+
+function drawStretches() {
+  fill(element("stretches"), line.stretches, (stretch) => {
+    const link = document.createElement("a");
+    link.href = stretch.address;
+    link.download = "";
+    link.textContent = stretch.text;
+    return [link, ` ${stretch.mib} MiB`];
+  });
+}
+
+// A list that is only rebuilt when it changed, so that nothing slips away under a finger.
+function fill(list, items, contentOf) {
+  const key = JSON.stringify(items);
+  if (list.dataset.shown === key) return;
+  list.dataset.shown = key;
+  list.replaceChildren(...(items.length ? items : [null]).map((item) => {
+    const entry = document.createElement("li");
+    entry.append(...(item ? contentOf(item) : [list.dataset.wordNone]));
+    return entry;
   }));
 }
 
@@ -266,6 +179,7 @@ function play() {
 
 function pause() {
   wantsToPlay = false;
+  follow(false);
   element("toggle").textContent = words.wordPlay;
   video.pause();
 }
@@ -273,8 +187,10 @@ function pause() {
 function bindControls() {
   element("toggle").addEventListener("click", () => (wantsToPlay ? pause() : play()));
   video.addEventListener("click", () => (wantsToPlay ? pause() : play()));
+  video.addEventListener("ended", () => { pause(); notice(words.wordEnd); });
   element("back").addEventListener("click", () => seekTo(position - 10));
   element("forth").addEventListener("click", () => seekTo(position + 10));
+  element("live").addEventListener("click", goLive);
   element("speed").addEventListener("change", (event) => { video.playbackRate = Number(event.target.value); });
   element("full").addEventListener("click", () => root.requestFullscreen?.());
   for (const button of document.querySelectorAll("[data-seek]"))
@@ -292,20 +208,53 @@ function bindControls() {
   });
 }
 
+function onError(_, data) {
+  if (data.response && data.response.code === 401) location.assign("/login");
+  if (!data.fatal) return;
+  const { ErrorTypes, ErrorDetails } = Hls;
+  if ([ErrorDetails.MANIFEST_INCOMPATIBLE_CODECS_ERROR, ErrorDetails.BUFFER_ADD_CODEC_ERROR].includes(data.details)) {
+    notice(words.wordCodec, true);
+    hls.destroy();
+    return;
+  }
+  notice(words.wordError);
+  if (data.type === ErrorTypes.MEDIA_ERROR) hls.recoverMediaError();
+  else setTimeout(() => hls.startLoad(video.currentTime), RETRY_MS);
+}
+
+function attach(start) {
+  if (window.Hls && Hls.isSupported()) {
+    hls = new Hls({
+      enableWorker: false, // a worker from a blob: would need a hole in the page's policy, and nothing is transmuxed
+      startPosition: start,
+      liveSyncDuration: LIVE_SYNC_S,
+      maxBufferLength: 30,
+      backBufferLength: 30,
+      maxBufferHole: 0.5,
+      enableDateRangeMetadataCues: false, // the time line tells of gaps; cues would need data: in the policy
+      enableEmsgMetadataCues: false,
+      enableID3MetadataCues: false,
+    });
+    hls.on(Hls.Events.ERROR, onError);
+    hls.loadSource(words.playlist);
+    hls.attachMedia(video);
+  } else if (video.canPlayType("application/vnd.apple.mpegurl")) {
+    video.src = words.playlist;
+    video.addEventListener("loadedmetadata", () => { video.currentTime = start; }, { once: true });
+    video.addEventListener("error", () => notice(words.wordError, true));
+  } else {
+    notice(words.wordOld, true);
+  }
+}
+
 async function begin() {
   bindControls();
-  if (!Source) { notice(words.wordOld, true); return; }
   await fetchTimeline();
-  if (!line.segments.length) { notice(words.wordNone, true); return; }
-  if (!segmentAt(position)) position = (segmentAfter(position) || line.segments[0]).from + 0.001;
-  source = new Source();
-  video.disableRemotePlayback = true; // ManagedMediaSource asks for it
-  video.src = URL.createObjectURL(source);
-  await new Promise((resolve) => source.addEventListener("sourceopen", resolve, { once: true }));
-  await tick();
-  moveTo(position);
-  tick.timer = setInterval(tick, TICK_MS);
-  if (line.live) setInterval(() => fetchTimeline().catch(() => notice(words.wordError)), LIVE_MS);
+  if (line.live) setInterval(() => fetchTimeline().catch(() => notice(words.wordError)), TIMELINE_MS);
+  if (!line.places.length) { notice(words.wordNone, true); return; }
+  const place = placeOfWall(position);
+  attach(mediaOf(position, place));
+  setInterval(tick, TICK_MS);
   play();
 }
 

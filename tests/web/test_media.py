@@ -1,0 +1,214 @@
+"""Footage over HTTP: playlists, ranges and virtual files, and that nothing beyond a view is served."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from agent.paths import Paths
+from agent.recording.segment_writer import segment_path
+from agent.store.database import Store
+from agent.web.static_files import FOLDER
+from tests.web.conftest import Served, token_in
+from tests.web.lesson import Tape, film, hold_lesson
+
+SECOND_US = 1_000_000
+
+
+@dataclass
+class Opened:
+    """A visitor who opened a session with one segment."""
+
+    client: httpx.Client
+    view: str
+    run: str
+    content: bytes
+    opened_us: int
+
+    @property
+    def file(self) -> str:
+        return f"{self.view}/files/{self.run}/0.mp4"
+
+    @property
+    def stretch(self) -> str:
+        return f"{self.view}/stretches/{self.run}/0.mp4"
+
+
+@pytest.fixture(scope="module")
+def eight_seconds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return film(tmp_path_factory.mktemp("film"), seconds=8, b_frames=2)
+
+
+def open_view(client: httpx.Client, **form: str) -> str:
+    """Give a reason; returns the address of the view."""
+    answer = client.post(
+        "/player", data={"token": token_in(client.get("/player")), "reason": "on_site", **form}
+    )
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"].split("?")[0]
+
+
+@pytest.fixture
+def opened(visitor: httpx.Client, served: Served, store: Store, paths: Paths, eight_seconds: Path) -> Opened:
+    lesson = hold_lesson(store, served.clock.now().wall_us, opened_minutes_ago=2)
+    run = Tape(store, paths, served.clock, eight_seconds).record(lesson.opened_us, segments=1)
+    view = open_view(visitor, session=lesson.session)
+    return Opened(visitor, view, run, (paths.video / segment_path(run, 0)).read_bytes(), lesson.opened_us)
+
+
+def test_ranges_give_exactly_the_bytes_asked_for(opened: Opened) -> None:
+    for address in (opened.file, opened.stretch):
+        whole = opened.client.get(address)
+        content, tag = whole.content, whole.headers["etag"]
+        size = len(content)
+        assert whole.headers["content-length"] == str(size)
+        assert opened.client.head(address).headers["content-length"] == str(size)
+        assert opened.client.head(address).content == b""
+        for value, start, end in (
+            ("bytes=0-0", 0, 1),
+            ("bytes=100-199", 100, 200),
+            (f"bytes={size - 5}-", size - 5, size),
+            ("bytes=-7", size - 7, size),
+            (f"bytes=5000-{size + 10**6}", 5000, size),
+        ):
+            answer = opened.client.get(address, headers={"range": value, "if-range": tag})
+            assert answer.status_code == 206
+            assert answer.content == content[start:end]
+            assert answer.headers["content-range"] == f"bytes {start}-{end - 1}/{size}"
+        for value in (f"bytes={size}-", "bytes=5-2", "bytes=-0", "bytes=-", "bytes=a-b", "bytes=0-1,3-4"):
+            answer = opened.client.get(address, headers={"range": value})
+            assert answer.status_code == 416, value
+            assert answer.headers["content-range"] == f"bytes */{size}"
+        changed = opened.client.get(address, headers={"range": "bytes=0-0", "if-range": '"another"'})
+        assert (changed.status_code, changed.content) == (200, content)
+        assert opened.client.get(address, headers={"if-none-match": tag}).status_code == 304
+
+
+def test_the_master_playlist_says_what_a_player_must_know(opened: Opened) -> None:
+    answer = opened.client.get(f"{opened.view}/index.m3u8")
+    assert answer.headers["content-type"].startswith("application/vnd.apple.mpegurl")
+    (about,) = re.findall(r"#EXT-X-STREAM-INF:(.*)", answer.text)
+    assert re.search(r'CODECS="avc1\.[0-9a-f]{6}"', about) and "RESOLUTION=320x240" in about
+    peak, mean = (int(value) for value in re.findall(r"BANDWIDTH=(\d+)", about))
+    assert peak >= mean >= 8 * 0.9 * len(opened.content) / 8
+
+
+def test_the_media_playlist_addresses_whole_groups_of_pictures(opened: Opened) -> None:
+    text = opened.client.get(f"{opened.view}/media.m3u8").text
+    ranges = [(int(a), int(b)) for a, b in re.findall(r"#EXT-X-BYTERANGE:(\d+)@(\d+)", text)]
+    assert sum(length for length, _ in ranges) == len(opened.content) - ranges[0][1]
+    for length, start in ranges:
+        assert opened.content[start + 4 : start + 8] == b"moof"
+        answer = opened.client.get(opened.file, headers={"range": f"bytes={start}-{start + length - 1}"})
+        assert answer.content == opened.content[start : start + length]
+    (header,) = re.findall(r'#EXT-X-MAP:URI="files/[^"]+",BYTERANGE="(\d+)@0"', text)
+    assert opened.content[int(header) + 4 : int(header) + 8] == b"uuid"
+
+
+@pytest.mark.promise("I6")
+def test_only_what_the_view_covers_is_served(
+    opened: Opened, visitor: httpx.Client, store: Store, served: Served
+) -> None:
+    from agent.store.access import View, token_digest
+    from agent.store.access import open_view as grant
+    from agent.web.gate import SESSION_COOKIE
+
+    view = View(str(uuid4()), None, opened.opened_us + 2_300_000, opened.opened_us + 4_200_000, "on_site")
+    grant(store, token_digest(visitor.cookies[SESSION_COOKIE]), view, "", served.clock.now().wall_us)
+    narrow = f"/player/{view.id}"
+    text = visitor.get(f"{narrow}/media.m3u8").text
+    ((length, start),) = [(int(a), int(b)) for a, b in re.findall(r"#EXT-X-BYTERANGE:(\d+)@(\d+)", text)]
+    file = f"{narrow}/files/{opened.run}/0.mp4"
+
+    def status(first: int, last: int) -> int:
+        return visitor.get(file, headers={"range": f"bytes={first}-{last}"}).status_code
+
+    assert status(start, start + length - 1) == 206
+    assert status(0, 100) == 206, "the header holds no picture"
+    assert status(start - 1, start + length - 1) == 403
+    assert status(start, start + length) == 403
+    assert status(0, start + 5) == 403
+    assert visitor.get(file).status_code == 403
+    assert len(visitor.get(f"{narrow}/stretches/{opened.run}/0.mp4").content) < len(opened.content) / 2
+
+
+def test_the_download_is_a_file_without_a_fault(opened: Opened, tmp_path: Path) -> None:
+    answer = opened.client.get(opened.stretch)
+    assert re.fullmatch(
+        r'attachment; filename="room-101-\d{8}-\d{6}\.mp4"', answer.headers["content-disposition"]
+    )
+    out = tmp_path / "download.mp4"
+    out.write_bytes(answer.content)
+    command = ["ffmpeg", "-v", "warning", "-xerror", "-i", str(out), "-f", "null", "-"]
+    assert subprocess.run(command, capture_output=True, check=True, timeout=60).stderr == b""
+
+
+@pytest.mark.promise("I2")
+def test_of_the_growing_segment_only_durable_bytes_leave(
+    visitor: httpx.Client, served: Served, store: Store, paths: Paths, eight_seconds: Path
+) -> None:
+    lesson = hold_lesson(store, served.clock.now().wall_us, opened_minutes_ago=2)
+    run = Tape(store, paths, served.clock, eight_seconds).record(lesson.opened_us, segments=1, grow=True)
+    view = open_view(visitor, session=lesson.session)
+    file = paths.video / segment_path(run, 0)
+    durable = file.read_bytes()
+    file.write_bytes(durable + b"torn" * 1000)
+    assert visitor.get(f"{view}/files/{run}/0.mp4").content == durable
+    text = visitor.get(f"{view}/media.m3u8").text
+    assert "#EXT-X-ENDLIST" not in text
+    ends = [int(a) + int(b) for a, b in re.findall(r'BYTERANGE[:=]"?(\d+)@(\d+)', text)]
+    assert max(ends) == len(durable)
+    (paths.status / "recorder.json").unlink()  # nobody vouches for the file any more
+    assert visitor.get(f"{view}/media.m3u8").text.count("#EXT-X-PART:") == 0
+
+
+@pytest.mark.promise("I12")
+@pytest.mark.parametrize("run", [str(uuid4()), "..", "..%2f..%2fstate", "%00", "segments", "x" * 300])
+def test_an_address_never_becomes_a_path(opened: Opened, run: str) -> None:
+    for path in (f"files/{run}/0.mp4", f"stretches/{run}/0.mp4", f"files/{opened.run}/9999999999999.mp4"):
+        assert opened.client.get(f"{opened.view}/{path}").status_code == 404, path
+
+
+@pytest.mark.promise("I12")
+def test_a_segment_that_is_a_link_out_of_the_video_folder_is_not_served(
+    opened: Opened, paths: Paths, store: Store
+) -> None:
+    (row,) = store.rows("SELECT path FROM segment")
+    file = paths.video / row["path"]
+    file.unlink()
+    file.symlink_to(paths.database)
+    for address in (opened.file, opened.stretch, f"{opened.view}/index.m3u8"):
+        assert opened.client.get(address).status_code == 404
+
+
+def test_a_damaged_or_expired_file_is_said_plainly_and_does_not_stop_the_rest(
+    opened: Opened, paths: Paths, store: Store, served: Served, eight_seconds: Path
+) -> None:
+    second = Tape(store, paths, served.clock, eight_seconds).record(
+        opened.opened_us + 20 * SECOND_US, segments=1
+    )
+    (paths.video / segment_path(opened.run, 0)).write_bytes(b"\xff" * len(opened.content))
+    assert opened.client.get(opened.stretch).status_code == 422
+    text = opened.client.get(f"{opened.view}/media.m3u8").text
+    assert opened.run not in text and second in text
+    store.execute("UPDATE segment SET expired_us = 1")
+    assert opened.client.get(opened.file).status_code == 404
+    assert opened.client.get(f"{opened.view}/index.m3u8").status_code == 404
+
+
+def test_what_is_served_of_others_is_what_they_published() -> None:
+    listed = tomllib.loads((FOLDER / "vendored.toml").read_text(encoding="utf-8"))["file"]
+    for entry in listed:
+        content = (FOLDER / entry["file"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == entry["sha256"], entry["file"]
+        assert (FOLDER / entry["licence_file"]).read_text(encoding="utf-8").strip()
+    ours = {"now.js", "player.js"}
+    assert {file.name for file in FOLDER.glob("*.js")} - ours == {entry["file"] for entry in listed}
