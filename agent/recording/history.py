@@ -42,8 +42,8 @@ class History:
         self._origin = origin
         self._index = index
         self._rotated: ClosedSegment | None = None
-        """A segment whose end is the start of one that is not on the disk yet: recovery could not tell its end
-        as we do, so it is not stated before."""
+        """A segment whose end is the start of one that is not on the disk yet: recovery could not tell its
+        end as we do, so it is not stated before."""
         self._since_us: int | None = None
         """End of the last footage; before the first, when the recorder began to look for some."""
         self.gaps: tuple[Gap, ...] = ()

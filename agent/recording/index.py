@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ from drivers.cameras.backoff import Backoff
 WAITING_LIMIT_BYTES = 16 << 20
 """Of statements kept in memory while the database is away, a day of segments; beyond that they are dropped
 and read back from the files."""
+
+_SHORT_WORK_S = 0.05
+"""Less sweeping at a time needs no rest after it."""
 
 _STATEMENT_BYTES = 2000
 _FRAGMENT_BYTES = 73
@@ -90,6 +94,13 @@ class IndexWriter:
                         self.store, now, self._room, entry.as_data(), simulated=entry.simulated
                     )
                     return True
+
+    def put_without_footage(self, run: str, sequence: int, size: int, modified_ns: int) -> None:
+        """Remember a file that holds no whole fragment, so that no later sweep reads it again."""
+        with self.store.transaction():
+            footage.put_file_without_footage(
+                self.store, self._clock.now(), run, sequence, size=size, modified_ns=modified_ns
+            )
 
     def rebuilt(self, segments: int, gaps: int) -> None:
         with self.store.transaction():
@@ -185,15 +196,28 @@ class Index(threading.Thread):
         self._commit_waiting()  # first, so that no file the sweep may stumble over holds it up
         if self._sweep_due and not self._stopping.is_set():
             self._sweep_due = False
+            began = time.monotonic()
             for _ in self._sweep(self._writer):
                 self._commit_waiting()
                 if self._stopping.is_set():
                     break  # the next start goes on with it
+                began = self._rest(began)
         self.problem = None
         self._backoff.attempts = 0
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._stopping.is_set(), 1.0)
         self._commit_waiting()
+
+    def _rest(self, began: float) -> float:
+        """After sweeping that `began` then: leave disk and processor to the recording for as long. Returns
+        when the next piece begins."""
+        lasted = time.monotonic() - began
+        if lasted > _SHORT_WORK_S:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._stopping.is_set(), lasted)
+            self._commit_waiting()
+            return time.monotonic()
+        return began
 
     def _commit_waiting(self) -> None:
         assert self._writer is not None  # noqa: S101 (the caller opened it)

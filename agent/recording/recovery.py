@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.board import sync_folder
 from agent.log import get_logger
 from agent.recording.gaps import EndReason
+from agent.recording.header import SEAL_BOX
 from agent.recording.scan import NotASegmentError, Scan, read_header, scan_segment
 from agent.recording.segment_writer import ClosedSegment, segment_path
+
+_CHUNK = 1 << 20
+_LONGEST_SEGMENT_NS = 2 * 3600 * 10**9
+"""No file is written for longer after it was created (`agent.store.footage.LONGEST_SEGMENT_US`)."""
 
 _RUN = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 _FILE = re.compile(r"^(\d{6,})\.mp4$")
@@ -38,32 +42,40 @@ class SegmentPlace:
         return segment_path(self.run, self.sequence)
 
 
-def list_segments(video: Path) -> Iterator[list[SegmentPlace]]:
-    """The segment files of each run, in order; runs in no order. A run whose folder the disk does not give
-    back is logged and passed over. OSError when the folder of all runs cannot be read."""
-    for run in (video / "segments").iterdir():
-        try:
-            places = segments_of(video, run.name)
-        except OSError as error:
-            log.warning("recovery.unreadable", run=run.name, errno=error.errno, reason=error.strerror)
-            continue
-        if places:
-            yield places
+class RecoveryError(Exception):
+    """The file may hold footage that cannot be placed in time: it lies under another's name, or its header is
+    damaged and fragments are there. A person must look; nothing of it is touched."""
+
+
+def list_runs(video: Path) -> list[str]:
+    """Every run that has a folder, in no order; [] before anything was recorded. OSError."""
+    try:
+        return [entry.name for entry in os.scandir(video / "segments") if _RUN.match(entry.name)]
+    except FileNotFoundError:
+        return []
+
+
+def sequences_of(video: Path, run: str) -> list[int]:
+    """The sequence numbers of the run's segment files, in order; [] when it has none. OSError."""
+    if not _RUN.match(run):
+        return []
+    try:
+        names = [entry.name for entry in os.scandir(video / "segments" / run)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(int(m[1]) for name in names if (m := _FILE.match(name)))
 
 
 def segments_of(video: Path, run: str) -> list[SegmentPlace]:
     """The segment files of one run, in order; [] when it has none. OSError."""
-    folder = video / "segments" / run
-    if not _RUN.match(run) or not folder.is_dir():
-        return []
-    found = (_FILE.match(entry.name) for entry in folder.iterdir())
-    return sorted((SegmentPlace(run, int(m[1])) for m in found if m), key=lambda place: place.sequence)
+    return [SegmentPlace(run, sequence) for sequence in sequences_of(video, run)]
 
 
 def recover_segment(
     video: Path, place: SegmentPlace, reason: EndReason, *, same_boot: bool = False
 ) -> ClosedSegment | None:
-    """Make the file final and hash it; None when it holds no whole fragment (it stays as it is). OSError.
+    """Make the file final and hash it; None when it holds no whole fragment (it stays as it is). OSError,
+    RecoveryError.
 
     `reason` is why the run ended; a segment that another one follows ended by rotation. `same_boot`: the file
     was being written since the machine started.
@@ -72,13 +84,12 @@ def recover_segment(
     try:
         scan = scan_segment(path)
     except NotASegmentError as error:
+        if _holds_a_seal(path):
+            raise RecoveryError(f"fragments behind a header that cannot be read: {error}") from error
         log.warning("recovery.no_segment", path=str(place.path), reason=str(error))
         return None
     if (scan.header.run, scan.header.sequence) != (place.run, place.sequence):
-        log.warning(
-            "recovery.foreign_segment", path=str(place.path), says=f"{scan.header.run}/{scan.header.sequence}"
-        )
-        return None
+        raise RecoveryError(f"its header says {scan.header.run}/{scan.header.sequence}")
     fragments = scan.fragments
     if not fragments:
         log.warning("recovery.no_whole_fragment", path=str(place.path), bytes=scan.file_bytes)
@@ -101,13 +112,26 @@ def recover_segment(
 def recover_if_readable(
     video: Path, place: SegmentPlace, reason: EndReason, *, same_boot: bool = False
 ) -> ClosedSegment | None:
-    """`recover_segment` for a volume that takes footage: None, too, when the disk does not give this one file
-    back. One bad sector must not keep the next hours from being recorded; the file waits for the sweep."""
+    """`recover_segment` for a volume that takes footage: None, too, when this one file cannot be read or
+    placed. One bad sector must not keep the next hours from being recorded; the file waits for the sweep."""
     try:
         return recover_segment(video, place, reason, same_boot=same_boot)
     except OSError as error:
         log.warning("recovery.unreadable", path=str(place.path), errno=error.errno, reason=error.strerror)
-        return None
+    except RecoveryError as error:
+        log.warning("recovery.unplaceable", path=str(place.path), reason=str(error))
+    return None
+
+
+def _holds_a_seal(path: Path) -> bool:
+    """True when a fragment was once closed in the file; without one it never held durable footage."""
+    kept = b""
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            if SEAL_BOX.bytes in kept + chunk:
+                return True
+            kept = chunk[-15:]
+    return False
 
 
 def _start_of_following(video: Path, place: SegmentPlace) -> int | None:
@@ -141,16 +165,35 @@ def _make_final(path: Path, scan: Scan, *, same_boot: bool) -> None:
 
 
 def newest_run(video: Path) -> list[SegmentPlace]:
-    """The segments of the run that was written last, by the files' own times; [] when there is none.
+    """The segments of the run that was written last, by the files' own times; [] when there is none. OSError.
 
-    Only for the one case that the journal is lost.
+    Only for the one case that the journal is lost. After three years there are thousands of runs, and the
+    camera waits: those whose folder was touched last are looked at, until no other can hold a newer file.
     """
+    touched = {run: _modified_ns(video / "segments" / run) for run in list_runs(video)}
+    newest: list[SegmentPlace] = []
+    written_ns = 0
+    for run in sorted(touched, key=touched.__getitem__, reverse=True):
+        if touched[run] + _LONGEST_SEGMENT_NS < written_ns:
+            break  # retention touches old folders, too; the files themselves decide
+        places = _readable_segments(video, run)
+        if places and (modified_ns := _modified_ns(video / places[-1].path)) > written_ns:
+            newest, written_ns = places, modified_ns
+    return newest
 
-    def written(places: list[SegmentPlace]) -> float:
-        try:
-            return (video / places[-1].path).stat().st_mtime
-        except OSError as error:
-            log.warning("recovery.unreadable", path=str(places[-1].path), errno=error.errno)
-            return 0.0
 
-    return max(list_segments(video), key=written, default=[])
+def _readable_segments(video: Path, run: str) -> list[SegmentPlace]:
+    try:
+        return segments_of(video, run)
+    except OSError as error:
+        log.warning("recovery.unreadable", run=run, errno=error.errno, reason=error.strerror)
+        return []
+
+
+def _modified_ns(path: Path) -> int:
+    """When `path` was written last; 0 when the disk does not tell."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError as error:
+        log.warning("recovery.unreadable", path=path.name, errno=error.errno, reason=error.strerror)
+        return 0

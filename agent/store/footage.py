@@ -220,9 +220,33 @@ def state_index_rebuilt(store: Store, stamp: Stamp, segments: int, gaps: int) ->
     state_fact(store, stamp, Fact(FactType.INDEX_REBUILT, "node", simulated=False, data=data))
 
 
-def indexed_segments(store: Store) -> set[tuple[str, int]]:
-    """(run, sequence) of every segment that the index knows, expired ones included."""
-    return {(row["run_id"], row["sequence"]) for row in store.rows("SELECT run_id, sequence FROM segment")}
+def indexed_segments(store: Store) -> dict[str, set[int]]:
+    """Run → sequence of every segment that the index knows, expired ones included."""
+    # By an index that holds both: the table itself is a hundred times as long.
+    found: dict[str, set[int]] = {}
+    for run, sequence in store.execute("SELECT run_id, sequence FROM segment INDEXED BY segment_by_time"):
+        found.setdefault(run, set()).add(sequence)
+    return found
+
+
+def files_without_footage(store: Store) -> dict[tuple[str, int], tuple[int, int]]:
+    """(run, sequence) → (bytes, modified_ns) of the files that were found to hold no whole fragment."""
+    return {
+        (row["run_id"], row["sequence"]): (row["bytes"], row["modified_ns"])
+        for row in store.rows("SELECT * FROM file_without_footage")
+    }
+
+
+def put_file_without_footage(
+    store: Store, stamp: Stamp, run: str, sequence: int, *, size: int, modified_ns: int
+) -> None:
+    """Remember that the file, of this size and time of writing, holds no whole fragment."""
+    store.execute(
+        "INSERT INTO file_without_footage (run_id, sequence, bytes, modified_ns, seen_us)"
+        " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET bytes = excluded.bytes,"
+        " modified_ns = excluded.modified_ns, seen_us = excluded.seen_us",
+        (run, sequence, size, modified_ns, stamp.wall_us),
+    )
 
 
 def gap_after_run(store: Store, run: str) -> Row | None:

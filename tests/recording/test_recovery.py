@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agent.paths import Paths
 from agent.recording.gops import unpack_gops
-from agent.recording.recovery import SegmentPlace, recover_segment
+from agent.recording.recovery import RecoveryError, SegmentPlace, recover_segment
 from agent.recording.scan import NotASegmentError, Scan, scan_segment
 from tests.clocks import ManualClock
 from tests.recording.rig import Clip, Rig, check_gops
@@ -130,8 +130,22 @@ def test_a_file_under_another_name_is_not_taken_in(recorded: tuple[Path, Scan], 
     file, place = damaged(recorded, tmp_path, recorded[0].read_bytes())
     moved = SegmentPlace(place.run, place.sequence + 1)
     file.rename(tmp_path / moved.path)
-    assert recover_segment(tmp_path, moved, "power") is None
+    with pytest.raises(RecoveryError, match=place.run):
+        recover_segment(tmp_path, moved, "power")
     assert (tmp_path / moved.path).stat().st_size == recorded[0].stat().st_size
+
+
+@pytest.mark.parametrize("damage", [0, 4, 40])
+def test_fragments_behind_a_damaged_header_are_for_a_person_to_look_at(
+    damage: int, recorded: tuple[Path, Scan], tmp_path: Path
+) -> None:
+    """The header was durable before the first fragment: this is no torn file, and it holds footage."""
+    content = bytearray(recorded[0].read_bytes())
+    content[damage : damage + 8] = b"\xff" * 8
+    file, place = damaged(recorded, tmp_path, bytes(content))
+    with pytest.raises(RecoveryError, match="header"):
+        recover_segment(tmp_path, place, "power")
+    assert file.read_bytes() == content
 
 
 def test_no_header_no_segment(tmp_path: Path) -> None:
