@@ -23,6 +23,8 @@ COMMANDS = {
     "enrol": "agent.cli.enrol:enrol_command",
     "hr-config": "agent.sync.commands:hr_config_command",
     "apply-config": "agent.sync.commands:apply_config_command",
+    "hold": "agent.cli.hold:hold_app",
+    "retention": "agent.cli.retention:retention_app",
     "continuity": "agent.cli.continuity:continuity_command",
     "verify": "agent.evidence.commands:verify_command",
     "version": "agent.cli.version:version_command",

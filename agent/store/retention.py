@@ -215,6 +215,12 @@ def files_to_remove(store: Store, copy: str, limit: int) -> list[str]:
     return [row["path"] for row in rows]
 
 
+def count_files_to_remove(store: Store, copy: str) -> int:
+    """How many files of a place are decided and not yet removed."""
+    row = store.row("SELECT count(*) FROM file_to_remove WHERE copy = ?", (copy,))
+    return 0 if row is None else int(row[0])
+
+
 def removal_due(store: Store, copy: str, held: Held) -> bool:
     """The index's last word before a file goes: this copy's retention is over, and stated so."""
     if copy == LOCAL:

@@ -1,0 +1,64 @@
+"""Retention at a person's word: the same walk and the same conditions as each hour, at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from agent.archive.checkin_retention import expire_check_ins
+from agent.archive.clock_trust import Sight, sight
+from agent.archive.removal import Remover
+from agent.archive.retention import Walk, roots_of
+from agent.clock import Clock, Stamp
+from agent.settings import Settings
+from agent.store import retention as table
+from agent.store.clock import vouch
+from agent.store.database import Store
+from agent.store.vault import Vault
+
+
+@dataclass
+class Done:
+    """What was done. `problems`: path → why a file is still there."""
+
+    expired: int = 0
+    removed: int = 0
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+class _Unhurried:
+    """A pace without an end: the person waits."""
+
+    def beat(self) -> None: ...
+
+    def wait(self, seconds: float) -> None: ...
+
+
+def look(store: Store, stamp: Stamp) -> Sight:
+    """Whether retention may act by the clock now; writes nothing (the archive watches the clock)."""
+    return sight(table.clock_trust(store), stamp, vouch(store, stamp), table.newest_word_us(store))
+
+
+def expire_all(store: Store, settings: Settings, walk: Walk, clock: Clock) -> Done:
+    """Expire everything that is due and remove its files. DiskError when the disk of the footage is away."""
+    done, paths = Done(), settings.paths
+    while not walk.is_over:
+        stamp = clock.now()
+        may_act = look(store, stamp).vouch is not None
+        walk.step(store, stamp, vouch(store, stamp), may_act=may_act)
+    done.expired = walk.expired
+    vault, simulated = Vault(paths.keys), settings.simulated
+    while True:
+        stamp = clock.now()
+        word = look(store, stamp).vouch
+        if word is None or not expire_check_ins(
+            store, vault, stamp, word, walk.policies, simulated=simulated
+        ):
+            break
+    for copy, root in roots_of(settings, paths).items():
+        remover = Remover(copy, root)
+        before = None
+        while before != (before := table.count_files_to_remove(store, copy)) and before:
+            remover.work(store, _Unhurried())
+            done.removed += before - table.count_files_to_remove(store, copy)
+        done.problems |= remover.problems
+    return done

@@ -1,0 +1,72 @@
+"""A room whose class ended more than three years ago by the machine's own clock, for real processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agent.clock import SystemClock
+from agent.store import retention as table
+from agent.store.retention import ClockTrust
+from tests.archive.retention.room import DAY_S, HOUR_US, Room, room_of
+from tests.recording.rig import Rig
+
+SETTINGS = """
+[node]
+institution = "school"
+room = "r101"
+node = "n1"
+environment = "demonstration"
+[storage]
+state = "{state}"
+video = "{video}"
+runtime = "{runtime}"
+require_volume_marker = false
+[cameras.rear]
+driver = "file"
+path = "/nowhere/rear.mp4"
+"""
+
+
+def old_room(rig: Rig, *, seconds: float = 8) -> Room:
+    """Footage of class `welding`, 3.1 years old; the machine's clock is vouched for."""
+    now = SystemClock().now()
+    rig.clock.wall_us = now.wall_us - round(3.1 * 365.25 * DAY_S * 1e6)
+    room = room_of(rig)
+    room.add_class("welding", opening_day="2023-08-01")
+    room.lesson("welding", room.clock.wall_us - HOUR_US // 2)
+    room.record(seconds)
+    vouch_for_the_machine(room)
+    return room
+
+
+def vouch_for_the_machine(room: Room) -> None:
+    """HR has just compared the machine's clock, and it has run for long under that."""
+    now = SystemClock().now()
+    room.store.insert(
+        "clock_comparison",
+        {
+            "boot_id": now.boot_id,
+            "monotonic_ns": now.monotonic_ns,
+            "wall_us": now.wall_us,
+            "stated_us": now.wall_us,
+            "uncertainty_us": 60_000_000,
+            "rtc_ahead_us": None,
+        },
+    )
+    before = table.clock_trust(room.store)
+    timetable_us = before.timetable_us if before is not None else None
+    with room.store.transaction():
+        table.put_clock_trust(
+            room.store,
+            ClockTrust(now.wall_us, now.boot_id, now.monotonic_ns, 10**15, None, timetable_us),
+        )
+
+
+def write_settings(room: Room) -> Path:
+    """The technician's file of the room."""
+    paths = room.rig.paths
+    path = paths.state / "agent.toml"
+    path.write_text(
+        SETTINGS.format(state=paths.state, video=paths.video, runtime=paths.runtime), encoding="utf-8"
+    )
+    return path
