@@ -33,6 +33,9 @@ class FactType(StrEnum):
     SESSION_OPENED = "session.opened"
     SESSION_CLOSED = "session.closed"
     SESSION_CANCELLED = "session.cancelled"
+    CONTINUITY_JUDGED = "session.continuity-judged"
+    UNSCHEDULED_BEGAN = "recording.unscheduled-began"
+    UNSCHEDULED_ENDED = "recording.unscheduled-ended"
     CONFIGURATION_APPLIED = "configuration.applied"
     CONFIGURATION_REFUSED = "configuration.refused"
     PASSWORD_SET = "access.password-set"  # noqa: S105 (a kind of event, no password)

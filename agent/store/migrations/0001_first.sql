@@ -35,6 +35,8 @@ CREATE TABLE fact (
 ) STRICT;
 -- The watch role asks at each look, under the write lock, how far a session's counts are stated.
 CREATE INDEX fact_heads_counted ON fact (session_id, id) WHERE type = 'visibility.heads-counted';
+-- Which closed sessions are judged already: asked once a minute.
+CREATE INDEX fact_continuity_judged ON fact (session_id) WHERE type = 'session.continuity-judged';
 
 -- The record log: append-only, contiguous from 1, each record naming the hash of the one before (I4). `jws`
 -- holds exactly the bytes that were signed and are sent. fact_id is NULL for the ledger's own records
