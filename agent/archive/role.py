@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import psutil
 
+from agent.archive.continuity import ContinuityJudge
 from agent.archive.part import Part, Word
 from agent.archive.retention import Retention
 from agent.archive.second_copies import SecondCopies
@@ -29,7 +30,7 @@ log = get_logger(__name__)
 
 def parts_of(context: RoleContext) -> list[Part]:
     """What this node's archive does, in the order of the steps."""
-    return [SecondCopies(context), Retention(context.settings, context.paths)]
+    return [SecondCopies(context), Retention(context.settings, context.paths), ContinuityJudge(context)]
 
 
 def run(context: RoleContext) -> None:

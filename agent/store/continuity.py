@@ -24,3 +24,26 @@ def sessions_named(store: Store, beginning: str, limit: int = 10) -> list[Sessio
         (len(beginning), beginning, limit),
     )
     return [Session(*row) for row in rows]
+
+
+def unjudged_sessions(store: Store, room: str, ended_before_us: int, limit: int) -> list[Session]:
+    """Closed sessions of `room` whose planned and real end lie before `ended_before_us` and of which nothing
+    was stated yet, oldest first."""
+    rows = store.rows(
+        "SELECT * FROM session WHERE room = ? AND state = 'closed' AND planned_end_us < ? AND closed_us < ?"
+        " AND NOT EXISTS (SELECT 1 FROM fact WHERE fact.session_id = session.id"
+        " AND fact.type = 'session.continuity-judged') ORDER BY planned_start_us LIMIT ?",
+        (room, ended_before_us, ended_before_us, limit),
+    )
+    return [Session(*row) for row in rows]
+
+
+def is_accounted_for(store: Store, camera: str, at_us: int) -> bool:
+    """Whether the index has reached `at_us`: footage or a gap that ends at or after it."""
+    row = store.row(
+        "SELECT EXISTS (SELECT 1 FROM segment JOIN run ON run.id = segment.run_id"
+        " WHERE run.camera = :camera AND segment.start_us > :at - 7200000000 AND segment.end_us >= :at)"
+        " OR EXISTS (SELECT 1 FROM gap WHERE camera = :camera AND end_us >= :at) AS reached",
+        {"camera": camera, "at": at_us},
+    )
+    return bool(row is not None and row["reached"])
