@@ -264,11 +264,13 @@ def first_segment_after(store: Store, camera: str, start_us: int) -> Row | None:
 
 
 def first_segment_after_gap(store: Store, gap: Row) -> Row | None:
-    """The first footage after a gap, by the chain of hashes: the run that follows the run before the gap. Only
-    where the chain is broken (a file that the disk did not give back) by the monotonic clock, and last by the
-    wall clock, which may have been set back since."""
+    """The first footage after a gap, by the chain of hashes: the run that follows the run before the gap.
+
+    Only where the chain is broken (a file that the disk did not give back) among runs that were stated later:
+    by the monotonic clock in the same boot, by the wall clock, which may have been set since, in others.
+    """
     before = store.row(
-        "SELECT segment.sha256, segment.monotonic_start_ns, run.boot_id FROM segment"
+        "SELECT segment.sha256, segment.monotonic_start_ns, run.boot_id, run.rowid AS place FROM segment"
         " JOIN run ON run.id = segment.run_id WHERE run_id = ? ORDER BY sequence DESC LIMIT 1",
         (gap["run_before"],),
     )
@@ -280,13 +282,13 @@ def first_segment_after_gap(store: Store, gap: Row) -> Row | None:
         (before["sha256"], gap["camera"]),
     )
     return following or store.row(
-        "SELECT segment.* FROM segment JOIN run ON run.id = segment.run_id"
-        " WHERE run.camera = ? AND run.id <> ? AND CASE WHEN run.boot_id = ?"
+        "SELECT segment.* FROM run JOIN segment ON segment.run_id = run.id AND segment.sequence = 0"
+        " WHERE run.camera = ? AND run.rowid > ? AND CASE WHEN run.boot_id = ?"
         " THEN segment.monotonic_start_ns > ? ELSE segment.start_us >= ? END"
         " ORDER BY run.boot_id <> ?, segment.start_us LIMIT 1",
         (
             gap["camera"],
-            gap["run_before"],
+            before["place"],
             before["boot_id"],
             before["monotonic_start_ns"],
             gap["start_us"],
