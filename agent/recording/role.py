@@ -10,6 +10,7 @@ from typing import Literal
 
 from agent.locks import AlreadyRunningError
 from agent.recording import status
+from agent.recording.camera_health import CameraHealth
 from agent.recording.feed import CameraFeed
 from agent.recording.header import Origin
 from agent.recording.index import Index, IndexWriter
@@ -38,7 +39,7 @@ def run(context: RoleContext) -> None:
         recorder.step(None, context.clock.now())  # takes the volume before the camera is touched
         feed.start()
         index.start()
-        _record(context, recorder, index, feed)
+        _record(context, recorder, index, feed, CameraHealth(camera.name, simulated=camera.simulated))
         feed.close()
         recorder.stop(context.clock.now())
         context.report(*status.role_state(recorder))
@@ -84,7 +85,9 @@ def volume(context: RoleContext) -> RecorderVolume:
     )
 
 
-def _record(context: RoleContext, recorder: Recorder, index: Index, feed: CameraFeed) -> None:
+def _record(
+    context: RoleContext, recorder: Recorder, index: Index, feed: CameraFeed, health: CameraHealth
+) -> None:
     meter = status.Meter()
     next_status_ns = 0
     while not context.stop.is_set():
@@ -92,11 +95,14 @@ def _record(context: RoleContext, recorder: Recorder, index: Index, feed: Camera
         now = context.clock.now()
         if isinstance(event, Packet):
             meter.add(event)
+        health.take(event)
         recorder.step(event, now)
         if now.monotonic_ns >= next_status_ns:
             next_status_ns = now.monotonic_ns + _STATUS_INTERVAL_NS
             dead = status.dead_thread(index, feed)
             state = dead or status.role_state(recorder)
-            context.report(*state, **status.detail(recorder, index, feed, meter))
+            context.report(*state, **status.detail(recorder, index, feed, meter), camera=health.as_detail())
+            for statement in health.statements():
+                index.submit(statement)
             if not feed.is_alive:
                 sys.exit(f"{state[1]} / {state[2]}")  # a new process has a new thread; what is on disk stays
