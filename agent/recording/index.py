@@ -18,11 +18,14 @@ from typing import Any
 
 from agent.clock import Clock
 from agent.log import get_logger
+from agent.recording.camera_health import HealthStatement
 from agent.recording.gaps import Gap
 from agent.recording.header import SegmentHeader
 from agent.recording.segment_writer import ClosedSegment
 from agent.store import footage
+from agent.store.cameras import state_camera_fact
 from agent.store.database import Store, StoreError
+from agent.store.facts import FactType
 from drivers.cameras.backoff import Backoff
 
 WAITING_LIMIT_BYTES = 16 << 20
@@ -58,7 +61,7 @@ class ClockStep:
         }
 
 
-Entry = SegmentHeader | ClosedSegment | Gap | ClockStep
+Entry = SegmentHeader | ClosedSegment | Gap | ClockStep | HealthStatement
 """A header states that its run began."""
 
 Sweep = Callable[["IndexWriter"], Iterator[None]]
@@ -92,6 +95,16 @@ class IndexWriter:
                 case ClockStep():
                     footage.state_clock_step(
                         self.store, now, self._room, entry.as_data(), simulated=entry.simulated
+                    )
+                    return True
+                case HealthStatement():
+                    state_camera_fact(
+                        self.store,
+                        now,
+                        self._room,
+                        FactType.CAMERA_HEALTH_CHANGED,
+                        entry.as_data(),
+                        simulated=entry.simulated,
                     )
                     return True
 
