@@ -11,12 +11,13 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from agent.archive.bucket import TokenBucket
 from agent.archive.target import check_room, check_target, check_video
-from agent.archive.transfer import SourceDamagedError, holds, transfer
-from agent.archive.worker import Pace
+from agent.archive.transfer import ReadBackError, SourceDamagedError, holds, transfer
+from agent.archive.worker import ArchiveError, Pace
 from agent.clock import Clock
 from agent.log import get_logger
 from agent.settings import CopySettings, Storage
@@ -118,7 +119,7 @@ class Copier:
         if not holds(target, row["sha256"], row["bytes"], meter):
             check_room(self._copy, row["bytes"])
             try:
-                transfer(source, target, row["sha256"], meter)
+                self._transfer(source, target, row["sha256"], meter)
             except SourceDamagedError as error:
                 check_video(self._storage)  # not damaged but away: its disk went in the middle of it
                 if is_expired(store, row):
@@ -131,6 +132,20 @@ class Copier:
         copies.put_verified(store, self._clock.now(), copy, row["run_id"], row["sequence"])
         self._note(began, row["bytes"])
         return True
+
+    def _transfer(self, source: Path, target: Path, sha256: bytes, meter: Metered) -> None:
+        """Twice at most: the first attempt may have gone on from what an interruption left half written."""
+        try:
+            transfer(source, target, sha256, meter)
+        except ReadBackError:
+            log.warning("copy.not_read_back", copy=self._copy.name, path=str(target))
+            try:
+                transfer(source, target, sha256, meter)
+            except ReadBackError as error:
+                raise ArchiveError(
+                    f"{target} 写入后读回的内容不对：副本的磁盘或电缆有故障，请检查或更换",
+                    f"{target}: what was written is read back altered: check the copy's disk and cable",
+                ) from error
 
     def _begin_round(self, store: Store, volume: str) -> None:
         """Every few minutes from the oldest on again, and count: a sweep may bring footage of earlier date.

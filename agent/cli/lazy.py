@@ -23,9 +23,13 @@ COMMANDS = {
     "enrol": "agent.cli.enrol:enrol_command",
     "hr-config": "agent.sync.commands:hr_config_command",
     "apply-config": "agent.sync.commands:apply_config_command",
+    "storage": "agent.cli.storage:storage_app",
+    "volumes": "agent.cli.volumes:volumes_app",
     "hold": "agent.cli.hold:hold_app",
     "retention": "agent.cli.retention:retention_app",
     "continuity": "agent.cli.continuity:continuity_command",
+    "copies": "agent.cli.copies:copies_app",
+    "database": "agent.cli.database:database_app",
     "verify": "agent.evidence.commands:verify_command",
     "version": "agent.cli.version:version_command",
 }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from agent.clock import Stamp
 from agent.store.database import Row, Store
@@ -15,6 +15,8 @@ FACT_SEGMENTS = 100
 STATE_AFTER_US = 3_600_000_000
 """A copied segment is stated after at most so long, when fewer than FACT_SEGMENTS came together."""
 
+Segment = Mapping[str, Any]
+"""`run_id`, `sequence`, `path`, `bytes`, `sha256`, `simulated` of a segment, from its row or its record."""
 Custodian = Literal["institution", "hr_department"]
 
 
@@ -165,7 +167,7 @@ def damaged(store: Store) -> set[tuple[str, int]]:
     return {(row[0], row[1]) for row in store.rows("SELECT run_id, sequence FROM segment_damage")}
 
 
-def restored(store: Store, stamp: Stamp, copy: Copy, segments: Sequence[Row]) -> None:
+def restored(store: Store, stamp: Stamp, copy: Copy, segments: Sequence[Segment]) -> None:
     """State that `segments` (at most FACT_SEGMENTS) were brought back from `copy` and are whole here."""
     with store.transaction():
         for segment in segments:
@@ -206,7 +208,9 @@ def _segments(store: Store, condition: str, parameters: tuple[str, ...]) -> list
     )
 
 
-def _state_segments(store: Store, stamp: Stamp, kind: FactType, copy: Copy, rows: Sequence[Row]) -> None:
+def _state_segments(
+    store: Store, stamp: Stamp, kind: FactType, copy: Copy, rows: Sequence[Row] | Sequence[Segment]
+) -> None:
     data = {
         "copy": copy.name,
         "custodian": copy.custodian,

@@ -97,6 +97,17 @@ def of_type(store: Store, record_type: str) -> list[StoredRecord]:
     return [_record(row) for row in rows]
 
 
+def of_type_read(store: Store, record_type: str) -> Iterator[StoredRecord]:
+    """All records of a type, oldest first, in batches; for types of which there are many."""
+    position = 0
+    while rows := store.rows(
+        "SELECT * FROM record WHERE type = ? AND sequence > ? ORDER BY sequence LIMIT ?",
+        (record_type, position, READ_BATCH),
+    ):
+        yield from (_record(row) for row in rows)
+        position = rows[-1]["sequence"]
+
+
 def read(store: Store, first: int = 1, last: int | None = None) -> Iterator[StoredRecord]:
     """Records `first`..`last` in order, read in batches, so that no long read holds the WAL open."""
     position = first - 1

@@ -165,6 +165,33 @@ def put_back(snapshot: Path, database: Path) -> None:
             left.unlink()
 
 
+def is_blank(store: Store) -> bool:
+    """Whether a database holds nothing that a snapshot would bring: it was made anew after a loss."""
+    return not any(
+        store.rows(f"SELECT 1 FROM {table} LIMIT 1")  # noqa: S608 (own words)
+        for table in ("person", "class", "configuration", "hr_credential")
+    )
+
+
+def fill(store: Store, snapshot: Path) -> None:
+    """Bring the snapshot's rows into a database that is blank but for what the roles stated since; all
+    or none. Rows that stand there already stay. sqlite3.Error."""
+    store.execute("ATTACH DATABASE ? AS snapshot", (str(snapshot),))
+    store.execute("PRAGMA foreign_keys = OFF")  # receipts of seals may come before the seals' records
+    try:
+        with store.transaction():
+            for table in KEPT:
+                names = [row[1] for row in store.rows(f"PRAGMA snapshot.table_info({table})")]
+                columns = ", ".join(names)
+                store.execute(
+                    f"INSERT OR IGNORE INTO main.{table} ({columns})"  # noqa: S608 (own words)
+                    f" SELECT {columns} FROM snapshot.{table}"
+                )
+    finally:
+        store.execute("PRAGMA foreign_keys = ON")
+        store.execute("DETACH DATABASE snapshot")
+
+
 def _quoted(path: Path) -> str:
     """A path as part of an SQLite URI."""
     return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
