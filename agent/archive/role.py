@@ -17,6 +17,7 @@ from agent.archive.continuity import ContinuityJudge
 from agent.archive.part import Part, Word
 from agent.archive.retention import Retention
 from agent.archive.second_copies import SecondCopies
+from agent.archive.shortage import Storage
 from agent.log import get_logger
 from agent.role import RoleContext, State
 from agent.store.database import Store, StoreError, unusable
@@ -30,7 +31,12 @@ log = get_logger(__name__)
 
 def parts_of(context: RoleContext) -> list[Part]:
     """What this node's archive does, in the order of the steps."""
-    return [SecondCopies(context), Retention(context.settings, context.paths), ContinuityJudge(context)]
+    return [
+        SecondCopies(context),
+        Retention(context.settings, context.paths),
+        Storage(context.settings, context.paths),
+        ContinuityJudge(context),
+    ]
 
 
 def run(context: RoleContext) -> None:
