@@ -51,6 +51,7 @@ class RoleContext:
     stop: threading.Event = field(default_factory=threading.Event)
     _notifier: sdnotify.SystemdNotifier = field(default_factory=sdnotify.SystemdNotifier)
     _last_state: State | None = None
+    _last_report: dict[str, Any] = field(default_factory=dict)
 
     def report(self, state: State, message_zh: str = "", message_en: str = "", **detail: Any) -> None:
         """Say how the role is, on the board and to systemd. `detail` must be JSON and impersonal."""
@@ -65,13 +66,28 @@ class RoleContext:
             "boot_id": stamp.boot_id,
             "detail": detail,
         }
-        try:
-            board.write_json(self.paths.status / f"{self.role}.json", content)
-        except OSError as error:  # a full runtime folder must not stop a recorder
-            log.warning("status.unwritable", error=str(error))
+        self._last_report = content
+        self._show(content)
         if state != "starting" and self._last_state in (None, "starting"):
             self._notifier.notify("READY=1")
         self._notifier.notify(f"WATCHDOG=1\nSTATUS={state} {message_en}".rstrip())
         if state != self._last_state:
             log.info("role.state", state=state, message=message_en or None)
             self._last_state = state
+
+    @property
+    def reported_ns(self) -> int | None:
+        """CLOCK_MONOTONIC of the last `report`; None before the first."""
+        return self._last_report.get("monotonic_ns")
+
+    def show_stalled(self, message_zh: str, message_en: str) -> None:
+        """Say on the board, from another thread, that the role hangs: its last report as a fault, under the
+        old stamps, so that neither systemd's nor the supervisor's watchdog takes it for a sign of life."""
+        message = {"zh": message_zh, "en": message_en}
+        self._show(self._last_report | {"state": "fault", "message": message})
+
+    def _show(self, content: dict[str, Any]) -> None:
+        try:
+            board.write_json(self.paths.status / f"{self.role}.json", content)
+        except OSError as error:  # a full runtime folder must not stop a recorder
+            log.warning("status.unwritable", error=str(error))

@@ -16,6 +16,7 @@ from agent.recording.header import Origin
 from agent.recording.index import Index, IndexWriter
 from agent.recording.recorder import Recorder
 from agent.recording.run import RunOptions
+from agent.recording.stall import StallWatch
 from agent.recording.storage import RecorderVolume
 from agent.recording.sweep import sweep
 from agent.role import RoleContext
@@ -39,6 +40,7 @@ def run(context: RoleContext) -> None:
         recorder.step(None, context.clock.now())  # takes the volume before the camera is touched
         feed.start()
         index.start()
+        StallWatch(context).start()
         _record(context, recorder, index, feed, CameraHealth(camera.name, simulated=camera.simulated))
         feed.close()
         recorder.stop(context.clock.now())

@@ -30,11 +30,16 @@ class RecorderVolume:
 
     def open(self) -> None:
         """Make ready for recording. StorageError, OSError; AlreadyRunningError when another recorder is here:
-        two would write one history twice."""
-        self.check()
-        self._take_lock()
-        (self.video / "segments").mkdir(exist_ok=True)
-        self._probe()
+        two would write one history twice. After an error nothing is held open, so that the disk can be
+        unmounted, checked and mounted again under the waiting recorder."""
+        try:
+            self.check()
+            self._take_lock()
+            (self.video / "segments").mkdir(exist_ok=True)
+            self._probe()
+        except OSError:
+            self.close()
+            raise
 
     def check(self) -> None:
         """StorageError when the disk vanished, turned read-only or is as good as full. The marker is looked

@@ -92,8 +92,10 @@ class Injector:
         self._state.torn = int(torn)
         self._state.kill_at = step
 
-    def fail(self, operations: Operation, error: int = errno.EIO) -> None:
-        """From now on `operations` below `failing_under` fail with `error`."""
+    def fail(self, operations: Operation, error: int = errno.EIO, *, on: Path | None = None) -> None:
+        """From now on `operations` below `failing_under` fail with `error`; `on` replaces it."""
+        if on is not None:
+            self._state.failing_under = os.fsencode(on.resolve())
         self._state.error = error
         self._state.failing = int(operations)
 

@@ -20,7 +20,7 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from agent.cli.process import run_role
 from agent.paths import Paths
@@ -110,6 +110,19 @@ class ForkedRecorder(RecorderProcess):
         self.injector = Injector(
             paths.runtime / "faults", counted=paths.state.parent, failing_under=paths.video
         )
+
+    def require_marker(self) -> None:
+        """From the next start on the video folder counts only with its marker."""
+        settings = self._config.read_text(encoding="utf-8")
+        self._config.write_text(
+            settings.replace("require_volume_marker = false", "require_volume_marker = true"),
+            encoding="utf-8",
+        )
+
+    def board(self) -> dict[str, Any]:
+        """Everything that it shows."""
+        content: dict[str, Any] = json.loads((self.paths.status / "recorder.json").read_bytes())
+        return content
 
     def start(self, *interpreter_options: str) -> None:
         if interpreter_options:
