@@ -38,15 +38,16 @@ def unusable(path: Path, error: sqlite3.DatabaseError) -> StoreError:
     if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return StoreError(f"数据库 {path} 不可用：{error}", f"the database {path} cannot be used: {error}")
     return StoreError(
-        f"数据库 {path} 已损坏（{error}）。请告知人社部门和省平台；停止服务，"
-        f"把 {path.name}、{path.name}-wal、{path.name}-shm 一起移走并保存（不要删）再启动。"
-        "只有录像和缺口的索引能由录像文件重建；记录日志、班次名册、签到、同意书、人社密码（须用新的设置码）"
-        "和配置版本只在移走的文件里，日志从第 1 条重新开始，接收方会判 fork",
-        f"the database {path} is damaged ({error}). Tell HR and the province; stop the service, move "
-        f"{path.name}, {path.name}-wal and {path.name}-shm away together, keep them (do not delete), start. "
-        "Only the index of footage and gaps is rebuilt, from the footage; the record log, the roster, "
-        "check-ins, consents, HR's password (a new setup code is needed) and HR's revisions are in the files "
-        "moved away alone, and the log restarts at record 1, which the receiver will call fork",
+        f"数据库 {path} 已损坏（{error}）。请告知人社部门和省平台；停止除录像外的各服务，运行 "
+        "classroom-agent database restore，再启动。旧文件会移开并保留（不要删，以前的签到照片只有它能打开）。"
+        "记录日志由副本取回，录像和缺口的索引由录像文件重建，班次、名册、签到、同意书和人社部门的密码由最近一天"
+        "的快照恢复；人脸须重新登记",
+        f"the database {path} is damaged ({error}). Tell HR and the province; stop the roles but the recorder, "
+        "run `classroom-agent database restore`, start them again. The damaged files are moved aside and kept "
+        "(do not delete them: earlier check-in photos open with them alone). The record log is taken back "
+        "from its copies, the index of footage and gaps rebuilt from the footage; classes, rosters, "
+        "check-ins, consents and HR's password come from the last day's snapshot; faces must be enrolled "
+        "again",
     )
 
 

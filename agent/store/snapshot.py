@@ -62,6 +62,7 @@ LEFT_OUT = (
     "file_to_remove",  # what it names comes back with the footage's index and expires again
     "volume_check",
     "storage_shortage",
+    "file_without_footage",  # found again by looking at the files
 )
 
 

@@ -51,9 +51,10 @@ def test_a_damaged_database_is_refused_and_kept(tmp_path: Path) -> None:
         Store(path)
     assert path.read_bytes().startswith(b"no database")
     # Whoever follows the remedy knows before what it costs.
-    for cost in ("告知人社部门和省平台", "记录日志", "名册", "同意书", "设置码", "fork"):
+    for cost in ("告知人社部门和省平台", "database restore", "记录日志", "名册", "同意书", "人脸须重新登记"):
         assert cost in refused.value.zh
-    for cost in ("Tell HR and the province", "record log", "roster", "consents", "setup code", "fork"):
+    costs = ("Tell HR and the province", "database restore", "record log", "rosters", "enrolled again")
+    for cost in costs:
         assert cost in refused.value.en
 
 
