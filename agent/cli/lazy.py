@@ -30,6 +30,7 @@ COMMANDS = {
     "continuity": "agent.cli.continuity:continuity_command",
     "copies": "agent.cli.copies:copies_app",
     "database": "agent.cli.database:database_app",
+    "clip": "agent.cli.clip:clip_command",
     "verify": "agent.evidence.commands:verify_command",
     "version": "agent.cli.version:version_command",
 }

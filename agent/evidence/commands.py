@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from agent.evidence import jws
+from agent.evidence.clip_verifier import is_clip
 from agent.evidence.device_card import CardError, read_device_card
 from agent.evidence.log_files import read_lines
 from agent.evidence.record import Record, RecordError, read_record
@@ -108,8 +109,9 @@ def verify_command(
         Path | None,
         typer.Argument(
             metavar="[PATH]",
-            help="导出的日志（每行一条记录）或日志副本的文件夹；不写则检查本机日志 / An exported log, one record "
-            "a line, or the folder of a log's copy; without it this device's own log.",
+            help="导出的日志（每行一条记录）、日志副本的文件夹或证据片段（文件夹或 ZIP）；"
+            "不写则检查本机日志 / An exported log, one record a line, the folder of a log's copy, or a clip "
+            "(folder or ZIP); without it this device's own log.",
             show_default=False,
         ),
     ] = None,
@@ -126,6 +128,8 @@ def verify_command(
     核验记录链、签名、封印和录像文件，指出第一条有问题的记录。
     Verify chain, signatures, seals and footage; name the first bad record.
     """
+    if path is not None and is_clip(path):
+        raise typer.Exit(GOOD if _verify_clip(path, card) else BAD)
     try:
         verdict, footage, outside = (
             _verify_file(path, card, video) if path else _verify_own(context, card, video)
@@ -143,6 +147,18 @@ def verify_command(
         )
     _say(verdict, footage)
     raise typer.Exit(GOOD if verdict.good else BAD)
+
+
+def _verify_clip(path: Path, card: Path | None) -> bool:
+    from agent.evidence.clip_commands import verify_clip_command
+
+    try:
+        return verify_clip_command(path, card)
+    except OSError as error:
+        typer.echo(f"{path}: 读不了 / cannot be read: {error.strerror}", err=True)
+    except ValueError as error:
+        typer.echo(str(error), err=True)
+    raise typer.Exit(UNUSABLE)
 
 
 def _verify_file(path: Path, card: Path | None, video: Path | None) -> tuple[Verdict, Footage | None, bool]:

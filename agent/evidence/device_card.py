@@ -97,8 +97,13 @@ def build_device_card(
 
 def read_device_card(path: Path) -> DeviceCard:
     """Read a card. FileNotFoundError; CardError when it is none, or its names contradict one another."""
+    return parse_device_card(path.read_bytes(), str(path))
+
+
+def parse_device_card(content: bytes, path: str) -> DeviceCard:
+    """The card in `content`; `path` names it in a CardError."""
     try:
-        card = DeviceCard.model_validate_json(path.read_bytes())
+        card = DeviceCard.model_validate_json(content)
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(str(part) for part in problem['loc']) or 'card'}: {problem['msg']}"

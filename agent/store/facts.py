@@ -42,6 +42,7 @@ class FactType(StrEnum):
     LOGIN = "access.login"
     LOGIN_REFUSED = "access.login-refused"
     EVIDENCE_VIEWED = "access.evidence-viewed"
+    EVIDENCE_EXPORTED = "access.evidence-exported"
     ACCEPTANCE_CHECKED = "node.acceptance-checked"
     SEGMENT_EXPIRED = "recording.segment-expired"
     CHECK_INS_EXPIRED = "check-in.records-expired"

@@ -69,6 +69,7 @@ RECORDS = {
     FactType.LOGIN: N_("登录"),
     FactType.LOGIN_REFUSED: N_("登录被拒绝"),
     FactType.EVIDENCE_VIEWED: N_("查看录像"),
+    FactType.EVIDENCE_EXPORTED: N_("导出证据片段"),
     FactType.ACCEPTANCE_CHECKED: N_("验收检查"),
     FactType.SEGMENT_EXPIRED: N_("录像到期删除"),
     FactType.CHECK_INS_EXPIRED: N_("签到资料到期销毁"),

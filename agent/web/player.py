@@ -21,19 +21,18 @@ from agent.store.classes import Session
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 from agent.store.overview import Answer
-from agent.web.locale import ZONE, Words, clock_face_seconds, end_of_day_us, local, start_of_day_us
+from agent.web.locale import ZONE, clock_face_seconds, end_of_day_us, local, start_of_day_us
 from agent.web.names import ANSWERS, KINDS, VIEW_REASONS
 from agent.web.placement import places
+from agent.web.reasons import LONGEST_NOTE, problems_of_reason
 from agent.web.sessions import parse_day, parse_uuid, stretch
-from agent.web.site import Site, site_of, visit_of
+from agent.web.site import site_of, visit_of
 from agent.web.views import recorded_in, spans_in, view_of
 
 FIELDS = ("session", "day", "from", "to", "at", "reason", "note")
-LONGEST_NOTE = 200
 MARGIN_US = 60 * 1_000_000
 """A session is opened with a minute before and after it."""
 
-_LONG_NUMBER = re.compile(r"\d{11}")
 _CLOCK = re.compile(r"^([01]\d|2[0-3]):[0-5]\d$")
 
 router = APIRouter()
@@ -63,7 +62,8 @@ async def open_footage(request: Request) -> Response:
     form = visit.form or {}
     choice, problems = await _chosen(request, form)
     reason, note = form.get("reason", ""), " ".join(form.get("note", "").split())
-    problems += await _problems_of_reason(site, visit.words, reason, note)
+    found = await site.store.run(lambda store: problems_of_reason(store, reason, note))
+    problems += [visit.words.gettext(problem) for problem in found]
     if choice is None or problems:
         return await _render_choice(request, form, problems, HTTPStatus.BAD_REQUEST)
     session = choice.session
@@ -195,23 +195,6 @@ async def _chosen(request: Request, form: dict[str, str]) -> tuple[Choice | None
 def _at(day: date, clock: str) -> int:
     moment = datetime.combine(day, time.fromisoformat(clock), tzinfo=ZONE)
     return round(moment.timestamp() * 1_000_000)
-
-
-async def _problems_of_reason(site: Site, words: Words, reason: str, note: str) -> list[str]:
-    """Why a reason cannot go into a signed record: it leaves the device, so it names nobody (I4, I6)."""
-    _ = words.gettext
-    problems = []
-    if reason not in VIEW_REASONS:
-        problems.append(_("请选择查看理由。"))
-    if reason == "other" and not note:
-        problems.append(_("选择“其他”时请写明理由。"))
-    if len(note) > LONGEST_NOTE:
-        problems.append(_("说明太长，最多 %(most)d 个字。") % {"most": LONGEST_NOTE})
-    if _LONG_NUMBER.search(note):
-        problems.append(_("说明会写入上报的记录，请不要填写身份证号或电话号码。"))
-    elif await site.store.run(lambda store: access.names_somebody(store, note)):
-        problems.append(_("说明会写入上报的记录，请不要填写姓名。"))
-    return problems
 
 
 async def _render_choice(

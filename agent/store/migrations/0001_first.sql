@@ -35,6 +35,8 @@ CREATE TABLE fact (
 ) STRICT;
 -- The watch role asks at each look, under the write lock, how far a session's counts are stated.
 CREATE INDEX fact_heads_counted ON fact (session_id, id) WHERE type = 'visibility.heads-counted';
+-- A clip carries the signed record of each segment that it touches.
+CREATE INDEX fact_segment_closed ON fact (subject) WHERE type = 'recording.segment-closed';
 -- Which closed sessions are judged already: asked once a minute.
 CREATE INDEX fact_continuity_judged ON fact (session_id) WHERE type = 'session.continuity-judged';
 

@@ -1,0 +1,55 @@
+"""`verify CLIP`: what is said of a clip at the console."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from agent.evidence.clip_verifier import ClipVerdict, verify_clip
+from agent.evidence.device_card import CardError, read_device_card
+
+OWN_KEY_NOTE = (
+    "注意：公钥取自片段本身，只能证明前后一致；用 --card 指定人社部门或省平台留存的设备卡，"
+    "才能证明出自该设备 / note: the key was taken from the clip itself, which proves consistency, "
+    "not origin: use --card with the card that HR or the province kept"
+)
+
+
+def verify_clip_command(path: Path, card: Path | None) -> bool:
+    """Judge the clip at `path` and say what was found; True when it is good. ValueError: an unusable card;
+    OSError: the clip cannot be read."""
+    try:
+        outside = read_device_card(card) if card is not None else None
+    except (OSError, CardError) as error:
+        raise ValueError(f"设备卡不可用 / the device card cannot be used: {error}") from error
+    verdict = verify_clip(path, outside)
+    if outside is None:
+        typer.echo(OWN_KEY_NOTE, err=True)
+    say_clip(verdict)
+    return verdict.good
+
+
+def say_clip(verdict: ClipVerdict) -> None:
+    """The verdict in sentences, findings first."""
+    for finding in verdict.findings:
+        typer.echo(f"不合格 / BAD: {finding}")
+    if verdict.manifest is None:
+        return
+    segments = len(verdict.manifest.segments)
+    typer.echo(
+        f"录像分段 {segments} 个，其中 {verdict.fragments} 段与签名记录逐字节相符 / "
+        f"{segments} segments, {verdict.fragments} fragments byte for byte as signed"
+    )
+    for absent in verdict.manifest.absent:
+        typer.echo(
+            "所选时间内未包含 / in this time but not in the clip: "
+            f"{absent.run}/{absent.sequence} ({absent.reason})"
+        )
+    if not verdict.is_export_signed:
+        typer.echo(
+            "没有导出记录：无法证明片段由谁导出、是否完整 / no record of the export: nobody vouches "
+            "for who made this clip, nor that nothing of it was left out"
+        )
+    if verdict.simulated:
+        typer.echo("模拟录像，不作数 / simulated footage: it does not count")
