@@ -9,7 +9,17 @@ from itertools import islice
 
 import numpy as np
 
+from agent.acceptance.codecs import judge_codec
 from agent.acceptance.findings import Finding, Verdict
+from agent.acceptance.titles import TITLES
+from agent.recording.stream_limits import (
+    KEY_FRAMES_BAD_S,
+    KEY_FRAMES_DEGRADED_S,
+    KEY_FRAMES_WANTED_S,
+    NARROWEST_PX,
+    SLOWEST_FPS,
+    WANTED_PX,
+)
 from agent.settings import CameraRole, Settings
 from drivers.cameras import open_camera
 from drivers.cameras.base import BGRImage, Camera, CameraError, Packet, StreamInfo
@@ -17,19 +27,12 @@ from drivers.cameras.base import BGRImage, Camera, CameraError, Packet, StreamIn
 EXCLUSIVE_DRIVERS = ("v4l2", "picamera2")
 """Devices that serve one process: while a role holds one, its own word is taken."""
 
-KEY_FRAME_EVERY_S = 2.5
-LONGEST_KEY_FRAME_INTERVAL_S = 10.0
-SLOWEST_FPS = 5.0
-NARROWEST_REAR_PX, WANTED_REAR_PX = 1280, 1920
+LONGEST_PAUSE_S = 1.5
+"""Between two frames of a trial; more is a network or a camera that stalls."""
 NARROWEST_DOOR_PX = 640
 DOOR_PICTURES = 10
 DARKEST, BRIGHTEST, FLATTEST = 12, 245, 5
 """Of 0..255: mean brightness and standard deviation beyond which a picture shows nothing."""
-
-TITLES: dict[CameraRole, tuple[str, str]] = {
-    "rear": ("录像摄像头", "rear camera"),
-    "door": ("签到摄像头", "door camera"),
-}
 
 
 @dataclass
@@ -42,10 +45,15 @@ class StreamMeter:
     last_dts: int = 0
     key_frame_dts: int | None = None
     longest_key_interval: int = 0
+    last_arrived_ns: int = 0
+    longest_pause_ns: int = 0
 
     def add(self, packet: Packet) -> None:
         if self.frames == 0:
             self.first_dts = packet.dts
+        else:
+            self.longest_pause_ns = max(self.longest_pause_ns, packet.arrived_ns - self.last_arrived_ns)
+        self.last_arrived_ns = packet.arrived_ns
         self.frames += 1
         self.bytes += len(packet.data)
         self.last_dts = packet.dts
@@ -72,6 +80,11 @@ class StreamMeter:
         longest = self.longest_key_interval
         return float(Fraction(longest) * stream.time_base) if longest else None
 
+    def since_key_frame_s(self, stream: StreamInfo) -> float:
+        """How long the last key frame lay back at the end: no interval was shorter than that one is."""
+        since = self.last_dts - (self.first_dts if self.key_frame_dts is None else self.key_frame_dts)
+        return float(Fraction(since) * stream.time_base)
+
 
 def configured_camera(settings: Settings, name: CameraRole) -> Camera:
     """The camera `name`, not opened yet. CameraError, KeyError."""
@@ -83,8 +96,8 @@ def judge_stream(name: CameraRole, stream: StreamInfo, meter: StreamMeter) -> It
     """Resolution, frame rate and key frames of an encoded stream."""
     zh, en = TITLES[name]
     fps, rate = meter.frames_per_second(stream), meter.kbit_per_second(stream)
-    verdict: Verdict = "good" if stream.width >= WANTED_REAR_PX else "warning"
-    if stream.width < NARROWEST_REAR_PX or fps < SLOWEST_FPS:
+    verdict: Verdict = "good" if stream.width >= WANTED_PX else "warning"
+    if stream.width < NARROWEST_PX or fps < SLOWEST_FPS:
         verdict = "bad"
     picture = f"{stream.codec} {stream.width}×{stream.height}, {fps:.1f} fps, {rate:.0f} kbit/s"
     yield Finding(
@@ -93,8 +106,8 @@ def judge_stream(name: CameraRole, stream: StreamInfo, meter: StreamMeter) -> It
         f"{zh}：{picture}",
         f"{en}: {picture}",
         (
-            f"宽度宜 {WANTED_REAR_PX} 像素以上，帧率不低于 {SLOWEST_FPS:.0f}，否则难以看清全体学员",
-            f"{WANTED_REAR_PX} px wide and {SLOWEST_FPS:.0f} fps or more, to show every trainee",
+            f"宽度宜 {WANTED_PX} 像素以上，帧率不低于 {SLOWEST_FPS:.0f}，否则难以看清全体学员",
+            f"{WANTED_PX} px wide and {SLOWEST_FPS:.0f} fps or more, to show every trainee",
         ),
         {
             "codec": stream.codec,
@@ -104,25 +117,48 @@ def judge_stream(name: CameraRole, stream: StreamInfo, meter: StreamMeter) -> It
             "kbit_per_second": round(rate),
         },
     )
-    yield judge_key_frames(name, meter.key_interval_s(stream))
+    yield judge_codec(name, stream)
+    yield judge_key_frames(name, meter.key_interval_s(stream), meter.since_key_frame_s(stream))
+    pause_s = meter.longest_pause_ns / 1e9
+    if pause_s > LONGEST_PAUSE_S:
+        yield Finding(
+            f"camera.{name}.pauses",
+            "warning",
+            f"{zh}有 {pause_s:.1f} 秒没有送来画面",
+            f"{en}: nothing came for {pause_s:.1f} s",
+            ("检查网线、交换机和摄像头的供电", "check the cable, the switch and the camera's power"),
+            {"longest_pause_s": round(pause_s, 2)},
+        )
 
 
-def judge_key_frames(name: CameraRole, interval_s: float | None) -> Finding:
-    """Footage can be cut, counted and sought at key frames only."""
+def judge_key_frames(name: CameraRole, interval_s: float | None, since_s: float = 0.0) -> Finding:
+    """Footage can be cut, counted and sought at key frames only. `interval_s`: the longest between two, None
+    when there were not two; `since_s`: since the last one, which is at least as long."""
     zh, en = TITLES[name]
+    longest_s = max(interval_s or 0.0, since_s)
     verdict: Verdict = "good"
-    if interval_s is None or interval_s > LONGEST_KEY_FRAME_INTERVAL_S:
+    if interval_s is None or longest_s > KEY_FRAMES_BAD_S:
         verdict = "bad"
-    elif interval_s > KEY_FRAME_EVERY_S:
+    elif longest_s > KEY_FRAMES_WANTED_S:
         verdict = "warning"
-    found = "?" if interval_s is None else f"{interval_s:.1f}"
+    found = f"{longest_s:.1f}" if interval_s is not None and interval_s >= since_s else f">{longest_s:.1f}"
+    serious = longest_s > KEY_FRAMES_DEGRADED_S
     return Finding(
         f"camera.{name}.key-frames",
         verdict,
-        f"{zh}关键帧间隔 {found} 秒",
-        f"{en}: a key frame every {found} s",
-        ("在摄像头设置里把关键帧间隔设为 2 秒", "set the camera to one key frame every 2 seconds"),
-        {"interval_s": None if interval_s is None else round(interval_s, 2)},
+        f"{zh}关键帧间隔 {found} 秒" + ("，截取、跳播和预录都受影响" if serious else ""),
+        f"{en}: a key frame every {found} s"
+        + (": clips, seeking and the pre-roll suffer" if serious else ""),
+        (
+            "请在摄像头网页把 I 帧间隔（关键帧间隔、GOP）设为 2 秒，例如 25 帧/秒时设为 50；"
+            "关闭“智能编码（H.264+、Smart Codec）”，它会拉长间隔",
+            "on the camera's own page set the I-frame interval (key frames, GOP) to 2 seconds, e.g. 50 at 25 "
+            "frames a second; switch off its “smart codec” (H.264+), which stretches it",
+        ),
+        {
+            "interval_s": None if interval_s is None else round(interval_s, 2),
+            "longest_s": round(longest_s, 2),
+        },
     )
 
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from agent.acceptance.cameras import EXCLUSIVE_DRIVERS, TITLES, check_door
+from agent.acceptance.cameras import EXCLUSIVE_DRIVERS, check_door
 from agent.acceptance.findings import Finding, Report
 from agent.acceptance.receivers import check_receivers
 from agent.acceptance.roles import check_roles, role_status
 from agent.acceptance.storage import check_storage, check_volume_marker
 from agent.acceptance.surroundings import check_clock, check_models, check_password
+from agent.acceptance.titles import TITLES
 from agent.acceptance.trial import check_rear, watch_recorder
 from agent.clock import Clock
 from agent.settings import CameraRole, Settings

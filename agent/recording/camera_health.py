@@ -36,8 +36,9 @@ Problem = Literal[
 WINDOW_NS = 10_000_000_000
 WORSE_AFTER, BETTER_AFTER = 2, 6
 """Windows in a row that must agree."""
-LATE_NS = 500_000_000
-"""A frame that arrives so much later than the quickest of the last minute is late."""
+LATE_NS = 1_000_000_000
+"""A frame that arrives so much later than the quickest of the last minute is late. Drivers read in bursts and
+may state an arrival half a second late."""
 STALL_NS = 1_000_000_000
 """A pause between two frames; from `recording.silence_seconds` on it is a gap."""
 LOW_KBIT = 30
