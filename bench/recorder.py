@@ -1,10 +1,14 @@
-"""CPU and memory of the recorder beside `ffmpeg -c copy -f segment`, both on the same RTSP stream at once.
+"""CPU and memory of the recorder beside two others, all on the same RTSP stream in the same minutes.
 
-    python bench/recorder.py --seconds 120 > recorder.json
+    python bench/recorder.py --seconds 120 --streams 4 > recorder.json
+
+`ffmpeg_copy`: `ffmpeg -c copy -f segment`, which neither syncs nor hashes nor knows what it wrote.
+`frigate_way`: as Frigate records: ffmpeg cuts segments of 10 s into a cache in memory, ffprobe looks at each,
+a second ffmpeg copies each to the disk. Only those programs are counted, not Frigate's own Python.
+Ours is counted whole: hashes, one sync a fragment, the index with its facts, status, clock and plan.
 
 Needs ffmpeg and GStreamer's RTSP server (see tests/rtsp_server.py). Start-up is left out: the first
-`--settle` seconds are not counted. ffmpeg neither syncs nor hashes nor signs off its fragments; the ratio is
-the price of that. Prints one JSON object.
+`--settle` seconds are not counted. Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -17,12 +21,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-TICKS = os.sysconf("SC_CLK_TCK")
+FRIGATE_SEGMENT_S = 10
 
 SETTINGS = """
 [node]
@@ -44,17 +50,102 @@ url = "{url}"
 
 @dataclass(frozen=True)
 class Usage:
-    """Of one process so far."""
+    """Of one participant so far."""
 
     cpu_s: float
     pss_mib: float
 
-    @classmethod
-    def of(cls, pid: int) -> Usage:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-        pss = next(line for line in rollup.splitlines() if line.startswith("Pss:"))
-        return cls((int(fields[11]) + int(fields[12])) / TICKS, int(pss.split()[1]) / 1024)
+
+class Participant(Protocol):
+    def usage(self) -> Usage: ...
+
+    def stop(self) -> None: ...
+
+
+def of_process(pid: int) -> Usage:
+    """CPU time to the nanosecond, threads that live; proportional set size."""
+    spent = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        spent += int((task / "schedstat").read_text(encoding="ascii").split()[0])
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    pss = next(line for line in rollup.splitlines() if line.startswith("Pss:"))
+    return Usage(spent / 1e9, int(pss.split()[1]) / 1024)
+
+
+class OneProcess:
+    """A participant that is a single process."""
+
+    def __init__(self, command: list[str], log: Path) -> None:
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(command, cwd=REPOSITORY, stdout=output, stderr=output)
+
+    def usage(self) -> Usage:
+        return of_process(self._process.pid)
+
+    def stop(self) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(30)
+
+
+def ours(folder: Path, url: str) -> OneProcess:
+    for name in ("state", "video", "runtime/status"):
+        (folder / name).mkdir(parents=True)
+    config = folder / "agent.toml"
+    config.write_text(SETTINGS.format(folder=folder, url=url), encoding="utf-8")
+    command = [sys.executable, "-m", "agent", "--config", str(config), "run", "recorder"]
+    return OneProcess(command, folder / "recorder.log")
+
+
+def _ffmpeg_segments(url: str, seconds: int, into: Path, *more: str) -> list[str]:
+    source = ["ffmpeg", "-v", "error", "-nostdin", "-rtsp_transport", "tcp", "-i", url, "-an", "-c", "copy"]
+    return [*source, "-f", "segment", "-segment_time", str(seconds), *more, str(into / "%06d.mp4")]
+
+
+def ffmpeg_copy(folder: Path, url: str) -> OneProcess:
+    folder.mkdir()
+    return OneProcess(_ffmpeg_segments(url, 300, folder, "-reset_timestamps", "0"), folder / "log")
+
+
+class FrigateWay:
+    """One ffmpeg into a cache, and for each finished segment an ffprobe and a second ffmpeg."""
+
+    def __init__(self, folder: Path, url: str, cache: Path) -> None:
+        self._folder, self._cache = folder, cache
+        folder.mkdir()
+        command = _ffmpeg_segments(url, FRIGATE_SEGMENT_S, cache, "-reset_timestamps", "1")
+        self._ffmpeg = OneProcess(command, folder / "log")
+        self._moved_cpu_s = 0.0
+        self.moved = 0
+        self._stop = threading.Event()
+        self._mover = threading.Thread(target=self._move_finished, daemon=True)
+        self._mover.start()
+
+    def _move_finished(self) -> None:
+        while not self._stop.wait(1.0):
+            for segment in sorted(self._cache.glob("*.mp4"))[:-1]:  # the last one is still being written
+                target = self._folder / segment.name
+                self._run("ffprobe", "-v", "panic", "-show_streams", "-show_format", "-of", "json", segment)
+                copy = ("-c", "copy", "-movflags", "+faststart", target)
+                self._run("ffmpeg", "-hide_banner", "-v", "error", "-y", "-i", segment, *copy)
+                segment.unlink()
+                self.moved += 1
+
+    def _run(self, *command: str | Path) -> None:
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        _, status, spent = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode:
+            raise subprocess.CalledProcessError(child.returncode, command)
+        self._moved_cpu_s += spent.ru_utime + spent.ru_stime
+
+    def usage(self) -> Usage:
+        segmenting = self._ffmpeg.usage()
+        return Usage(segmenting.cpu_s + self._moved_cpu_s, segmenting.pss_mib)
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._mover.join(30)
+        self._ffmpeg.stop()
 
 
 def make_clip(folder: Path, seconds: int, kbit: int) -> Path:
@@ -62,75 +153,90 @@ def make_clip(folder: Path, seconds: int, kbit: int) -> Path:
     short, long = folder / "short.mp4", folder / "long.mp4"
     source = ["-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=25,noise=alls=12:allf=t", "-t", "20"]
     rate = ["-b:v", f"{kbit}k", "-maxrate", f"{kbit}k", "-bufsize", f"{2 * kbit}k"]
-    encode = ["-c:v", "libx264", "-preset", "veryfast", "-g", "50", "-bf", "0", "-pix_fmt", "yuv420p", *rate]
-    subprocess.run(["ffmpeg", "-v", "error", *source, *encode, str(short)], check=True)
+    keys = ["-g", "50", "-sc_threshold", "0", "-bf", "0"]
+    encode = ["-c:v", "libx264", "-preset", "veryfast", *keys, "-pix_fmt", "yuv420p", *rate]
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *source, *encode, str(short)], check=True)
     loop = ["-stream_loop", str(seconds // 20 + 2), "-i", str(short), "-c", "copy", str(long)]
-    subprocess.run(["ffmpeg", "-v", "error", *loop], check=True)
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *loop], check=True)
     return long
 
 
-def start_ours(folder: Path, url: str) -> subprocess.Popen[bytes]:
-    for name in ("state", "video", "runtime/status"):
-        (folder / name).mkdir(parents=True)
-    config = folder / "agent.toml"
-    config.write_text(SETTINGS.format(folder=folder, url=url), encoding="utf-8")
-    command = [sys.executable, "-m", "agent", "--config", str(config), "run", "recorder"]
-    with (folder / "recorder.log").open("wb") as log:
-        return subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=log)
+def start_all(folder: Path, cache: Path, url: str, streams: int) -> dict[str, list[Participant]]:
+    """`streams` of each participant."""
+    (cache / "frigate").mkdir()
+    participants: dict[str, list[Participant]] = {"classroom_agent": [], "ffmpeg_copy": [], "frigate_way": []}
+    for number in range(streams):
+        participants["classroom_agent"].append(ours(folder / f"ours-{number}", url))
+        participants["ffmpeg_copy"].append(ffmpeg_copy(folder / f"ffmpeg-{number}", url))
+        own_cache = cache / "frigate" / str(number)
+        own_cache.mkdir()
+        participants["frigate_way"].append(FrigateWay(folder / f"frigate-{number}", url, own_cache))
+    return participants
 
 
-def start_ffmpeg(folder: Path, url: str) -> subprocess.Popen[bytes]:
-    command = ["ffmpeg", "-v", "error", "-nostdin", "-rtsp_transport", "tcp", "-i", url, "-an", "-c", "copy"]
-    segments = ["-f", "segment", "-segment_time", "300", "-reset_timestamps", "0", str(folder / "%06d.mp4")]
-    return subprocess.Popen([*command, *segments])
+def total(participants: list[Participant]) -> Usage:
+    usages = [participant.usage() for participant in participants]
+    return Usage(sum(usage.cpu_s for usage in usages), sum(usage.pss_mib for usage in usages))
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, object]:
-    with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
+    with (
+        tempfile.TemporaryDirectory(dir=arguments.folder) as name,
+        tempfile.TemporaryDirectory(dir="/dev/shm") as cache,  # a tmpfs, as its cache is
+    ):
         folder = Path(name)
-        clip = make_clip(folder, arguments.seconds + arguments.settle + 30, arguments.kbit)
-        server = subprocess.Popen(
-            ["/usr/bin/python3", str(REPOSITORY / "tests/rtsp_server.py"), str(clip)],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        clip = make_clip(folder, arguments.seconds + arguments.settle + 60, arguments.kbit)
+        script = str(REPOSITORY / "tests/rtsp_server.py")
+        server = subprocess.Popen(["/usr/bin/python3", script, str(clip)], stdout=subprocess.PIPE, text=True)
         port = server.stdout.readline().strip() if server.stdout else ""
-        url = f"rtsp://127.0.0.1:{port}/camera"
-        processes = {
-            "classroom_agent": start_ours(folder, url),
-            "ffmpeg_copy_segment": start_ffmpeg(folder, url),
-        }
+        participants: dict[str, list[Participant]] = {}
         try:
+            url = f"rtsp://127.0.0.1:{port}/camera"
+            participants = start_all(folder, Path(cache), url, arguments.streams)
             time.sleep(arguments.settle)
-            before = {key: Usage.of(process.pid) for key, process in processes.items()}
+            before = {key: total(group) for key, group in participants.items()}
             began = time.monotonic()
             time.sleep(arguments.seconds)
-            after = {key: Usage.of(process.pid) for key, process in processes.items()}
-            minutes = (time.monotonic() - began) / 60
+            after = {key: total(group) for key, group in participants.items()}
+            minutes = (time.monotonic() - began) / 60 * arguments.streams
         finally:
-            everyone: list[subprocess.Popen[bytes] | subprocess.Popen[str]] = [*processes.values(), server]
-            for process in everyone:
-                process.send_signal(signal.SIGTERM)
-                process.wait(30)
-        cpu = {key: (after[key].cpu_s - before[key].cpu_s) / minutes for key in processes}
-        recorded = sum(path.stat().st_size for path in (folder / "video").rglob("*.mp4"))
+            for group in participants.values():
+                for participant in group:
+                    participant.stop()
+            server.terminate()
+            server.wait(30)
+        recorded = sum(path.stat().st_size for path in folder.glob("ours-*/video/segments/*/*.mp4"))
+    return report(arguments, before, after, minutes) | {"recorded_mib": round(recorded / 2**20, 1)}
+
+
+def report(
+    arguments: argparse.Namespace, before: dict[str, Usage], after: dict[str, Usage], minutes: float
+) -> dict[str, object]:
+    """`minutes` of footage were recorded by each participant between the two readings."""
+    cpu = {key: (after[key].cpu_s - before[key].cpu_s) / minutes for key in after}
+    mine = cpu["classroom_agent"]
     return {
         "machine": platform.machine(),
         "cores": os.cpu_count(),
+        "load_average": os.getloadavg()[0],
         "stream": {"codec": "h264", "size": "1280x720", "fps": 25, "kbit_per_second": arguments.kbit},
+        "streams": arguments.streams,
         "seconds": arguments.seconds,
         "cpu_s_per_recorded_minute": {key: round(value, 3) for key, value in cpu.items()},
-        "percent_of_a_core": {key: round(value / 60 * 100, 2) for key, value in cpu.items()},
-        "ratio": round(cpu["classroom_agent"] / max(cpu["ffmpeg_copy_segment"], 1 / TICKS), 2),
-        "pss_mib": {key: round(usage.pss_mib, 1) for key, usage in after.items()},
-        "recorded_mib": round(recorded / 2**20, 1),
+        "percent_of_a_core_per_stream": {key: round(value / 60 * 100, 2) for key, value in cpu.items()},
+        "ratio_to_ffmpeg_copy": round(mine / cpu["ffmpeg_copy"], 2),
+        "ratio_to_frigate_way": round(mine / cpu["frigate_way"], 2),
+        "pss_mib_per_stream": {
+            key: round(usage.pss_mib / arguments.streams, 1) for key, usage in after.items()
+        },
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=int, default=120)
-    parser.add_argument("--settle", type=int, default=10)
+    parser.add_argument("--settle", type=int, default=15)
+    parser.add_argument("--streams", type=int, default=1, choices=range(1, 9))
     parser.add_argument("--kbit", type=int, default=3000)
     parser.add_argument("--folder", type=Path, help="where to record (default: the temporary folder)")
     print(json.dumps(measure(parser.parse_args()), indent=2))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.log import get_logger
@@ -16,6 +17,9 @@ from drivers.cameras.base import Camera, CameraError, Packet, StreamInfo
 
 QUEUE_LIMIT_BYTES = 64 << 20
 """Two minutes of 4 Mbit/s: what may wait for a disk that stalls."""
+
+TAKEN_TOGETHER = 100
+"""Events: so that whoever works off a long queue looks up in between, to report and to be stopped."""
 
 log = get_logger(__name__)
 
@@ -50,11 +54,14 @@ class CameraFeed:
         camera: Camera,
         silence_seconds: float,
         *,
+        together_seconds: float = 0.0,
         backoff: Backoff | None = None,
         limit_bytes: int = QUEUE_LIMIT_BYTES,
     ) -> None:
+        """`together_seconds`: the footage that is handed over at once (`Camera.batches`)."""
         self._camera = camera
         self._silence_seconds = silence_seconds
+        self._together_seconds = together_seconds
         self._backoff = backoff or Backoff()
         self._limit_bytes = limit_bytes
         self._events: deque[Event] = deque()
@@ -77,16 +84,13 @@ class CameraFeed:
     def start(self) -> None:
         self._thread.start()
 
-    def take(self, seconds: float) -> Event | None:
-        """The next event; None when nothing happened within `seconds`."""
+    def take(self, seconds: float) -> list[Event]:
+        """The next events in order, at most `TAKEN_TOGETHER`; [] when nothing happened within `seconds`."""
         with self._changed:
             self._changed.wait_for(lambda: self._events, seconds)
-            if not self._events:
-                return None
-            event = self._events.popleft()
-            if isinstance(event, Packet):
-                self._waiting_bytes -= len(event.data)
-            return event
+            events = [self._events.popleft() for _ in range(min(len(self._events), TAKEN_TOGETHER))]
+            self._waiting_bytes -= sum(len(event.data) for event in events if isinstance(event, Packet))
+            return events
 
     def close(self) -> None:
         """Let the camera go; what waits can still be taken."""
@@ -109,11 +113,13 @@ class CameraFeed:
     def _read_once(self) -> str:
         """Read until the stream ends; what ended it."""
         try:
-            for packet in self._camera.packets(self._silence_seconds):
-                if not self._opened_ns:
-                    self._opened_ns = time.monotonic_ns()
-                    self._put(StreamOpened(self._camera.stream))
-                self._put_packet(packet)
+            stream: StreamInfo | None = None
+            for batch in self._camera.batches(self._silence_seconds, self._together_seconds):
+                if self._camera.stream is not stream:
+                    stream = self._camera.stream
+                    self._opened_ns = self._opened_ns or time.monotonic_ns()
+                    self._put(StreamOpened(stream))
+                self._put_packets(batch)
         except CameraError as error:
             return str(error)
         except Exception as error:
@@ -122,18 +128,22 @@ class CameraFeed:
             return f"{type(error).__name__} in the driver"
         return "the stream ended"
 
-    def _put_packet(self, packet: Packet) -> None:
+    def _put_packets(self, packets: Sequence[Packet]) -> None:
         with self._changed:
-            if self._dropping and not (packet.is_key_frame and self._waiting_bytes < self._limit_bytes // 2):
-                return
-            self._dropping = self._waiting_bytes + len(packet.data) > self._limit_bytes
-            if self._dropping:
-                log.error("camera.overrun", camera=self._camera.name, waiting_bytes=self._waiting_bytes)
-                self._events.append(Overrun())
-            else:
-                self._waiting_bytes += len(packet.data)
-                self._events.append(packet)
+            for packet in packets:
+                self._append(packet)
             self._changed.notify_all()
+
+    def _append(self, packet: Packet) -> None:
+        if self._dropping and not (packet.is_key_frame and self._waiting_bytes < self._limit_bytes // 2):
+            return
+        self._dropping = self._waiting_bytes + len(packet.data) > self._limit_bytes
+        if self._dropping:
+            log.error("camera.overrun", camera=self._camera.name, waiting_bytes=self._waiting_bytes)
+            self._events.append(Overrun())
+        else:
+            self._waiting_bytes += len(packet.data)
+            self._events.append(packet)
 
     def _put(self, event: StreamOpened | CameraFault) -> None:
         with self._changed:

@@ -13,6 +13,7 @@ from agent.recording import status
 from agent.recording.camera_health import CameraHealth
 from agent.recording.feed import CameraFeed
 from agent.recording.header import Origin
+from agent.recording.idle_frame import IdleFrame
 from agent.recording.index import Index, IndexWriter
 from agent.recording.recorder import Recorder
 from agent.recording.run import RunOptions
@@ -25,6 +26,8 @@ from drivers.cameras.base import Camera, Packet
 
 CAMERA: Literal["rear"] = "rear"
 
+_LONGEST_WAIT_S = 0.5
+"""Without an event: how soon the plan, the disk and a request to stop are looked at."""
 _STATUS_INTERVAL_NS = 1_000_000_000
 _INDEX_STOP_S = 10.0
 
@@ -35,7 +38,9 @@ def run(context: RoleContext) -> None:
     reached = context.settings.cameras[CAMERA]
     camera = open_camera(CAMERA, reached.driver, **reached.model_dump(exclude={"driver"}))
     recorder, index = build(context, camera)
-    feed = CameraFeed(camera, context.settings.recording.silence_seconds)
+    recording = context.settings.recording
+    # A frame is of no use before its fragment is whole: the camera's thread wakes this one for as much.
+    feed = CameraFeed(camera, recording.silence_seconds, together_seconds=recording.fragment_seconds)
     try:
         recorder.step(None, context.clock.now())  # takes the volume before the camera is touched
         feed.start()
@@ -91,14 +96,21 @@ def _record(
     context: RoleContext, recorder: Recorder, index: Index, feed: CameraFeed, health: CameraHealth
 ) -> None:
     meter = status.Meter()
+    idle = IdleFrame(
+        context.paths.idle_key_frame, simulated=context.settings.cameras[CAMERA].driver == "file"
+    )
     next_status_ns = 0
     while not context.stop.is_set():
-        event = feed.take(0.2)
+        events = feed.take(_LONGEST_WAIT_S)
         now = context.clock.now()
-        if isinstance(event, Packet):
-            meter.add(event)
-        health.take(event)
-        recorder.step(event, now)
+        if not events:
+            recorder.step(None, now)
+        for event in events:
+            if isinstance(event, Packet):
+                meter.add(event)
+            health.take(event)
+            recorder.step(event, now)
+        idle.see(events, recorder.state, now)
         if now.monotonic_ns >= next_status_ns:
             next_status_ns = now.monotonic_ns + _STATUS_INTERVAL_NS
             dead = status.dead_thread(index, feed)

@@ -43,8 +43,13 @@ class _Arrived:
     packet: Packet
     ticks: int
     """Decoding time from the run's start."""
-    stamp: Stamp
-    """When it arrived."""
+    now: Stamp
+    """When it was taken, some time after it arrived."""
+
+    @property
+    def stamp(self) -> Stamp:
+        """When it arrived."""
+        return arrival(self.packet, self.now)
 
 
 class Run:
@@ -107,7 +112,7 @@ class Run:
         """Take one packet; the one before it goes to the file."""
         if self._held is None:
             self._origin_dts = packet.dts
-        arrived = _Arrived(packet, self._ticks(packet.dts), arrival(packet, now))
+        arrived = _Arrived(packet, self._ticks(packet.dts), now)
         if self._held is not None:
             self._write_held(arrived.ticks)
             if packet.is_key_frame and self._is_long_enough(arrived.ticks):
@@ -161,6 +166,7 @@ class Run:
         self._segment.write(arrived.packet, pts=pts, dts=arrived.ticks, duration=end_ticks - arrived.ticks)
 
     def _open_segment(self, first: _Arrived) -> None:
+        stamp = first.stamp
         header = SegmentHeader(
             origin=self._options.origin,
             run=self.id,
@@ -170,12 +176,12 @@ class Run:
             height=self.stream.height,
             ticks_per_second=self.stream.time_base.denominator,
             camera_dts=self._origin_dts * self.stream.time_base.numerator,
-            boot_id=first.stamp.boot_id,
-            monotonic_start_ns=first.stamp.monotonic_ns,
-            wall_start_us=first.stamp.wall_us,
-            clock_state=first.stamp.clock_state,
+            boot_id=stamp.boot_id,
+            monotonic_start_ns=stamp.monotonic_ns,
+            wall_start_us=stamp.wall_us,
+            clock_state=stamp.clock_state,
             previous_segment_sha256=self._previous_sha256,
-            gaps_before=self._ended_gaps(first.stamp.wall_us) if self._sequence == 0 else (),
+            gaps_before=self._ended_gaps(stamp.wall_us) if self._sequence == 0 else (),
             written_by=self._options.written_by,
         )
         self.first = self.first or header

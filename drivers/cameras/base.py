@@ -8,7 +8,7 @@ do when it stops is decided by the recorder's state machine, so a driver reports
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, Protocol, runtime_checkable
@@ -90,9 +90,18 @@ class Camera(Protocol):
         """
         ...
 
+    def batches(
+        self, silence_timeout: float = 5.0, together_seconds: float = 0.0
+    ) -> Iterator[Sequence[Packet]]:
+        """The packets of `packets`, up to `together_seconds` of decoding time at once, so that a consumer
+        which needs them no sooner is not woken for each: a batch ends with a key frame, or with the first
+        packet that far from the last batch's end. All packets of a batch are of `stream` at that moment;
+        a camera that changes its picture size or profile in mid-stream ends a batch before its key frame."""
+        ...
+
     @property
     def stream(self) -> StreamInfo:
-        """Parameters of the stream that `packets` is yielding. `CameraError` before the first packet."""
+        """Parameters of the packets that were yielded last. `CameraError` before the first packet."""
         ...
 
     def frames(self, per_second: float, silence_timeout: float = 5.0) -> Iterator[Frame]:

@@ -10,7 +10,7 @@ import threading
 import time
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
 
@@ -18,6 +18,7 @@ import av
 
 from drivers.cameras.base import BGRImage, CameraError, Frame, Packet, StreamInfo
 from drivers.cameras.feed import Feed, SilenceError
+from drivers.cameras.packet_feed import PacketFeed
 
 T = TypeVar("T")
 
@@ -39,8 +40,13 @@ class Picture:
 class PacketSink(Protocol):
     """Where `_read` puts what it reads: the recorder's queue, or a decoder."""
 
+    @property
+    def burst_seconds(self) -> float:
+        """How long packets may gather before they are read; 0: each is wanted as it comes."""
+
     def begin(self, stream: StreamInfo) -> None:
-        """Called once, before the first packet."""
+        """Called before the first packet, and again before a packet with which another stream begins (the
+        camera changed its picture size or profile without breaking off)."""
 
     def put(self, packet: Packet) -> bool:
         """Hand a packet on, waiting while there is no room; False when the stream is no longer wanted."""
@@ -59,17 +65,10 @@ class PacketSink(Protocol):
     def on_close(self, release: Callable[[], None]) -> None: ...
 
 
-class PacketFeed(Feed[Packet]):
-    """A `PacketSink` that queues."""
-
-    stream: StreamInfo | None = None
-
-    def begin(self, stream: StreamInfo) -> None:
-        self.stream = stream
-
-
 class DecodingSink:
     """A `PacketSink` that decodes in the reading thread and keeps the newest picture only."""
+
+    burst_seconds = 0.0
 
     def __init__(self, slot: Feed[Picture]) -> None:
         self._slot = slot
@@ -158,10 +157,27 @@ class StreamingCamera(ABC):
 
     def packets(self, silence_timeout: float = 5.0) -> Iterator[Packet]:
         """Encoded packets from the first key frame on; see `Camera.packets`. Ends at once when closed."""
-        feed = PacketFeed(QUEUED_PACKETS)
-        for packet in self._items(feed, lambda: self._read(feed, silence_timeout), silence_timeout):
-            self._stream = feed.stream
-            yield packet
+        for batch in self.batches(silence_timeout):
+            yield from batch
+
+    def batches(
+        self, silence_timeout: float = 5.0, together_seconds: float = 0.0
+    ) -> Iterator[Sequence[Packet]]:
+        """The same packets, several at once; see `Camera.batches`."""
+        feed = PacketFeed(QUEUED_PACKETS, together_seconds)
+        read = lambda: self._read(feed, silence_timeout)  # noqa: E731
+        for items in self._items(feed, read, feed.take_together, silence_timeout):
+            batch: list[Packet] = []
+            for item in items:
+                if isinstance(item, Packet):
+                    batch.append(item)
+                    continue
+                if batch:
+                    yield batch
+                    batch = []
+                self._stream = item
+            if batch:
+                yield batch
 
     def frames(self, per_second: float, silence_timeout: float = 5.0) -> Iterator[Frame]:
         """Newest pictures at up to `per_second` (0.1..30); see `Camera.frames`."""
@@ -173,7 +189,8 @@ class StreamingCamera(ABC):
         slot: Feed[Picture] = Feed(1)
         interval = 1 / per_second
         due = time.monotonic()
-        pictures = self._items(slot, lambda: self._read_pictures(slot, silence_timeout), silence_timeout)
+        read = lambda: self._read_pictures(slot, silence_timeout)  # noqa: E731
+        pictures = self._items(slot, read, slot.take, silence_timeout)
         for picture in pictures:
             if time.monotonic_ns() - picture.arrived_ns > silence_timeout * 1e9:
                 continue  # the camera fell silent while the consumer was busy: no old picture is served
@@ -181,7 +198,13 @@ class StreamingCamera(ABC):
             due = max(due + interval, time.monotonic())
             slot.wait_closed(due - time.monotonic())
 
-    def _items(self, feed: Feed[T], read: Callable[[], None], silence_timeout: float) -> Iterator[T]:
+    def _items(
+        self,
+        feed: Feed[Any],
+        read: Callable[[], None],
+        take: Callable[[float], T | None],
+        silence_timeout: float,
+    ) -> Iterator[T]:
         self._check_nothing_hangs()
         if not self._register(feed):
             return
@@ -191,7 +214,7 @@ class StreamingCamera(ABC):
         reader.start()
         patience = self.opening_seconds
         try:
-            while (item := self._next(feed, patience)) is not None:
+            while (item := self._next(take, patience)) is not None:
                 patience = silence_timeout
                 yield item
         finally:
@@ -216,7 +239,7 @@ class StreamingCamera(ABC):
             "node off and on"
         )
 
-    def _run_reader(self, read: Callable[[], None], feed: Feed[T]) -> None:
+    def _run_reader(self, read: Callable[[], None], feed: Feed[Any]) -> None:
         try:
             read()
             ended = CameraError(f"{self.where}: 摄像头的数据流结束了 / the camera's stream ended")
@@ -238,9 +261,9 @@ class StreamingCamera(ABC):
         """`text` fit for a log."""
         return text
 
-    def _next(self, feed: Feed[T], patience: float) -> T | None:
+    def _next(self, take: Callable[[float], T | None], patience: float) -> T | None:
         try:
-            return feed.take(patience)
+            return take(patience)
         except SilenceError:
             silent = CameraError(
                 f"{self.where}: {patience:g} 秒没有画面，请检查电源和连线 / no picture for {patience:g} s; "
@@ -248,13 +271,13 @@ class StreamingCamera(ABC):
             )
         raise silent
 
-    def _register(self, feed: Feed[T]) -> bool:
+    def _register(self, feed: Feed[Any]) -> bool:
         with self._lock:
             if not self._is_closed:
                 self._feeds.add(feed)
             return not self._is_closed
 
-    def _unregister(self, feed: Feed[T]) -> None:
+    def _unregister(self, feed: Feed[Any]) -> None:
         with self._lock:
             self._feeds.discard(feed)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,9 @@ pytestmark = pytest.mark.promise("I11")
 class BrokenDriver(FileCamera):
     """Its fault is one that ends the thread that reads it."""
 
-    def packets(self, silence_timeout: float = 5.0) -> Iterator[Packet]:
+    def batches(
+        self, silence_timeout: float = 5.0, together_seconds: float = 0.0
+    ) -> Iterator[Sequence[Packet]]:
         raise SystemExit
 
 

@@ -1,0 +1,96 @@
+"""The hand-over of encoded packets, several at once: to wake a thread for each frame costs more CPU time than
+everything else that is done with the frame.
+
+Whoever writes fragments of half a second needs no packet earlier than the one that ends the fragment. So the
+reading thread wakes the other one when that one is there, by the same rule as the muxer's: a key frame, or
+`together_seconds` of decoding time since the last packet handed over. With 0 every packet is handed over as
+it comes.
+"""
+
+from __future__ import annotations
+
+import time
+
+from drivers.cameras.base import Packet, StreamInfo
+from drivers.cameras.feed import Feed, SilenceError
+
+BURST_S = 0.2
+"""How long a reader may let packets gather in the socket, where nobody waits for each: at 4 Mbit/s 100 KB,
+which a TCP window takes without making the camera wait."""
+
+_AWAKE_S = 0.1
+"""Before the packet that ends a batch is due, the reader waits for it awake: what ends a fragment, and a key
+frame in its time, is late by nothing."""
+
+_LINGER_S = 0.25
+"""Beyond `together_seconds`: packets that the camera does not follow up are handed over all the same."""
+
+
+class PacketFeed(Feed[Packet | StreamInfo]):
+    """A queue of packets in their order; a `StreamInfo` stands before the first packet that it describes."""
+
+    def __init__(self, capacity: int, together_seconds: float = 0.0) -> None:
+        super().__init__(capacity)
+        self._together_seconds = together_seconds
+        self._span = 0
+        self._handed_over_dts: int | None = None
+        self._handed_over_s = 0.0
+        self._is_due = False
+        self._silent_since = time.monotonic()
+
+    @property
+    def burst_seconds(self) -> float:
+        """See `PacketSink`."""
+        left = self._handed_over_s + self._together_seconds - _AWAKE_S - time.monotonic()
+        return max(0.0, min(BURST_S, left))
+
+    def begin(self, stream: StreamInfo) -> None:
+        """The packets from now on are of `stream`."""
+        with self._changed:
+            self._items.append(stream)
+            self._span = int(self._together_seconds / stream.time_base)
+            self._handed_over_dts = None
+
+    def take_together(self, seconds: float) -> list[Packet | StreamInfo] | None:
+        """What waits, once it is due; None once closed. The producer's CameraError when it failed,
+        `SilenceError` when nothing came for `seconds`."""
+        with self._changed:
+            while True:
+                left = self._silent_since + seconds - time.monotonic()
+                patience = min(max(left, 0.0), self._together_seconds + _LINGER_S)
+                self._changed.wait_for(lambda: self._is_due or self._error or self.closed, patience)
+                if self.closed:
+                    return None
+                if self._items:
+                    return self._take_all()
+                if self._error:
+                    raise self._error
+                if left <= 0:
+                    raise SilenceError
+
+    def _take_all(self) -> list[Packet | StreamInfo]:
+        items = list(self._items)
+        self._items.clear()
+        self._is_due = False
+        self._changed.notify_all()  # the producer may wait for room
+        return items
+
+    def _append(self, item: Packet | StreamInfo) -> bool:
+        if self.closed:
+            return False
+        self._items.append(item)
+        self._silent_since = time.monotonic()
+        if isinstance(item, Packet) and self._ends_a_batch(item):
+            self._handed_over_dts = item.dts
+            self._handed_over_s = self._silent_since
+            self._is_due = True
+            self._changed.notify_all()
+        return True
+
+    def _ends_a_batch(self, packet: Packet) -> bool:
+        return (
+            packet.is_key_frame
+            or self._handed_over_dts is None
+            or packet.dts - self._handed_over_dts >= self._span
+            or len(self._items) >= self._capacity
+        )
