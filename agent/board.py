@@ -1,8 +1,9 @@
 """The board: small files by which processes see one another without the database.
 
 `runtime/status/ROLE.json` says how a role is; `runtime/frames/NAME.jpg` and `.json` are the newest
-picture of a camera for the page; `state/recording-plan.json` tells the recorder when to record. Every
-file appears by atomic rename, so a reader sees the old one or the new one, never half of one.
+picture of a camera for the page; `runtime/frames/rear.idle` is what the camera sees while nothing is
+recorded, still encoded; `state/recording-plan.json` tells the recorder when to record. Every file appears by
+atomic rename, so a reader sees the old one or the new one, never half of one.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+LARGEST_KEY_FRAME: Final = 16 << 20
+"""Bytes of one encoded picture with what is said of it; more is none."""
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = False, mode: int = 0o640) -> None:
@@ -67,3 +71,22 @@ def publish_frame(frames: Path, name: str, jpeg: bytes, about: Mapping[str, Any]
     """
     write_atomically(frames / f"{name}.jpg", jpeg)
     write_json(frames / f"{name}.json", about)
+
+
+def publish_key_frame(path: Path, about: Mapping[str, Any], access_unit: bytes) -> None:
+    """Leave one encoded picture for whoever may decode: a line of JSON, then its bytes. OSError."""
+    write_atomically(path, json.dumps(about).encode() + b"\n" + access_unit)
+
+
+def read_key_frame(path: Path) -> tuple[dict[str, Any], bytes] | None:
+    """What `publish_key_frame` left; None when nothing is there. ValueError when it is no such file."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_KEY_FRAME + 1)
+    except FileNotFoundError:
+        return None
+    line, _, access_unit = content.partition(b"\n")
+    about = json.loads(line) if len(content) <= LARGEST_KEY_FRAME else None
+    if not isinstance(about, dict):
+        raise ValueError(f"{path}: expected a line of JSON and one encoded picture of at most 16 MiB")
+    return about, access_unit

@@ -69,3 +69,8 @@ class Paths:
     @property
     def frames(self) -> Path:
         return self.runtime / "frames"
+
+    @property
+    def idle_key_frame(self) -> Path:
+        """The newest key frame while nothing is recorded; in memory only (tmpfs)."""
+        return self.frames / "rear.idle"

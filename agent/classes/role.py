@@ -11,10 +11,13 @@ import uuid
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from agent import board
 from agent.classes.recording_plan import HORIZON_US, RecordingModes, RecordingPlan, wanted_until_us
-from agent.classes.session import Moment, Pace, Transition, decide
+from agent.classes.session import MINUTE_US, Moment, Pace, Transition, decide
+from agent.classes.unscheduled import Unscheduled
 from agent.clock import Stamp
 from agent.log import get_logger
+from agent.paths import Paths
 from agent.role import RoleContext
 from agent.store import classes as table
 from agent.store.database import Store, StoreError
@@ -25,6 +28,8 @@ STEP_S = 1.0
 SETTLING_NS = 120_000_000_000
 """So long after the machine's boot the keeper waits for a clock that is not synchronised yet. Counted from
 the boot and not from its own start, because a keeper that was restarted must not hold up a lesson."""
+WORD_TRUSTED_NS = 30_000_000_000
+"""The watcher speaks every few seconds; its older word says nothing of who is in the room now."""
 
 log = get_logger(__name__)
 
@@ -61,6 +66,22 @@ class PeopleWatch:
         return (stamp.monotonic_ns - self._seen_ns) // 1000
 
 
+def people_in_the_room(paths: Paths, stamp: Stamp) -> bool:
+    """The watcher's fresh word (agent/visibility/presence.py). Without one nobody is there: the plan records
+    the lessons all the same."""
+    try:
+        status = board.read_json(paths.status / "watch.json")
+    except (OSError, ValueError):
+        return False
+    if status is None or status.get("boot_id") != stamp.boot_id:
+        return False
+    said_ns, detail = status.get("monotonic_ns"), status.get("detail")
+    if not isinstance(said_ns, int) or stamp.monotonic_ns - said_ns > WORD_TRUSTED_NS:
+        return False
+    presence = detail.get("presence") if isinstance(detail, dict) else None
+    return isinstance(presence, dict) and presence.get("present") is True
+
+
 class Keeper:
     """One step a second; survives everything that the database or the disk does."""
 
@@ -75,6 +96,8 @@ class Keeper:
         self._pace = pace or Pace()
         self._plan = RecordingPlan(context.paths.recording_plan)
         self._modes = RecordingModes()
+        self._unscheduled = Unscheduled()
+        self._unscheduled_since_us = 0
         self._people = PeopleWatch()
         self._store: Store | None = None
         self._trouble: str | None = None
@@ -107,10 +130,16 @@ class Keeper:
         stamp = self._context.clock.now()
         self._clock_watch.look(store, stamp)
         ago_us = self._people.people_ago_us(table.last_people_us(store, self._room, stamp.wall_us), stamp)
-        moment = Moment(stamp.wall_us, self._clock_state(stamp), ago_us)
         undecided = table.undecided_sessions(store, self._room, stamp.wall_us + self._pace.early_us)
+        is_present = people_in_the_room(self._context.paths, stamp)
+        if is_present and all(session.state != "open" for session in undecided):
+            ago_us = (
+                0  # nothing is recorded that heads could be counted on: the lesson begins with its people
+            )
+        moment = Moment(stamp.wall_us, self._clock_state(stamp), ago_us)
         if decide(undecided, moment, self._pace):
             self._apply(store, stamp, moment)
+        self._follow_people_without_lesson(store, stamp, is_present, is_lesson_time=bool(undecided))
         valid_until_us = self._write_plan(store, stamp, ago_us)
         if self._trouble is not None:
             log.info("keeper.recovered")
@@ -181,7 +210,32 @@ class Keeper:
             post_roll_us=self._context.settings.recording.post_roll_seconds * 1_000_000,
             is_about_lesson_time=self._is_about_lesson_time(store, now_us),
         )
-        return self._plan.update(now_us, recordings, until_us)
+        unscheduled = self._unscheduled.state == "recording"
+        return self._plan.update(
+            now_us, recordings, until_us, now_us + 2 * MINUTE_US if unscheduled else None
+        )
+
+    def _follow_people_without_lesson(
+        self, store: Store, stamp: Stamp, is_present: bool, *, is_lesson_time: bool
+    ) -> None:
+        change = self._unscheduled.step(stamp.monotonic_ns, present=is_present, is_lesson_time=is_lesson_time)
+        if change is None:
+            return
+        if change.to == "recording":
+            self._unscheduled_since_us = stamp.wall_us
+            kind = FactType.UNSCHEDULED_BEGAN
+            data: dict[str, Any] = {"began_us": stamp.wall_us}
+        else:
+            kind = FactType.UNSCHEDULED_ENDED
+            data = {
+                "began_us": self._unscheduled_since_us,
+                "ended_us": stamp.wall_us,
+                "reason": change.reason,
+            }
+        log.info(f"unscheduled.{change.to}", reason=change.reason)
+        with store.transaction():
+            fact = Fact(kind, "node", simulated=self._context.settings.simulated, data=data)
+            state_fact(store, stamp, fact)
 
     def _is_about_lesson_time(self, store: Store, now_us: int) -> bool:
         """Whether people who are seen now can belong to a lesson. Counted heads need a recording and a

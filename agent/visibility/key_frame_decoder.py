@@ -28,10 +28,16 @@ def decode(track: Track, data: bytes) -> BGRImage:
     name = _DECODERS.get(track.sample_entry)
     if name is None:
         raise PictureError(f"codec {track.sample_entry!r}: expected H.264 or H.265")
+    return decode_access_unit(name, track.decoder_configuration, data)
+
+
+def decode_access_unit(codec: str, extradata: bytes, data: bytes) -> BGRImage:
+    """The picture of one key frame of `codec` ("h264", "hevc"); `extradata` as the stream has it, may be
+    empty. PictureError for damaged bytes."""
     try:
-        context = av.CodecContext.create(name, "r")
+        context = av.CodecContext.create(codec, "r")
         assert isinstance(context, VideoCodecContext)  # noqa: S101 (h264 and hevc are video)
-        context.extradata = track.decoder_configuration
+        context.extradata = extradata or None
         context.thread_count = 1  # one picture: more threads only wait for one another
         context.options = {"max_pixels": str(MOST_PIXELS)}
         frames = [*context.decode(av.Packet(data)), *context.decode(None)]

@@ -73,6 +73,8 @@ class Watch:
             self._last = self._watcher.look(self._store)
             if self._last.count is not None:
                 self._counted = (self._last, time.monotonic())
+            elif self._last.reason != "no new picture":
+                self._watcher.look_while_nothing_is_recorded()
         except (sqlite3.Error, StoreError) as error:
             self._troubled("数据库暂不可用，人数未能保存", "the database cannot be used", error)
             if not isinstance(error, sqlite3.OperationalError):
@@ -105,17 +107,19 @@ class Watch:
 
     def report(self) -> None:
         """Say on the board how counting stands."""
+        presence = {"present": self._watcher.presence.is_present, "moving": self._watcher.presence.moving}
         if self._trouble is not None:
-            self._context.report("fault", *self._trouble)
+            self._context.report("fault", *self._trouble, presence=presence)
             return
         # Between two key frames, or two files, a look finds nothing new: that is no change of state.
         recent = self._counted is not None and time.monotonic() - self._counted[1] < OLDEST_PICTURE_S
         look = self._counted[0] if self._counted is not None and recent else self._last
         if look is None or look.count is None:
             reason = look.reason if look is not None else "no recording"
-            self._context.report("waiting", _WAITING[reason], reason)
+            self._context.report("waiting", _WAITING[reason], reason, presence=presence)
             return
         detail = {
+            "presence": presence,
             "counted": look.count.counted,
             "expected": look.count.expected,
             "at_us": look.count.at_us,

@@ -24,7 +24,9 @@ from agent.store.facts import Fact, FactType, state_fact
 from agent.store.heads import HeadCount
 from agent.visibility.doubts import Doubt, doubt
 from agent.visibility.growing_segment import KeyFrame, SegmentFollower
+from agent.visibility.idle_picture import read_idle_picture
 from agent.visibility.key_frame_decoder import decode
+from agent.visibility.presence import Presence
 from models.heads import HeadCounter
 from models.images import BGRImage, Detection
 
@@ -63,6 +65,9 @@ class Watcher:
         self._last_picture: tuple[str, int] | None = None
         self._session_id: str | None = None
         self._doubt: Doubt | None = None
+        self._idle_ns = 0
+        self.presence = Presence()
+        """Whether people are in the room, recorded or not."""
 
     def look(self, store: Store) -> Look:
         """Count the newest picture if it is new. OSError, BoxError, PictureError and sqlite3.Error pass
@@ -75,10 +80,23 @@ class Watcher:
             return Look(reason or "no recording")
         picture = decode(frame.track, frame.data)
         detections = self._detect(picture)
+        self.presence.see(picture, detections, now)
         count, found = self._commit(store, frame, detections)
         self._last_picture = (frame.segment.run, frame.pts_ticks)
         self._publish(picture, count)
         return Look("counted", count, found)
+
+    def look_while_nothing_is_recorded(self) -> None:
+        """Look for people in the picture that the recorder leaves while it rests. Nothing is stored and
+        nothing shown; where nothing moved nobody is looked for. OSError, PictureError."""
+        now = self._clock.now()
+        found = read_idle_picture(self._paths.idle_key_frame, now, self._idle_ns)
+        if found is None:
+            return
+        self._idle_ns = found.taken_ns
+        picture = found.picture
+        detections = self._detect(picture) if self.presence.has_changed(picture, now) else []
+        self.presence.see(picture, detections, now)
 
     def _unusable(self, frame: KeyFrame | None, now: Stamp) -> str | None:
         if frame is None:
