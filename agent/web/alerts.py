@@ -144,8 +144,9 @@ def _of_roles(statuses: list[RoleStatus], words: Words) -> list[Alert]:
             found.append(Alert("bad", _("“%(role)s”程序没有响应。") % {"role": role}))
         elif status.state == "fault":
             found.append(Alert("bad", _("%(role)s：%(message)s") % {"role": role, "message": status.message}))
-        # The picture and the door disagree (R6); a client certificate runs out within the month.
-        elif status.detail.get("doubt") or status.detail.get("certificate_expires"):
+        # The picture and the door disagree (R6); a client certificate runs out within the month; the disk
+        # will be full on a day that can be foreseen.
+        elif any(status.detail.get(key) for key in ("doubt", "certificate_expires", "storage")):
             found.append(
                 Alert("warn", _("%(role)s：%(message)s") % {"role": role, "message": status.message})
             )

@@ -95,6 +95,11 @@ def day_and_time(wall_us: int) -> str:
     return f"{local(wall_us):%Y-%m-%d %H:%M:%S}"
 
 
+def local_date(wall_us: int) -> str:
+    """`2026-11-21`."""
+    return f"{local(wall_us):%Y-%m-%d}"
+
+
 def start_of_day_us(day: date) -> int:
     """Midnight in the classroom."""
     return round(datetime(day.year, day.month, day.day, tzinfo=ZONE).timestamp() * 1_000_000)

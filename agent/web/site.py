@@ -126,6 +126,7 @@ def _environment(language: Language) -> Environment:
         "duration": words.duration,
         "day": words.day,
         "local": locale.local,
+        "local_date": locale.local_date,
     }
     environment.globals |= {"language": language, "html_language": locale.HTML_LANGUAGE[language]}
     return environment

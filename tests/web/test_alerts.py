@@ -119,7 +119,7 @@ def test_records_show_what_each_destination_receipted(
 
 
 def test_a_demonstration_is_marked_on_every_page(visitor: httpx.Client) -> None:
-    for path in ("/now", "/sessions", "/player", "/records", "/health"):
+    for path in ("/now", "/sessions", "/player", "/records", "/storage", "/health"):
         assert 'class="demo"' in visitor.get(path).text
 
 

@@ -147,7 +147,7 @@ def test_cookies_and_headers_keep_the_page_to_itself(served: Served, store: Stor
 
 
 def test_pages_load_nothing_from_elsewhere(visitor: httpx.Client) -> None:
-    for path in ("/now", "/sessions", "/player", "/records", "/health"):
+    for path in ("/now", "/sessions", "/player", "/records", "/storage", "/health"):
         text = visitor.get(path).text
         assert not re.findall(r"""(?:src|href|action)=["'](?!/|#)""", text), path
         assert "<script>" not in text

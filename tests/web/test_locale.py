@@ -69,6 +69,7 @@ def test_english_pages_are_english_but_for_names(
         f"/sessions/{lesson.session}",
         "/player",
         "/records",
+        "/storage",
         "/health",
         "/nothing",
     ):

@@ -93,7 +93,7 @@ def test_no_page_scrolls_sideways_on_a_phone(
     show_picture(paths, "door", 1, now_us)
     tab = open_tab(width=360, height=640)
     log_in_tab(tab)
-    pages = ("/now", "/sessions", f"/sessions/{lesson.session}", "/player", "/records", "/health")
+    pages = ("/now", "/sessions", f"/sessions/{lesson.session}", "/player", "/records", "/storage", "/health")
     for address in (f"{page}?lang={language}" for page in pages for language in ("zh", "en")):
         answer = tab.page.goto(address)
         assert answer is not None

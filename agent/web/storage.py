@@ -1,0 +1,104 @@
+"""The page of the disk: what is on it, how long it lasts, what goes next, what is held, the copies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from agent.archive import usage
+from agent.archive.clock_trust import Sight
+from agent.archive.retention import DOUBTS
+from agent.archive.retention_now import look
+from agent.archive.retention_plan import WHY
+from agent.store import classes, holds
+from agent.store.database import Store
+from agent.store.holds import Hold
+from agent.web import alerts as alert_rules
+from agent.web.locale import Words
+from agent.web.site import site_of, visit_of
+
+WIDTH, HEIGHT = 1000, 160
+"""User units of the drawing of days; it is stretched to the page's width."""
+GIB = 2**30
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A day's footage in the drawing; `x`, `y`, `width`, `height` in user units."""
+
+    day: date
+    gib: float
+    hours: float
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+def day_bars(days: list[dict[str, Any]]) -> list[Bar]:
+    """One bar a day, the largest as high as the drawing; [] when nothing was recorded in them."""
+    most = max((day["bytes"] for day in days), default=0)
+    if not most:
+        return []
+    step = WIDTH / len(days)
+    found = []
+    for number, day in enumerate(days):
+        height = round(HEIGHT * day["bytes"] / most, 1)
+        shown = max(height, 2.0) if day["bytes"] else 0.0
+        found.append(
+            Bar(
+                date.fromisoformat(day["day"]),
+                day["bytes"] / GIB,
+                day["hours"],
+                round(number * step + step * 0.1, 2),
+                round(HEIGHT - shown, 1),
+                round(step * 0.8, 2),
+                shown,
+            )
+        )
+    return found
+
+
+@router.get("/storage")
+async def storage_page(request: Request) -> Response:
+    site, words = site_of(request), visit_of(request).words
+    now = site.clock.now()
+
+    def work(store: Store) -> tuple[list[Hold], dict[str, str], Sight]:
+        titles = {each.id: each.title for each in classes.training_classes(store)}
+        return holds.holds(store), titles, look(store, now)
+
+    held, titles, sight = await site.store.run(work)
+    found = usage.read(site.paths.runtime)
+    (disk,) = (each for each in alert_rules.disks(site.paths) if each.purpose == "video")
+    return site.render(
+        request,
+        "storage.html",
+        found=found,
+        disk=disk,
+        footage_share=_share(found["total"]["bytes"], disk.total) if found else 0.0,
+        used_share=_share(disk.total - disk.free, disk.total),
+        bars=day_bars(found["days"]) if found else [],
+        titles=titles,
+        holds=held,
+        held_classes={each.class_id for each in held},
+        doubt=_of_pair(DOUBTS[sight.doubt], words) if sight.doubt else None,
+        hours_missing=sight.missing_ns / 3.6e12,
+        why={key: _of_pair(pair, words) for key, pair in WHY.items()},
+        gib=GIB,
+    )
+
+
+def _share(part: float, whole: float) -> float:
+    """Of the drawing's width."""
+    return round(WIDTH * min(1.0, part / whole), 1) if whole else 0.0
+
+
+def _of_pair(pair: tuple[str, str], words: Words) -> str:
+    return pair[0] if words.language == "zh" else pair[1]

@@ -1,0 +1,87 @@
+"""The page of the disk: what is used, until when it lasts, what goes next, and what keeps it."""
+
+from __future__ import annotations
+
+import httpx
+
+from agent.archive import usage
+from agent.archive.shortage import Storage
+from agent.paths import Paths
+from agent.store import holds
+from agent.store.database import Store
+from agent.store.retention import ClockTrust, put_clock_trust
+from tests.web.conftest import Served, log_in_tab, set_password
+from tests.web.lesson import CLASS, TITLE, Tape, film, hold_lesson, sign_log
+from tests.web.test_pages import OpenTab
+
+DAY_US = 86_400_000_000
+
+
+def furnish(store: Store, served: Served, paths: Paths) -> None:
+    """A closed class with footage of some days, and footage of no lesson; counted."""
+    now_us = served.clock.now().wall_us
+    lesson = hold_lesson(store, now_us)
+    with store.transaction():
+        store.execute(
+            "UPDATE session SET state = 'closed', closed_us = ? WHERE id = ?", (now_us, lesson.session)
+        )
+        put_clock_trust(store, ClockTrust(now_us, "x", 0, 10**15, None, now_us - 50 * DAY_US))
+    tape = Tape(store, paths, served.clock, film(paths.state, seconds=6))
+    tape.record(lesson.opened_us, segments=2)
+    tape.record(lesson.opened_us - 3 * DAY_US, segments=1)
+    sign_log(store, paths, served.clock)
+    count_now(store, served, paths)
+
+
+def count_now(store: Store, served: Served, paths: Paths) -> None:
+    part = Storage(served.settings, paths)
+    for _ in range(5):
+        part.step(store, served.clock.now())
+
+
+def test_before_the_first_count_it_says_so(visitor: httpx.Client) -> None:
+    text = visitor.get("/storage").text
+    assert "还没有统计" in text and "冻结的班次" in text
+    assert "Not counted yet" in visitor.get("/storage?lang=en").text
+
+
+def test_it_shows_classes_days_and_what_goes_next(
+    visitor: httpx.Client, served: Served, store: Store, paths: Paths
+) -> None:
+    furnish(store, served, paths)
+    holds.place_hold(store, served.clock.now(), CLASS, "投诉核查", simulated=True)
+    text = visitor.get("/storage").text
+    assert TITLE in text and "已冻结" in text and "投诉核查" in text
+    assert text.count(" GiB, ") == 2, "two days have bars"
+    assert "本机数据库说不清" in text, "footage whose row came days later is kept for the longest time"
+    assert "每录一小时" in text
+    english = visitor.get("/storage?lang=en").text
+    assert "What goes next" in english and "Kept until" in english
+
+
+def test_a_foreseen_shortage_stands_first(
+    visitor: httpx.Client, served: Served, store: Store, paths: Paths
+) -> None:
+    furnish(store, served, paths)
+    content = usage.read(paths.runtime)
+    assert content is not None
+    full_us = served.clock.now().wall_us + 20 * DAY_US
+    usage.publish(paths.runtime, {**content, "full_us": full_us, "kbit_that_lasts": 10})
+    text = visitor.get("/storage").text
+    assert "写满" in text and "10 kbit/s" in text
+    assert text.index("写满") < text.index("各班次")
+
+
+def test_a_damaged_summary_is_no_page_without_words(visitor: httpx.Client, paths: Paths) -> None:
+    (paths.runtime / usage.FILE).write_bytes(b"{torn")
+    assert "还没有统计" in visitor.get("/storage").text
+
+
+def test_it_fits_a_phone(served: Served, store: Store, paths: Paths, open_tab: OpenTab) -> None:
+    set_password(store, served)
+    furnish(store, served, paths)
+    tab = open_tab(width=360, height=640)
+    log_in_tab(tab)
+    for language in ("zh", "en"):
+        tab.page.goto(f"/storage?lang={language}")
+        assert tab.page.evaluate("document.documentElement.scrollWidth") <= 360, language
