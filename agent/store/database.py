@@ -42,10 +42,10 @@ def unusable(path: Path, error: sqlite3.DatabaseError) -> StoreError:
         "classroom-agent database restore，再启动。旧文件会移开并保留（不要删，以前的签到照片只有它能打开）。"
         "记录日志由副本取回，录像和缺口的索引由录像文件重建，班次、名册、签到、同意书和人社部门的密码由最近一天"
         "的快照恢复；人脸须重新登记",
-        f"the database {path} is damaged ({error}). Tell HR and the province; stop the roles but the recorder, "
-        "run `classroom-agent database restore`, start them again. The damaged files are moved aside and kept "
-        "(do not delete them: earlier check-in photos open with them alone). The record log is taken back "
-        "from its copies, the index of footage and gaps rebuilt from the footage; classes, rosters, "
+        f"the database {path} is damaged ({error}). Tell HR and the province; stop the roles but the "
+        "recorder, run `classroom-agent database restore`, start them again. The damaged files are moved "
+        "aside and kept (do not delete them: earlier check-in photos open with them alone). The record log is "
+        "taken back from its copies, the index of footage and gaps rebuilt from the footage; classes, rosters, "
         "check-ins, consents and HR's password come from the last day's snapshot; faces must be enrolled "
         "again",
     )
@@ -110,7 +110,12 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing, durable on return. Takes the write lock at once, so that a row read inside may
-        be acted on. Does not nest."""
+        be acted on. Does not nest. StoreError when another file stands at `path` by now, or none."""
+        if not self.is_current():
+            raise StoreError(
+                f"数据库 {self.path} 被移走或删除，将重新打开",
+                f"the database {self.path} was moved away or deleted while it was open; it is opened anew",
+            )
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield

@@ -36,6 +36,8 @@ class StoreThread:
         self._executor.shutdown()
 
     def _in_thread(self, work: Callable[[Store], T]) -> T:
+        if self._store is not None and not self._store.is_current():
+            self._close_store()  # somebody put another database in its place
         if self._store is None:
             self._store = Store(self._database)
         return work(self._store)

@@ -106,3 +106,17 @@ def test_values_never_become_sql(store: Store) -> None:
     assert found is not None
     assert found["name"] == hostile
     assert store.rows("SELECT * FROM fact") == []
+
+
+def test_a_database_that_was_moved_away_takes_no_more(tmp_path: Path) -> None:
+    """What is written into a file that nobody finds any more would be lost without a word."""
+    path = tmp_path / "agent.sqlite"
+    with Store(path) as store:
+        assert store.is_current()
+        path.rename(tmp_path / "away.sqlite")
+        assert not store.is_current()
+        with pytest.raises(StoreError, match="moved away"), store.transaction():
+            raise AssertionError("inside")
+        with Store(path) as anew:
+            assert anew.is_current()
+            assert not store.is_current(), "another file under the same name"
