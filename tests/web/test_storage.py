@@ -66,10 +66,13 @@ def test_a_foreseen_shortage_stands_first(
     content = usage.read(paths.runtime)
     assert content is not None
     full_us = served.clock.now().wall_us + 20 * DAY_US
-    usage.publish(paths.runtime, {**content, "full_us": full_us, "kbit_that_lasts": 10})
+    copies = [{"copy": "hr-disk", "custodian": "hr_department", "segments": 1, "verified_us": full_us}]
+    short = {"full_us": full_us, "kbit_that_lasts": 10, "copies": copies}
+    usage.publish(paths.runtime, {**content, **short})
     text = visitor.get("/storage").text
     assert "写满" in text and "10 kbit/s" in text
     assert text.index("写满") < text.index("各班次")
+    assert "hr-disk" in text and "人社部门保管" in text and "1 / 3 段" in text
 
 
 def test_a_damaged_summary_is_no_page_without_words(visitor: httpx.Client, paths: Paths) -> None:
