@@ -20,9 +20,10 @@ usage() {
   Without options: removes the program; footage, records, keys and settings stay.
 
   --delete-evidence NODE   连同录像、记录、密钥一起删除，无法恢复。NODE 必须等于配置里的 [node] node。
-                           录像须保存三年（R8），先取得人社部门同意。
+                           录像须保存三年（R8），先取得人社部门同意。[[copies]] 里的副本不动。
                            deletes footage, records and keys too, for ever. NODE must equal [node] node of the
-                           settings. Footage must be kept three years (R8): ask the HR department first.
+                           settings. Footage must be kept three years (R8): ask the HR department first. Copies
+                           in the folders of [[copies]] stay.
 TEXT
 }
 
@@ -57,8 +58,8 @@ remove_program() {
 # Only what the program made, by name: the video folder may hold other people's files.
 remove_evidence() {
   [[ -n $delete_evidence ]] || return 0
-  rm -rf "${video:?}/segments" "${video:?}/.classroom-agent-volume" "${video:?}/recorder.lock" \
-    "${video:?}"/.acceptance-*
+  rm -rf "${video:?}/segments" "${video:?}/log" "${video:?}"/log-???????????????? "${video:?}/snapshots" \
+    "${video:?}/.classroom-agent-volume" "${video:?}/recorder.lock" "${video:?}"/.acceptance-*
   rm -rf "$STATE" "$CONFIG"
   userdel classroom-agent-ledger
   userdel classroom-agent

@@ -17,6 +17,7 @@ from agent.clock import Stamp
 from agent.role import RoleContext, State
 from agent.settings import OWN_LOG_COPY, CopySettings
 from agent.store.database import Store
+from drivers.cameras.backoff import Backoff
 from drivers.disk import check_volume
 
 LATE_US = 24 * 3_600_000_000
@@ -106,7 +107,8 @@ class SecondCopies:
         self._add_log(context, log_copier, copy.name)
 
     def _add_log(self, context: RoleContext, copier: LogCopier, name: str) -> None:
-        worker = Worker(f"log-{name}", context.paths.database, copier, copier.folder)
+        soon = Backoff(first=1.0, longest=15.0)  # what this copy lacks when the database is lost is a fork
+        worker = Worker(f"log-{name}", context.paths.database, copier, copier.folder, backoff=soon)
         self._duties[f"log-{name}"] = _Duty(worker, lambda: {"last": copier.last})
 
 

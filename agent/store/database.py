@@ -44,10 +44,10 @@ def unusable(path: Path, error: sqlite3.DatabaseError) -> StoreError:
         "的快照恢复；人脸须重新登记",
         f"the database {path} is damaged ({error}). Tell HR and the province; stop the roles but the "
         "recorder, run `classroom-agent database restore`, start them again. The damaged files are moved "
-        "aside and kept (do not delete them: earlier check-in photos open with them alone). The record log is "
-        "taken back from its copies, the index of footage and gaps rebuilt from the footage; classes, rosters, "
-        "check-ins, consents and HR's password come from the last day's snapshot; faces must be enrolled "
-        "again",
+        "aside and kept (do not delete them: earlier check-in photos open with them alone). The record log "
+        "is taken back from its copies, the index of footage and gaps rebuilt from the footage; classes, "
+        "rosters, check-ins, consents and HR's password come from the last day's snapshot; faces must be "
+        "enrolled again",
     )
 
 

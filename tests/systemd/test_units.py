@@ -175,7 +175,7 @@ def test_an_upgrade_with_wrong_settings_leaves_units_and_roles_alone(
 
 def test_deleting_the_evidence_takes_what_a_killed_trial_left_and_nothing_of_others(tmp_path: Path) -> None:
     video = tmp_path / "video"
-    for name in ("segments/run", ".acceptance-1/segments", "holiday"):
+    for name in ("segments/run", ".acceptance-1/segments", "log", "snapshots", "holiday"):
         (video / name).mkdir(parents=True)
     script = (REPOSITORY / "scripts" / "uninstall.sh").read_text(encoding="utf-8")
     for name in ("STATE", "CONFIG"):
