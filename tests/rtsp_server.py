@@ -8,6 +8,7 @@ Serves rtsp://127.0.0.1:PORT/camera and prints PORT on the first line. The strea
 """
 
 import argparse
+import pathlib
 
 import gi
 
@@ -15,7 +16,8 @@ gi.require_version("Gst", "1.0")
 gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
 
-FILE = "filesrc name=source ! qtdemux ! queue"
+FILE = "filesrc name=source ! {demuxer} ! queue"
+DEMUXERS = {".mp4": "qtdemux", ".ts": "tsdemux"}
 PIPELINES = {
     "h264": "{file} ! h264parse config-interval={config} ! rtph264pay name=pay0",
     "hevc": "{file} ! h265parse config-interval={config} ! rtph265pay name=pay0",
@@ -35,7 +37,8 @@ class CameraFactory(GstRtspServer.RTSPMediaFactory):
     def do_create_element(self, url):
         # -1: parameter sets with every key frame; 0: in the session description only.
         config = 0 if self.arguments.no_inband_parameters else -1
-        pipeline = Gst.parse_launch(f"( {PIPELINES[self.arguments.codec].format(file=FILE, config=config)} )")
+        file = FILE.format(demuxer=DEMUXERS.get(pathlib.Path(self.arguments.file).suffix, "qtdemux"))
+        pipeline = Gst.parse_launch(f"( {PIPELINES[self.arguments.codec].format(file=file, config=config)} )")
         source = pipeline.get_by_name("source")
         if source is not None:
             source.set_property("location", self.arguments.file)
@@ -59,7 +62,9 @@ def require_login(server, factory, user, password):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("file", help="MP4 with the video")
+    parser.add_argument(
+        "file", help="MP4 with the video, or an MPEG transport stream whose picture size may change"
+    )
     parser.add_argument("--port", default="0", help="0: any free port")
     parser.add_argument("--codec", choices=sorted(PIPELINES), default="h264")
     parser.add_argument("--no-inband-parameters", action="store_true")

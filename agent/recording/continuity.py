@@ -141,11 +141,12 @@ def _is_next(last: Fields, row: Fields) -> bool:
 
 
 def _goes_on_beyond_a_set_clock(last: Fields, row: Fields) -> bool:
-    """True when only the wall clock was set in between. The monotonic clock decides: after the set clock a
-    disk or a camera may have failed before the next run's first fragment. Where the clock's first setting
-    stands for time without power, that time lies before both, and in true time they meet."""
+    """True when only the wall clock was set in between, or the camera changed its stream. The monotonic
+    clock decides: after either a disk or a camera may have failed before the next run's first fragment.
+    Where the clock's first setting stands for time without power, that time lies before both, and in true
+    time they meet."""
     meets = abs(row["start_us"] - last["end_us"]) <= ARRIVAL_JITTER_NS // 1000
-    was_set = last["end_reason"] == "clock" or (last["end_reason"] == "power" and meets)
+    was_set = last["end_reason"] in ("clock", "stream") or (last["end_reason"] == "power" and meets)
     if not was_set or row["sequence"] != 0 or last["boot_id"] != row["boot_id"]:
         return False
     lasted_ns = (last["end_ticks"] - last["start_ticks"]) * 1_000_000_000 // last["ticks_per_second"]

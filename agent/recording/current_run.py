@@ -81,7 +81,7 @@ class CurrentRun:
         """Finish the file; a gap of reason `gap` begins, if one is named. OSError, MuxError."""
         assert self.run is not None  # noqa: S101 (the caller asked)
         run = self.run
-        end_us = run.close(end, successor)
+        end_us = run.close(end, successor, now)
         self._ended(run, end_us, gap, now, detail)
 
     def break_off(self, now: Stamp, detail: str) -> None:

@@ -19,9 +19,10 @@ boot whose clock was never synchronised is `power`: the clock had stood still wh
 `operator`: somebody stopped the recorder or shut the machine down. `maintenance`: announced beforehand."""
 
 EndReason = Literal[
-    "rotation", "plan", "power", "crash", "camera", "disk", "clock", "operator", "maintenance"
+    "rotation", "plan", "stream", "power", "crash", "camera", "disk", "clock", "operator", "maintenance"
 ]
-"""Why a segment ends: `rotation` = its length was reached, `plan` = nothing more to record; else as a gap."""
+"""Why a segment ends: `rotation` = its length was reached, `plan` = nothing more to record, `stream` = the
+camera changed its picture size or profile: the next run begins with the next frame; else as a gap."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,6 +180,9 @@ class Recorder:
     def _packet(self, packet: Packet, now: Stamp) -> None:
         if self.run is not None and not self.run.follows(packet):
             self._current.end("camera", "camera", now, "the camera's time stamps jumped")
+        if self.run is not None and self.run.stream is not self._stream:
+            log.warning("camera.stream_changed", run=self.run.id)
+            self._current.end("stream", None, now, "", packet)
         if self.run is None:
             self._buffer.add(packet)
             if self.decision.record and self._disk.is_ready:

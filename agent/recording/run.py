@@ -122,17 +122,21 @@ class Run:
             self._open_segment(arrived)
         self._held = arrived
 
-    def close(self, reason: EndReason, successor: Packet | None = None) -> int:
+    def close(self, reason: EndReason, successor: Packet | None = None, now: Stamp | None = None) -> int:
         """End the run, before `successor` (which another run begins with) where there is one.
 
-        Returns the end of the footage in UTC microseconds, by the clock that the segment began with.
+        Returns the end of the footage in UTC microseconds, by the clock that the segment began with. Where
+        the stream only changed, that is the successor's arrival, as between two segments of a run.
         """
         assert self._held is not None  # noqa: S101 (a run is opened for a packet and gets it)
         held, self._held = self._held, None
         end_ticks = (
             held.ticks + self._last_duration(held) if successor is None else self._ticks(successor.dts)
         )
-        end_us = self._wall_at(end_ticks)
+        if reason == "stream" and successor is not None and now is not None:
+            end_us = arrival(successor, now).wall_us
+        else:
+            end_us = self._wall_at(end_ticks)
         self._write(held, end_ticks)
         self._close_segment(end_ticks, end_us, reason)
         return end_us

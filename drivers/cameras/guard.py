@@ -1,17 +1,20 @@
 """What every encoded stream is held to before its packets leave a driver.
 
 The muxer trusts the stream: a packet before the first key frame cannot be decoded, a repeated time stamp
-breaks the file's time line, and a picture size that changes in mid-stream makes the rest of the file
-unreadable. Each becomes a clean end of the stream here, so that the recorder opens a new run.
+breaks the file's time line: each becomes a clean end of the stream here, so that the recorder opens a new
+run. A camera that changes its picture size or profile in mid-stream without breaking off does not lose a
+frame by it: the packets from that key frame on are of another `stream`, which begins a run of its own.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
+from dataclasses import replace
 
 from drivers.cameras.base import CameraError, Packet, StreamInfo
 from drivers.cameras.bitstream import is_annex_b, parameter_sets
+from drivers.cameras.picture_size import picture_size
 
 _REORDERING = 32
 """Pictures that may lie between a picture's place in decoding order and in presentation order (H.264: 16)."""
@@ -33,8 +36,8 @@ class StreamGuard:
         self._recent_pts: deque[int] = deque(maxlen=_REORDERING)
 
     def admit(self, packet: Packet) -> bool:
-        """True when `packet` belongs to the stream, False while the first usable key frame is awaited;
-        CameraError when the stream cannot go on."""
+        """True when `packet` is of `stream`, which may be another from this very packet on; False while the
+        first usable key frame is awaited. CameraError when the stream cannot go on."""
         if packet.is_key_frame:
             self._check_parameter_sets(packet)
         if not self._begun:
@@ -52,16 +55,22 @@ class StreamGuard:
         if not found:
             return
         if self._begun and self._inband and found != self._inband:
-            raise CameraError(
-                f"{self._where}: 摄像头中途改变了编码参数，将重新开始 / "
-                "the camera changed its encoding (size, profile) in mid-stream; the stream begins anew"
-            )
+            self.stream = self._changed_stream(packet, found)
         if not self._begun:
             # What comes with the pictures is what they were encoded with; a session description may be stale.
             self.stream = StreamInfo(
                 self.stream.codec, self.stream.width, self.stream.height, self.stream.time_base, found
             )
         self._inband = found
+
+    def _changed_stream(self, packet: Packet, found: bytes) -> StreamInfo:
+        size = picture_size(packet.data, self.stream.codec)
+        if size is None:
+            raise CameraError(
+                f"{self._where}: 摄像头中途改变了编码参数，将重新开始 / "
+                "the camera changed its encoding (size, profile) in mid-stream; the stream begins anew"
+            )
+        return replace(self.stream, width=size[0], height=size[1], extradata=found)
 
     def _check_deadline(self) -> None:
         if time.monotonic() > self._key_frame_deadline:

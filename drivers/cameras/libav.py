@@ -74,15 +74,15 @@ def demux(container: InputContainer, stream: VideoStream, where: str) -> Iterato
 
 def pump(packets: Iterable[Packet], guard: StreamGuard, sink: PacketSink) -> None:
     """Hand a live stream to `sink` from its first key frame until it ends or the sink is closed."""
-    begun = False
+    announced: StreamInfo | None = None
     for packet in packets:
         if sink.closed:
             return
         if not guard.admit(packet):
             continue
-        if not begun:
-            begun = True
-            sink.begin(guard.stream)
+        if guard.stream is not announced:
+            announced = guard.stream
+            sink.begin(announced)
         if not sink.put(packet):
             return
 

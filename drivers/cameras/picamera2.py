@@ -178,7 +178,7 @@ def _output_to(sink: PacketSink, stream: StreamInfo, where: str) -> Any:
         def __init__(self) -> None:
             super().__init__()
             self._guard = StreamGuard(where, stream, key_frame_timeout=10.0)
-            self._begun = False
+            self._announced: StreamInfo | None = None
             self._failed = False
 
         def outputframe(
@@ -203,9 +203,9 @@ def _output_to(sink: PacketSink, stream: StreamInfo, where: str) -> Any:
             arrived = Packet(data, timestamp, timestamp, 0, keyframe, time.monotonic_ns())
             if not self._guard.admit(arrived):
                 return
-            if not self._begun:
-                self._begun = True
-                sink.begin(self._guard.stream)
+            if self._guard.stream is not self._announced:
+                self._announced = self._guard.stream
+                sink.begin(self._announced)
             if not sink.offer(arrived) and not sink.closed:
                 raise CameraError(
                     f"{where}: 磁盘写入跟不上，画面积压，将重新开始 / "

@@ -57,7 +57,7 @@ def test_a_stream_without_key_frames_is_given_up() -> None:
         _guard(key_frame_timeout=-1.0).admit(_packet(0))
 
 
-def test_a_change_of_size_in_mid_stream_ends_it() -> None:
+def test_a_change_in_mid_stream_that_tells_no_picture_size_ends_it() -> None:
     guard = _guard()
     guard.admit(_packet(0, KEY))
     guard.admit(_packet(1, KEY))
