@@ -34,8 +34,11 @@ class ImportReport:
     sessions_added: int
     sessions_changed: int
     sessions_cancelled: int
+    sessions_attached: int
+    """Planned to end before now and filmed: they were held before they were entered, and are taken in as
+    closed."""
     sessions_passed_over: int
-    """Planned to end before now: they cannot be held any more and are not taken in."""
+    """Planned to end before now and not filmed, or the room was another lesson's: they are not taken in."""
     findings: tuple[Finding, ...]
     notices: tuple[str, ...]
     """Ids of the notices that govern the class for its life."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from agent.classes.document import ClassDocument, PlannedSession
 from agent.clock import Stamp
 from agent.store import classes as table
+from agent.store import continuity
 from agent.store.classes import Session
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
@@ -19,7 +20,8 @@ def write_timetable(
     """Add, change and cancel planned lessons; counts for the report. In the caller's transaction.
 
     A lesson is the same when room and start are. One that is open takes a new end (it was extended), one
-    that was held stays as it was.
+    that was held stays as it was. One whose time is over is taken in as held when its room was filmed then
+    and no other lesson was (it was entered late, R5); else it is passed over.
     """
     class_id = document.training_class.id
     existing = {
@@ -27,12 +29,23 @@ def write_timetable(
         for s in table.sessions(store, class_id=class_id, states=("planned", "open", "closed"))
     }
     counts = dict.fromkeys(
-        ("sessions_added", "sessions_changed", "sessions_cancelled", "sessions_passed_over"), 0
+        (
+            "sessions_added",
+            "sessions_changed",
+            "sessions_cancelled",
+            "sessions_attached",
+            "sessions_passed_over",
+        ),
+        0,
     )
     for planned in document.sessions:
         session = existing.pop((planned.room, planned.start_us), None) or _running(existing, planned)
         if session is None and planned.end_us <= stamp.wall_us and stamp.clock_state == "synchronised":
-            counts["sessions_passed_over"] += 1
+            if _was_filmed_for_nobody_else(store, planned):
+                _attach(store, stamp, class_id, planned, simulated=simulated)
+                counts["sessions_attached"] += 1
+            else:
+                counts["sessions_passed_over"] += 1
         elif session is None:
             _insert_session(store, class_id, planned)
             counts["sessions_added"] += 1
@@ -74,11 +87,54 @@ def _running(existing: Mapping[tuple[str, int], Session], planned: PlannedSessio
     return None
 
 
-def _insert_session(store: Store, class_id: str, planned: PlannedSession) -> None:
+def _was_filmed_for_nobody_else(store: Store, planned: PlannedSession) -> bool:
+    others = table.sessions(
+        store,
+        room=planned.room,
+        from_us=planned.start_us,
+        until_us=planned.end_us,
+        states=("planned", "open", "closed"),
+    )
+    return not others and continuity.was_filmed(store, planned.room, planned.start_us, planned.end_us)
+
+
+def _attach(store: Store, stamp: Stamp, class_id: str, planned: PlannedSession, *, simulated: bool) -> None:
+    """A lesson that was held before anybody entered it. Footage belongs to it by its time, as to any other;
+    check-ins it has none."""
+    session_id = _insert_session(store, class_id, planned)
+    # At once: for an instant it would be the second open lesson beside the one that runs now.
+    store.execute(
+        "UPDATE session SET state = 'closed', opened_us = ?, closed_us = ?, close_reason = ? WHERE id = ?",
+        (planned.start_us, planned.end_us, "entered_afterwards", session_id),
+    )
+    data = {
+        "reason": "entered_afterwards",
+        "kind": planned.kind,
+        "planned_start_us": planned.start_us,
+        "planned_end_us": planned.end_us,
+        "closed_us": planned.end_us,
+        "present": 0,
+    }
+    state_fact(
+        store,
+        stamp,
+        Fact(
+            FactType.SESSION_CLOSED,
+            subject=f"session/{session_id}",
+            simulated=simulated,
+            class_id=class_id,
+            session_id=session_id,
+            data=data,
+        ),
+    )
+
+
+def _insert_session(store: Store, class_id: str, planned: PlannedSession) -> str:
+    session_id = str(uuid.uuid4())
     store.insert(
         "session",
         {
-            "id": str(uuid.uuid4()),
+            "id": session_id,
             "class_id": class_id,
             "room": planned.room,
             "kind": planned.kind,
@@ -88,6 +144,7 @@ def _insert_session(store: Store, class_id: str, planned: PlannedSession) -> Non
             "state": "planned",
         },
     )
+    return session_id
 
 
 def _differs(session: Session, planned: PlannedSession) -> bool:

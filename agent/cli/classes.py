@@ -101,6 +101,10 @@ def _say(report: ImportReport) -> None:
         f"={report.people_kept} -{report.people_left} · 课 sessions +{report.sessions_added} "
         f"~{report.sessions_changed} -{report.sessions_cancelled}"
     )
+    if report.sessions_attached:
+        typer.echo(
+            f"补录的课（已有录像）/ lessons entered afterwards, filmed already: {report.sessions_attached}"
+        )
     if report.sessions_passed_over:
         typer.echo(f"已过去而未导入的课 / sessions in the past, left out: {report.sessions_passed_over}")
     typer.echo(f"适用文件 / governed by: {', '.join(report.notices)}")

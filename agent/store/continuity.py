@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent.store.classes import Session
 from agent.store.database import Row, Store
+from agent.store.footage import LONGEST_SEGMENT_US
 
 
 def last_segment_before(store: Store, camera: str, end_us: int) -> Row | None:
@@ -42,8 +43,19 @@ def is_accounted_for(store: Store, camera: str, at_us: int) -> bool:
     """Whether the index has reached `at_us`: footage or a gap that ends at or after it."""
     row = store.row(
         "SELECT EXISTS (SELECT 1 FROM segment JOIN run ON run.id = segment.run_id"
-        " WHERE run.camera = :camera AND segment.start_us > :at - 7200000000 AND segment.end_us >= :at)"
+        " WHERE run.camera = :camera AND segment.start_us > :earliest AND segment.end_us >= :at)"
         " OR EXISTS (SELECT 1 FROM gap WHERE camera = :camera AND end_us >= :at) AS reached",
-        {"camera": camera, "at": at_us},
+        {"camera": camera, "at": at_us, "earliest": at_us - LONGEST_SEGMENT_US},
     )
     return bool(row is not None and row["reached"])
+
+
+def was_filmed(store: Store, room: str, start_us: int, end_us: int) -> bool:
+    """Whether any footage of `room` touches [start_us, end_us)."""
+    row = store.row(
+        "SELECT 1 FROM segment JOIN run ON run.id = segment.run_id"
+        " WHERE run.room = ? AND segment.start_us > ? AND segment.start_us < ? AND segment.end_us > ?"
+        " LIMIT 1",
+        (room, start_us - LONGEST_SEGMENT_US, end_us, start_us),
+    )
+    return row is not None
