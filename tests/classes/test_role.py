@@ -16,10 +16,12 @@ from agent.classes.importing import import_class
 from agent.classes.reading import check_document
 from agent.classes.recording_plan import VALID_US
 from agent.classes.role import Keeper
+from agent.configuration.document import HrConfiguration, with_changes
 from agent.paths import Paths
 from agent.role import RoleContext
 from agent.settings import Settings
 from agent.store import classes as table
+from agent.store.configuration import insert_revision
 from agent.store.database import Store
 from agent.store.vault import Vault
 from tests.classes.documents import class_content
@@ -294,3 +296,94 @@ def test_the_role_runs_until_it_is_stopped(
         context.stop.set()
         thread.join(10)
     assert not thread.is_alive()
+
+
+@pytest.mark.rule("R3")
+def test_hrs_minimum_is_planned_for_practicals_only_and_never_below_the_classs_notices(
+    context: RoleContext, store: Store, paths: Paths, clock: ManualClock
+) -> None:
+    def planned(city: str, practical: str) -> dict[str, tuple[str, int | None]]:
+        store.execute("DELETE FROM session")
+        store.execute("DELETE FROM configuration")
+        content = class_content()
+        content["class"]["city"] = city
+        document = check_document(content, "test")
+        with store.transaction():
+            import_class(
+                store, Vault(paths.keys), clock.now(), document, source_sha256="ab" * 32, simulated=True
+            )
+        changed = with_changes(HrConfiguration(), {"recording.practical": practical})
+        insert_revision(
+            store, revision=1, document=changed.model_dump_json(), message=None, applied_us=clock.wall_us
+        )
+        Keeper(context).step()
+        return {each["kind"]: (each["mode"], each["minimum_us"]) for each in plan(context)["sessions"]}
+
+    whole = {"theory": ("whole", None), "practical": ("whole", None)}
+    assert planned("郑州", "whole") == whole
+    assert planned("郑州", "minimum") == {**whole, "practical": ("minimum", 15 * MINUTE_US)}
+    assert planned("焦作", "minimum") == whole, "Jiaozuo's notice wants the whole of a practical too"
+
+
+def test_inside_a_minimal_lesson_people_ask_for_nothing_more(
+    context: RoleContext, store: Store, clock: ManualClock, timetable: list[table.Session]
+) -> None:
+    store.execute("UPDATE class SET city = 'zhengzhou'")
+    changed = with_changes(HrConfiguration(), {"recording.practical": "minimum"})
+    insert_revision(store, revision=1, document=changed.model_dump_json(), message=None, applied_us=0)
+    keeper = Keeper(context)
+    clock.advance(6 * 3600 - 60)  # 13:59, a minute before the practical
+    somebody_is_counted(store, clock)
+    keeper.step()
+    assert plan(context)["record_until_us"] is not None
+    for _ in range(10):
+        clock.advance(60)
+        somebody_is_counted(store, clock)
+        keeper.step()
+    assert plan(context)["record_until_us"] is None
+    assert table.open_session(store, "room-101") is not None
+    clock.advance(3 * 3600)  # 17:09: it overruns
+    somebody_is_counted(store, clock)
+    keeper.step()
+    assert plan(context)["record_until_us"] is not None
+
+
+@pytest.mark.rule("R2")
+def test_people_at_the_resting_camera_open_a_lesson_early(
+    context: RoleContext, store: Store, clock: ManualClock, timetable: list[table.Session]
+) -> None:
+    """08:00, half an hour before: nothing is recorded that heads could be counted on."""
+    keeper = Keeper(context)
+    keeper.step()
+    assert table.open_session(store, "room-101") is None
+    stamp = clock.now()
+    said = {
+        "boot_id": stamp.boot_id,
+        "monotonic_ns": stamp.monotonic_ns,
+        "detail": {"presence": {"present": True}},
+    }
+    board.write_json(context.paths.status / "watch.json", said)
+    keeper.step()
+    assert table.open_session(store, "room-101") is not None
+    assert plan(context)["record_until_us"] is not None and plan(context)["unscheduled_until_us"] is None
+
+
+def test_an_old_or_foreign_word_of_the_watcher_is_nobody(
+    context: RoleContext, store: Store, clock: ManualClock
+) -> None:
+    keeper, stamp = Keeper(context), clock.now()
+    good = {
+        "boot_id": stamp.boot_id,
+        "monotonic_ns": stamp.monotonic_ns,
+        "detail": {"presence": {"present": True}},
+    }
+    old = {**good, "monotonic_ns": stamp.monotonic_ns - 31 * 10**9}
+    for word in ({**good, "boot_id": "other"}, old, {**good, "detail": None}, {"detail": {"presence": 1}}):
+        board.write_json(context.paths.status / "watch.json", word)
+        keeper.step()
+        assert plan(context)["unscheduled_until_us"] is None, word
+    (context.paths.status / "watch.json").write_text("{torn", encoding="utf-8")
+    keeper.step()
+    board.write_json(context.paths.status / "watch.json", good)
+    keeper.step()
+    assert plan(context)["unscheduled_until_us"] is not None
