@@ -10,7 +10,7 @@ from agent.archive import forecast
 from agent.archive.entitlement import local_day
 from agent.archive.expiry import years_in_force
 from agent.archive.forecast import Load
-from agent.archive.usage import Count, planned_hours, weekly_hours
+from agent.archive.usage import Count, days_observed, planned_hours, weekly_hours
 from agent.clock import Stamp
 from agent.policy import Policies, PolicyError, load_policies
 from agent.settings import Settings
@@ -106,7 +106,8 @@ def answer(store: Store, settings: Settings, count: Count, now: Stamp, asked: Qu
     week, hours_from = asked.hours_per_week, "said"
     if week is None:
         week, hours_from = weekly_hours(count, planned, today), "timetable"
-        if week <= 0:
+        # Half an hour of trial on a new device says nothing about its weeks.
+        if not planned and (week <= 0 or days_observed(count, today) < 7):
             week, hours_from = GUESS_HOURS, "guess"
     cameras = asked.cameras or 1
     load = Load(forecast.bytes_per_hour(kbit), week, cameras)

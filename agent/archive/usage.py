@@ -108,11 +108,17 @@ class Outlook:
 
 
 def weekly_hours(count: Count, planned: dict[date, float], today: date) -> float:
-    """Hours a week: of the last four weeks, or of the timetable's where that is more."""
+    """Hours a week: of the last four weeks (fewer on a new device), or of the timetable where that is more."""
     since = today - timedelta(days=HISTORY_DAYS)
     recorded = sum(amount.seconds for day, amount in count.days.items() if day > since) / 3600
     ahead = sum(hours for day, hours in planned.items() if day < today + timedelta(days=HISTORY_DAYS))
-    return max(recorded, ahead) / (HISTORY_DAYS / 7)
+    return max(recorded / days_observed(count, today), ahead / HISTORY_DAYS) * 7
+
+
+def days_observed(count: Count, today: date) -> int:
+    """Over how many days footage can be averaged, 1..HISTORY_DAYS."""
+    first = min((day for day in count.days if day <= today), default=today)
+    return min(HISTORY_DAYS, (today - first).days + 1)
 
 
 def planned_hours(store: Store, settings: Settings, now_us: int) -> dict[date, float]:

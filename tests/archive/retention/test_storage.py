@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from datetime import date, timedelta
 
 import pytest
@@ -17,7 +18,7 @@ from agent.archive.shortage import Storage, note_shortage
 from agent.cli import app
 from agent.store import storage_use
 from agent.store.facts import FactType
-from drivers.disk import Space
+from drivers.disk import DiskError, Space, create_marker
 from tests.archive.retention.past import write_settings
 from tests.archive.retention.room import HOUR_US, POLICIES, Room, room_of
 from tests.recording.rig import Rig
@@ -160,3 +161,43 @@ def test_a_disk_that_is_away_is_no_shortage(room: Room) -> None:
     note_shortage(room.store, room.clock.now(), content, simulated=True)
     assert storage_use.shortage(room.store) is None
     assert shortage.FORESEEN_US < shortage.OVER_US
+
+
+@pytest.mark.promise("I1")
+def test_into_the_folder_beneath_an_unmounted_disk_nothing_is_written(rig: Rig) -> None:
+    """A real file system, mounted and unmounted: recorder, retention, count and catalogue all leave what is
+    beneath as it is, and find everything again."""
+    video = rig.paths.video
+    rig.require_marker = True
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(video)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("this user may not mount")
+    try:
+        create_marker(video)
+        room = room_of(rig)
+        room.pass_time(1)
+        files = room.record(6)
+        beneath = video.parent / "beneath"
+        beneath.mkdir()
+        subprocess.run(["mount", "--move", str(video), str(beneath)], check=True)
+        before = sorted(video.rglob("*"))
+        rig.start()
+        rig.connect()
+        rig.play(4)
+        rig.stop()
+        rig.volume.close()
+        room.sign()
+        room.pass_time(40)
+        Storage(room.settings, rig.paths, policies=POLICIES).step(room.store, room.clock.now())
+        with pytest.raises(DiskError):
+            room.walk()
+        room.remove()
+        assert call(room, "volumes", "list").exit_code == 0
+        assert sorted(video.rglob("*")) == before, "nothing was written beneath"
+        assert not room.facts(FactType.SEGMENT_EXPIRED)
+        subprocess.run(["mount", "--move", str(beneath), str(video)], check=True)
+        assert all(file.is_file() for file in files)
+        assert room.expire() == len(files), "it is back, and so is its retention"
+    finally:
+        for place in (video, video.parent / "beneath"):
+            subprocess.run(["umount", str(place)], capture_output=True, check=False)
