@@ -61,6 +61,10 @@ class RtspServer:
         """The camera stops sending without closing the connection, as one that hangs."""
         self._process.send_signal(signal.SIGSTOP)
 
+    def thaw(self) -> None:
+        """It goes on where it froze."""
+        self._process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """Power off."""
         self._process.kill()

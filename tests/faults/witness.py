@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,15 +64,17 @@ class Witness:
                 return Durable(scan.header, scan.header.monotonic_start_ns + round(seconds * 1e9))
         return None
 
-    def check(self, *, seconds: float = 30, chained: bool = True) -> Story:
+    def check(self, *, seconds: float = 30, chained: bool = True, covered: bool = True) -> Story:
         """AssertionError unless everything holds, the index complete within `seconds`. `chained`: each
-        segment names the hash of the one before, which a file that could not be read in between breaks."""
+        segment names the hash of the one before, which a file that could not be read in between breaks.
+        `covered`: no second of the day is unexplained, which a clock that was set back makes meaningless."""
         self.look()
         holding = {file for file in self.files() if (scan := scan_of(file)) and scan.fragments}
         with Store(self.paths.database) as store:
             wait_until(lambda: len(_segments(store)) >= len(holding), seconds, "all footage in the index")
             rows = _segments(store)
             gaps = footage.gaps_between(store, "rear", 0, 2**62)
+            runs = {row["id"]: row for row in store.rows("SELECT * FROM run")}
             facts = store.rows("SELECT data FROM fact WHERE type = 'recording.segment-closed'")
             assert store.row("PRAGMA integrity_check")[0] == "ok"  # type: ignore[index]
         assert {self.paths.video / row["path"] for row in rows} == holding
@@ -84,17 +87,18 @@ class Witness:
         if chained:
             links = {row["previous_sha256"] for row in rows} - {row["sha256"] for row in rows}
             assert links <= {None}, "a segment names one before it that is not there"
-        story = Story(rows, gaps)
-        assert story.coverage.unexplained == (), story.around_the_unexplained()
+        story = Story(rows, gaps, runs)
+        assert not covered or story.coverage.unexplained == (), story.around_the_unexplained()
         return story
 
 
 class Story:
     """Segments and gaps of a volume, all of them."""
 
-    def __init__(self, segments: list[Row], gaps: list[Row]) -> None:
+    def __init__(self, segments: list[Row], gaps: list[Row], runs: Mapping[str, Row]) -> None:
         self.segments = segments
         self.gaps = gaps
+        self._runs = runs
         start = min((row["start_us"] for row in [*segments, *gaps]), default=0)
         now = SystemClock().now().wall_us
         self.coverage: Coverage = coverage(segments, gaps, start, max(now, start + 1))
@@ -110,13 +114,9 @@ class Story:
         return list(dict.fromkeys(row["run_id"] for row in ordered))
 
     @property
-    def recorded_s(self) -> float:
-        return float(sum(stretch.seconds for stretch in self.coverage.stretches))
-
-    def frames(self, frame_ticks: int) -> int:
-        """Of all runs, for a camera whose frames are `frame_ticks` long."""
-        ticks: int = sum(row["end_ticks"] - row["start_ticks"] for row in self.segments)
-        return ticks // frame_ticks
+    def run_rows(self) -> list[Row]:
+        """What the index says of `runs`, in their order."""
+        return [self._runs[run] for run in self.runs]
 
     def around_the_unexplained(self) -> str:
         """What stands just before and after each second that is neither video nor gap."""
