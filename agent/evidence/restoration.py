@@ -160,12 +160,13 @@ def _tell(tick: Tick, of: int, done: int) -> None:
 def _walk(copies: Sequence[LogCopy], keys: jws.PublicKeys, source: str, tick: Callable[[int], None]) -> Chain:
     """From record 1 along the first copy; where it breaks, on in whichever other one joins."""
     verifier = ChainVerifier(keys)
+    verifier.source = source
     spans: list[Span] = []
     for copy in _round(copies, lambda: verifier.last):
         first = verifier.last + 1
         try:
             for line in read_lines(copy.folder, first):
-                _take(verifier, line, source)
+                verifier.take(line)
                 if verifier.last % TICK_RECORDS == 0:
                     tick(verifier.last)
         except (RecordError, OSError) as error:
@@ -186,13 +187,6 @@ def _round(copies: Sequence[LogCopy], last: Callable[[], int]) -> Iterator[LogCo
         if last() > before:
             yield copies[0]
         moved = last() > before
-
-
-def _take(verifier: ChainVerifier, line: bytes, source: str) -> None:
-    record = read_record(line, None)
-    if record.event.source != source:
-        raise RecordError("source", f"is a record of {record.event.source}")
-    verifier.take(line)
 
 
 def take_back(store: Store, folder: Path, chain: Chain, first: int, tick: Tick) -> None:

@@ -104,14 +104,8 @@ def test_killed_at_random_instants_it_never_says_more_than_is_copied(archive: Ar
     archive.record(SEGMENTS)
     for number in range(KILLS):
         archive.record(0, facts=instants.randint(1, 900))
-        done = len(archive.place.copied())
         archive.start()
-        if number % 2:  # in the middle of the work, wherever that is
-            wait_until(lambda n=done: len(archive.place.copied()) > n or n == SEGMENTS, 60, "one more")  # type: ignore[misc]
-        else:  # as soon as a file grows
-            wait_until(
-                lambda: any(archive.place.copy.folder.glob("segments/*/.*.part")) or done, 60, "a file"
-            )
+        archive.await_progress(a_whole_one=bool(number % 2))
         archive.kill()
         archive.check_rows()
     archive.start()
