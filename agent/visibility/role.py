@@ -28,6 +28,16 @@ _DOUBTS = {
     "fewer_visible": ("画面中的人数少于签到人数", "fewer people visible than checked in"),
     "more_visible": ("画面中的人数多于签到人数", "more people visible than checked in"),
 }
+_PICTURES = {
+    "black": (
+        "录像画面全黑：请取下镜头盖，检查灯光和摄像头",
+        "the recording is black: take off the lens cap, check the light and the camera",
+    ),
+    "frozen": (
+        "录像画面静止不动：请重启摄像头并检查其画面",
+        "the recording's picture is frozen: restart the camera and look at its picture",
+    ),
+}
 
 
 def run(context: RoleContext) -> None:
@@ -118,8 +128,10 @@ class Watch:
             reason = look.reason if look is not None else "no recording"
             self._context.report("waiting", _WAITING[reason], reason, presence=presence)
             return
+        shown = self._watcher.pictures.kind
         detail = {
             "presence": presence,
+            "picture": shown,
             "counted": look.count.counted,
             "expected": look.count.expected,
             "at_us": look.count.at_us,
@@ -127,5 +139,6 @@ class Watch:
             "doubt": look.doubt.kind if look.doubt else None,
             "doubt_since_us": look.doubt.since_us if look.doubt else None,
         }
-        zh, en = _DOUBTS[look.doubt.kind] if look.doubt else ("", "")
+        # Who cannot see must not be told who is missing: the picture comes first.
+        zh, en = _PICTURES.get(shown) or (_DOUBTS[look.doubt.kind] if look.doubt else ("", ""))
         self._context.report("running", zh, en, **detail)

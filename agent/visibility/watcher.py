@@ -18,6 +18,7 @@ from agent.clock import Clock, Stamp
 from agent.configuration.document import current_configuration
 from agent.paths import Paths
 from agent.store import classes, heads
+from agent.store.cameras import state_camera_fact
 from agent.store.classes import Session
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
@@ -26,6 +27,7 @@ from agent.visibility.doubts import Doubt, doubt
 from agent.visibility.growing_segment import KeyFrame, SegmentFollower
 from agent.visibility.idle_picture import read_idle_picture
 from agent.visibility.key_frame_decoder import decode
+from agent.visibility.picture_watch import PictureChange, PictureWatch, sight
 from agent.visibility.presence import Presence
 from models.heads import HeadCounter
 from models.images import BGRImage, Detection
@@ -68,6 +70,10 @@ class Watcher:
         self._idle_ns = 0
         self.presence = Presence()
         """Whether people are in the room, recorded or not."""
+        self.pictures = PictureWatch()
+        """Whether the recording shows anything."""
+        self._changes: list[tuple[PictureChange, KeyFrame]] = []
+        """Of what it shows, not stated yet."""
 
     def look(self, store: Store) -> Look:
         """Count the newest picture if it is new. OSError, BoxError, PictureError and sqlite3.Error pass
@@ -79,12 +85,19 @@ class Watcher:
             self._finish_session(store, now)
             return Look(reason or "no recording")
         picture = decode(frame.track, frame.data)
+        self._see(picture, frame, now)
         detections = self._detect(picture)
         self.presence.see(picture, detections, now)
         count, found = self._commit(store, frame, detections)
         self._last_picture = (frame.segment.run, frame.pts_ticks)
+        self._changes.clear()
         self._publish(picture, count)
         return Look("counted", count, found)
+
+    def _see(self, picture: BGRImage, frame: KeyFrame, now: Stamp) -> None:
+        seen = sight(picture, frame.at_us, now.monotonic_ns / 1e9, frame.inter_frame_bytes)
+        if change := self.pictures.look(seen):
+            self._changes.append((change, frame))
 
     def look_while_nothing_is_recorded(self) -> None:
         """Look for people in the picture that the recorder leaves while it rests. Nothing is stored and
@@ -138,6 +151,8 @@ class Watcher:
                 ),
             )
             heads.insert_count(store, count)
+            for change, changed_at in self._changes:
+                self._state_change(store, now, change, changed_at)
             found = self._doubt_about(store, session, count.at_us)
             changed = (found.kind if found else None) != (self._doubt.kind if self._doubt else None)
             self._state_ended_session(store, now, session)
@@ -145,6 +160,28 @@ class Watcher:
                 self._state_sum(store, now, session, found, at_once=changed)
         self._session_id, self._doubt = (session.id if session else None), found
         return count, found
+
+    def _state_change(self, store: Store, now: Stamp, change: PictureChange, frame: KeyFrame) -> None:
+        data = {
+            "camera": "rear",
+            "picture": change.picture,
+            "before": change.before,
+            "since_us": change.since_us,
+            "looks": change.looks,
+            "run": frame.segment.run,
+            "sequence": frame.segment.sequence,
+            "pts_ticks": frame.pts_ticks,
+            "brightness": round(change.brightness, 1),
+            "contrast": round(change.contrast, 1),
+        }
+        state_camera_fact(
+            store,
+            now,
+            self._room,
+            FactType.CAMERA_PICTURE_CHANGED,
+            data,
+            simulated=self._simulated or frame.segment.simulated,
+        )
 
     def _doubt_about(self, store: Store, session: Session | None, at_us: int) -> Doubt | None:
         if session is None:
