@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 
 from agent import bmff
 from agent.recording.annex_b import AnnexB
+from agent.recording.sample_entry import as_hvc1
 from drivers.cameras.base import Packet, StreamInfo
 
 
@@ -54,7 +55,7 @@ class Muxer:
     @property
     def header(self) -> bytes:
         """ftyp and moov; complete after the first `mux`."""
-        return self._header
+        return as_hvc1(self._header)
 
     def mux(self, packet: Packet, *, pts: int, dts: int, duration: int) -> list[bytes]:
         """Fragments (moof and mdat) that became complete. Times in ticks of 1/denominator, from the run's
@@ -80,6 +81,8 @@ class Muxer:
         return self._fragments()
 
     def _fragments(self) -> list[bytes]:
+        if self._sink.is_empty:
+            return []
         fragments: list[bytes] = []
         moof = b""
         for kind, box in self._sink.take():
@@ -102,10 +105,12 @@ class _Sink:
         self._pending += data
         return len(data)
 
+    @property
+    def is_empty(self) -> bool:
+        return not self._pending
+
     def take(self) -> list[tuple[bytes, bytes]]:
         """Every top-level box as (kind, bytes); libav has written them whole after each packet."""
-        if not self._pending:
-            return []
         data = bytes(self._pending)
         boxes = [
             (box.type, data[box.start : box.end]) for box in bmff.boxes(bmff.bytes_reader(data), 0, len(data))

@@ -19,9 +19,13 @@ from agent.recording.gops import LARGEST
 from agent.recording.header import Origin, SegmentHeader
 from agent.recording.segment_writer import ClosedSegment, SegmentWriter, segment_path
 from drivers.cameras.base import Packet, StreamInfo
+from drivers.cameras.bitstream import is_annex_b, is_random_access
 
 LONGEST_FRAME_S = 2
 """A greater distance between two packets is a hole in the camera's stream, not a long frame."""
+
+OPEN_GOP_PATIENCE = Fraction(6, 5)
+"""How much longer than configured a segment gets at most while a key frame is awaited that closes a group."""
 
 _ASSUMED_FRAME_S = Fraction(1, 25)
 """Duration of a run's only frame, when the camera does not state it."""
@@ -115,7 +119,7 @@ class Run:
         arrived = _Arrived(packet, self._ticks(packet.dts), now)
         if self._held is not None:
             self._write_held(arrived.ticks)
-            if packet.is_key_frame and self._is_long_enough(arrived.ticks):
+            if packet.is_key_frame and self._may_cut(packet, arrived.ticks):
                 self._close_segment(arrived.ticks, arrived.stamp.wall_us, "rotation")
                 self._sequence += 1
         if self._segment is None:
@@ -209,9 +213,18 @@ class Run:
         self._previous_sha256 = closed.hashes.sha256.hex()
         self._on_closed(closed)
 
-    def _is_long_enough(self, ticks: int) -> bool:
+    def _may_cut(self, packet: Packet, ticks: int) -> bool:
+        """A segment that begins with an open group cannot show its leading pictures alone, so a closed one is
+        waited for; a camera that has none is cut where it can be, or its file would never end."""
+        return self._is_long_enough(ticks) and (
+            is_random_access(packet.data, self.stream.codec)
+            or not is_annex_b(packet.data)
+            or self._is_long_enough(ticks, OPEN_GOP_PATIENCE)
+        )
+
+    def _is_long_enough(self, ticks: int, factor: Fraction = Fraction(1)) -> bool:
         assert self._segment is not None  # noqa: S101 (opened with the first packet)
-        length = self._options.segment_seconds * self.stream.time_base.denominator
+        length = int(factor * self._options.segment_seconds * self.stream.time_base.denominator)
         return (
             ticks - self._segment.start_ticks >= min(length, LARGEST // 2)
             or self._segment.durable_bytes >= LARGEST // 2

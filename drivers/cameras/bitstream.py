@@ -52,6 +52,18 @@ def parameter_sets(data: bytes, codec: Codec) -> bytes:
     return b"".join(b"\x00" + _START_CODE + unit for unit in found)
 
 
+def is_random_access(data: bytes, codec: Codec) -> bool:
+    """True when nothing after the key frame in Annex B `data` may refer to a picture before it: its first
+    slice is of an IDR picture (H.264: type 5; H.265: 19, 20) or a broken link (H.265: 16 to 18). False for an
+    open group of pictures (H.265: CRA, type 21), whose leading pictures need the group before."""
+    wanted = (5,) if codec == "h264" else range(16, 21)
+    for unit in nal_units(data):
+        kind = nal_type(unit, codec)
+        if _is_slice(kind, codec):
+            return kind in wanted
+    return False
+
+
 def is_annex_b(extradata: bytes) -> bool:
     """True for Annex B parameter sets, False for an avcC / hvcC box (whose first byte is the version 1)."""
     return extradata.startswith((_START_CODE, b"\x00" + _START_CODE))
