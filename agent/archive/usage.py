@@ -108,7 +108,7 @@ class Outlook:
 
 
 def weekly_hours(count: Count, planned: dict[date, float], today: date) -> float:
-    """Hours a week: of the last four weeks (fewer on a new device), or of the timetable where that is more."""
+    """Hours a week: of the last four weeks (fewer on a new device), or of the timetable if more."""
     since = today - timedelta(days=HISTORY_DAYS)
     recorded = sum(amount.seconds for day, amount in count.days.items() if day > since) / 3600
     ahead = sum(hours for day, hours in planned.items() if day < today + timedelta(days=HISTORY_DAYS))

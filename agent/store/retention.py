@@ -293,8 +293,10 @@ def put_clock_trust(store: Store, trust: ClockTrust) -> None:
 
 def newest_word_us(store: Store) -> int | None:
     """The latest of the newest fact and the newest footage, of those whose clock was synchronised."""
-    fact = store.row("SELECT at_us, clock_state FROM fact ORDER BY id DESC LIMIT 1")
-    footage = store.row("SELECT end_us, clock_state FROM segment ORDER BY start_us DESC LIMIT 1")
+    fact = store.row("SELECT at_us, clock_state FROM fact WHERE id = (SELECT max(id) FROM fact)")
+    footage = store.row(
+        "SELECT end_us, clock_state FROM segment WHERE start_us = (SELECT max(start_us) FROM segment) LIMIT 1"
+    )
     found = [row[0] for row in (fact, footage) if row is not None and row[1] == "synchronised"]
     return max(found, default=None)
 

@@ -9,8 +9,20 @@ from typing import cast
 
 import pytest
 
+from agent.archive.retention_now import look
 from agent.paths import Paths
-from agent.store import access, classes, configuration, footage, heads, outbox, overview, records
+from agent.store import (
+    access,
+    classes,
+    configuration,
+    footage,
+    heads,
+    holds,
+    outbox,
+    overview,
+    records,
+    retention,
+)
 from agent.store.classes import Session
 from agent.store.database import Store
 from agent.web.now import read_room
@@ -124,6 +136,9 @@ def test_what_the_other_roles_ask_at_each_turn(store: Store, clock: ManualClock,
         outbox.unreceipted(store, "province", 0, 100)
         outbox.verdict_count(store, "province")
         configuration.newest(store)
+        look(store, clock.now())
+        retention.unreported_since_us(store, ["province"])
+        holds.holds(store)
     assert whole_readings(store, ran) == []
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import httpx
+import pytest
 
 from agent.archive import usage
+from agent.archive.retention import Walk, watch_clock
 from agent.archive.shortage import Storage
 from agent.paths import Paths
-from agent.store import holds
+from agent.policy import load_policies
+from agent.recording.segment_writer import segment_path
+from agent.store import holds, outbox
 from agent.store.database import Store
 from agent.store.retention import ClockTrust, put_clock_trust
-from tests.web.conftest import Served, log_in_tab, set_password
+from drivers.disk import create_marker
+from tests.web.conftest import Served, log_in, log_in_tab, set_password, token_in
 from tests.web.lesson import CLASS, TITLE, Tape, film, hold_lesson, sign_log
 from tests.web.test_pages import OpenTab
 
@@ -88,3 +93,39 @@ def test_it_fits_a_phone(served: Served, store: Store, paths: Paths, open_tab: O
     for language in ("zh", "en"):
         tab.page.goto(f"/storage?lang={language}")
         assert tab.page.evaluate("document.documentElement.scrollWidth") <= 360, language
+
+
+@pytest.mark.rule("R9")
+def test_weeks_without_the_provincial_system_leave_footage_and_page_whole(
+    served: Served, store: Store, paths: Paths
+) -> None:
+    """The receiver is away for seven weeks, the archive works as ever: every byte is there and is shown."""
+    set_password(store, served)
+    now_us = served.clock.now().wall_us
+    lesson = hold_lesson(store, now_us)
+    with store.transaction():
+        store.execute(
+            "UPDATE session SET state = 'closed', closed_us = ? WHERE id = ?", (now_us, lesson.session)
+        )
+        put_clock_trust(store, ClockTrust(now_us, "x", 0, 10**15, None, 0))
+    run = Tape(store, paths, served.clock, film(paths.state, seconds=6)).record(lesson.opened_us, segments=1)
+    create_marker(paths.video)
+    outbox.ensure_destination(store, "province")
+    sign_log(store, paths, served.clock)
+    whole = (paths.video / segment_path(run, 0)).read_bytes()
+    for _ in range(7):
+        served.clock.advance(7 * 86_400)
+        walk = Walk(served.settings, paths, load_policies())
+        sight = watch_clock(store, served.clock.now())
+        while not walk.is_over:
+            now = served.clock.now()
+            walk.step(store, now, sight.vouch, may_act=sight.vouch is not None)
+        assert walk.expired == 0
+    with served.client() as client:
+        log_in(client)
+        records = client.get("/records").text
+        assert "province" in records and "待回执" in records
+        assert client.get(f"/sessions/{lesson.session}").status_code == 200
+        form = {"token": token_in(client.get("/player")), "session": lesson.session, "reason": "patrol"}
+        view = client.post("/player", data=form).headers["location"].split("/")[-1]
+        assert client.get(f"/player/{view}/files/{run}/0.mp4").content == whole
