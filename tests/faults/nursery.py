@@ -81,23 +81,35 @@ class Child:
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
-        self._descriptor = os.pidfd_open(pid)  # not yet reaped: the nursery waits for our end of it
+        self._descriptor: int | None = os.pidfd_open(pid)  # reaped at the nursery's next order, not before
 
     def poll(self) -> int | None:
         """0 when it has ended, however it ended; None while it lives."""
-        return 0 if select.select([self._descriptor], [], [], 0)[0] else None
+        return 0 if self._ends_within(0) else None
 
     def send_signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._descriptor, number)
+        if self._descriptor is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._descriptor, number)
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 
     def wait(self, seconds: float) -> int:
-        if not select.select([self._descriptor], [], [], seconds)[0]:
+        if not self._ends_within(seconds):
             raise AssertionError(f"process {self.pid} did not end within {seconds} s")
         return 0
+
+    def _ends_within(self, seconds: float) -> bool:
+        if self._descriptor is None:
+            return True
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLIN)
+        if not poll.poll(seconds * 1000):
+            return False
+        os.close(self._descriptor)
+        self._descriptor = None
+        return True
 
 
 class ForkedRecorder(RecorderProcess):
