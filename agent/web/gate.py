@@ -157,7 +157,13 @@ async def _checked_form(request: Request, visit: Visit) -> tuple[Response | None
             )
             return refusal, request.receive
 
+    given = False
+
     async def replay() -> Message:
+        nonlocal given
+        if given:  # an answer in pieces listens here for the visitor's going away, and must wait for it
+            return await request.receive()
+        given = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     try:

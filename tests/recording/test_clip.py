@@ -170,11 +170,8 @@ def test_whichever_byte_of_the_zip_is_changed_exactly_one_part_is_named(
     kept: Taken, data: st.DataObject
 ) -> None:
     content = kept.zipped.read_bytes()
-    start_of_directory = content.rindex(b"PK\x01\x02" + content[content.index(b"PK\x01\x02") + 4 :][:2])
-    where = st.one_of(
-        st.integers(0, len(content) - 1), st.integers(start_of_directory - 2000, len(content) - 1)
-    )
-    offset = data.draw(where)
+    # Anywhere; and more often in the directory at the end, where an archive has its own weak places.
+    offset = data.draw(st.integers(0, len(content) - 1) | st.integers(len(content) - 2000, len(content) - 1))
     changed = bytearray(content)
     changed[offset] ^= data.draw(st.integers(1, 255))
     altered = kept.zipped.with_name("altered.zip")

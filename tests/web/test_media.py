@@ -212,3 +212,11 @@ def test_what_is_served_of_others_is_what_they_published() -> None:
         assert (FOLDER / entry["licence_file"]).read_text(encoding="utf-8").strip()
     ours = {"now.js", "player.js"}
     assert {file.name for file in FOLDER.glob("*.js")} - ours == {entry["file"] for entry in listed}
+
+
+def test_the_virtual_file_and_the_playlist_agree_with_the_session_page(opened: Opened) -> None:
+    line = opened.client.get(f"{opened.view}/timeline").json()
+    assert [place["media"] for place in line["places"]] == [0.0]
+    (stretch,) = line["stretches"]
+    assert stretch["address"] == opened.stretch
+    assert opened.client.head(stretch["address"]).status_code == 200
