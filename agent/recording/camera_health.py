@@ -143,6 +143,8 @@ class CameraHealth:
         self._levels: deque[tuple[int, tuple[Problem, ...]]] = deque(maxlen=BETTER_AFTER)
         self._drift_stated = False
         self._stated_ns = 0
+        self._longest_step = self._ns_numerator = 0
+        self._ns_denominator = 1
         self._statements: deque[HealthStatement] = deque(maxlen=16)
 
     def take(self, event: Event | None) -> None:
@@ -160,6 +162,10 @@ class CameraHealth:
     def opened(self, stream: StreamInfo) -> None:
         """A connection delivers; whatever was measured of the one before says nothing of it."""
         self._stream = stream
+        # Integers once a connection: fractions at each frame cost more than everything else done here.
+        self._longest_step = int(30 / stream.time_base)
+        self._ns_numerator = stream.time_base.numerator * 1_000_000_000
+        self._ns_denominator = stream.time_base.denominator
         self.interrupted()
 
     def interrupted(self) -> None:
@@ -172,7 +178,7 @@ class CameraHealth:
         if self._stream is None:
             return
         last, self._last = self._last, packet
-        if last is not None and not 0 < packet.dts - last.dts < 30 / self._stream.time_base:
+        if last is not None and not 0 < packet.dts - last.dts < self._longest_step:
             self.interrupted()  # the stamps jumped: another time line
             self._last, last = packet, None
         window = self._window
@@ -282,9 +288,7 @@ class CameraHealth:
         return float(1 / (median_low(window.steps) * self._stream.time_base))
 
     def _ns(self, ticks: int) -> int:
-        assert self._stream is not None  # noqa: S101 (packets belong to a stream)
-        base = self._stream.time_base
-        return ticks * base.numerator * 1_000_000_000 // base.denominator
+        return ticks * self._ns_numerator // self._ns_denominator
 
 
 def _problems(found: Measured, frames: int, nominal_fps: float | None) -> Iterator[tuple[Problem, int]]:
