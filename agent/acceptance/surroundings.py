@@ -9,14 +9,18 @@ from pathlib import Path
 from agent.acceptance.findings import Finding, Verdict
 from agent.configuration.credential import current_credential
 from agent.store.database import Store
-from drivers import timesource
+from agent.timekeeping.report import KEEPERS
+from drivers import timekeeper, timesource
+from drivers.timekeeper import Timekeeper
 from models.weights import ModelError, manifest, verified_path
 
 RTC = Path("/sys/class/rtc/rtc0/since_epoch")
 LARGEST_RTC_ERROR_S = 5
 
 
-def check_clock(*, reaches_a_network: bool, rtc: Path = RTC) -> Iterator[Finding]:
+def check_clock(
+    *, reaches_a_network: bool, rtc: Path = RTC, keeper: Timekeeper | None = None
+) -> Iterator[Finding]:
     """Is the clock disciplined, and is there an RTC that carries it over a power cut (I8)?
 
     A closed place (R20; `reaches_a_network` False) has nothing that could discipline it: with a good RTC that
@@ -30,7 +34,51 @@ def check_clock(*, reaches_a_network: bool, rtc: Path = RTC) -> Iterator[Finding
     else:
         is_all_there_can_be = not reaches_a_network and of_rtc.verdict == "good"
         yield _judge_clock(state, "warning" if is_all_there_can_be else "bad")
+    yield _judge_keeper(keeper or timekeeper.find(), reaches_a_network=reaches_a_network)
     yield of_rtc
+
+
+def _judge_keeper(keeper: Timekeeper, *, reaches_a_network: bool) -> Finding:
+    """Who keeps the clock. Nobody's doing so is a fault only where there is a network to keep it by."""
+    measured = {
+        "service": keeper.name,
+        "synchronised": keeper.synchronised,
+        "stratum": keeper.stratum,
+        "estimated_error_ms": None
+        if keeper.estimated_error_us is None
+        else round(keeper.estimated_error_us / 1000, 1),
+    }
+    if keeper.name == "none":
+        return Finding(
+            "clock.service",
+            "warning",
+            "没有校时服务在运行" if reaches_a_network else "没有校时服务，须由人社部门核对时钟",
+            "no time service runs" if reaches_a_network else "no time service: HR staff compare the clock",
+            (
+                "启用 systemd-timesyncd 或安装 chrony；没有网络的场所由人社部门运行 "
+                "classroom-agent clock check",
+                "enable systemd-timesyncd or install chrony; where there is no network HR staff run "
+                "classroom-agent clock check",
+            ),
+            measured,
+        )
+    name = KEEPERS[keeper.name]
+    if not keeper.synchronised:
+        return Finding(
+            "clock.service",
+            "warning",
+            f"校时服务 {name} 还没有同步过",
+            f"the time service {name} has not synchronised yet",
+            ("检查网络和时间服务器地址", "check the network and the address of the time server"),
+            measured,
+        )
+    return Finding(
+        "clock.service",
+        "good",
+        f"校时服务 {name} 工作正常",
+        f"the time service {name} works",
+        measured=measured,
+    )
 
 
 def _judge_clock(state: timesource.Synchronisation, unsynchronised: Verdict) -> Finding:

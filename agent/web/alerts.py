@@ -13,6 +13,7 @@ from agent.paths import Paths
 from agent.role import roles_of
 from agent.settings import Settings
 from agent.store.overview import Gap, Receiver
+from agent.web.camera_alerts import camera_alerts
 from agent.web.locale import N_, Words
 from agent.web.timeline import REASONS
 
@@ -125,6 +126,7 @@ def alerts(
     found = [
         *_of_roles(statuses, words),
         *_of_gap(open_gap, now, words),
+        *_of_cameras(statuses, words),
         *_of_disks(settings, storage, words),
         *_of_clock(now, words),
         *_of_receivers(receivers, head, now, words),
@@ -160,6 +162,12 @@ def _of_roles(statuses: list[RoleStatus], words: Words) -> list[Alert]:
 def _waits_by_plan(status: RoleStatus) -> bool:
     """No lesson is on, so there is nothing to do: no news."""
     return status.role in ("keeper", "watch") or status.detail.get("recorder") == "paused"
+
+
+def _of_cameras(statuses: list[RoleStatus], words: Words) -> list[Alert]:
+    details = {status.role: status.detail for status in statuses if status.state == "running"}
+    found = camera_alerts(details.get("recorder", {}), details.get("watch", {}), words)
+    return [Alert(level, text) for level, text in found]
 
 
 def _of_gap(open_gap: Gap | None, now: Stamp, words: Words) -> list[Alert]:

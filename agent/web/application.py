@@ -58,7 +58,7 @@ def build_routes(site: Site) -> FastAPI:
     app.state.site = site
     for path in STATIC_FILES:
         app.add_api_route(path, _static, methods=["GET"], include_in_schema=False)
-    for module in (now, sessions, player, media, clips, storage, health, login):
+    for module in (now, sessions, player, media, clips, storage, health, clock, login):
         app.router.routes.extend(module.router.routes)  # flat, so that every route can be enumerated
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(sqlite3.OperationalError, _on_database_error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -12,6 +13,7 @@ from agent.store import overview
 from agent.store.database import Store
 from agent.store.overview import LogEntry, Receiver
 from agent.web import alerts as alert_rules
+from agent.web import camera_alerts, clock
 from agent.web.certificate import CertificateFiles, fingerprints
 from agent.web.names import record_name
 from agent.web.now import read_room
@@ -19,6 +21,18 @@ from agent.web.site import site_of, visit_of
 
 ENTRIES_PER_PAGE = 100
 STATE_LEVELS = {"running": "good", "starting": "plain", "waiting": "warn", "fault": "bad", "silent": "bad"}
+
+SHOWN_OF_CAMERA = {
+    "codec",
+    "width",
+    "height",
+    "frames_per_second",
+    "kbit_per_second",
+    "key_frame_interval_s",
+    "late_frames",
+    "stalls",
+    "drift_ppm",
+}
 
 router = APIRouter()
 
@@ -79,6 +93,19 @@ async def health_page(request: Request) -> Response:
         level_names=alert_rules.LEVEL_NAMES,
         storage=storage,
         clock_state=now.clock_state,
+        clock=await clock.read_clock(site, now),
+        clock_answer=clock.ANSWERS.get(request.query_params.get("clock", "")),
+        camera=_camera(statuses),
+        camera_states=camera_alerts.STATES,
+        camera_levels=camera_alerts.STATE_LEVELS,
         room=room,
         fingerprints=await asyncio.to_thread(fingerprints, CertificateFiles.within(site.paths.keys)),
     )
+
+
+def _camera(statuses: list[alert_rules.RoleStatus]) -> dict[str, Any] | None:
+    """What the recorder measures of its camera; None while it says nothing."""
+    recorder = next((s for s in statuses if s.role == "recorder" and s.state != "silent"), None)
+    camera = recorder.detail.get("camera") if recorder is not None else None
+    measured = camera.get("measured") if isinstance(camera, dict) else None
+    return camera if isinstance(measured, dict) and set(measured) >= SHOWN_OF_CAMERA else None

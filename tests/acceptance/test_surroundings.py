@@ -9,6 +9,7 @@ import pytest
 
 from agent.acceptance.surroundings import check_clock
 from drivers import timesource
+from drivers.timekeeper import NOBODY, Timekeeper
 
 
 @pytest.fixture
@@ -25,7 +26,8 @@ def rtc(tmp_path: Path) -> Path:
 
 
 def verdicts(rtc: Path, *, reaches_a_network: bool) -> dict[str, str]:
-    return {f.check: f.verdict for f in check_clock(reaches_a_network=reaches_a_network, rtc=rtc)}
+    found = check_clock(reaches_a_network=reaches_a_network, rtc=rtc, keeper=NOBODY)
+    return {f.check: f.verdict for f in found if f.check != "clock.service"}
 
 
 @pytest.mark.promise("I8")
@@ -44,3 +46,22 @@ def test_the_advice_does_not_claim_that_an_rtc_synchronises(rtc: Path) -> None:
     (clock,) = [f for f in check_clock(reaches_a_network=True, rtc=rtc) if f.check == "clock"]
     assert "RTC alone does not" in clock.remedy[1]
     assert "24 h a day" in clock.en
+
+
+@pytest.mark.parametrize(
+    ("keeper", "verdict", "says"),
+    [
+        (NOBODY, "warning", "chrony"),
+        (Timekeeper("chrony"), "warning", "not synchronised yet"),
+        (Timekeeper("chrony", True, "10.0.0.1", 3, 1, 1500), "good", "chrony works"),
+        (Timekeeper("timesyncd", True), "good", "systemd-timesyncd works"),
+    ],
+)
+def test_who_keeps_the_clock_is_said_without_any_address(
+    rtc: Path, keeper: Timekeeper, verdict: str, says: str
+) -> None:
+    found = check_clock(reaches_a_network=True, rtc=rtc, keeper=keeper)
+    (finding,) = [f for f in found if f.check == "clock.service"]
+    assert finding.verdict == verdict
+    assert says in " ".join(finding.lines())
+    assert "10.0.0.1" not in str(finding), "it goes into a signed record"
