@@ -94,9 +94,10 @@ class Camera(Protocol):
         self, silence_timeout: float = 5.0, together_seconds: float = 0.0
     ) -> Iterator[Sequence[Packet]]:
         """The packets of `packets`, up to `together_seconds` of decoding time at once, so that a consumer
-        which needs them no sooner is not woken for each: a batch ends with a key frame, or with the first
-        packet that far from the last batch's end. All packets of a batch are of `stream` at that moment;
-        a camera that changes its picture size or profile in mid-stream ends a batch before its key frame."""
+        which needs them no sooner is not woken for each: a batch ends with the packet after a key frame, or
+        after the first one that far from where the last fragment began (`drivers.cameras.packet_feed` says
+        why). All packets of a batch are of `stream` at that moment; a camera that changes its picture size or
+        profile in mid-stream ends a batch before its key frame."""
         ...
 
     @property

@@ -2,9 +2,11 @@
 everything else that is done with the frame.
 
 Whoever writes fragments of half a second needs no packet earlier than the one that ends the fragment. So the
-reading thread wakes the other one when that one is there, by the same rule as the muxer's: a key frame, or
-`together_seconds` of decoding time since the last packet handed over. With 0 every packet is handed over as
-it comes.
+reading thread wakes the other one by the same rule as the muxer's: a fragment begins with a key frame, or
+with `together_seconds` of decoding time since it began. The packet after that one ends the batch: the first
+of a fragment is held back by the writer until its duration is known, and only then is the fragment before it
+whole. (Batches that ended with that first packet made each fragment wait for half a second more.) With 0
+every packet is handed over as it comes.
 """
 
 from __future__ import annotations
@@ -33,7 +35,10 @@ class PacketFeed(Feed[Packet | StreamInfo]):
         super().__init__(capacity)
         self._together_seconds = together_seconds
         self._span = 0
-        self._handed_over_dts: int | None = None
+        self._fragment_dts: int | None = None
+        """Where the fragment in hand began."""
+        self._one_more = False
+        """True: a fragment has just begun, and the next packet makes the one before it whole."""
         self._handed_over_s = 0.0
         self._is_due = False
         self._silent_since = time.monotonic()
@@ -49,7 +54,7 @@ class PacketFeed(Feed[Packet | StreamInfo]):
         with self._changed:
             self._items.append(stream)
             self._span = int(self._together_seconds / stream.time_base)
-            self._handed_over_dts = None
+            self._fragment_dts = None
 
     def take_together(self, seconds: float) -> list[Packet | StreamInfo] | None:
         """What waits, once it is due; None once closed. The producer's CameraError when it failed,
@@ -81,16 +86,16 @@ class PacketFeed(Feed[Packet | StreamInfo]):
         self._items.append(item)
         self._silent_since = time.monotonic()
         if isinstance(item, Packet) and self._ends_a_batch(item):
-            self._handed_over_dts = item.dts
             self._handed_over_s = self._silent_since
             self._is_due = True
             self._changed.notify_all()
         return True
 
     def _ends_a_batch(self, packet: Packet) -> bool:
-        return (
-            packet.is_key_frame
-            or self._handed_over_dts is None
-            or packet.dts - self._handed_over_dts >= self._span
-            or len(self._items) >= self._capacity
+        begins = (
+            packet.is_key_frame or self._fragment_dts is None or packet.dts - self._fragment_dts >= self._span
         )
+        if begins:
+            self._fragment_dts = packet.dts
+        ends, self._one_more = self._one_more, begins
+        return ends or not self._span or len(self._items) >= self._capacity
