@@ -9,6 +9,7 @@ from typing import Any, Literal
 from agent.clock import Stamp
 from agent.store.database import Row, Store
 from agent.store.facts import Fact, FactType, state_fact
+from agent.store.footage import LONGEST_SEGMENT_US
 
 FACT_SEGMENTS = 100
 """Segments that one fact names: one a segment would double the log."""
@@ -199,12 +200,14 @@ def all_segments(store: Store) -> list[Row]:
 def _segments(store: Store, condition: str, parameters: tuple[str, ...]) -> list[Row]:
     return store.rows(
         f"SELECT DISTINCT {_COLUMNS} FROM session"  # noqa: S608 (own words)
-        " JOIN segment ON segment.start_us < coalesce(session.closed_us, session.planned_end_us)"
+        # The lower bound too: an index over two times serves a range of one of them only.
+        " JOIN segment ON segment.start_us > coalesce(session.opened_us, session.planned_start_us) - ?"
+        " AND segment.start_us < coalesce(session.closed_us, session.planned_end_us)"
         " AND segment.end_us > coalesce(session.opened_us, session.planned_start_us)"
         " JOIN run ON run.id = segment.run_id AND run.room = session.room"
         f" WHERE {condition} AND session.state IN ('open', 'closed')"
         " AND segment.expired_us IS NULL ORDER BY segment.start_us",
-        parameters,
+        (LONGEST_SEGMENT_US, *parameters),
     )
 
 
