@@ -16,6 +16,7 @@ from agent.classes.class_hours import ClassHour, VideoDemand, class_hours, video
 from agent.clock import Stamp
 from agent.paths import Paths
 from agent.policy import PolicySet
+from agent.recording import true_time
 from agent.recording.class_hour_report import (
     ClassHourReport,
     Hole,
@@ -25,6 +26,7 @@ from agent.recording.class_hour_report import (
 )
 from agent.recording.file_times import FileTimes, UnprovableError, read_times, read_times_and_bytes
 from agent.recording.recovery import SegmentPlace
+from agent.recording.true_time import PlacedRow
 from agent.store import continuity, footage
 from agent.store.classes import Session
 from agent.store.database import Row, Store
@@ -33,16 +35,16 @@ STATUS_TRUSTED_NS: Final = 10_000_000_000
 """The recorder speaks every second; its older word says nothing of now."""
 CAMERA: Final = "rear"
 
-ReadTimes = Callable[[Path, Row], FileTimes]
+ReadTimes = Callable[[Path, PlacedRow], FileTimes]
 """How an indexed file is read: by its stamps, or by every byte."""
 
 
-def by_time_stamps(path: Path, row: Row) -> FileTimes:
+def by_time_stamps(path: Path, row: PlacedRow) -> FileTimes:
     """The time stamps alone: seconds for a lesson; damage inside the pictures goes unseen."""
     return read_times(path)
 
 
-def by_every_byte(path: Path, row: Row) -> FileTimes:
+def by_every_byte(path: Path, row: PlacedRow) -> FileTimes:
     """Every byte against the signed hash: as long as the disk needs to read the lesson."""
     return read_times_and_bytes(path, bytes(row["sha256"]))
 
@@ -76,17 +78,17 @@ class SessionReport:
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What the index knows of a session's planned time; taken quickly, so that no transaction waits for a
-    disk."""
+    disk. Where the clock was corrected, in true time (I8)."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[PlacedRow, ...]
     holes: tuple[Hole, ...]
 
 
 def collect(store: Store, session: Session) -> Evidence:
     """The rows that matter for `report`."""
     start_us, end_us = session.planned_start_us, session.planned_end_us
-    rows = footage.segments_between(store, CAMERA, start_us, end_us)
-    gaps = footage.gaps_between(store, CAMERA, start_us, end_us)
+    rows = true_time.segments_between(store, CAMERA, start_us, end_us)
+    gaps = true_time.gaps_between(store, CAMERA, start_us, end_us)
     before = continuity.last_segment_before(store, CAMERA, start_us)
     after = footage.first_segment_after(store, CAMERA, end_us)
     holes = [Hole(gap["start_us"], gap["end_us"], gap["reason"]) for gap in gaps]
@@ -128,7 +130,7 @@ def report(
     return SessionReport(session, demand, hours, tuple(unprovable), len(files) + len(growing), simulated)
 
 
-def _rests(rows: list[Row], gaps: list[Row], after: Row | None) -> Iterator[Hole]:
+def _rests(rows: Sequence[Row | PlacedRow], gaps: Sequence[PlacedRow], after: Row | None) -> Iterator[Hole]:
     """The recorder rested by its plan after a segment that ended so, until it recorded again or said that
     footage was missing: whoever stops while something is wanted leaves a gap."""
     begins = sorted([*(row["start_us"] for row in rows), *(gap["start_us"] for gap in gaps)])
@@ -149,11 +151,12 @@ def _bounded(holes: Iterable[Hole], hours: Sequence[ClassHour]) -> Iterator[Hole
             yield hole
 
 
-def _read(video: Path, row: Row, read: ReadTimes) -> FileTimes | Unprovable:
+def _read(video: Path, row: PlacedRow, read: ReadTimes) -> FileTimes | Unprovable:
     if row["expired_us"] is not None:
         return _named(row, "expired", "removed when its retention ended")
     try:
-        return read(video / row["path"], row)
+        times = read(video / row["path"], row)
+        return replace(times, wall_start_us=times.wall_start_us + row["add_us"])
     except FileNotFoundError:
         return _named(row, "file_missing", "the file is not on the video disk")
     except UnprovableError as error:
@@ -162,7 +165,7 @@ def _read(video: Path, row: Row, read: ReadTimes) -> FileTimes | Unprovable:
         return _named(row, "damaged", f"cannot be read: {error.strerror}")
 
 
-def _named(row: Row, reason: Any, detail: str) -> Unprovable:
+def _named(row: PlacedRow, reason: Any, detail: str) -> Unprovable:
     return Unprovable(row["path"], row["start_us"], row["end_us"], reason, detail)
 
 

@@ -13,8 +13,8 @@ from agent.policy import Policies, PolicyError, load_policies
 from agent.recording.class_hour_report import Missing, MissingReason, Verdict
 from agent.recording.file_times import FileTimes, read_times
 from agent.recording.session_report import Evidence, SessionReport, report
+from agent.recording.true_time import PlacedRow
 from agent.store.classes import Session, TrainingClass
-from agent.store.database import Row
 from agent.web.locale import N_, Words
 
 CACHED_FILES = 2000
@@ -55,7 +55,7 @@ def _times(path: Path, size: int, changed_ns: int) -> FileTimes:
     return read_times(path)
 
 
-def _cached_times(path: Path, row: Row) -> FileTimes:
+def _cached_times(path: Path, row: PlacedRow) -> FileTimes:
     found = path.stat()
     return _times(path, found.st_size, found.st_mtime_ns)
 

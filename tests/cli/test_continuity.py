@@ -204,3 +204,30 @@ def test_the_lesson_that_runs_is_read_up_to_what_is_durable(
     clock.advance(12)
     (hour,) = report(collect(rig.store, session), paths, session, policy, clock.now()).hours
     assert hour.verdict == "not_met" and hour.unexplained_us > 11 * SECOND_US, "a recorder that fell silent"
+
+
+@pytest.mark.promise("I8")
+def test_footage_of_a_clock_that_was_corrected_lies_where_it_truly_was(rig: Rig, asked: Asked) -> None:
+    """An hour slow: its stamps put it before the lesson, the correction into it."""
+    rig.start()
+    rig.connect()
+    rig.play(6)
+    rig.stop()
+    rows, hour_us = rig.segments(), 3600 * SECOND_US
+    start_us, end_us = rows[0]["start_us"] + hour_us, rows[-1]["end_us"] + hour_us
+    plan_session(rig, start_us, end_us)
+    assert asked(SESSION, code=1)["hours"][0]["longest_us"] == 0
+    rig.store.insert(
+        "clock_correction",
+        {
+            "boot_id": rig.clock.boot_id,
+            "from_monotonic_ns": 0,
+            "until_monotonic_ns": 2**50,
+            "true_offset_us": start_us - rows[0]["monotonic_start_ns"] // 1000,
+            "uncertainty_us": 1000,
+            "add_us": hour_us,
+            "basis": "synchronised",
+        },
+    )
+    content = asked(SESSION, code=0)
+    assert (content["verdict"], content["hours"][0]["longest_us"]) == ("met", end_us - start_us)
