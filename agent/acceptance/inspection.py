@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from agent.acceptance.cameras import EXCLUSIVE_DRIVERS, check_door
+from agent.acceptance.copies import check_copies
 from agent.acceptance.findings import Finding, Report
 from agent.acceptance.receivers import check_receivers
 from agent.acceptance.roles import check_roles, role_status
@@ -58,6 +59,7 @@ def _findings(
     yield from _check_cameras(settings, clock, seconds, disk)
     if volume.verdict != "bad":
         yield from check_storage(settings, _bitrate(so_far))
+    yield from check_copies(settings)
     yield from check_receivers(settings, store)
 
 
