@@ -52,6 +52,7 @@ PEOPLE = (
 )
 ABSENT = ("学员丙",)
 STRANGER = "stranger.jpg"
+SECOND_COPY = "second-disk"
 
 
 @dataclass(frozen=True)
@@ -203,6 +204,7 @@ def _settings(page_port: int, broker_port: int) -> Path:
     tls, node = FOLDER / "tls", FOLDER / "node"
     path = node / "agent.toml"
     node.mkdir()
+    (FOLDER / SECOND_COPY).mkdir()
     path.write_text(
         f"""[node]
 institution = "{INSTITUTION}"
@@ -226,6 +228,13 @@ path = {json.dumps(str(samples.FOLDER / "demo-door.mp4"))}
 
 [recording]
 segment_seconds = 10
+
+[[copies]]
+name = "{SECOND_COPY}"
+folder = "{FOLDER}/{SECOND_COPY}"
+custodian = "hr_department"
+require_volume_marker = false
+limit_kib_per_second = 20000
 
 [[sync.destinations]]
 name = "province"

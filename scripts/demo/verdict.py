@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from agent.paths import Paths
 from agent.store.database import Store
 from scripts.demo.language import say
-from scripts.demo.stage import ABSENT, PEOPLE, REPOSITORY, Stage
+from scripts.demo.stage import ABSENT, PEOPLE, REPOSITORY, SECOND_COPY, Stage
 
 LEAST_SECONDS = 50.0
+UNCOPIED_AT_THE_END = 2
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ def judge(stage: Stage) -> bool:
     """Print the summary; True only when every line is good."""
     paths = Paths(stage.node / "state", stage.node / "video", stage.node / "runtime")
     with Store(paths.database) as store:
-        lines = [*_people(store), _stranger(store), _video(store), _simulated(store), _receipts(store)]
+        lines = [*_people(store), _stranger(store), _video(store), _copy(store)]
+        lines += [_simulated(store), _receipts(store)]
     lines += [_chain_here(stage, paths), _chain_there(stage)]
     say("—— 核对 ——", "—— summary ——")
     for line in lines:
@@ -89,6 +91,20 @@ def _video(store: Store) -> Line:
         good,
         f"连续录像 {longest:.1f} 秒，无缺口（应 ≥ {LEAST_SECONDS:.0f}）",
         f"{longest:.1f} s of video without a gap (at least {LEAST_SECONDS:.0f} expected)",
+    )
+
+
+def _copy(store: Store) -> Line:
+    """Segments that end while the device stops are copied at its next start."""
+    row = store.row(
+        "SELECT count(*), (SELECT count(*) FROM segment_copy WHERE copy = ?) FROM segment", (SECOND_COPY,)
+    )
+    segments, copied = (row[0], row[1]) if row else (0, 0)
+    good = copied > 0 and segments - copied <= UNCOPIED_AT_THE_END
+    return Line(
+        good,
+        f"{copied}/{segments} 段录像已复制到第二份存储并核对（其余下次启动时复制）",
+        f"{copied} of {segments} segments copied to a second place and read back (the rest at next start)",
     )
 
 
