@@ -66,7 +66,7 @@ PYTHON
   "$HERE/.venv/bin/python" -m pip download -q -c "$HERE/constraints.txt" -d "$WHEELS" \
     setuptools wheel -r "$CACHE/dependencies" 2>"$CACHE/download.log"
   cp -u "$WHEELS"/* "$ROOT/root/wheels/"
-  rm -rf "$ROOT/root/checkout" "$ROOT$STATE" "$ROOT/etc/classroom-agent" "$ROOT/opt/classroom-agent"
+  rm -rf "$ROOT/root/checkout" "$ROOT/srv/copy" "$ROOT$STATE" "$ROOT/etc/classroom-agent" "$ROOT/opt/classroom-agent"
   mkdir -p "$ROOT/root/checkout"
   git -C "$HERE" ls-files -z --cached --others --exclude-standard | tar -C "$HERE" --null -T - --ignore-failed-read -c 2>/dev/null |
     tar -C "$ROOT/root/checkout" -x
@@ -113,7 +113,13 @@ path = "/srv/camera.mp4"
 [cameras.door]
 driver = "file"
 path = "/srv/camera.mp4"
+[[copies]]
+name = "nas"
+folder = "/srv/copy"
+custodian = "institution"
+require_volume_marker = false
 TOML
+  inside install -d -m 2750 -o classroom-agent -g classroom-agent /srv/copy
   check_refused "marks no disk that is not the one named" \
     install_here --video-device /dev/null --video-folder "$STATE/video"
   check "installs again and marks the disk" install_here \
@@ -161,6 +167,16 @@ check_isolation() {
   for role in watch checkin sync web ledger; do
     check_refused "$role cannot write footage" as_role "$role" touch "$STATE/video/intruder"
   done
+  check "the archive writes to the copy" as_role archive touch /srv/copy/probe
+  as_role archive rm -f /srv/copy/probe
+  for role in recorder keeper watch checkin sync web ledger; do
+    check_refused "$role cannot write to the copy" as_role "$role" touch /srv/copy/intruder
+  done
+  wait_for 60 "the ledger reads the log beside the footage" \
+    as_role ledger grep -q . "$STATE/video/log/000000000001.jws"
+  wait_for 60 "the ledger reads the log in the copy" as_role ledger grep -q . /srv/copy/log/000000000001.jws
+  check_refused "others than the roles cannot read the snapshots" \
+    inside setpriv --reuid=nobody --regid=nogroup --clear-groups ls "$STATE/video/snapshots"
   local host
   host=$(inside readlink /proc/1/ns/net)
   for role in ledger keeper watch recorder checkin archive; do
@@ -185,6 +201,8 @@ check_faults() {
   inside sh -c "rm -f $STATE/agent.sqlite*.away; systemctl restart 'classroom-agent-*.service'"
   local role
   for role in "${ROLES[@]}"; do wait_for 60 "$role is active" is_active "$role"; done
+  wait_for 60 "the ledger took its log back from the copies" \
+    inside sh -c "journalctl -u classroom-agent-ledger | grep -q ledger.log-restored"
 }
 
 check_acceptance() {
