@@ -39,7 +39,7 @@ environment = "demonstration"
 [storage]
 state = "{folder}/state"
 video = "{folder}/video"
-runtime = "{folder}/runtime"
+runtime = "{runtime}"
 require_volume_marker = false
 minimum_free_mib = 10
 [cameras.rear]
@@ -87,11 +87,12 @@ class OneProcess:
         self._process.wait(30)
 
 
-def ours(folder: Path, url: str) -> OneProcess:
-    for name in ("state", "video", "runtime/status"):
-        (folder / name).mkdir(parents=True)
+def ours(folder: Path, url: str, runtime: Path) -> OneProcess:
+    """`runtime` on a tmpfs, as /run is on a device."""
+    for path in (folder / "state", folder / "video", runtime / "status"):
+        path.mkdir(parents=True)
     config = folder / "agent.toml"
-    config.write_text(SETTINGS.format(folder=folder, url=url), encoding="utf-8")
+    config.write_text(SETTINGS.format(folder=folder, url=url, runtime=runtime), encoding="utf-8")
     command = [sys.executable, "-m", "agent", "--config", str(config), "run", "recorder"]
     return OneProcess(command, folder / "recorder.log")
 
@@ -161,14 +162,15 @@ def make_clip(folder: Path, seconds: int, kbit: int) -> Path:
     return long
 
 
-def start_all(folder: Path, cache: Path, url: str, streams: int) -> dict[str, list[Participant]]:
-    """`streams` of each participant."""
-    (cache / "frigate").mkdir()
+def start_all(folder: Path, memory: Path, url: str, streams: int) -> dict[str, list[Participant]]:
+    """`streams` of each participant; `memory` is a folder in a tmpfs."""
+    (memory / "frigate").mkdir()
     participants: dict[str, list[Participant]] = {"classroom_agent": [], "ffmpeg_copy": [], "frigate_way": []}
     for number in range(streams):
-        participants["classroom_agent"].append(ours(folder / f"ours-{number}", url))
+        runtime = memory / f"runtime-{number}"
+        participants["classroom_agent"].append(ours(folder / f"ours-{number}", url, runtime))
         participants["ffmpeg_copy"].append(ffmpeg_copy(folder / f"ffmpeg-{number}", url))
-        own_cache = cache / "frigate" / str(number)
+        own_cache = memory / "frigate" / str(number)
         own_cache.mkdir()
         participants["frigate_way"].append(FrigateWay(folder / f"frigate-{number}", url, own_cache))
     return participants
@@ -182,7 +184,7 @@ def total(participants: list[Participant]) -> Usage:
 def measure(arguments: argparse.Namespace) -> dict[str, object]:
     with (
         tempfile.TemporaryDirectory(dir=arguments.folder) as name,
-        tempfile.TemporaryDirectory(dir="/dev/shm") as cache,  # a tmpfs, as its cache is
+        tempfile.TemporaryDirectory(dir="/dev/shm") as memory,
     ):
         folder = Path(name)
         clip = make_clip(folder, arguments.seconds + arguments.settle + 60, arguments.kbit)
@@ -192,7 +194,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, object]:
         participants: dict[str, list[Participant]] = {}
         try:
             url = f"rtsp://127.0.0.1:{port}/camera"
-            participants = start_all(folder, Path(cache), url, arguments.streams)
+            participants = start_all(folder, Path(memory), url, arguments.streams)
             time.sleep(arguments.settle)
             before = {key: total(group) for key, group in participants.items()}
             began = time.monotonic()

@@ -16,8 +16,8 @@ import time
 from drivers.cameras.base import Packet, StreamInfo
 from drivers.cameras.feed import Feed, SilenceError
 
-BURST_S = 0.2
-"""How long a reader may let packets gather in the socket, where nobody waits for each: at 4 Mbit/s 100 KB,
+BURST_S = 0.4
+"""How long a reader may let packets gather in the socket, where nobody waits for each: at 4 Mbit/s 200 KB,
 which a TCP window takes without making the camera wait."""
 
 _AWAKE_S = 0.1
