@@ -34,7 +34,10 @@ def with_parts(video: Path, segments: tuple[PlayableSegment, ...]) -> tuple[Play
                 break
             kept.insert(0, piece)
             seconds += (piece.end_ticks - piece.start_ticks) / segment.ticks_per_second
-        if kept and not segment.parts:
+        if kept and segment.parts:
+            recent = tuple(part for part in segment.parts if part.start >= kept[0].start)
+            made[number] = replace(segment, parts=recent)
+        elif kept:
             try:
                 parts = _walk(video, segment.path, segment.first, kept[0].start, kept[-1].end)
                 made[number] = replace(segment, parts=parts)

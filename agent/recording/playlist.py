@@ -21,8 +21,6 @@ TARGET_SECONDS = 6
 VERSION = 7
 """RFC 8216bis asks for 6 (EXT-X-MAP of media); Apple's authoring rules for 7 with fragmented MP4."""
 GAP_CLASS = "cn.henan.classroom.gap"
-PARTS_KEPT = 3
-"""Entries whose parts are still listed: a player that is within one of them goes on part by part."""
 HOLD_BACK_PARTS = 3
 
 MEDIA_TYPE = "application/vnd.apple.mpegurl"
@@ -74,18 +72,26 @@ class Live:
 def entries(stretches: Iterable[Stretch]) -> tuple[list[Entry], Entry | None]:
     """(entries, the open one): the open one is what the growing file holds after its last whole entry."""
     found: list[Entry] = []
-    pending: Entry | None = None
+    open_one: Entry | None = None
+    for entry, is_pending in _entries(stretches):
+        if is_pending:
+            open_one = entry
+        else:
+            found.append(entry)
+    return found, open_one
+
+
+def _entries(stretches: Iterable[Stretch]) -> Iterator[tuple[Entry, bool]]:
+    """Each entry, and whether it still grows."""
     for stretch in stretches:
         for number, segment in enumerate(stretch.segments):
             begins = "file" if number else "stretch"
             for group in _groups(segment):
-                entry = Entry(segment, group, begins)
+                yield (
+                    Entry(segment, group, begins),
+                    segment.is_open and group[-1].end == segment.pieces[-1].end,
+                )
                 begins = ""
-                if segment.is_open and group[-1].end == segment.pieces[-1].end:
-                    pending = entry
-                else:
-                    found.append(entry)
-    return found, pending
 
 
 def _groups(segment: PlayableSegment) -> Iterator[tuple[Piece, ...]]:
@@ -107,35 +113,37 @@ def media_playlist(
     header_end_of: Mapping[tuple[str, int], int],
     live: Live | None,
 ) -> Iterator[str]:
-    """The media playlist entry by entry, so that the first byte need not wait for the last.
+    """The media playlist file by file, so that the first byte need not wait for the last.
 
     `header_end_of`: (run, sequence) → bytes of `ftyp` and `moov`, for the first file of each stretch. `live`
     is None for a range that is over (EXT-X-ENDLIST).
     """
-    whole, pending = entries(stretches)
-    longest = max((entry.seconds for entry in whole), default=0.0)
-    target = max(TARGET_SECONDS, ceil(longest - 0.5) if longest else 0)
-    yield "\n".join(_head(target, live))
+    longest = max(
+        (_longest_piece(segment) for stretch in stretches for segment in stretch.segments), default=0
+    )
     waiting = sorted(holes, key=lambda hole: hole.start_us)
-    parts_from = len(whole) - PARTS_KEPT if live else len(whole)
-    for number, entry in enumerate(whole):
-        lines: list[str] = []
-        _begin(lines, entry, waiting, number == 0, address_of, header_end_of)
-        if number >= parts_from:
+    lines = _head(max(TARGET_SECONDS, ceil(ENTRY_SECONDS + longest)), live)
+    is_first = True
+    for entry, is_pending in _entries(stretches):
+        if entry.begins:
+            yield "".join(f"{line}\n" for line in lines)
+            lines = _beginning(entry, waiting, is_first, address_of, header_end_of)
+        is_first = False
+        if live is not None:
             lines += _parts(entry, address_of)
-        lines += (
-            f"#EXTINF:{entry.seconds:.6f},",
-            f"#EXT-X-BYTERANGE:{entry.end - entry.start}@{entry.start}",
-        )
-        yield "\n".join((*lines, address_of(entry.segment), ""))
-    tail: list[str] = []
-    if live is not None and pending is not None:
-        _begin(tail, pending, waiting, not whole, address_of, header_end_of)
-        tail += _parts(pending, address_of)
-    tail += map(_date_range, waiting)
+        if not is_pending:
+            lines.append(
+                f"#EXTINF:{entry.seconds:.6f},\n#EXT-X-BYTERANGE:{entry.end - entry.start}@{entry.start}"
+            )
+            lines.append(address_of(entry.segment))
+    lines += map(_date_range, waiting)
     if live is None:
-        tail.append("#EXT-X-ENDLIST")
-    yield "".join(f"{line}\n" for line in tail)
+        lines.append("#EXT-X-ENDLIST")
+    yield "".join(f"{line}\n" for line in lines)
+
+
+def _longest_piece(segment: PlayableSegment) -> float:
+    return max(piece[1] - piece[0] for piece in segment.pieces) / segment.ticks_per_second
 
 
 def position(stretches: Sequence[Stretch]) -> tuple[int, int]:
@@ -157,14 +165,19 @@ def master_playlist(
 
 
 def bits_per_second(stretches: Sequence[Stretch]) -> tuple[int, int]:
-    """(peak of an entry, mean) of what is listed."""
-    whole, pending = entries(stretches)
-    listed = whole or ([pending] if pending else [])
-    rates = [8 * (e.end - e.start) / e.seconds for e in listed if e.seconds > 0]
-    seconds = sum(e.seconds for e in listed)
-    return ceil(max(rates, default=0)), ceil(
-        8 * sum(e.end - e.start for e in listed) / seconds
-    ) if seconds else 0
+    """(peak, mean). The peak is that of a group of pictures, which no entry exceeds."""
+    peak = max(
+        (
+            (piece[3] - piece[2]) * segment.ticks_per_second / max(1, piece[1] - piece[0])
+            for stretch in stretches
+            for segment in stretch.segments
+            for piece in segment.pieces
+        ),
+        default=0.0,
+    )
+    seconds = sum(stretch.seconds for stretch in stretches)
+    size = sum(stretch.size for stretch in stretches)
+    return ceil(8 * peak), ceil(8 * size / seconds) if seconds else 0
 
 
 def _head(target: int, live: Live | None) -> list[str]:
@@ -182,20 +195,18 @@ def _head(target: int, live: Live | None) -> list[str]:
             f"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={hold_back:.3f}",
             f"#EXT-X-PART-INF:PART-TARGET={live.part_seconds:.3f}",
         ]
-    return [*lines, ""]
+    return lines
 
 
-def _begin(
-    lines: list[str],
+def _beginning(
     entry: Entry,
     waiting: list[Hole],
     is_first: bool,
     address_of: AddressOf,
     header_end_of: Mapping[tuple[str, int], int],
-) -> None:
-    """What stands before an entry: gaps, discontinuity, header, wall time."""
-    if not entry.begins:
-        return
+) -> list[str]:
+    """What stands before the first entry of a file: gaps, discontinuity, header, wall time."""
+    lines = []
     while waiting and waiting[0].start_us < entry.segment.from_us:
         lines.append(_date_range(waiting.pop(0)))
     if entry.begins == "stretch":
@@ -204,6 +215,7 @@ def _begin(
         header = header_end_of[entry.segment.key]
         lines.append(f'#EXT-X-MAP:URI="{address_of(entry.segment)}",BYTERANGE="{header}@0"')
     lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{iso_time(entry.segment.from_us)}")
+    return lines
 
 
 def _parts_within(entry: Entry) -> list[PartialSegment]:

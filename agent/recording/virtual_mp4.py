@@ -16,6 +16,8 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
+from operator import itemgetter
 from pathlib import Path
 
 from agent import bmff
@@ -62,19 +64,6 @@ def read_header(video: Path, relative: Path, first: int) -> Header:
         raise MediaError(f"{relative}: {error}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Slice:
-    """One piece at its place in the virtual file."""
-
-    at: int
-    segment: PlayableSegment
-    piece: Piece
-
-    @property
-    def size(self) -> int:
-        return self.piece.end - self.piece.start
-
-
 class VirtualMp4:
     """`size` bytes that `read` gives; the same for the same stretch, whoever asks and how often."""
 
@@ -82,13 +71,10 @@ class VirtualMp4:
         self._video = video
         self._stretch = stretch
         self._header = header
-        self._slices: list[_Slice] = []
-        at = len(self._front)
-        for segment in stretch.segments:
-            for piece in segment.pieces:
-                self._slices.append(_Slice(at, segment, piece))
-                at += piece.end - piece.start
-        self.size = at
+        sizes = [end - start for start, end in (segment.byte_range for segment in stretch.segments)]
+        self._begins = list(accumulate(sizes, initial=len(self._front)))
+        """Where each file's share begins in the virtual file; at last, where the file ends."""
+        self.size = self._begins[-1]
 
     @property
     def etag(self) -> str:
@@ -103,13 +89,16 @@ class VirtualMp4:
         if start < len(self._front):
             yield self._front[start:end]
         position = max(start, len(self._front))
-        number = bisect_right(self._slices, position, key=lambda s: s.at) - 1
         while position < end:
-            here = self._slices[number]
-            content = self._piece(here)
-            yield bytes(memoryview(content)[position - here.at : end - here.at])
-            position = here.at + here.size
-            number += 1
+            number = bisect_right(self._begins, position) - 1
+            segment = self._stretch.segments[number]
+            # From a place in the file to one here; a share's bytes lie together in both.
+            shift = self._begins[number] - segment.byte_range[0]
+            place = bisect_right(segment.pieces, position - shift, key=itemgetter(2)) - 1
+            piece = segment.pieces[place]
+            content = self._piece(segment, piece, piece.start + shift)
+            yield bytes(memoryview(content)[position - shift - piece.start : end - shift - piece.start])
+            position = piece.end + shift
 
     @cached_property
     def _front(self) -> bytes:
@@ -119,15 +108,18 @@ class VirtualMp4:
         """`sidx` (8.16.3): one reference a piece; several pieces together where there are too many."""
         pieces = [piece for segment in self._stretch.segments for piece in segment.pieces]
         each = -(-len(pieces) // _MOST_REFERENCES)
-        references = b"".join(
-            struct.pack(
-                ">III",
-                sum(piece.end - piece.start for piece in group) & 0x7FFFFFFF,
-                group[-1].end_ticks - group[0].start_ticks,
-                0x90000000,  # begins with a stream access point of type 1
-            )
-            for group in (pieces[at : at + each] for at in range(0, len(pieces), each))
+        groups = (
+            (pieces[at : at + each] for at in range(0, len(pieces), each))
+            if each > 1
+            else ((p,) for p in pieces)
         )
+        # Size, length, and that it begins with a stream access point of type 1.
+        values = [
+            value
+            for group in groups
+            for value in (group[-1][3] - group[0][2], group[-1][1] - group[0][0], 0x90000000)
+        ]
+        references = struct.pack(f">{len(values)}I", *values)
         count = len(references) // 12
         track, earliest = self._header.track, self._earliest_presentation()
         body = struct.pack(">IIIQQHH", 1 << 24, track.track_id, track.timescale, earliest, 0, 0, count)
@@ -150,17 +142,19 @@ class VirtualMp4:
             decoded += sample.duration
         return max(0, min(shown))
 
-    def _piece(self, here: _Slice) -> bytearray:
-        if here.size > LARGEST_PIECE:
-            raise MediaError(f"{here.segment.path}: {here.size} bytes without a key frame")
-        with inside(self._video, here.segment.path).open("rb") as file:
-            content = bytearray(os.pread(file.fileno(), here.size, here.piece.start))
-        if len(content) != here.size:
-            raise MediaError(f"{here.segment.path}: ends before byte {here.piece.end}")
+    def _piece(self, segment: PlayableSegment, piece: Piece, at: int) -> bytearray:
+        """One group of pictures as it stands at `at` of the virtual file."""
+        size = piece.end - piece.start
+        if size > LARGEST_PIECE:
+            raise MediaError(f"{segment.path}: {size} bytes without a key frame")
+        with inside(self._video, segment.path).open("rb") as file:
+            content = bytearray(os.pread(file.fileno(), size, piece.start))
+        if len(content) != size:
+            raise MediaError(f"{segment.path}: ends before byte {piece.end}")
         try:
-            self._edit(content, here.at)
+            self._edit(content, at)
         except (bmff.BoxError, struct.error) as error:
-            raise MediaError(f"{here.segment.path}, byte {here.piece.start}: {error}") from error
+            raise MediaError(f"{segment.path}, byte {piece.start}: {error}") from error
         return content
 
     def _edit(self, content: bytearray, at: int) -> None:
