@@ -34,8 +34,9 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-STOPPED_LAST = ("ledger", "sync")
-"""In this order, after all others ended: what those state while ending is still signed, then delivered."""
+STOPPED_LAST = ("ledger", "archive", "sync")
+"""In this order, after all others ended: what those state while ending is still signed, then copied and
+delivered."""
 
 
 @dataclass(frozen=True, slots=True)

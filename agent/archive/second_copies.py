@@ -108,7 +108,8 @@ class SecondCopies:
 
     def _add_log(self, context: RoleContext, copier: LogCopier, name: str) -> None:
         soon = Backoff(first=1.0, longest=15.0)  # what this copy lacks when the database is lost is a fork
-        worker = Worker(f"log-{name}", context.paths.database, copier, copier.folder, backoff=soon)
+        database = context.paths.database
+        worker = Worker(f"log-{name}", database, copier, copier.folder, backoff=soon, once_more=True)
         self._duties[f"log-{name}"] = _Duty(worker, lambda: {"last": copier.last})
 
 

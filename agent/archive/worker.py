@@ -71,12 +71,23 @@ class Job(Protocol):
 class Worker(threading.Thread):
     """Repeats one job with a database connection of its own. `place` is named when it does not answer."""
 
-    def __init__(self, name: str, database: Path, job: Job, place: Path, *, backoff: Backoff | None = None):
+    def __init__(
+        self,
+        name: str,
+        database: Path,
+        job: Job,
+        place: Path,
+        *,
+        backoff: Backoff | None = None,
+        once_more: bool = False,
+    ) -> None:
+        """With `once_more` the work is done a last time when it is told to end, unless it is in trouble."""
         super().__init__(name=name, daemon=True)
         self._database = database
         self._job = job
         self._place = place
         self._backoff = backoff or Backoff(first=2.0, longest=300.0)
+        self._once_more = once_more
         self._ending = threading.Event()
         self._store: Store | None = None
         self._trouble: Word | None = None
@@ -123,6 +134,13 @@ class Worker(threading.Thread):
                 pause = self._failed(error)
             self._inside_since = None
             self._ending.wait(pause)
+        if self._once_more and self._trouble is None:
+            try:
+                self._once()
+            except StoppedError:
+                pass
+            except Exception as error:  # noqa: BLE001 (as above; the next start goes on with it)
+                self._failed(error)
         self._close()
 
     def _once(self) -> float:

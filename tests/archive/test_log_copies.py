@@ -7,13 +7,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from agent.archive.worker import ArchiveError
+from agent.archive.worker import ArchiveError, Worker
 from agent.cli import app
 from agent.evidence.device_card import SigningJwk, update_device_card
 from agent.evidence.log_files import RECORDS_PER_FILE, last_sequence, log_files, read_lines
 from agent.store.database import Store
 from tests.archive.place import FreePace, Place
 from tests.evidence.logs import NODE, open_ledger, sign_all, state_facts, whole_log
+from tests.waiting import wait_until
 
 
 def sign(place: Place, count: int) -> None:
@@ -116,3 +117,14 @@ def test_a_copy_that_holds_more_than_the_database_is_left_alone(place: Place) ->
     with Store(older) as rolled_back, pytest.raises(ArchiveError, match="restart the ledger"):
         place.log_copier().work(rolled_back, FreePace())
     assert list(read_lines(place.copy.folder / "log")) == before
+
+
+def test_what_was_signed_last_is_copied_before_the_end(place: Place) -> None:
+    sign(place, 3)
+    copier = place.log_copier()
+    worker = Worker("log-nas", place.paths.database, copier, place.copy.folder, once_more=True)
+    worker.start()
+    wait_until(lambda: copier.last == 4, 5, "followed")
+    sign(place, 5)
+    worker.stop()
+    assert list(read_lines(place.copy.folder / "log")) == whole_log(place.store)
