@@ -11,6 +11,7 @@ from agent.cli.commissioning import PasswordFile, read_password
 from agent.cli.common import EXIT_CODES, ExitCode, invocation, open_store, refuse
 
 if TYPE_CHECKING:
+    from agent.clock import Stamp
     from agent.settings import Settings
     from agent.store.database import Store
 
@@ -72,12 +73,16 @@ def check_command(
     用于没有网络的场所：核对后时间有人担保，180 天内有效；重启后须有硬件时钟接续。
     For places without a network: the clock is then vouched for, for 180 days; over a reboot only with an RTC.
     """
+    from agent.clock import SystemClock
+
+    given_at = SystemClock().now()  # a watch's time among the arguments is of now, not of after the password
     settings = invocation(context).settings()
     with open_store(settings) as store:
         _require_hr(settings, store, password_file)
         if watch is None:
             watch = typer.prompt("手表时间（时:分:秒）/ Time on your watch (HH:MM:SS)")
-        _compare(settings, store, watch, uncertainty, yes)
+            given_at = SystemClock().now()
+        _compare(settings, store, given_at, watch, uncertainty, yes)
 
 
 def _require_hr(settings: Settings, store: Store, password_file: Path | None) -> None:
@@ -90,15 +95,15 @@ def _require_hr(settings: Settings, store: Store, password_file: Path | None) ->
         refuse("密码不对，或尚未设置 / wrong password, or none is set yet")
 
 
-def _compare(settings: Settings, store: Store, watch: str, uncertainty_s: int, yes: bool) -> None:
+def _compare(
+    settings: Settings, store: Store, stamp: Stamp, watch: str, uncertainty_s: int, yes: bool
+) -> None:
     from agent.clock import SystemClock
     from agent.store.clock import vouch
     from agent.timekeeping.comparing import NOTABLE_US, ComparisonError, compare, read_watch
     from agent.timekeeping.report import difference, vouch_line
     from drivers import rtc
 
-    clock = SystemClock()
-    stamp = clock.now()
     try:
         stated = read_watch(watch, stamp.wall_us)
         off_us = stated.us - stamp.wall_us
@@ -117,4 +122,4 @@ def _compare(settings: Settings, store: Store, watch: str, uncertainty_s: int, y
     error_s = found.uncertainty_us / 1_000_000
     typer.echo(f"{difference(found.difference_us)} (± {error_s:.0f} s)")
     typer.echo("已记录并将签名 / recorded, to be signed")
-    typer.echo(vouch_line(vouch(store, clock.now())))
+    typer.echo(vouch_line(vouch(store, SystemClock().now())))

@@ -25,7 +25,7 @@ PICTURES = {
     "black": N_("录像画面全黑：请取下镜头盖，检查灯光和摄像头。"),
     "frozen": N_("录像画面静止不动：请重启摄像头，并查看它的画面。"),
 }
-STATES = {"good": N_("良好"), "degraded": N_("有问题"), "bad": N_("不能用")}
+STATES = {"good": N_("良好"), "degraded": N_("有问题"), "bad": N_("须处理")}
 STATE_LEVELS = {"good": "good", "degraded": "warn", "bad": "bad"}
 
 

@@ -111,7 +111,7 @@ def test_a_camera_that_is_not_well_is_told_with_what_to_do(
     assert any("最长 1.7 秒" in line for line in found)
     assert any("录像画面全黑" in line for line in found)
     page = visitor.get("/health").text
-    assert "1920×1080" in page and "不能用" in page
+    assert "1920×1080" in page and "须处理" in page
 
 
 @pytest.mark.parametrize(
