@@ -103,6 +103,9 @@ def put_verified(store: Store, stamp: Stamp, copy: Copy, run: str, sequence: int
 
 def state_verified(store: Store, stamp: Stamp, copy: Copy, *, now: bool = False) -> int:
     """State what was verified and not stated yet, once it is enough or old enough, or `now`; how many."""
+    unstated = "SELECT 1 FROM segment_copy WHERE copy = ? AND stated = 0 LIMIT 1"
+    if store.row(unstated, (copy.name,)) is None:
+        return 0  # asked every few seconds: without the write lock
     with store.transaction():
         rows = store.rows(
             "SELECT c.run_id, c.sequence, c.verified_us, segment.sha256, run.simulated FROM segment_copy c"
