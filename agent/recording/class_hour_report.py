@@ -199,10 +199,11 @@ def _pieces(files: Iterable[FileTimes]) -> list[_Piece]:
         if number and not _follows(spans[number - 1], spans[number]):
             chain += 1
         end_us = start_us + max(1, _us(end - start, file.ticks_per_second))
+        next_us = file.reaches_us if end == file.stretches[-1][1] else None
         if number + 1 < len(spans) and _follows(spans[number], spans[number + 1]):
             next_us = spans[number + 1][3]
-            if abs(next_us - end_us) <= JITTER_US and next_us > start_us:
-                end_us = next_us
+        if next_us is not None and abs(next_us - end_us) <= JITTER_US and next_us > start_us:
+            end_us = next_us
         pieces.append(_Piece(start_us, end_us, end - start, file.ticks_per_second, file.run, chain))
     return pieces
 

@@ -39,6 +39,8 @@ class FileTimes:
     gaps_before: tuple[Gap, ...]
     is_whole: bool
     """False: bytes in the file belong to no whole fragment."""
+    reaches_us: int | None = None
+    """Where the next file begins by the index, if that file cannot be read."""
 
 
 def read_times(path: Path, durable_bytes: int | None = None) -> FileTimes:

@@ -104,18 +104,16 @@ def report(
     read: ReadTimes = by_time_stamps,
 ) -> SessionReport:
     """Read the files and judge. Raises nothing for a file: one that proves nothing is named in the report."""
-    files: list[FileTimes] = []
-    unprovable: list[Unprovable] = []
-    for row in evidence.rows:
-        outcome = _read(paths.video, row, read)
-        files.append(outcome) if isinstance(outcome, FileTimes) else unprovable.append(outcome)
-        if isinstance(outcome, FileTimes) and not outcome.is_whole:
-            unprovable.append(_named(row, "damaged", "bytes inside belong to no whole fragment"))
+    files, unprovable = _read_all(evidence, paths.video, read)
     status = _recorder_status(paths, now)
     hours_planned = class_hours(session)
     holes = evidence.holes if status is not None else tuple(_bounded(evidence.holes, hours_planned))
     known = {(row["run_id"], row["sequence"]) for row in evidence.rows}
-    growing = [file for file in _growing(paths.video, status) if (file.run, file.sequence) not in known]
+    growing = [
+        file
+        for file in _growing(paths.video, status)
+        if (file.run, file.sequence) not in known and file.wall_start_us < session.planned_end_us
+    ]
     demand = video_demand(policy, session.kind)
     hours = report_class_hours(
         hours_planned,
@@ -149,6 +147,25 @@ def _bounded(holes: Iterable[Hole], hours: Sequence[ClassHour]) -> Iterator[Hole
             yield replace(hole, end_us=max(ends, default=hole.start_us))
         else:
             yield hole
+
+
+def _read_all(evidence: Evidence, video: Path, read: ReadTimes) -> tuple[list[FileTimes], list[Unprovable]]:
+    files: list[FileTimes] = []
+    unprovable: list[Unprovable] = []
+    followed_by_nothing: int | None = None
+    # From the last to the first: a file must know whether the one after it can be read.
+    for row in reversed(evidence.rows):
+        outcome = _read(video, row, read)
+        if isinstance(outcome, Unprovable):
+            unprovable.insert(0, outcome)
+            followed_by_nothing = outcome.start_us
+            continue
+        if followed_by_nothing == row["end_us"]:
+            outcome = replace(outcome, reaches_us=followed_by_nothing)
+        files.insert(0, outcome)
+        if not outcome.is_whole:
+            unprovable.insert(0, _named(row, "damaged", "bytes inside belong to no whole fragment"))
+    return files, unprovable
 
 
 def _read(video: Path, row: PlacedRow, read: ReadTimes) -> FileTimes | Unprovable:

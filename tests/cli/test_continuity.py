@@ -160,6 +160,22 @@ def test_what_cannot_be_read_is_named_and_proves_nothing(rig: Rig, asked: Asked)
     assert asked(SESSION, code=1)["not_provable"][0]["reason"] == "expired"
 
 
+@pytest.mark.promise("I3")
+def test_beside_a_file_that_is_gone_not_a_microsecond_is_unexplained(rig: Rig, asked: Asked) -> None:
+    """A camera whose clock is slow: by its own ticks each file ends before the next one arrived."""
+    rig.camera_rate = 1.001
+    rig.start()
+    rig.connect()
+    rig.play(8)
+    rig.stop()
+    rows = rig.segments()
+    plan_session(rig, rows[0]["start_us"], rows[-1]["end_us"])
+    (rig.paths.video / rows[1]["path"]).unlink()
+    content = asked(SESSION, code=1)
+    assert content["unexplained_us"] == 0
+    assert [each["reason"] for each in content["hours"][0]["missing"]] == ["file_missing"]
+
+
 def test_wrong_questions_get_sentences(rig: Rig, config: Path) -> None:
     plan_session(rig, 10, 20)
     plan_session(rig, 30, 40, session=SESSION[:-1] + "2")
