@@ -127,7 +127,7 @@ def report(name: str, lanes: list[Lane], stories: list[Story]) -> None:
         "unexplained_s": sum(story.coverage.unexplained_seconds for story in stories),
     }
     print(json.dumps({name: figures}))  # noqa: T201 (the figures are what the run is for)
-    assert len(losses) >= kills // 4
+    assert len(losses) >= kills // 8  # many die before their first fragment is whole
     assert max(losses) <= ALLOWED_S
 
 
