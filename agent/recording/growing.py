@@ -160,6 +160,7 @@ class _Walk:
             self._track.timescale,
             tuple(pieces),
             self._parts[0].start,
+            len(self._parts),
             not self._is_finished,
             tuple(self._parts),
         )

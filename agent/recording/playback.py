@@ -141,4 +141,5 @@ def _playable(video: Path, row: PlayRow) -> PlayableSegment | AbsentReason:
         row.ticks_per_second,
         pieces,
         pieces[0].start,
+        row.fragment_count,
     )

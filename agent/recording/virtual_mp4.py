@@ -30,7 +30,6 @@ FORMAT = b"1"
 LARGEST_PIECE = 256 << 20
 """Bytes; a group of pictures beyond this is damage (ten seconds at 200 Mbit/s)."""
 _MOST_REFERENCES = 0xFFFF
-_SEQUENCE_SHIFT = 6
 
 
 class MediaError(Exception):
@@ -75,6 +74,7 @@ class VirtualMp4:
         self._begins = list(accumulate(sizes, initial=len(self._front)))
         """Where each file's share begins in the virtual file; at last, where the file ends."""
         self.size = self._begins[-1]
+        self._fragments_before = list(accumulate((s.fragment_count for s in stretch.segments), initial=0))
 
     @property
     def etag(self) -> str:
@@ -96,7 +96,7 @@ class VirtualMp4:
             shift = self._begins[number] - segment.byte_range[0]
             place = bisect_right(segment.pieces, position - shift, key=itemgetter(2)) - 1
             piece = segment.pieces[place]
-            content = self._piece(segment, piece, piece.start + shift)
+            content = self._piece(segment, piece, self._fragments_before[number])
             yield bytes(memoryview(content)[position - shift - piece.start : end - shift - piece.start])
             position = piece.end + shift
 
@@ -113,7 +113,7 @@ class VirtualMp4:
             if each > 1
             else ((p,) for p in pieces)
         )
-        # Size, length, and that it begins with a stream access point of type 1.
+        # Size, length in ticks, and that it begins with a stream access point of type 1.
         values = [
             value
             for group in groups
@@ -142,8 +142,8 @@ class VirtualMp4:
             decoded += sample.duration
         return max(0, min(shown))
 
-    def _piece(self, segment: PlayableSegment, piece: Piece, at: int) -> bytearray:
-        """One group of pictures as it stands at `at` of the virtual file."""
+    def _piece(self, segment: PlayableSegment, piece: Piece, fragments_before: int) -> bytearray:
+        """One group of pictures as it stands in the virtual file."""
         size = piece.end - piece.start
         if size > LARGEST_PIECE:
             raise MediaError(f"{segment.path}: {size} bytes without a key frame")
@@ -152,25 +152,27 @@ class VirtualMp4:
         if len(content) != size:
             raise MediaError(f"{segment.path}: ends before byte {piece.end}")
         try:
-            self._edit(content, at)
+            self._edit(content, fragments_before)
         except (bmff.BoxError, struct.error) as error:
             raise MediaError(f"{segment.path}, byte {piece.start}: {error}") from error
         return content
 
-    def _edit(self, content: bytearray, at: int) -> None:
+    def _edit(self, content: bytearray, fragments_before: int) -> None:
         read_at = bmff.bytes_reader(bytes(content))
         for box in bmff.boxes(read_at, 0, len(content)):
             if box.type == b"moof":
-                self._edit_moof(content, read_at, box, at)
+                self._edit_moof(content, read_at, box, fragments_before)
             elif box.type == b"uuid" and content[box.payload : box.payload + 16] == SEAL_BOX.bytes:
                 content[box.start + 4 : box.start + 8] = b"free"
 
-    def _edit_moof(self, content: bytearray, read_at: bmff.ReadAt, moof: bmff.Box, at: int) -> None:
+    def _edit_moof(
+        self, content: bytearray, read_at: bmff.ReadAt, moof: bmff.Box, fragments_before: int
+    ) -> None:
         for box in bmff.boxes(read_at, moof.payload, moof.end):
             if box.type == b"mfhd":
-                # Where it lies, in steps of 64 bytes, rises from fragment to fragment (one has more than 64)
-                # and needs no count of those before, which nobody has read.
-                struct.pack_into(">I", content, box.payload + 4, 1 + (at + moof.start >> _SEQUENCE_SHIFT))
+                # Each file counts its own fragments from 1; here they go on counting from file to file.
+                (number,) = struct.unpack_from(">I", content, box.payload + 4)
+                struct.pack_into(">I", content, box.payload + 4, (fragments_before + number) & 0xFFFFFFFF)
             elif box.type == b"traf":
                 self._rebase(content, read_at, box)
 

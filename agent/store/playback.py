@@ -23,6 +23,7 @@ class PlayRow:
     expired_us: int | None
     gops: bytes
     """8 bytes a group of pictures (agent/recording/gops.py)."""
+    fragment_count: int
     ticks_per_second: int
     simulated: bool
 
@@ -52,6 +53,7 @@ def segment_to_play(store: Store, run_id: str, sequence: int) -> PlayRow | None:
 _COLUMNS = (
     "segment.run_id, segment.sequence, segment.path, segment.start_ticks, segment.end_ticks,"
     " segment.start_us, segment.end_us, segment.bytes AS size, segment.expired_us, segment.gops,"
+    " length(segment.fragments) / 32 - 1 AS fragment_count,"
     " run.time_base_denominator AS ticks_per_second, run.simulated"
 )
 
