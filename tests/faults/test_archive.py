@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from agent import board
+from agent.archive.worker import HUNG_S
 from agent.evidence.log_files import read_lines
 from agent.paths import Paths
 from agent.store.database import Store
@@ -147,6 +148,48 @@ def test_a_full_and_a_read_only_disk_are_said_and_outlived(tmp_path: Path, small
         remount(small_disk, "rw")
         wait_until(lambda: len(archive.check_rows()) == 6, 60, "goes on when it can write")
         wait_until(archive.is_log_copied, 60, "the log too")
+    finally:
+        archive.kill()
+        archive.store.close()
+
+
+@pytest.fixture
+def freezable_disk(tmp_path: Path) -> Iterator[Path]:
+    """An ext4 on a loop device: frozen, every write into it stands still as on a network folder whose server
+    is gone."""
+    if os.geteuid() != 0:
+        pytest.skip("SKIPPED LOUDLY: mounting a loop device needs root")
+    image, folder = tmp_path / "disk.img", tmp_path / "disk"
+    folder.mkdir()
+    with image.open("wb") as file:
+        file.truncate(256 << 20)
+    subprocess.run(["mkfs.ext4", "-q", str(image)], check=True)
+    subprocess.run(["mount", "-o", "loop", str(image), str(folder)], check=True)
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.rule("R8")
+def test_a_copy_whose_disk_hangs_holds_up_nothing_else(tmp_path: Path, freezable_disk: Path) -> None:
+    archive = Archive(tmp_path, freezable_disk)
+    archive.record(1, facts=5)
+    archive.start()
+    try:
+        wait_until(lambda: archive.check_rows() == {0}, 60, "copied")
+        wait_until(archive.is_log_copied, 60, "the log copied")
+        subprocess.run(["fsfreeze", "-f", str(freezable_disk)], check=True)
+        try:
+            archive.record(1, facts=5)
+            own = archive.paths.log_copy
+            wait_until(lambda: list(read_lines(own)) == whole_log(archive.store), 60, "the own log goes on")
+            wait_until(lambda: "has not answered" in archive.said(), HUNG_S + 60, "the hang is said")
+            assert archive.process is not None
+            assert archive.process.poll() is None
+        finally:
+            subprocess.run(["fsfreeze", "-u", str(freezable_disk)], check=True)
+        wait_until(lambda: archive.check_rows() == {0, 1}, 60, "goes on when it answers")
+        wait_until(archive.is_log_copied, 60, "the log too")
+        wait_until(lambda: not archive.said(), 30, "all is well")
     finally:
         archive.kill()
         archive.store.close()
