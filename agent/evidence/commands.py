@@ -7,7 +7,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +23,7 @@ from agent.evidence.verifier import Verdict, verify_chain
 GOOD, BAD, UNUSABLE = 0, 1, 2
 READ_BYTES = 1 << 20
 SEGMENT_CLOSED = "recording.segment-closed"
+SEGMENT_EXPIRED = "recording.segment-expired"
 RUN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -36,26 +37,43 @@ class Footage:
 
     folder: Path
     whole: int = 0
-    missing: int = 0
+    absent: set[tuple[str, int]] = field(default_factory=set)
+    """Segments that are stated and whose file is not there."""
+    retired: set[tuple[str, int]] = field(default_factory=set)
+    """Segments of which the log says that their retention ended here."""
+
+    @property
+    def missing(self) -> int:
+        """Files that are not there and that no record accounts for."""
+        return len(self.absent - self.retired)
+
+    @property
+    def expired(self) -> int:
+        """Files that are not there because retention removed them, each with its record."""
+        return len(self.absent & self.retired)
 
     def compare(self, record: Record) -> None:
         """Judge one record; those of other kinds pass.
 
         RecordError `file` when the file's bytes are not those that were signed. A file that is not there is
-        counted: retention, an archive disk and theft cannot be told apart from the records alone.
+        counted: an archive disk and theft cannot be told apart from the records alone, retention can.
         """
-        if record.kind != SEGMENT_CLOSED:
-            return
         fact = record.event.data.fact
+        if record.kind not in (SEGMENT_CLOSED, SEGMENT_EXPIRED):
+            return
         run, sequence, expected = fact.get("run"), fact.get("sequence"), fact.get("sha256")
         if not isinstance(run, str) or not RUN.fullmatch(run) or not isinstance(sequence, int):
             raise RecordError("format", "a segment's record without run and sequence")
+        if record.kind == SEGMENT_EXPIRED:
+            if fact.get("copy") == "local":
+                self.retired.add((run, sequence))
+            return
         relative = f"segments/{run}/{sequence:06d}.mp4"
         path = self.folder / relative
         try:
             found = file_sha256(path)
         except FileNotFoundError:
-            self.missing += 1
+            self.absent.add((run, sequence))
             return
         except OSError as error:  # a bad place on the disk, wrong rights: this file is bad, not the command
             raise RecordError("file", f"{relative}: cannot be read: {error.strerror}") from error
@@ -231,6 +249,7 @@ def _say(verdict: Verdict, footage: Footage | None) -> None:
         )
     if footage is not None:
         typer.echo(
-            f"录像文件 {footage.whole} 个相符，{footage.missing} 个不在 / "
-            f"segment files: {footage.whole} as signed, {footage.missing} not there"
+            f"录像文件 {footage.whole} 个相符，{footage.expired} 个已按期删除（有记录），"
+            f"{footage.missing} 个不在 / segment files: {footage.whole} as signed, {footage.expired} removed "
+            f"by retention (with records), {footage.missing} not there"
         )

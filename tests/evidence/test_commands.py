@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
@@ -81,12 +82,43 @@ def make_log(store: Store, paths: Paths, clock: ManualClock) -> tuple[FileSignin
 def test_a_good_log_with_its_footage(store: Store, paths: Paths, clock: ManualClock, verify: Verify) -> None:
     _, video = make_log(store, paths, clock)
     code, said = verify()
-    assert (code, "13 records good, 1 seals" in said, "1 as signed, 0 not there" in said) == (0, True, True)
+    assert (code, "13 records good, 1 seals" in said, "1 as signed, 0 removed" in said) == (0, True, True)
     assert "or from this device's own card" in said  # whoever owns the log may own that card
     assert "note:" not in verify("--card", str(paths.device_card))[1]
     video.unlink()
     code, said = verify()
-    assert (code, "0 as signed, 1 not there" in said) == (0, True)
+    assert (code, "(with records), 1 not there" in said) == (0, True)
+
+
+@pytest.mark.rule("R8")
+def test_footage_that_retention_removed_is_accounted_for(
+    store: Store, paths: Paths, clock: ManualClock, verify: Verify
+) -> None:
+    _, video = make_log(store, paths, clock)
+    closed = json.loads(
+        store.rows("SELECT data FROM fact WHERE type = 'recording.segment-closed'")[0]["data"]
+    )
+    data = {
+        "run": closed["run"],
+        "sequence": closed["sequence"],
+        "copy": "local",
+        "custodian": "institution",
+        "volume": None,
+        "sha256": closed["sha256"],
+        "bytes": closed["bytes"],
+        "basis": "training_ended",
+        "classes": ["welding"],
+        "due_us": 5,
+        "vouched_by": "synchronised",
+        "uncertainty_us": 0,
+    }
+    with store.transaction():
+        state_fact(store, clock.now(), Fact(FactType.SEGMENT_EXPIRED, "node", simulated=True, data=data))
+    ledger, _ = open_ledger(store, paths, clock)
+    sign_all(ledger)
+    video.unlink()
+    code, said = verify()
+    assert (code, "1 removed by retention (with records), 0 not there" in said) == (0, True), said
 
 
 @pytest.mark.promise("I2")

@@ -13,7 +13,7 @@ import pytest
 from agent.archive.entitlement import local_day, midnight_us
 from agent.archive.expiry import Candidate, expire
 from agent.archive.removal import Remover
-from agent.archive.retention import Walk, places_of
+from agent.archive.retention import Retention, Walk, places_of
 from agent.store import clock_log, holds
 from agent.store import retention as table
 from agent.store.clock import vouch
@@ -22,6 +22,7 @@ from agent.store.retention import LOCAL
 from drivers.disk import MARKER, create_marker
 from tests.archive.retention.room import DAY_S, HOUR_US, Idle, Room, room_of
 from tests.recording.rig import Rig
+from tests.waiting import wait_until
 
 YEAR = 365.25
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -496,3 +497,22 @@ def test_a_hold_that_comes_between_looking_and_deciding_is_honoured(room: Room) 
     room.sign()
     assert len(expire(room.store, now, word, candidates, places, walk.read_rules)) == len(files)
     assert expire(room.store, now, word, candidates, places, walk.read_rules) == [], "and only once"
+
+
+@pytest.mark.rule("R8")
+def test_the_archives_own_steps_do_it_all_with_its_threads(room: Room) -> None:
+    """The part as the role calls it: it looks at the clock, walks, decides, and its threads remove."""
+    files = hold_and_record(room)
+    room.pass_time(4 * YEAR)
+    part = Retention(room.settings, room.rig.paths, policies=room.policies)
+    try:
+        wait_until(
+            lambda: part.step(room.store, room.clock.now()).en == "" and not any(f.exists() for f in files),
+            20,
+            "the footage is removed by the threads",
+        )
+        word = part.step(room.store, room.clock.now())
+        assert word.detail["expired"] == len(files) and word.detail["doubt"] is None
+    finally:
+        part.close()
+    wait_until(lambda: table.files_to_remove(room.store, LOCAL, 10) == [], 5, "and the list is empty")
