@@ -84,7 +84,13 @@ class OneProcess:
 
     def stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)
-        self._process.wait(30)
+        try:
+            self._process.wait(30)
+        except (
+            subprocess.TimeoutExpired
+        ):  # ffmpeg, waiting for a stream whose server is busy: figures are taken
+            self._process.kill()
+            self._process.wait(30)
 
 
 def ours(folder: Path, url: str, runtime: Path) -> OneProcess:
