@@ -112,12 +112,12 @@ class LogCopier:
             if line == row.jws:
                 place, size = place + 1, size + len(line) + 1
                 continue
-            if _is_record(line):
+            if _record_id(line) not in (None, row.id):
                 self._put_aside(store, row.sequence, line)
                 return None
             break
         else:
-            if _is_record(_line(file, size)):
+            if _record_id(_line(file, size)) is not None:
                 raise _longer(self.folder)
         if size < file.path.stat().st_size:
             log.warning("log_copy.torn_end_cut", copy=self._name, file=file.path.name, kept_bytes=size)
@@ -159,12 +159,13 @@ def _line(file: LogFile, offset: int) -> bytes:
     return line[:-1] if line.endswith(b"\n") else b""
 
 
-def _is_record(line: bytes) -> bool:
+def _record_id(line: bytes) -> str | None:
+    """The id of the record in `line`; None when it is none. A record that lost the end of its signature still
+    has its own id: it is torn, and no other log's."""
     try:
-        read_record(line, None)
+        return read_record(line, None).event.id
     except RecordError:
-        return False
-    return True
+        return None
 
 
 def _longer(folder: Path) -> ArchiveError:
