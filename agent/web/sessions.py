@@ -22,6 +22,7 @@ from agent.store.heads import HeadCount
 from agent.store.overview import Answer
 from agent.web.chart import Chart, head_count_chart
 from agent.web.class_hours import VERDICTS, missing_text, read_class_hours
+from agent.web.corrected_footage import CorrectedFootage, corrected_footage
 from agent.web.locale import end_of_day_us, local, start_of_day_us
 from agent.web.names import ANSWER_LEVELS, ANSWERS, KINDS, STATES
 from agent.web.now import Presence, read_presence
@@ -95,7 +96,9 @@ async def session_page(request: Request, session_id: str) -> Response:
     now = site.clock.now()
     identifier = parse_uuid(session_id)
 
-    def work(store: Store) -> tuple[SessionView, list[Answer], list[HeadCount], Evidence] | None:
+    def work(
+        store: Store,
+    ) -> tuple[SessionView, list[Answer], list[HeadCount], Evidence, CorrectedFootage | None] | None:
         session = classes.session(store, identifier)
         if session is None:
             return None
@@ -105,12 +108,13 @@ async def session_page(request: Request, session_id: str) -> Response:
             overview.answers(store, session.id, MOST_ANSWERS),
             heads.counts_of(store, session.id, from_us=view.start_us, until_us=view.end_us),
             collect(store, session),
+            corrected_footage(store, view.start_us, view.end_us),
         )
 
     found = await site.store.run(work)
     if found is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
-    view, answers, counts, evidence = found
+    view, answers, counts, evidence, corrected = found
     hours = None
     if view.session.state in ("open", "closed"):
         hours = await asyncio.to_thread(
@@ -129,6 +133,7 @@ async def session_page(request: Request, session_id: str) -> Response:
         answer_names=ANSWERS,
         answer_levels=ANSWER_LEVELS,
         hours=hours,
+        corrected=corrected,
         verdicts=VERDICTS,
         missing_text=missing_text,
     )

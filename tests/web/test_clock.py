@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import httpx
 import pytest
 
 from agent.paths import Paths
 from agent.role import RoleContext
+from agent.store import clock_log
 from agent.store.clock import vouch
+from agent.store.clock_log import Correction
 from agent.store.database import Store
 from agent.timekeeping.report import face
 from agent.web.alerts import role_statuses
 from agent.web.locale import Words
+from tests import synthetic
 from tests.web.conftest import PASSWORD, TOKEN, Served
-from tests.web.lesson import settings_for
+from tests.web.lesson import Tape, hold_lesson, settings_for
 from tests.web.test_alerts import texts
 
 CAMERA = {
@@ -125,3 +129,31 @@ def test_a_broken_word_of_the_camera_breaks_no_page(
     )
     assert visitor.get("/now").status_code == 200
     assert visitor.get("/health").status_code == 200
+
+
+@pytest.mark.promise("I8")
+def test_a_session_shows_device_time_and_corrected_time(
+    visitor: httpx.Client, served: Served, store: Store, paths: Paths, tmp_path: Path
+) -> None:
+    lesson = hold_lesson(store, served.clock.wall_us)
+    film = synthetic.clip(tmp_path / "film.mp4", seconds=2)
+    page = f"/sessions/{lesson.session}"
+    hour_us = 3_600_000_000
+    Tape(store, paths, served.clock, film).record(lesson.opened_us - hour_us, segments=1)
+    assert "校正后" not in visitor.get(page).text
+    now = served.clock.now()
+    correction = Correction(
+        boot_id=now.boot_id,
+        from_monotonic_ns=0,
+        until_monotonic_ns=now.monotonic_ns + 1,
+        true_offset_us=lesson.opened_us - now.monotonic_ns // 1000,
+        add_us=hour_us,
+        uncertainty_us=700_000,
+        basis="synchronised",
+    )
+    with store.transaction():
+        assert clock_log.insert_correction(store, correction)
+    shown = visitor.get(page).text
+    for text in ("时间校正", face(lesson.opened_us - hour_us), face(lesson.opened_us), "± 0.7 秒"):
+        assert text in shown
+    assert "device time" in visitor.get(f"{page}?lang=en").text
