@@ -66,20 +66,19 @@ class PeopleWatch:
         return (stamp.monotonic_ns - self._seen_ns) // 1000
 
 
-def people_in_the_room(paths: Paths, stamp: Stamp) -> bool:
-    """The watcher's fresh word (agent/visibility/presence.py). Without one nobody is there: the plan records
-    the lessons all the same."""
+def people_in_the_room(paths: Paths, stamp: Stamp) -> bool | None:
+    """The watcher's fresh word (agent/visibility/presence.py); None without one."""
     try:
         status = board.read_json(paths.status / "watch.json")
     except (OSError, ValueError):
-        return False
+        return None
     if status is None or status.get("boot_id") != stamp.boot_id:
-        return False
+        return None
     said_ns, detail = status.get("monotonic_ns"), status.get("detail")
     if not isinstance(said_ns, int) or stamp.monotonic_ns - said_ns > WORD_TRUSTED_NS:
-        return False
+        return None
     presence = detail.get("presence") if isinstance(detail, dict) else None
-    return isinstance(presence, dict) and presence.get("present") is True
+    return presence.get("present") is True if isinstance(presence, dict) else None
 
 
 class Keeper:
@@ -139,7 +138,10 @@ class Keeper:
         moment = Moment(stamp.wall_us, self._clock_state(stamp), ago_us)
         if decide(undecided, moment, self._pace):
             self._apply(store, stamp, moment)
-        self._follow_people_without_lesson(store, stamp, is_present, is_lesson_time=bool(undecided))
+        self._follow_people_without_lesson(store, stamp, bool(is_present), is_lesson_time=bool(undecided))
+        if is_present is not None:
+            # Around a lesson too, who is counted and never moves hangs on the wall.
+            ago_us = 0 if is_present else None
         valid_until_us = self._write_plan(store, stamp, ago_us)
         if self._trouble is not None:
             log.info("keeper.recovered")

@@ -387,3 +387,24 @@ def test_an_old_or_foreign_word_of_the_watcher_is_nobody(
     board.write_json(context.paths.status / "watch.json", good)
     keeper.step()
     assert plan(context)["unscheduled_until_us"] is not None
+
+
+def test_after_a_lesson_who_never_moves_is_not_recorded_on(
+    context: RoleContext, store: Store, clock: ManualClock, timetable: list[table.Session]
+) -> None:
+    """The detector counts a poster on each picture; the watcher says that nobody is there."""
+    with store.transaction():
+        for session in timetable:
+            table.set_open(store, session.id, session.planned_start_us)
+            table.set_closed(store, session.id, session.planned_end_us, "planned_end")
+    clock.advance(9 * 3600 + 600)
+    keeper, stamp = Keeper(context), clock.now()
+    somebody_is_counted(store, clock)
+    keeper.step()
+    assert plan(context)["record_until_us"] is not None, "without the watcher's word the count is believed"
+    said = {"boot_id": stamp.boot_id, "monotonic_ns": stamp.monotonic_ns}
+    board.write_json(
+        context.paths.status / "watch.json", {**said, "detail": {"presence": {"present": False}}}
+    )
+    keeper.step()
+    assert plan(context)["record_until_us"] is None
