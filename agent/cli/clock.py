@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 clock_app = typer.Typer(
     help="时钟：状态，人社部门核对 / The clock: its state, and HR's comparison.",
+    epilog=EXIT_CODES,
     no_args_is_help=True,
     rich_markup_mode=None,
 )
