@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import subprocess
+import threading
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from agent import board
 from agent.paths import Paths
+from agent.recording.growing import growing_segments
 from agent.recording.segment_writer import segment_path
 from agent.store.database import Store
 from agent.web.static_files import FOLDER
@@ -220,3 +224,28 @@ def test_the_virtual_file_and_the_playlist_agree_with_the_session_page(opened: O
     (stretch,) = line["stretches"]
     assert stretch["address"] == opened.stretch
     assert opened.client.head(stretch["address"]).status_code == 200
+
+
+def test_a_blocking_reload_is_answered_when_there_is_more(
+    visitor: httpx.Client, served: Served, store: Store, paths: Paths, eight_seconds: Path
+) -> None:
+    lesson = hold_lesson(store, served.clock.now().wall_us, opened_minutes_ago=2)
+    run = Tape(store, paths, served.clock, eight_seconds).record(lesson.opened_us, segments=1, grow=True)
+    view = open_view(visitor, session=lesson.session)
+    status = json.loads((paths.status / "recorder.json").read_text())
+    whole = visitor.get(f"{view}/media.m3u8").text
+    ends = [int(a) + int(b) for a, b in re.findall(r'#EXT-X-PART:.*BYTERANGE="(\d+)@(\d+)"', whole)]
+    earlier = {**status["detail"]["segment"], "durable_bytes": ends[-2]}
+    board.write_json(paths.status / "recorder.json", {**status, "detail": {"segment": earlier}})
+    growing_segments.cache_clear()  # as a page server that has not seen the rest yet
+    before = visitor.get(f"{view}/media.m3u8").text
+    assert before.count("#EXT-X-PART:") == whole.count("#EXT-X-PART:") - 1
+    entry = before.count("#EXTINF")
+    part = before[before.rindex("#EXTINF") :].count("#EXT-X-PART:") if entry else before.count("#EXT-X-PART:")
+    timer = threading.Timer(0.5, board.write_json, (paths.status / "recorder.json", status))
+    timer.start()
+    answer = visitor.get(f"{view}/media.m3u8", params={"_HLS_msn": entry, "_HLS_part": part})
+    timer.join()
+    assert answer.text.count("#EXT-X-PART:") == whole.count("#EXT-X-PART:")
+    assert answer.elapsed.total_seconds() >= 0.5
+    assert run in answer.text
