@@ -75,6 +75,11 @@ class SessionReport:
         return sum(each.unexplained_us for each in self.hours)
 
 
+def rests(store: Store, session: Session) -> list[Hole]:
+    """When the recorder rested during the session because nothing was to be recorded."""
+    return [hole for hole in collect(store, session).holes if hole.reason == "plan"]
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What the index knows of a session's planned time; taken quickly, so that no transaction waits for a

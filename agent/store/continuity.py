@@ -6,14 +6,19 @@ from agent.store.classes import Session
 from agent.store.database import Row, Store
 from agent.store.footage import LONGEST_SEGMENT_US
 
+LONGEST_REST_US = 60 * 24 * 3_600_000_000
+"""How far back a rest of the recorder is looked for: longer than any holiday. Without a bound every segment
+before would be read."""
+
 
 def last_segment_before(store: Store, camera: str, end_us: int) -> Row | None:
-    """The last segment that begins before `end_us`, if it ends by then: what the recorder did last."""
+    """The last segment that begins before `end_us`, if it ends by then: what the recorder did last. None when
+    that was `LONGEST_REST_US` ago."""
     row = store.row(
         "SELECT segment.start_us, segment.end_us, segment.end_reason FROM segment"
-        " JOIN run ON run.id = segment.run_id WHERE run.camera = ? AND segment.start_us < ?"
-        " ORDER BY segment.start_us DESC LIMIT 1",
-        (camera, end_us),
+        " JOIN run ON run.id = segment.run_id WHERE run.camera = ? AND segment.start_us > ?"
+        " AND segment.start_us < ? ORDER BY segment.start_us DESC LIMIT 1",
+        (camera, end_us - LONGEST_REST_US, end_us),
     )
     return row if row is not None and row["end_us"] <= end_us else None
 

@@ -14,12 +14,12 @@ from starlette.responses import Response
 from agent.clock import Stamp
 from agent.paths import Paths
 from agent.recording.growing import growing_segment
-from agent.recording.session_report import Evidence, collect
+from agent.recording.session_report import Evidence, collect, rests
 from agent.store import classes, heads, overview
 from agent.store.classes import Session, TrainingClass
 from agent.store.database import Store
 from agent.store.heads import HeadCount
-from agent.store.overview import Answer
+from agent.store.overview import Answer, Gap
 from agent.web.chart import Chart, head_count_chart
 from agent.web.class_hours import VERDICTS, missing_text, read_class_hours
 from agent.web.corrected_footage import CorrectedFootage, corrected_footage
@@ -147,7 +147,7 @@ def read_session(store: Store, paths: Paths, session: Session, now: Stamp) -> Se
     if session.state in ("open", "closed"):
         tiled = spans(
             overview.footage_between(store, "rear", start_us, end_us),
-            overview.gaps_between(store, "rear", start_us, end_us),
+            [*overview.gaps_between(store, "rear", start_us, end_us), *_rests(store, session)],
             growing=None if growing is None else (growing.start_us, growing.end_us),
             start_us=start_us,
             end_us=end_us,
@@ -161,6 +161,11 @@ def read_session(store: Store, paths: Paths, session: Session, now: Stamp) -> Se
         read_presence(store, session),
         tiled,
     )
+
+
+def _rests(store: Store, session: Session) -> list[Gap]:
+    """Time that HR's minimum left out, or for which no lesson was planned then: no video, and no mystery."""
+    return [Gap("plan", hole.start_us, hole.end_us) for hole in rests(store, session)]
 
 
 def stretch(session: Session, now: Stamp) -> tuple[int, int]:

@@ -29,6 +29,7 @@ REASONS = {
     "clock": N_("时钟被调整"),
     "operator": N_("人为停止"),
     "maintenance": N_("维护"),
+    "plan": N_("当时无须录像"),
 }
 
 
