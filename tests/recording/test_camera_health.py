@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -106,7 +107,7 @@ def test_the_drift_of_the_cameras_clock_is_measured_and_recorded() -> None:
 def test_frames_held_up_by_the_network_are_late_and_no_gap() -> None:
     sender = camera()
     sender.send(60)
-    said = sender.send(60, late=lambda number: 1.4 if number % 5 == 0 else 0.0)
+    said = sender.send(60, late=lambda number: 1.2 * abs(math.sin(number / 60)))
     assert said[-1].state == "degraded" and said[-1].problems == ("late_frames",)
 
 
