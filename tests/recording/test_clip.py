@@ -25,9 +25,11 @@ from agent.recording import clip_export
 from agent.recording.clip import Clip, ClipError, NotReadyError, gather, make_clip
 from agent.recording.growing import GrowingSegments
 from agent.recording.scan import scan_segment
+from agent.store.clips import segment_evidence
 from agent.store.database import Store
 from tests.recording.rig import ORIGIN, Rig
 from tests.recording.test_playback_growing import show_status
+from tests.store.test_query_plans import noting, whole_readings
 
 NODE = NodeIdentity(ORIGIN.institution, ORIGIN.room, ORIGIN.node)
 
@@ -321,3 +323,11 @@ def test_an_empty_video_misses_everything() -> None:
         BadPart(0, "missing"),
         BadPart(1, "missing"),
     ]
+
+
+def test_the_record_of_a_segment_is_found_among_millions_of_facts(rig: Rig, tmp_path: Path) -> None:
+    taken = take(rig, tmp_path, 0, 7)
+    with noting(rig.store) as ran:
+        found = segment_evidence(rig.store, taken.clip.cuts[0].segment.run, 0)
+    assert found is not None and found.record is not None
+    assert whole_readings(rig.store, ran) == []
