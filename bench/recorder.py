@@ -168,11 +168,19 @@ def make_clip(folder: Path, seconds: int, kbit: int) -> Path:
     return long
 
 
-def start_all(folder: Path, memory: Path, url: str, streams: int) -> dict[str, list[Participant]]:
-    """`streams` of each participant; `memory` is a folder in a tmpfs."""
+def start_server(clip: Path) -> tuple[subprocess.Popen[str], str]:
+    """A camera of its own for each stream: (process, url)."""
+    script = str(REPOSITORY / "tests/rtsp_server.py")
+    server = subprocess.Popen(["/usr/bin/python3", script, str(clip)], stdout=subprocess.PIPE, text=True)
+    port = server.stdout.readline().strip() if server.stdout else ""
+    return server, f"rtsp://127.0.0.1:{port}/camera"
+
+
+def start_all(folder: Path, memory: Path, urls: list[str]) -> dict[str, list[Participant]]:
+    """One of each participant on each url; `memory` is a folder in a tmpfs."""
     (memory / "frigate").mkdir()
     participants: dict[str, list[Participant]] = {"classroom_agent": [], "ffmpeg_copy": [], "frigate_way": []}
-    for number in range(streams):
+    for number, url in enumerate(urls):
         runtime = memory / f"runtime-{number}"
         participants["classroom_agent"].append(ours(folder / f"ours-{number}", url, runtime))
         participants["ffmpeg_copy"].append(ffmpeg_copy(folder / f"ffmpeg-{number}", url))
@@ -194,13 +202,10 @@ def measure(arguments: argparse.Namespace) -> dict[str, object]:
     ):
         folder = Path(name)
         clip = make_clip(folder, arguments.seconds + arguments.settle + 60, arguments.kbit)
-        script = str(REPOSITORY / "tests/rtsp_server.py")
-        server = subprocess.Popen(["/usr/bin/python3", script, str(clip)], stdout=subprocess.PIPE, text=True)
-        port = server.stdout.readline().strip() if server.stdout else ""
+        servers = [start_server(clip) for _ in range(arguments.streams)]
         participants: dict[str, list[Participant]] = {}
         try:
-            url = f"rtsp://127.0.0.1:{port}/camera"
-            participants = start_all(folder, Path(memory), url, arguments.streams)
+            participants = start_all(folder, Path(memory), [url for _, url in servers])
             time.sleep(arguments.settle)
             before = {key: total(group) for key, group in participants.items()}
             began = time.monotonic()
@@ -211,10 +216,21 @@ def measure(arguments: argparse.Namespace) -> dict[str, object]:
             for group in participants.values():
                 for participant in group:
                     participant.stop()
-            server.terminate()
-            server.wait(30)
-        recorded = sum(path.stat().st_size for path in folder.glob("ours-*/video/segments/*/*.mp4"))
-    return report(arguments, before, after, minutes) | {"recorded_mib": round(recorded / 2**20, 1)}
+            for server, _ in servers:
+                server.terminate()
+                server.wait(30)
+        recorded = {
+            "classroom_agent": mib_of(folder, "ours-*/video/segments/*/*.mp4"),
+            "ffmpeg_copy": mib_of(folder, "ffmpeg-*/*.mp4"),
+            "frigate_way": mib_of(folder, "frigate-*/*.mp4"),
+        }
+        runs = len(list(folder.glob("ours-*/video/segments/*")))
+    # Who recorded less, or in more runs than streams, was cut off: then the figures compare nothing.
+    return report(arguments, before, after, minutes) | {"recorded_mib": recorded, "runs": runs}
+
+
+def mib_of(folder: Path, pattern: str) -> float:
+    return round(sum(path.stat().st_size for path in folder.glob(pattern)) / 2**20, 1)
 
 
 def report(
