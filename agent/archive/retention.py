@@ -37,7 +37,7 @@ from drivers.disk import DiskError, read_marker
 
 WALK_NS = 3_600_000_000_000
 LOOK_NS = 60_000_000_000
-"""The clock is looked at so often; each look is a synced write of one row."""
+"""What was seen of the clock is written down so often: a synced write of one row."""
 
 DOUBTS: dict[Doubt, tuple[str, str]] = {
     "not_vouched": (
@@ -61,22 +61,33 @@ DOUBTS: dict[Doubt, tuple[str, str]] = {
 log = get_logger(__name__)
 
 
+def look(store: Store, stamp: Stamp) -> Sight:
+    """Whether retention may act by this very stamp; writes nothing. Asked before each act: a clock that was
+    set since the last sighting that was written down is no clock to delete by."""
+    return _look(store, stamp)[1]
+
+
 def watch_clock(store: Store, stamp: Stamp) -> Sight:
-    """Look at the clock and write down what was seen; whether retention may act by it."""
+    """`look`, and write down what was seen."""
+    trust, sight = _look(store, stamp)
+    if trust is not None and trust != table.clock_trust(store):
+        with store.transaction():
+            table.put_clock_trust(store, trust)
+    return sight
+
+
+def _look(store: Store, stamp: Stamp) -> tuple[ClockTrust | None, Sight]:
     word = vouch(store, stamp)
     newest_us = table.newest_word_us(store)
     trust = clock_trust.observe(table.clock_trust(store), stamp, word, newest_us)
     if trust is None:
-        return clock_trust.sight(None, stamp, word, newest_us)
+        return None, clock_trust.sight(None, stamp, word, newest_us)
     comparison = clock_log.newest_comparison(store)
     if comparison is not None:
         trust = clock_trust.confirmed(trust, comparison.wall_us, comparison.stated_us)
     if word is not None and trust.timetable_us is None and table.has_timetable(store):
         trust = replace(trust, timetable_us=stamp.wall_us + word.uncertainty_us)
-    if trust != table.clock_trust(store):
-        with store.transaction():
-            table.put_clock_trust(store, trust)
-    return clock_trust.sight(trust, stamp, word, newest_us)
+    return trust, clock_trust.sight(trust, stamp, word, newest_us)
 
 
 def places_of(settings: Settings) -> list[Place]:
@@ -211,6 +222,8 @@ class Retention:
         if self._looked_ns is None or stamp.monotonic_ns - self._looked_ns >= LOOK_NS:
             self._sight = watch_clock(store, stamp)
             self._looked_ns = stamp.monotonic_ns
+        else:
+            self._sight = look(store, stamp)
         try:
             self._go_on(store, stamp)
         except (ConfigurationError, PolicyError) as error:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from agent.archive.checkin_retention import expire_check_ins
-from agent.archive.clock_trust import Sight, sight
 from agent.archive.removal import Remover
-from agent.archive.retention import Walk, roots_of
-from agent.clock import Clock, Stamp
+from agent.archive.retention import Walk, look, roots_of
+from agent.clock import Clock
 from agent.settings import Settings
 from agent.store import retention as table
 from agent.store.clock import vouch
@@ -31,11 +30,6 @@ class _Unhurried:
     def beat(self) -> None: ...
 
     def wait(self, seconds: float) -> None: ...
-
-
-def look(store: Store, stamp: Stamp) -> Sight:
-    """Whether retention may act by the clock now; writes nothing (the archive watches the clock)."""
-    return sight(table.clock_trust(store), stamp, vouch(store, stamp), table.newest_word_us(store))
 
 
 def expire_all(store: Store, settings: Settings, walk: Walk, clock: Clock) -> Done:

@@ -35,7 +35,7 @@ def plan_command(
     as_json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
 ) -> None:
     """只列出，不删除 / A dry run: lists what would go, deletes nothing."""
-    from agent.archive.retention_now import look
+    from agent.archive.retention import look
     from agent.archive.retention_plan import plan
     from agent.clock import SystemClock
 
@@ -77,8 +77,8 @@ def run_command(
     yes: Annotated[bool, typer.Option("--yes", help="不再询问 / Do not ask.")] = False,
 ) -> None:
     """立即删除已到期的录像和签到资料 / Delete now what is past its retention, under the same conditions."""
-    from agent.archive.retention import DOUBTS
-    from agent.archive.retention_now import expire_all, look
+    from agent.archive.retention import DOUBTS, look
+    from agent.archive.retention_now import expire_all
     from agent.archive.retention_plan import plan
     from agent.clock import SystemClock
     from drivers.disk import DiskError

@@ -11,8 +11,7 @@ from starlette.responses import Response
 
 from agent.archive import usage
 from agent.archive.clock_trust import Sight
-from agent.archive.retention import DOUBTS
-from agent.archive.retention_now import look
+from agent.archive.retention import DOUBTS, look
 from agent.archive.retention_plan import WHY
 from agent.store import classes, holds
 from agent.store.database import Store

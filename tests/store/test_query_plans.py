@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from agent.archive.retention_now import look
+from agent.archive.retention import look
 from agent.paths import Paths
 from agent.store import (
     access,

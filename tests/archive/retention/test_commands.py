@@ -10,6 +10,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from agent.cli import app
+from agent.clock import SystemClock
 from agent.store.facts import FactType
 from tests.archive.retention.past import old_room, vouch_for_the_machine, write_settings
 from tests.archive.retention.room import Room
@@ -100,3 +101,15 @@ def test_a_day_that_is_none_is_refused_by_name(room: Room) -> None:
     told = call(room, "retention", "ended", "welding", "--day", "yesterday")
     assert told.exit_code == 2 and "yesterday" in told.output
     assert call(room, "retention", "ended", "welding", "--day", "2023-12-01").exit_code == 0
+
+
+@pytest.mark.promise("I8")
+def test_run_now_notices_a_clock_that_was_set_while_the_archive_was_stopped(room: Room) -> None:
+    """The archive's last sighting was of the right time; the machine's clock says three years later now."""
+    files = room.rig.files_with_footage()
+    now = SystemClock().now()
+    before = now.wall_us - 1000 * 86_400_000_000
+    room.store.execute("UPDATE clock_trust SET last_us = ?", (before,))
+    refused = call(room, "retention", "run", "--now", "--yes")
+    assert refused.exit_code == 1 and "24 小时" in refused.output, refused.output
+    assert all(file.exists() for file in files)

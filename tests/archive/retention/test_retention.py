@@ -516,3 +516,25 @@ def test_the_archives_own_steps_do_it_all_with_its_threads(room: Room) -> None:
     finally:
         part.close()
     wait_until(lambda: table.files_to_remove(room.store, LOCAL, 10) == [], 5, "and the list is empty")
+
+
+@pytest.mark.promise("I8")
+def test_a_clock_that_is_set_in_the_middle_of_a_walk_deletes_nothing(room: Room) -> None:
+    """What was seen of the clock is written once a minute; a walk acts each second."""
+    files = hold_and_record(room)
+    room.pass_time(2)
+    part = Retention(room.settings, room.rig.paths, policies=room.policies)
+    try:
+        for _ in range(5):
+            part.step(room.store, room.clock.now())
+            room.clock.advance(1)
+        room.clock.advance(3580)
+        part.step(room.store, room.clock.now())
+        room.clock.advance(30)
+        room.clock.step_wall(72 * YEAR * DAY_S)
+        for _ in range(20):
+            part.step(room.store, room.clock.now())
+            room.clock.advance(1)
+    finally:
+        part.close()
+    assert is_whole(files) and not room.facts(FactType.SEGMENT_EXPIRED)
