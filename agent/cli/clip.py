@@ -77,6 +77,8 @@ def clip_command(
             _export(store, settings, material, (start_us, end_us), held, out, reason, note)
         except ClipError as error:
             refuse(str(error))
+        except OSError as error:
+            refuse(f"{out}: 写不成 / could not be written: {error}", ExitCode.FAULT)
     _verify(out)
 
 
@@ -144,9 +146,11 @@ def _export(
 ) -> None:
     from agent.clock import SystemClock
     from agent.recording import clip_export
-    from agent.recording.clip import make_clip
+    from agent.recording.clip import check_zip, make_clip
 
     clip = make_clip(settings.paths.video, material, clip_export.own_card(settings.paths), *limits)
+    if out.suffix.lower() == ".zip":
+        check_zip(clip)
     fact = clip_export.state_export(
         store,
         SystemClock().now(),

@@ -10,14 +10,20 @@ import mmap
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from io import RawIOBase
 from pathlib import Path
 from typing import BinaryIO, cast
 
 LOCAL_HEADER, DESCRIPTOR = 30, 16
+MOST_MAPPED = 16
+DIRECTORY_ENTRY, DIRECTORY_ZIP64 = 46, 12
+END, END_ZIP64 = 22, 76
 PIECE = 1 << 20
-LARGEST_MEMBER = (1 << 31) - 1
-"""Bytes; beyond it a ZIP entry takes another form. A segment of 15 minutes at 19 Mbit/s."""
+LARGEST_OFFSET = (1 << 31) - 1
+"""Bytes; what stands behind is addressed in another form (ZIP64) by the directory at the end."""
+LARGEST_MEMBER = LARGEST_OFFSET * 100 // 105
+"""Bytes; zipfile gives an entry another form this much below the limit. 15 minutes at 18 Mbit/s."""
 
 
 class ContainerError(Exception):
@@ -28,7 +34,7 @@ class ContainerError(Exception):
 class MappedBytes:
     """A file, or a part of one, mapped and not read."""
 
-    mapped: mmap.mmap | bytes
+    map: Callable[[], mmap.mmap | bytes]
     start: int
     end: int
 
@@ -37,10 +43,10 @@ class MappedBytes:
 
     def read(self, start: int, end: int) -> bytes:
         """Bytes [start, end), fewer at the end."""
-        return self.mapped[self.start + start : min(self.end, self.start + end)]
+        return self.map()[self.start + start : min(self.end, self.start + end)]
 
     def find(self, wanted: bytes, start: int) -> int:
-        found = self.mapped.find(wanted, self.start + start, self.end)
+        found = self.map().find(wanted, self.start + start, self.end)
         return found if found < 0 else found - self.start
 
     def pieces(self) -> Iterator[bytes]:
@@ -58,17 +64,22 @@ class Member:
 
 def files_of_folder(folder: Path) -> dict[str, MappedBytes]:
     """Every file under `folder` by its name there. OSError; links are not followed out of the folder."""
+    # A clip of a day has hundreds of files, and each that is mapped takes one of a process's 1024 or 256.
+    kept = lru_cache(maxsize=MOST_MAPPED)(_map)
     found = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_symlink() or path.is_file():
-            name = path.relative_to(folder).as_posix()
-            found[name] = MappedBytes(b"", 0, 0) if path.is_symlink() else _map(path)
+        if path.is_symlink():
+            found[path.relative_to(folder).as_posix()] = MappedBytes(bytes, 0, 0)
+        elif path.is_file():
+            size = path.stat().st_size
+            found[path.relative_to(folder).as_posix()] = MappedBytes(partial(kept, path), 0, size)
     return found
 
 
 def files_of_zip(path: Path) -> dict[str, MappedBytes]:
     """Every file of a clip's ZIP file, without unpacking. OSError, ContainerError."""
-    whole = _map(path)
+    mapped = _map(path)
+    whole = MappedBytes(lambda: mapped, 0, len(mapped))
     try:
         with zipfile.ZipFile(path) as archive:
             members, end_of_data = archive.infolist(), archive.start_dir
@@ -82,7 +93,7 @@ def files_of_zip(path: Path) -> dict[str, MappedBytes]:
         local_name = whole.read(at + LOCAL_HEADER, data)
         if member.header_offset != at or local_name != name.encode() or name in found:
             raise ContainerError(f"entry {len(found) + 1} is not in its place")
-        found[name] = MappedBytes(whole.mapped, data, data + member.file_size)
+        found[name] = MappedBytes(whole.map, data, data + member.file_size)
         at = data + member.file_size + DESCRIPTOR
     if at != end_of_data:
         raise ContainerError("bytes stand between the last file and the directory")
@@ -122,16 +133,19 @@ def zip_pieces(members: Iterable[Member]) -> Iterator[bytes]:
 
 def zip_size(members: Iterable[Member]) -> int:
     """How long `zip_pieces` is going to be, without reading anything but names and sizes."""
-    empty = [Member(member.name, 0, lambda: iter(())) for member in members]
-    return sum(map(len, zip_pieces(empty))) + sum(member.size for member in members)
+    at = directory = 0
+    for member in members:
+        name = len(member.name.encode())
+        directory += DIRECTORY_ENTRY + name + (DIRECTORY_ZIP64 if at > LARGEST_OFFSET else 0)
+        at += LOCAL_HEADER + name + member.size + DESCRIPTOR
+    return at + directory + (END_ZIP64 if at > LARGEST_OFFSET else 0) + END
 
 
-def _map(path: Path) -> MappedBytes:
+def _map(path: Path) -> mmap.mmap | bytes:
     with path.open("rb") as file:
-        size = file.seek(0, 2)
-        if size == 0:
-            return MappedBytes(b"", 0, 0)
-        return MappedBytes(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), 0, size)
+        if file.seek(0, 2) == 0:
+            return b""
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 class _Sink(RawIOBase):

@@ -107,6 +107,10 @@ def read_manifest(content: bytes) -> Manifest:
         raise ManifestError("checksum or form are not those of an exporter")
     if any(segment.last_fragment < segment.first_fragment for segment in manifest.segments):
         raise ManifestError("a segment ends before it begins")
+    # Else a stranger's video, listed beside the signed one, would count as part of a clip that verifies.
+    due = [README, CARD, *(name for segment in manifest.segments for name in segment.names)]
+    if not manifest.segments or len(due) != len(set(due)) or due != [file.name for file in manifest.files]:
+        raise ManifestError("lists other files than its segments have")
     return manifest
 
 

@@ -26,7 +26,6 @@ from agent.evidence.clip_format import (
     EXPORT_RECORD,
     LARGEST_SMALL_FILE,
     MANIFEST,
-    README,
     SEGMENT_RECORD,
     ClipSegment,
     Manifest,
@@ -113,9 +112,12 @@ def _judge_files(verdict: ClipVerdict, files: Mapping[str, MappedBytes], card: D
         return
     verdict.manifest = manifest
     bad = _compare_files(verdict, manifest, files)
-    believed = card or (None if CARD in bad else _own_card(verdict, files))
+    own = None if CARD in bad else _own_card(verdict, files)
+    believed = card or own
     if believed is None:
         return
+    if own is not None and not _is_same_device(own, believed):
+        verdict.name(CARD, "不是这台设备的设备卡", "is not the card of that device")
     keys = jws.public_keys(*(key.model_dump() for key in believed.signing_keys))
     if believed.source != manifest.source:
         verdict.name(MANIFEST, "出自另一台设备", f"names {manifest.source}, the card is of {believed.source}")
@@ -140,18 +142,23 @@ def _compare_files(verdict: ClipVerdict, manifest: Manifest, files: Mapping[str,
     """Names of the files that are missing or differ; video is left to its fragments."""
     videos = {segment.names[0] for segment in manifest.segments}
     due = {file.name: file for file in manifest.files}
-    wanted = {README, CARD, *(name for segment in manifest.segments for name in segment.names)}
     bad: set[str] = set()
-    for name in sorted(set(due) | wanted):
+    for name in sorted(due):
         if name not in files:
             verdict.name(name, "缺失", "is missing")
             bad.add(name)
-        elif name not in videos and (name not in due or not _is(files[name], due[name].sha256)):
+        elif name not in videos and not _is(files[name], due[name].sha256):
             verdict.name(name, "被改动", "was altered")
             bad.add(name)
     for name in sorted(set(files) - set(due) - {MANIFEST, EXPORT}):
         verdict.name(name, "不属于此片段", "does not belong to the clip")
     return bad
+
+
+def _is_same_device(own: DeviceCard, believed: DeviceCard) -> bool:
+    """Of one device's cards the later one holds the keys of the earlier, and perhaps more."""
+    mine, theirs = ({key.x for key in card.signing_keys} for card in (own, believed))
+    return own.source == believed.source and (mine <= theirs or theirs <= mine)
 
 
 def _own_card(verdict: ClipVerdict, files: Mapping[str, MappedBytes]) -> DeviceCard | None:
@@ -203,9 +210,33 @@ def _judge_segment(
     if segment.last_fragment >= len(entries):
         verdict.name(MANIFEST, "所列各段多于分段所有", "names more fragments than the segment has")
         return
+    if not _is_in_time(manifest, segment, fact):
+        verdict.name(
+            MANIFEST,
+            f"所列时间与 {record_name} 所签的不符",
+            f"states other times than {record_name}, which is signed",
+        )
     verdict.simulated |= record.event.data.simulated
     if video not in bad:
         _judge_video(verdict, segment, files[video], entries)
+
+
+def _is_in_time(manifest: Manifest, segment: ClipSegment, fact: Mapping[str, object]) -> bool:
+    """Whether the share lies within its segment as signed, and touches the time that was asked for: without
+    the record of the export nothing else binds what `clip.json` says of time."""
+    start_us, begin, end = (fact.get(key) for key in ("start_us", "start_ticks", "end_ticks"))
+    per_second = fact.get("ticks_per_second")
+    if not (
+        isinstance(start_us, int)
+        and isinstance(begin, int)
+        and isinstance(end, int)
+        and isinstance(per_second, int)
+        and per_second > 0
+    ):
+        return False
+    end_us = start_us + (end - begin) * 1_000_000 // per_second
+    is_within = start_us <= segment.start_us <= segment.end_us <= end_us
+    return is_within and segment.start_us < manifest.end_us and manifest.start_us < segment.end_us
 
 
 def _judge_video(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import BilingualError
-from agent.evidence.clip_files import Member
+from agent.evidence.clip_files import LARGEST_MEMBER, Member
 from agent.evidence.clip_format import (
     CARD,
     MANIFEST,
@@ -32,8 +32,12 @@ from agent.recording.playback import Recorded, recorded_between
 from agent.recording.scan import NotASegmentError, Part, scan_segment
 from agent.store.clips import SegmentEvidence, segment_evidence
 from agent.store.database import Store
+from agent.store.footage import LONGEST_SEGMENT_US
 
 PIECE = 1 << 20
+LONGEST_US = 24 * 3_600_000_000
+MOST_SEGMENTS = 1000
+"""What one record can name and one `clip.json` can hold."""
 
 
 class ClipError(BilingualError):
@@ -117,11 +121,19 @@ class Material:
 def gather(
     store: Store, video: Path, camera: str, growing: Sequence[PlayableSegment], start_us: int, end_us: int
 ) -> Material:
-    """What is known of [start_us, end_us). NotReadyError; ClipError when nothing was recorded."""
+    """What is known of [start_us, end_us). NotReadyError; ClipError: nothing was recorded, or too much."""
+    if end_us - start_us > LONGEST_US:
+        raise ClipError("一个片段最长 24 小时：请分段导出", "a clip is 24 hours at most: export it in parts")
+    _check_indexed(store, growing, start_us, end_us)
     recorded = recorded_between(store, video, camera, growing, start_us, end_us)
     if not recorded.segments and not recorded.absent:
         raise ClipError(
             "这段时间没有录像：请核对日期和时间", "nothing was recorded in this time: check date and time"
+        )
+    if len(recorded.segments) + len(recorded.absent) > MOST_SEGMENTS:
+        raise ClipError(
+            f"一个片段最多 {MOST_SEGMENTS} 个录像分段：请缩短时间，分段导出",
+            f"a clip holds {MOST_SEGMENTS} segments at most: export it in shorter parts",
         )
     evidence = {}
     for segment in recorded.segments:
@@ -143,6 +155,30 @@ def gather(
         [run for run, _ in evidence],
     )
     return Material(recorded, evidence, bool(rows))
+
+
+def _check_indexed(store: Store, growing: Sequence[PlayableSegment], start_us: int, end_us: int) -> None:
+    """NotReadyError while the file before the growing one is closed and not in the index yet: a clip made now
+    would be without it and not say so."""
+    shown = {segment.key for segment in growing}
+    for segment in growing:
+        before = (segment.run_id, segment.sequence - 1)
+        is_near = start_us < segment.start_us < end_us + LONGEST_SEGMENT_US
+        if is_near and before[1] >= 0 and before not in shown and segment_evidence(store, *before) is None:
+            raise NotReadyError(
+                "刚写完的录像分段还未登记，请稍候再导出；如持续如此，请检查 recorder 角色和数据库",
+                "the segment just closed is not in the index yet, export it in a moment; if that lasts, "
+                "check the recorder role and the database",
+            )
+
+
+def check_zip(clip: Clip) -> None:
+    """ClipError when a file of the clip is too large for a ZIP file of our form."""
+    if any(member.size > LARGEST_MEMBER for member in clip.members):
+        raise ClipError(
+            "录像分段太大，放不进 ZIP：请在设备控制台用 clip 命令导出为文件夹",
+            "a segment is too large for a ZIP file: export a folder with the command clip at the device",
+        )
 
 
 def make_clip(video: Path, material: Material, card: DeviceCard, start_us: int, end_us: int) -> Clip:
@@ -198,8 +234,8 @@ def _sha256(member: Member) -> str:
 
 def _cut(video: Path, segment: PlayableSegment, evidence: SegmentEvidence) -> Cut | None:
     """The share of one segment; None when its header or everything wanted of it is damaged."""
-    path = inside(video, segment.path)
     try:
+        path = inside(video, segment.path)
         parts = scan_segment(path).parts
     except (NotASegmentError, OSError, OutsideError):
         return None
@@ -227,8 +263,15 @@ def _cut(video: Path, segment: PlayableSegment, evidence: SegmentEvidence) -> Cu
 def _numbers(
     parts: Sequence[Part], numbers: dict[bytes, int], start: int, end: int, count: int
 ) -> tuple[int, int]:
-    """(first, last) fragment within bytes [start, end): counted from the nearest whole parts outside, because
-    of a damaged stretch nobody can say how many fragments it was."""
-    before = [numbers[p.sha256] for p in parts if p.end <= start and p.sha256 in numbers]
-    behind = [numbers[p.sha256] for p in parts if p.start >= end and p.sha256 in numbers]
-    return (before[-1] + 1 if before else 1), (behind[0] - 1 if behind else count - 1)
+    """(first, last) fragment within bytes [start, end). Where the outermost one is damaged it is counted from
+    the nearest whole part outside, because of a damaged stretch nobody can say how many fragments it was."""
+    known = [(part, numbers[part.sha256]) for part in parts if part.sha256 in numbers]
+    first = next((number for part, number in known if part.start == start), None)
+    last = next((number for part, number in known if part.end == end), None)
+    before = [number for part, number in known if part.end <= start]
+    behind = [number for part, number in known if part.start >= end]
+    if first is None:
+        first = before[-1] + 1 if before else 1
+    if last is None:
+        last = behind[0] - 1 if behind else count - 1
+    return first, last

@@ -53,6 +53,8 @@ def _walk(video: Path, path: Path, first: int, start: int, end: int) -> tuple[Pa
     track = read_header(video, path, first).track
     with inside(video, path).open("rb") as file:
         found = list(bmff.fragments(bmff.file_reader(file.fileno(), end), track, start, end))
+    if not found:
+        raise MediaError(f"{path}: no whole fragment at byte {start}")
     ends = [fragment.start for fragment in found[1:]] + [end]
     return tuple(
         PartialSegment(

@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from agent.evidence.clip_files import Member, zip_pieces, zip_size
 from agent.log import get_logger
 from agent.recording import clip_export
-from agent.recording.clip import Clip, ClipError, gather, make_clip
+from agent.recording.clip import Clip, ClipError, check_zip, gather, make_clip
 from agent.recording.growing import growing_segments
 from agent.store import classes
 from agent.store.access import View
@@ -54,7 +54,7 @@ async def export_clip(request: Request, view_id: str) -> Response:
     """The clip as a ZIP file; its export is stated before its first byte leaves."""
     view, site = await view_of(request, view_id), site_of(request)
     form = visit_of(request).form or {}
-    wanted, problems = _read(view, form)
+    wanted, problems = _read(view, form, site.clock.now().wall_us)
     found = await site.store.run(lambda store: problems_of_reason(store, wanted.reason, wanted.note))
     if problems or found:
         return _render(request, view, [*problems, *found], form)
@@ -79,6 +79,7 @@ async def _prepared(request: Request, view: View, wanted: Wanted) -> list[Member
     material = await site.store.run(lambda store: gather(store, video, CAMERA, growing, *limits))
     card = clip_export.own_card(site.paths)
     clip = await asyncio.to_thread(make_clip, video, material, card, *limits)
+    check_zip(clip)
     account = visit.visitor.account if visit.visitor else ""
 
     def state(store: Store) -> int:
@@ -109,15 +110,15 @@ async def _record(request: Request, clip: Clip, fact: int) -> bytes | None:
     return None
 
 
-def _read(view: View, form: dict[str, str]) -> tuple[Wanted, list[str]]:
-    """What the form asks for, within the view; and what is wrong with its times."""
+def _read(view: View, form: dict[str, str], now_us: int) -> tuple[Wanted, list[str]]:
+    """What the form asks for, within the view and the past; and what is wrong with its times."""
     start_us, end_us, problems = view.start_us, view.end_us, []
     try:
         start_us = _moment(view, form.get("from", "")) if form.get("from") else view.start_us
         end_us = _moment(view, form.get("to", "")) if form.get("to") else view.end_us
     except ValueError:
         problems.append(N_("时间请写成 09:05:30 的样子。"))
-    start_us, end_us = max(start_us, view.start_us), min(end_us, view.end_us)
+    start_us, end_us = max(start_us, view.start_us), min(end_us, view.end_us, now_us)
     if not problems and end_us <= start_us:
         problems.append(N_("结束时间必须晚于开始时间，且在已打开的时间范围内。"))
     if not problems and end_us - start_us > LONGEST_US:

@@ -8,6 +8,7 @@ answers unknown addresses like known ones: a stranger learns nothing about the r
 from __future__ import annotations
 
 import ipaddress
+import re
 import secrets
 import sqlite3
 from hashlib import sha256
@@ -38,6 +39,8 @@ LOGIN_PAGE = "/login"
 
 PASSIVE = frozenset({"/now/board", "/frames/rear.jpg", "/frames/door.jpg"})
 """Fetched by the page itself every second: no sign that somebody is there, so the idle time runs on."""
+PASSIVE_OF_PLAYER = re.compile(r"/player/[^/]+/(timeline|index\.m3u8|media\.m3u8)")
+"""A live player asks for these even while it is paused. While it plays it fetches footage: that counts."""
 
 LARGEST_FORM = 16 * 1024
 UNAVAILABLE = "数据库打不开，请稍后再试。录像不受影响。 / The database cannot be used now. Recording goes on."
@@ -98,7 +101,8 @@ class Gate:
     async def _visitor(self, request: Request, token: str) -> Visitor | None:
         now_us = self._site.clock.now().wall_us
         idle_us = self._site.settings.web.idle_minutes * 60_000_000
-        is_active = request.url.path not in PASSIVE
+        path = request.url.path
+        is_active = path not in PASSIVE and not PASSIVE_OF_PLAYER.fullmatch(path)
 
         def look_up(store: Store) -> Visitor | None:
             visitor = access.find_visitor(store, token, now_us, idle_us)

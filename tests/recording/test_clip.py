@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import resource
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -12,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.clock import Clock
-from agent.evidence.clip_files import MappedBytes, zip_size
-from agent.evidence.clip_format import EXPORT, MANIFEST, read_manifest
+from agent.evidence.clip_files import MappedBytes, Member, files_of_folder, zip_pieces, zip_size
+from agent.evidence.clip_format import CARD, EXPORT, MANIFEST, ClipFile, ClipSegment, Manifest, read_manifest
 from agent.evidence.clip_fragments import BadPart, judge
 from agent.evidence.clip_verifier import ClipVerdict, verify_clip
 from agent.evidence.device_card import DeviceCard, SigningJwk, build_device_card
@@ -230,8 +232,6 @@ def test_another_segments_record_and_a_swapped_list_are_named(taken: Taken) -> N
 
 def with_files(taken: Taken, changes: dict[str, bytes]) -> None:
     """Change files AND make `clip.json` agree, as a forger would."""
-    import hashlib
-
     manifest = read_manifest((taken.folder / MANIFEST).read_bytes())
     for name, content in changes.items():
         (taken.folder / name).write_bytes(content)
@@ -245,6 +245,101 @@ def with_files(taken: Taken, changes: dict[str, bytes]) -> None:
         for file in manifest.files
     )
     (taken.folder / MANIFEST).write_bytes(manifest.model_copy(update={"files": files}).encode())
+
+
+def forged(taken: Taken, manifest: Manifest) -> list[tuple[str, int | None]]:
+    """What is named when a forger takes the record of the export away and writes `manifest`."""
+    (taken.folder / EXPORT).unlink(missing_ok=True)
+    (taken.folder / MANIFEST).write_bytes(manifest.encode())
+    return names(verify_clip(taken.folder, taken.card))
+
+
+def test_a_video_that_nobody_signed_is_no_part_of_a_clip(taken: Taken) -> None:
+    manifest = read_manifest((taken.folder / MANIFEST).read_bytes())
+    content = b"a film of another day"
+    (taken.folder / "segments/more.mp4").write_bytes(content)
+    more = ClipFile(name="segments/more.mp4", bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+    assert forged(taken, manifest.model_copy(update={"files": (*manifest.files, more)})) == [(MANIFEST, None)]
+    assert forged(taken, manifest.model_copy(update={"segments": ()})) == [(MANIFEST, None)]
+    twice = (*manifest.segments, manifest.segments[0])
+    assert forged(taken, manifest.model_copy(update={"segments": twice})) == [(MANIFEST, None)]
+
+
+def test_times_that_the_signed_records_do_not_bear_out_are_named(taken: Taken) -> None:
+    manifest, day = read_manifest((taken.folder / MANIFEST).read_bytes()), 86_400_000_000
+
+    def later(segment: ClipSegment) -> ClipSegment:
+        return segment.model_copy(update={"start_us": segment.start_us + day, "end_us": segment.end_us + day})
+
+    named = [(MANIFEST, None)] * len(manifest.segments)
+    asked = {"start_us": manifest.start_us + day, "end_us": manifest.end_us + day}
+    assert forged(taken, manifest.model_copy(update=asked)) == named
+    moved = {**asked, "segments": tuple(map(later, manifest.segments))}
+    assert forged(taken, manifest.model_copy(update=moved)) == named
+
+
+def test_a_strangers_card_inside_is_named_when_the_right_one_is_given(taken: Taken, tmp_path: Path) -> None:
+    stranger = load_or_create(tmp_path)
+    jwk = SigningJwk.model_validate({**stranger.public_jwk, "alg": "Ed25519", "use": "sig"})
+    own = taken.card.signing_keys
+    (taken.folder / EXPORT).unlink()
+    for keys, expected in (((jwk,), [(CARD, None)]), ((*own, jwk), []), (own, [])):
+        content = build_device_card(NODE, signing_keys=keys).model_dump_json(indent=2).encode()
+        with_files(taken, {CARD: content})
+        assert names(verify_clip(taken.folder, taken.card)) == expected
+
+
+def test_the_size_of_a_large_zip_is_told_beforehand() -> None:
+    piece = bytes(1 << 20)
+    members = [Member(f"{n}.mp4", 1100 << 20, lambda: iter([piece] * 1100)) for n in range(3)]
+    assert sum(map(len, zip_pieces(members))) == zip_size(members) > 1 << 31
+
+
+def test_a_clip_of_more_files_than_may_be_open_is_read(tmp_path: Path) -> None:
+    for number in range(300):
+        (tmp_path / str(number)).write_bytes(b"%d" % number)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, limits[1]))
+    try:
+        found = files_of_folder(tmp_path)
+        assert all(content.read(0, 9) == name.encode() for name, content in found.items())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert len(found) == 300
+
+
+def test_years_are_not_exported_at_once(taken: Taken) -> None:
+    with pytest.raises(ClipError, match="24 hours at most"):
+        make(taken.rig, taken.card, 0, 2**62)
+
+
+def test_damage_beside_the_clip_is_none_in_it(rig: Rig, tmp_path: Path) -> None:
+    taken = take(rig, tmp_path, 0, 2)
+    row = rig.segments()[0]
+    path = rig.paths.video / row["path"]
+    second = scan_segment(path).parts[2]  # the last fragment of the first second
+    content = bytearray(path.read_bytes())
+    content[second.start + 200] ^= 1
+    path.write_bytes(content)
+    clip = make(rig, taken.card, row["start_us"] + 1_200_000, row["start_us"] + 1_400_000)
+    (cut,) = clip.cuts
+    assert (cut.segment.first_fragment, cut.segment.last_fragment, cut.segment.damaged) == (3, 4, ())
+    clip_export.write_folder(tmp_path / "beside", clip_export.all_members(clip, None))
+    assert verify_clip(tmp_path / "beside", taken.card).findings == []
+
+
+def test_a_closed_file_that_is_not_in_the_index_yet_is_waited_for(rig: Rig) -> None:
+    rig.start()
+    rig.connect()
+    begin = rig.clock.wall_us
+    rig.play(5)
+    show_status(rig)
+    growing = GrowingSegments(rig.paths).read()  # of a process that has not seen the file before
+    sign(rig.store, rig.paths, rig.clock)
+    rig.store.execute("DELETE FROM segment WHERE sequence = 1")
+    assert [segment.sequence for segment in growing] == [2]
+    with pytest.raises(NotReadyError, match="not in the index yet"):
+        gather(rig.store, rig.paths.video, "rear", growing, begin, begin + 3_900_000)
 
 
 @pytest.mark.promise("I4")
@@ -263,7 +358,11 @@ def test_another_devices_card_believes_nothing(taken: Taken, tmp_path: Path) -> 
     stranger = load_or_create(tmp_path)
     jwk = SigningJwk.model_validate({**stranger.public_jwk, "alg": "Ed25519", "use": "sig"})
     verdict = verify_clip(taken.folder, build_device_card(NODE, signing_keys=(jwk,)))
-    assert {name for name, _ in names(verdict)} == {EXPORT, *(c.segment.names[2] for c in taken.clip.cuts)}
+    assert {name for name, _ in names(verdict)} == {
+        CARD,
+        EXPORT,
+        *(c.segment.names[2] for c in taken.clip.cuts),
+    }
 
 
 def test_files_that_do_not_belong_or_are_gone_are_named(taken: Taken) -> None:
@@ -308,18 +407,19 @@ def test_what_cannot_be_exported_is_said(rig: Rig, tmp_path: Path) -> None:
 def test_what_is_not_closed_or_not_signed_is_not_ready(rig: Rig) -> None:
     rig.start()
     rig.connect()
+    begin = rig.clock.wall_us
     rig.play(1.5)
     show_status(rig)
     growing = GrowingSegments(rig.paths).read()
     with pytest.raises(NotReadyError, match="still being written"):
-        gather(rig.store, rig.paths.video, "rear", growing, 0, 2**62)
+        gather(rig.store, rig.paths.video, "rear", growing, begin, begin + 5_000_000)
     rig.stop()
     with pytest.raises(NotReadyError, match="not signed yet"):
-        gather(rig.store, rig.paths.video, "rear", (), 0, 2**62)
+        gather(rig.store, rig.paths.video, "rear", (), begin, begin + 5_000_000)
 
 
 def test_an_empty_video_misses_everything() -> None:
-    assert judge(MappedBytes(b"", 0, 0), [b"a" * 32, b"b" * 32], 1, 1) == [
+    assert judge(MappedBytes(bytes, 0, 0), [b"a" * 32, b"b" * 32], 1, 1) == [
         BadPart(0, "missing"),
         BadPart(1, "missing"),
     ]

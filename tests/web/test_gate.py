@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -119,6 +120,8 @@ def test_the_token_is_stored_as_a_hash_and_ends_when_idle(
     served.clock.advance(29 * 60)
     for _ in range(3):  # the page refreshing itself is no sign of a person
         assert visitor.get("/now/board").status_code == 200
+        for polled in ("timeline", "media.m3u8", "index.m3u8"):  # as a live player does, paused or not
+            assert visitor.get(f"/player/{uuid4()}/{polled}").status_code == 404
     served.clock.advance(2 * 60)
     assert visitor.get("/now/board").status_code == 303
     assert visitor.get("/now").status_code == 303

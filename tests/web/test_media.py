@@ -208,6 +208,21 @@ def test_a_damaged_or_expired_file_is_said_plainly_and_does_not_stop_the_rest(
     assert opened.client.get(f"{opened.view}/index.m3u8").status_code == 404
 
 
+def test_damage_at_the_growing_end_does_not_stop_the_live_playlist(
+    visitor: httpx.Client, served: Served, store: Store, paths: Paths, eight_seconds: Path
+) -> None:
+    lesson = hold_lesson(store, served.clock.now().wall_us, opened_minutes_ago=2)
+    run = Tape(store, paths, served.clock, eight_seconds).record(lesson.opened_us, segments=2, grow=True)
+    view = open_view(visitor, session=lesson.session)
+    file = paths.video / segment_path(run, 0)
+    content = file.read_bytes()
+    start = content.index(b"moof") - 4
+    file.write_bytes(content[:start] + bytes(len(content) - start))
+    answer = visitor.get(f"{view}/media.m3u8")
+    assert answer.status_code == 200
+    assert f"{run}/1.mp4" in answer.text and "#EXT-X-PART:" in answer.text
+
+
 def test_what_is_served_of_others_is_what_they_published() -> None:
     listed = tomllib.loads((FOLDER / "vendored.toml").read_text(encoding="utf-8"))["file"]
     for entry in listed:
