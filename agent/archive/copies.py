@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from agent.archive.bucket import TokenBucket
-from agent.archive.target import check_room, check_target, check_video
-from agent.archive.transfer import ReadBackError, SourceDamagedError, holds, transfer
+from agent.archive.stated import stated_hashes
+from agent.archive.target import check_inside, check_room, check_target, check_video
+from agent.archive.transfer import ReadBackError, SourceDamagedError, hash_from_disk, holds, transfer
 from agent.archive.worker import ArchiveError, Pace
 from agent.clock import Clock
 from agent.log import get_logger
+from agent.recording.scan import NotASegmentError, scan_segment
 from agent.settings import CopySettings, Storage
 from agent.store import copies
 from agent.store.database import Row, Store
@@ -89,6 +91,8 @@ class Copier:
         self._after_us = 0
         """Everything that begins before this was looked at in this round."""
         self._round_began = float("-inf")
+        self._differing: set[str] = set()
+        """Paths of whole files in the copy with other bytes than ours; each said once."""
         self._moved: deque[tuple[float, float, int]] = deque()
         """(began, ended, bytes) of the segments copied last."""
         self.progress: Progress | None = None
@@ -115,8 +119,11 @@ class Copier:
         """False when our own file is not what its record says; it is stated and copied nowhere."""
         source, target = self._storage.video / row["path"], self._copy.folder / row["path"]
         meter = Metered(pace, self._bucket)
+        check_inside(self._copy.folder, target)
         began = time.monotonic()
         if not holds(target, row["sha256"], row["bytes"], meter):
+            if self._must_stay(store, copy, row, target, pace):
+                return True
             check_room(self._copy, row["bytes"])
             try:
                 self._transfer(source, target, row["sha256"], meter)
@@ -131,6 +138,27 @@ class Copier:
             return True  # the disk was exchanged under us: the next round sees what this one has
         copies.put_verified(store, self._clock.now(), copy, row["run_id"], row["sequence"])
         self._note(began, row["bytes"])
+        return True
+
+    def _must_stay(self, store: Store, copy: copies.Copy, row: Row, target: Path, pace: Pace) -> bool:
+        """Whether other bytes that the copy has under this name must not be written over. Whoever alters a
+        file here and deletes the database makes the index say the altered bytes; the copy may be the last
+        that has the true ones. It stays when an earlier record names its bytes, or its own seals hold."""
+        if not target.is_file() or target.is_symlink():
+            return False
+        stated = stated_hashes(store, row["run_id"], row["sequence"], pace.beat)
+        if not stated:
+            log.warning("copy.waits_for_log", copy=copy.name, path=row["path"])
+            return True
+        there = _hash(target, Metered(pace, self._bucket))
+        if stated[0] != row["sha256"] and there in stated:
+            copies.source_is_damaged(store, self._clock.now(), row, row["sha256"], stated=stated[0])
+        elif not _is_whole_segment(target, row):
+            return False
+        elif row["path"] not in self._differing:
+            self._differing.add(row["path"])
+            copies.copy_is_damaged(store, self._clock.now(), copy, row, there)
+        log.error("copy.left_as_it_is", copy=copy.name, path=row["path"])
         return True
 
     def _transfer(self, source: Path, target: Path, sha256: bytes, meter: Metered) -> None:
@@ -175,6 +203,23 @@ class Copier:
     def _rate(self) -> float:
         seconds = sum(ended - began for began, ended, _ in self._moved)
         return sum(size for *_, size in self._moved) / seconds if seconds > 0 else 0.0
+
+
+def _is_whole_segment(path: Path, row: Row) -> bool:
+    """Whether the file is this segment and each of its fragments as its own seal says."""
+    try:
+        found = scan_segment(path)
+    except (NotASegmentError, OSError):
+        return False
+    is_this = (found.header.run, found.header.sequence) == (row["run_id"], row["sequence"])
+    return is_this and len(found.parts) > 1 and not found.torn_bytes and not found.damaged
+
+
+def _hash(path: Path, meter: Metered) -> bytes | None:
+    try:
+        return hash_from_disk(path, meter)
+    except OSError:
+        return None  # a bad place on the copy's disk: it holds nothing better
 
 
 def is_expired(store: Store, row: Row) -> bool:

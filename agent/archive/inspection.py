@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agent.archive.target import check_inside
 from agent.archive.transfer import Meter, hash_from_disk
 from agent.clock import Clock
 from agent.log import get_logger
@@ -51,6 +52,7 @@ def inspect(
     when the disk itself is gone."""
     report = Report()
     for row in rows:
+        check_inside(folder, folder / row["path"])
         found = _found(folder / row["path"], folder, meter)
         if found == row["sha256"]:
             report.good += 1

@@ -8,8 +8,10 @@ put back from an older state, and the ledger takes the rest from here at its nex
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from agent.archive.worker import ArchiveError, Pace
@@ -22,6 +24,8 @@ from agent.evidence.log_files import (
     LogFile,
     LogWriter,
     log_files,
+    open_log_file,
+    path_of,
     read_lines,
 )
 from agent.evidence.record import RecordError, read_record
@@ -42,6 +46,8 @@ class _Place:
 
     identity: tuple[int, int]
     last: int
+    end: tuple[int, int] | None
+    """Inode and size of the file with the last record: whether somebody else wrote there since."""
 
 
 class LogCopier:
@@ -55,6 +61,8 @@ class LogCopier:
         self._clock = clock
         self._writer = LogWriter(root / LOG_FOLDER)
         self._place: _Place | None = None
+        self._followed: tuple[int, int] | None = None
+        """The folder in which this process has written its log."""
         self.last: int | None = None
         """The last record that the copy has; None until it was looked at. For the board."""
 
@@ -65,11 +73,16 @@ class LogCopier:
     def work(self, store: Store, pace: Pace) -> float:
         """Append what is new; the first time find out where the copy ends."""
         self._check()
+        self._check_folder()
         status = self._root.stat()
         identity = (status.st_dev, status.st_ino)
-        if self._place is None or self._place.identity != identity:
-            self._place = _Place(identity, self._find_end(store))
-        last = self._place.last
+        if self._followed != identity:
+            self._followed = None
+        place = self._place
+        if place is None or place.identity != identity or place.end != self._end(place.last):
+            last = self._find_end(store)
+        else:
+            last = place.last
         self._place = None  # found anew after any failure below
         rows = store.rows(
             "SELECT sequence, jws FROM record WHERE sequence > ? ORDER BY sequence LIMIT ?", (last, BATCH)
@@ -78,9 +91,26 @@ class LogCopier:
             self._writer.append(last + 1, [bytes(row["jws"]) for row in rows])
             last = rows[-1]["sequence"]
         pace.beat()
-        self._place = _Place(identity, last)
+        self._place = _Place(identity, last, self._end(last))
+        self._followed = identity
         self.last = last
         return 0.0 if len(rows) == BATCH else INTERVAL_S
+
+    def _check_folder(self) -> None:
+        if self.folder.is_symlink():
+            raise ArchiveError(
+                f"{self.folder} 是链接：副本须是真正的文件夹，请移走它",
+                f"{self.folder} is a link: a copy must be a folder of its own; take the link away",
+            )
+
+    def _end(self, last: int) -> tuple[int, int] | None:
+        if last == 0:
+            return None
+        try:
+            status = path_of(self.folder, last - (last - 1) % RECORDS_PER_FILE).lstat()
+        except FileNotFoundError:
+            return None
+        return status.st_ino, status.st_size
 
     def _find_end(self, store: Store) -> int:
         """The last record that the copy has as the database has it; cuts off what is torn, puts aside what is
@@ -139,9 +169,24 @@ class LogCopier:
             raise _longer(self.folder)
         self._put_aside(store, head, line)
 
+    def _unused_name(self, line: bytes) -> Path:
+        """Named by the line that differs; another name when that log was put aside before and somebody put it
+        back."""
+        for number in count():
+            aside = self.folder.with_name(f"{LOG_FOLDER}-{sha256_hex(line + b' ' * number)[:16]}")
+            if not os.path.lexists(aside):
+                return aside
+        raise AssertionError("unreachable")
+
     def _put_aside(self, store: Store, sequence: int, line: bytes) -> None:
+        if self._followed is not None and _source(line) not in (None, _source(_first_record(store))):
+            raise ArchiveError(
+                f"{self.folder} 里有另一台设备在写记录：每台设备的副本须有自己的文件夹，请修改 [[copies]]",
+                f"another node writes its records into {self.folder}: give the copy of each node a folder of "
+                "its own under [[copies]]",
+            )
         held = sha256_hex(line)
-        aside = self.folder.with_name(f"{LOG_FOLDER}-{held[:16]}")
+        aside = self._unused_name(line)
         self.folder.rename(aside)
         sync_folder(self._root)
         log.error("log_copy.diverged", copy=self._name, sequence=sequence, put_aside_as=aside.name)
@@ -153,7 +198,7 @@ class LogCopier:
 
 def _line(file: LogFile, offset: int) -> bytes:
     """The line at `offset`, without its end; b"" where the file ends, or where the line's end is missing."""
-    with file.path.open("rb") as lines:
+    with open_log_file(file.path) as lines:
         lines.seek(offset)
         line = lines.readline()
     return line[:-1] if line.endswith(b"\n") else b""
@@ -166,6 +211,17 @@ def _record_id(line: bytes) -> str | None:
         return read_record(line, None).event.id
     except RecordError:
         return None
+
+
+def _source(line: bytes) -> str | None:
+    try:
+        return read_record(line, None).event.source
+    except RecordError:
+        return None
+
+
+def _first_record(store: Store) -> bytes:
+    return next((row.jws for row in records.read(store, 1, 1)), b"")
 
 
 def _longer(folder: Path) -> ArchiveError:

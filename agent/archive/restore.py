@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from agent.archive.target import check_inside
 from agent.archive.transfer import Meter, ReadBackError, SourceDamagedError, holds, transfer
 from agent.archive.worker import ArchiveError
 from agent.clock import Clock
@@ -16,6 +17,7 @@ from agent.store import copies, records
 from agent.store.copies import Copy, Segment
 from agent.store.database import Store
 from agent.store.facts import FactType
+from agent.store.retention import LOCAL
 from drivers.disk import space
 
 RUN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -69,6 +71,7 @@ class Restorer:
 
     def _restore_one(self, segment: Segment, meter: Meter) -> None:
         here = self._video / segment["path"]
+        check_inside(self._video, here)
         if self._is_good(here, segment, meter):
             self.report.good += 1
             return
@@ -126,7 +129,7 @@ def known_damage(store: Store, video: Path) -> list[Segment]:
 
 
 def _of_log(store: Store) -> Iterator[Segment]:
-    seen: set[tuple[str, int]] = set()
+    seen = _retired(store)
     for record in records.of_type_read(store, FactType.SEGMENT_CLOSED):
         try:
             data = read_record(record.jws, None).event.data
@@ -143,6 +146,20 @@ def _of_log(store: Store) -> Iterator[Segment]:
         if RUN.fullmatch(segment["run_id"]) and _key(segment) not in seen:  # becomes a path (I12)
             seen.add(_key(segment))
             yield {**segment, "path": f"segments/{segment['run_id']}/{segment['sequence']:06d}.mp4"}
+
+
+def _retired(store: Store) -> set[tuple[str, int]]:
+    """Segments whose file retention removed here by a record: a copy may have them for longer, and an index
+    that was rebuilt from the files no longer knows."""
+    found: set[tuple[str, int]] = set()
+    for record in records.of_type_read(store, FactType.SEGMENT_EXPIRED):
+        try:
+            fact = read_record(record.jws, None).event.data.fact
+            if fact["copy"] == LOCAL:
+                found.add((str(fact["run"]), int(fact["sequence"])))
+        except (RecordError, KeyError, ValueError, TypeError):
+            continue
+    return found
 
 
 def _key(segment: Segment) -> tuple[str, int]:

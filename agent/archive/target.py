@@ -41,6 +41,17 @@ def check_target(copy: CopySettings, video: Path) -> str:
     return ""
 
 
+def check_inside(root: Path, file: Path) -> None:
+    """ArchiveError when a link leads the way to `file` out of `root`: whoever has the copy's disk in hand
+    could have files elsewhere written over, or the recording's own disk stand for the copy (I12). OSError."""
+    folder = file.parent
+    if not folder.resolve().is_relative_to(root.resolve()):
+        raise ArchiveError(
+            f"{folder} 由链接指向 {root} 之外，请移走该链接",
+            f"a link leads from {folder} out of {root}: take the link away",
+        )
+
+
 def check_room(copy: CopySettings, needed: int) -> None:
     """ArchiveError when `needed` bytes more would leave less than the reserve. DiskError."""
     free = space(copy.folder).free_bytes

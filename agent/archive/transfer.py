@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def part_of(target: Path) -> Path:
 
 def hash_from_disk(path: Path, meter: Meter) -> bytes:
     """SHA-256 of a file as its disk gives it: its pages are dropped from memory first. OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         # Only pages that are on the disk can be dropped; this puts them there.
         os.fsync(descriptor)
@@ -76,7 +77,10 @@ def hash_from_disk(path: Path, meter: Meter) -> bytes:
 def holds(path: Path, sha256: bytes, size: int, meter: Meter) -> bool:
     """Whether the file at `path` is there with these very bytes. OSError when its disk fails."""
     try:
-        return path.stat().st_size == size and hash_from_disk(path, meter) == sha256
+        status = path.lstat()
+        return (
+            stat.S_ISREG(status.st_mode) and status.st_size == size and hash_from_disk(path, meter) == sha256
+        )
     except FileNotFoundError:
         return False
 

@@ -8,11 +8,14 @@ tears off is the end of the last file; the writer, which has the database to com
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from agent.board import sync_folder
 from agent.evidence.record import SEQUENCE_DIGITS, RecordError, read_record
@@ -43,6 +46,16 @@ def log_files(folder: Path) -> list[LogFile]:
     return [LogFile(int(match[1]), path) for match, path in found]
 
 
+def open_log_file(path: Path) -> BinaryIO:
+    """A file of a log folder for reading. OSError also for a link, a pipe or a device: whoever has the copy's
+    disk in hand may put one there, to lead a reader elsewhere or to let it wait for ever (I12)."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
 def read_lines(folder: Path, first: int = 1) -> Iterator[bytes]:
     """Lines of the log from record `first` on, by the place where they stand; neither parsed nor believed. A
     torn or overlong last line is yielded too, cut. OSError; OSError too for a missing file in between."""
@@ -53,7 +66,7 @@ def read_lines(folder: Path, first: int = 1) -> Iterator[bytes]:
         if file.first > first if due is None else file.first != due:
             return  # a file is missing: what follows cannot join what is asked for
         place = file.first
-        with file.path.open("rb") as lines:
+        with open_log_file(file.path) as lines:
             while line := lines.readline(LONGEST_LINE):
                 if place >= first:
                     yield line.rstrip(b"\n")
@@ -64,7 +77,7 @@ def read_lines(folder: Path, first: int = 1) -> Iterator[bytes]:
 def last_sequence(folder: Path) -> int:
     """The sequence that the last whole line claims; 0 without one. To choose by, not to believe. OSError."""
     for file in reversed(log_files(folder)):
-        with file.path.open("rb") as lines:
+        with open_log_file(file.path) as lines:
             size = lines.seek(0, os.SEEK_END)
             lines.seek(max(0, size - 2 * LONGEST_LINE))
             for line in reversed(lines.read().split(b"\n")[:-1]):
@@ -97,7 +110,9 @@ class LogWriter:
         if is_new:
             self._folder.mkdir(exist_ok=True)
             sync_folder(self._folder.parent)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        # A link that somebody put there must not lead the log into another file.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        descriptor = os.open(path, flags, 0o640)
         try:
             before = os.fstat(descriptor).st_size
             try:
@@ -113,7 +128,7 @@ class LogWriter:
 
     def cut(self, file: LogFile, size: int) -> None:
         """Shorten the last file to its first `size` bytes, durably; away with it when none remain."""
-        descriptor = os.open(file.path, os.O_WRONLY | os.O_CLOEXEC)
+        descriptor = os.open(file.path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
             os.ftruncate(descriptor, size)
             os.fsync(descriptor)

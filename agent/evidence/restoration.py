@@ -13,6 +13,7 @@ so beforehand, and how much of it is known.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -128,9 +129,10 @@ def ask(copies: Iterable[LogCopy], seconds: float = ANSWER_S) -> Answers:
     threads = [threading.Thread(target=look, args=(copy,), daemon=True) for copy in asked]
     for thread in threads:
         thread.start()
+    deadline = time.monotonic() + seconds  # of them all: three dead folders must not outlast the watchdog
     for thread in threads:
-        thread.join(seconds)
-    claimed = dict(answers)
+        thread.join(max(0.0, deadline - time.monotonic()))
+    claimed = {copy: answers[copy] for copy in asked if copy in answers}
     return Answers(claimed, tuple(copy for copy in asked if copy not in claimed))
 
 

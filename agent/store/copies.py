@@ -148,8 +148,11 @@ def copy_is_damaged(store: Store, stamp: Stamp, copy: Copy, segment: Row, found:
         state_fact(store, stamp, _fact(FactType.COPY_DAMAGED, segment, data))
 
 
-def source_is_damaged(store: Store, stamp: Stamp, segment: Row, found: bytes | None) -> None:
-    """Our own file of `segment` is gone or has other bytes: stated once, until it is restored."""
+def source_is_damaged(
+    store: Store, stamp: Stamp, segment: Row, found: bytes | None, *, stated: bytes | None = None
+) -> None:
+    """Our own file of `segment` is gone or has other bytes: said once, until it is restored. `stated` is the
+    hash of its first record, where the index was rebuilt from an altered file and has another."""
     with store.transaction():
         made = store.execute(
             "INSERT INTO segment_damage (run_id, sequence, found_us) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
@@ -160,7 +163,7 @@ def source_is_damaged(store: Store, stamp: Stamp, segment: Row, found: bytes | N
         data = {
             "run": segment["run_id"],
             "sequence": segment["sequence"],
-            "sha256": segment["sha256"].hex(),
+            "sha256": (stated or segment["sha256"]).hex(),
             "found": found.hex() if found else None,
         }
         state_fact(store, stamp, _fact(FactType.COPY_SOURCE_DAMAGED, segment, data))

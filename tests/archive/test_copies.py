@@ -22,6 +22,7 @@ from agent.store.database import Store
 from drivers.cameras.backoff import Backoff
 from drivers.disk import DiskError, create_marker
 from tests.archive.place import FreePace, Place, copy_settings
+from tests.evidence.logs import open_ledger, sign_all
 from tests.waiting import wait_until
 
 
@@ -80,6 +81,8 @@ def test_what_an_interruption_left_is_never_believed(place: Place, left: str) ->
         place.target(0).write_bytes(bytes(600_000))
     else:
         part_of(place.target(0)).write_bytes(bytes(300_000 if left == "garbage" else 3_000_000))
+    ledger, _ = open_ledger(place.store, place.paths, place.clock)
+    sign_all(ledger)
     place.copy_all()
     assert place.target(0).read_bytes() == place.source(0).read_bytes()
     assert place.copied() == {0}
