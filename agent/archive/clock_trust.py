@@ -6,6 +6,9 @@ acts only when, besides the vouch of this instant,
 - the machine has run for 24 hours under a vouched clock since the last irregularity (a clock that was set, or
   that went backwards, starts the count anew). Hours of the machine, over as many days as that takes: a
   classroom's device may be switched off each night;
+- time that nobody saw pass (the machine was off, or the clock was set forward) is paid for by running, a
+  sixteenth of it: a forged time service and a power switch would else make three years of an afternoon, 32
+  days a time;
 - the clock has not leapt further than 32 days between two sightings of a vouched clock. After a longer
   absence nobody on this machine can tell holidays from a forged time: HR staff compare the clock once;
 - it is later than the newest statement in the database.
@@ -23,10 +26,16 @@ from agent.store.clock import Vouch
 from agent.store.retention import ClockTrust
 
 NEEDED_NS = 24 * 3_600_000_000_000
+KEPT_NS = 36 * 3_600_000_000_000
+"""More than needed, so that a week without power is paid for at once."""
+UNSEEN_SHARE = 16
+"""Three years of forged time take 68 days of running. A device that runs an hour each day keeps up."""
 LONGEST_ABSENCE_US = 32 * 86_400_000_000
 SET_US = 120_000_000
 """Wall and monotonic time may part by so much between two sightings of one boot: slewing, and a step that
 only put the seconds right."""
+READING_US = 1_000_000
+"""Wall and monotonic clock are read one after the other; a busy machine pauses in between."""
 COMPARED_WITHIN_US = 600_000_000
 """HR's watch and the device's clock must agree to this for a comparison to confirm a leap."""
 
@@ -59,20 +68,26 @@ def observe(
         ran_ns = stamp.monotonic_ns - before.monotonic_ns
         set_by_us = elapsed_us - ran_ns // 1000
         if abs(set_by_us) <= SET_US:
-            return replace(seen, vouched_ns=min(before.vouched_ns + ran_ns, NEEDED_NS))
-        return _broken(seen, before, leapt=set_by_us > LONGEST_ABSENCE_US)
-    if elapsed_us < -SET_US:
-        return _broken(seen, before, leapt=False)
-    if elapsed_us > LONGEST_ABSENCE_US:
-        return _broken(seen, before, leapt=True)
-    return seen
+            # Two minutes a minute would be three years a year: small settings cost more than they bring.
+            earned_ns = ran_ns - max(0, abs(set_by_us) - READING_US) * 1000 * UNSEEN_SHARE
+            return replace(seen, vouched_ns=min(before.vouched_ns + earned_ns, KEPT_NS))
+        return _broken(seen, before, set_by_us)
+    if not -SET_US <= elapsed_us <= LONGEST_ABSENCE_US:
+        return _broken(seen, before, elapsed_us)
+    return replace(seen, vouched_ns=min(before.vouched_ns, KEPT_NS) - _price_ns(elapsed_us))
 
 
-def _broken(seen: ClockTrust, before: ClockTrust, *, leapt: bool) -> ClockTrust:
-    if not leapt:
-        return replace(seen, vouched_ns=0)
+def _broken(seen: ClockTrust, before: ClockTrust, by_us: int) -> ClockTrust:
+    """Nothing is left of what the machine ran so far, but what it owes."""
+    left_ns = min(0, before.vouched_ns)
+    if by_us <= LONGEST_ABSENCE_US:
+        return replace(seen, vouched_ns=left_ns - _price_ns(by_us))
     beyond_us = before.last_us + LONGEST_ABSENCE_US
-    return replace(seen, vouched_ns=0, leap_us=max(beyond_us, seen.leap_us or 0))
+    return replace(seen, vouched_ns=left_ns, leap_us=max(beyond_us, seen.leap_us or 0))
+
+
+def _price_ns(unseen_us: int) -> int:
+    return max(0, unseen_us) * 1000 // UNSEEN_SHARE
 
 
 def confirmed(trust: ClockTrust, compared_wall_us: int, stated_us: int) -> ClockTrust:

@@ -431,7 +431,8 @@ CREATE TABLE clock_trust (
   last_us       INTEGER NOT NULL,
   boot_id       TEXT    NOT NULL,
   monotonic_ns  INTEGER NOT NULL,
-  vouched_ns    INTEGER NOT NULL,                      -- machine time under a vouched clock since the last break
+  vouched_ns    INTEGER NOT NULL,                      -- machine time under a vouched clock since the last break,
+                                                       -- less a share of the time unseen; below 0: owed
   leap_us       INTEGER,                               -- only a comparison by HR staff later than this confirms
                                                        -- a leap of the clock; NULL: it did not leap
   timetable_us  INTEGER                                -- from when on this database surely held a timetable; what

@@ -13,7 +13,7 @@ import pytest
 from agent.archive.entitlement import local_day, midnight_us
 from agent.archive.expiry import Candidate, expire
 from agent.archive.removal import Remover
-from agent.archive.retention import Retention, Walk, places_of
+from agent.archive.retention import Retention, Walk, places_of, watch_clock
 from agent.store import clock_log, holds
 from agent.store import retention as table
 from agent.store.clock import vouch
@@ -348,6 +348,8 @@ def test_a_clock_that_was_set_must_be_right_for_a_day_again(room: Room) -> None:
     room.pass_time(0.001)
     room.pass_time(0.9)
     assert room.expire() == 0 and is_whole(files)
+    room.pass_time(20 / 16)
+    assert room.expire() == 0 and is_whole(files), "and the days that nobody saw are paid for"
     room.pass_time(0.2)
     assert room.expire() == len(files)
 
@@ -538,3 +540,53 @@ def test_a_clock_that_is_set_in_the_middle_of_a_walk_deletes_nothing(room: Room)
     finally:
         part.close()
     assert is_whole(files) and not room.facts(FactType.SEGMENT_EXPIRED)
+
+
+@pytest.mark.promise("I8")
+@pytest.mark.parametrize("reboots", [True, False])
+def test_three_years_are_not_made_of_an_afternoon_by_leaps_of_a_month(room: Room, reboots: bool) -> None:
+    """A forged time service goes ahead by 31 days at a time, with a power cut each time or without one."""
+    files = hold_and_record(room)
+    room.pass_time(3)
+    for number in range(40):
+        if reboots:
+            room.clock.boot_id = f"00000000-0000-4000-8000-{number:012d}"
+        room.clock.step_wall(31 * DAY_S)
+        room.pass_time(1.3, step_days=0.1)
+        assert room.expire() == 0 and is_whole(files)
+    assert room.clock.wall_us > room.rows()[0].end_us + 3.3 * YEAR * DAY_S * 1e6
+
+
+@pytest.mark.promise("I8")
+def test_nor_of_a_year_by_settings_of_less_than_two_minutes(room: Room) -> None:
+    files = hold_and_record(room)
+    room.pass_time(3)
+    day_us = room.clock.wall_us + 40 * DAY_S * 1_000_000
+    while room.clock.wall_us < day_us:
+        room.clock.step_wall(119)
+        room.clock.advance(600)
+        watch_clock(room.store, room.clock.now())
+    trust = table.clock_trust(room.store)
+    assert trust is not None and trust.vouched_ns < 0
+    assert is_whole(files)
+
+
+@pytest.mark.promise("I8")
+def test_a_device_that_is_off_at_night_at_weekends_and_in_the_holidays_still_deletes(room: Room) -> None:
+    """Bought disk is what the caution costs: it must not cost all of it."""
+    room.pass_time(3)
+    files = hold_and_record(room)
+    weeks = expired = 0
+    while not expired:
+        weeks += 1
+        for day_of_week in range(7):
+            if day_of_week < 5 and weeks % 26:
+                room.clock.boot_id = f"00000000-0000-4000-8000-{weeks:06d}{day_of_week:06d}"
+                watch_clock(room.store, room.clock.now())
+                room.pass_time(4 / 24, step_days=1 / 24)
+                expired += room.expire() if day_of_week == 4 else 0
+                room.clock.step_wall(20 * 3600)
+            else:
+                room.clock.step_wall(DAY_S)
+        assert weeks < 3.1 * YEAR / 7
+    assert expired == len(files)
