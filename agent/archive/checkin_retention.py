@@ -28,7 +28,7 @@ log = get_logger(__name__)
 
 
 class _NeededAgainError(Exception):
-    """Between looking and locking, the person came into a class whose retention runs."""
+    """Between looking and locking, the person came into a class whose retention runs, or to its door."""
 
 
 def expire_check_ins(
@@ -44,8 +44,7 @@ def expire_check_ins(
     if done:
         return done
     for subject_id in rows.strangers_without_photos(store, PERSONS_AT_ONCE):
-        vault.destroy(store, subject_id, "evidence")
-        done += 1
+        done += _forget_stranger(store, vault, subject_id)
     for person_id in rows.persons_of_classes(store, sorted(over), PERSONS_AT_ONCE):
         done += _erase(store, vault, stamp, vouch, policies, person_id, simulated=simulated)
     return done
@@ -98,6 +97,18 @@ def _expire_session(
     return 1
 
 
+def _forget_stranger(store: Store, vault: Vault, subject_id: str) -> int:
+    def still_over() -> None:
+        if rows.has_photos(store, subject_id):
+            raise _NeededAgainError
+
+    try:
+        vault.destroy(store, subject_id, "evidence", still_over)
+    except _NeededAgainError:
+        return 0
+    return 1
+
+
 def _erase(
     store: Store,
     vault: Vault,
@@ -111,7 +122,7 @@ def _erase(
     def still_over() -> int:
         over = _classes_over(store, stamp, vouch, policies)
         classes = rows.classes_of_person(store, person_id)
-        if not classes or not classes <= over.keys():
+        if not classes or not classes <= over.keys() or rows.has_photos(store, person_id):
             raise _NeededAgainError
         return max(over[class_id] for class_id in classes)
 

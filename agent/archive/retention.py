@@ -32,7 +32,7 @@ from agent.store import retention as table
 from agent.store.clock import Corrections, Vouch, vouch
 from agent.store.database import Store
 from agent.store.retention import LOCAL, PHOTOS, ClockTrust, Held
-from agent.store.vault import Vault
+from agent.store.vault import Vault, VaultError
 from drivers.disk import DiskError, read_marker
 
 WALK_NS = 3_600_000_000_000
@@ -226,7 +226,7 @@ class Retention:
             self._sight = look(store, stamp)
         try:
             self._go_on(store, stamp)
-        except (ConfigurationError, PolicyError) as error:
+        except (ConfigurationError, PolicyError, VaultError) as error:
             self._end_walk(stamp, Word("fault", f"到期清理暂停：{error}", f"nothing expires: {error}"))
         except DiskError as error:
             self._end_walk(stamp, Word("running", "", "", {"disk": str(error)}))

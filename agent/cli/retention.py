@@ -81,6 +81,7 @@ def run_command(
     from agent.archive.retention_now import expire_all
     from agent.archive.retention_plan import plan
     from agent.clock import SystemClock
+    from agent.store.vault import VaultError
     from drivers.disk import DiskError
 
     if not now_option:
@@ -108,7 +109,7 @@ def run_command(
             refuse("未删除 / nothing was deleted")
         try:
             done = expire_all(store, settings, walk, SystemClock())
-        except DiskError as error:
+        except (DiskError, VaultError) as error:
             refuse(str(error), ExitCode.FAULT)
     typer.echo(
         f"已到期 {done.expired} 份，已删除 {done.removed} 个文件 / {done.expired} copies expired, "

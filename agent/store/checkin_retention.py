@@ -59,12 +59,15 @@ def strangers_without_photos(store: Store, limit: int) -> list[str]:
 
 
 def persons_of_classes(store: Store, classes: list[str], limit: int) -> list[str]:
-    """Persons, not yet erased and without photos left, none of whose classes is another than these."""
+    """Persons, not yet erased and without photos left, none of whose classes is another than these; neither a
+    class that they are or were in, nor one at whose door they were answered."""
     found = store.rows(
         "SELECT p.id FROM person p WHERE p.erased_us IS NULL"
         " AND EXISTS (SELECT 1 FROM enrolment e WHERE e.person_id = p.id)"
         " AND NOT EXISTS (SELECT 1 FROM enrolment e WHERE e.person_id = p.id"
         " AND e.class_id NOT IN (SELECT value FROM json_each(:classes)))"
+        " AND NOT EXISTS (SELECT 1 FROM check_in c JOIN session s ON s.id = c.session_id"
+        " WHERE c.person_id = p.id AND s.class_id NOT IN (SELECT value FROM json_each(:classes)))"
         " AND NOT EXISTS (SELECT 1 FROM photo f WHERE f.subject_id = p.id AND f.expired_us IS NULL)"
         " ORDER BY p.id LIMIT :limit",
         {"classes": json.dumps(classes), "limit": limit},
@@ -73,11 +76,20 @@ def persons_of_classes(store: Store, classes: list[str], limit: int) -> list[str
 
 
 def classes_of_person(store: Store, person_id: str) -> set[str]:
-    """Every class that a person is or was in."""
-    return {
-        row["class_id"]
-        for row in store.rows("SELECT class_id FROM enrolment WHERE person_id = ?", (person_id,))
-    }
+    """Every class that a person is or was in, or was answered at the door of."""
+    rows = store.rows(
+        "SELECT class_id FROM enrolment WHERE person_id = :person"
+        " UNION SELECT s.class_id FROM check_in c JOIN session s ON s.id = c.session_id"
+        " WHERE c.person_id = :person",
+        {"person": person_id},
+    )
+    return {row["class_id"] for row in rows}
+
+
+def has_photos(store: Store, subject_id: str) -> bool:
+    """Whether photos of a subject are still kept, which only their evidence key opens."""
+    query = "SELECT 1 FROM photo WHERE subject_id = ? AND expired_us IS NULL LIMIT 1"
+    return store.row(query, (subject_id,)) is not None
 
 
 def delete_templates(store: Store, person_id: str) -> None:

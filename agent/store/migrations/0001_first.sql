@@ -211,6 +211,7 @@ CREATE TABLE check_in (
 ) STRICT;
 CREATE UNIQUE INDEX accepted_once ON check_in (session_id, person_id) WHERE outcome = 'accepted';
 CREATE INDEX check_in_by_session ON check_in (session_id, at_us);
+CREATE INDEX check_in_by_person ON check_in (person_id);  -- what keeps a person's name
 
 -- Evidence photos lie sealed in state/photos/ID.sealed; the row exists only after the file is synced.
 CREATE TABLE photo (

@@ -8,9 +8,11 @@ from uuid import uuid4
 import pytest
 
 from agent.archive.checkin_retention import expire_check_ins
+from agent.archive.retention import Retention
 from agent.checkin.photos import PhotoAlbum
 from agent.store import holds
 from agent.store.clock import vouch
+from agent.store.database import Value
 from agent.store.facts import FactType
 from agent.store.vault import Vault, VaultError
 from tests.archive.retention.room import HOUR_US, Room, room_of
@@ -158,3 +160,54 @@ def test_what_keeps_footage_keeps_check_ins(room: Room, vault: Vault, why: str) 
     expire(room, vault)
     assert PhotoAlbum(room.rig.paths.photos, vault).path(photo).exists()
     assert vault.has_key(room.store, person, "evidence")
+
+
+@pytest.mark.promise("I8")
+def test_a_missing_wrapping_key_stops_no_other_part_of_the_archive(room: Room, vault: Vault) -> None:
+    """Somebody lost the keys folder: nothing can be erased, which is said; copies and footage go on."""
+    room.add_class("welding")
+    room.lesson("welding", room.clock.wall_us - HOUR_US)
+    enrol(room, vault, "welding")
+    enrol(room, vault, "welding")
+    room.sign()
+    room.pass_time(4 * YEAR)
+    for path in room.rig.paths.keys.glob("wrapping-*.key"):
+        path.unlink()
+    part = Retention(room.settings, room.rig.paths, policies=room.policies)
+    try:
+        for _ in range(5):
+            word = part.step(room.store, room.clock.now())
+        assert word.state == "fault" and "wrapping" in word.en
+    finally:
+        part.close()
+
+
+@pytest.mark.promise("I7")
+@pytest.mark.rule("R8")
+def test_a_name_stays_while_a_check_in_elsewhere_must_be_kept(room: Room, vault: Vault) -> None:
+    """By PIN at the door of a class that they are not (or no longer) in: no photo, but a record of them."""
+    room.add_class("welding")
+    room.lesson("welding", room.clock.wall_us - HOUR_US)
+    person = enrol(room, vault, "welding")
+    room.pass_time(2 * YEAR)
+    room.add_class("cooking", opening_day="2028-10-01")
+    lesson = room.lesson("cooking", room.clock.wall_us - HOUR_US)
+    values: dict[str, Value] = {
+        "id": str(uuid4()),
+        "session_id": lesson,
+        "person_id": person,
+        "outcome": "accepted",
+        "method": "pin",
+        "at_us": room.clock.wall_us,
+        "liveness": "not_judged",
+        "simulated": 1,
+    }
+    room.store.insert("check_in", values)
+    room.pass_time(1.2 * YEAR)
+    expire(room, vault)
+    row = room.store.row("SELECT name FROM person WHERE id = ?", (person,))
+    assert row is not None and row["name"]
+    room.pass_time(2 * YEAR)
+    expire(room, vault)
+    row = room.store.row("SELECT name FROM person WHERE id = ?", (person,))
+    assert row is not None and not row["name"]
