@@ -264,6 +264,11 @@ class Link(threading.Thread):
 
     def _refresh(self, store: Store) -> None:
         cursor = outbox.cursor(store, self._destination.name)
+        if cursor.receipted_through < self._status.receipted_through:
+            # The log was taken back from its copies: numbers that had receipts are given again.
+            log.warning("link.cursor_went_back", destination=self._destination.name)
+            self._window.restart(cursor.receipted_through)
+            self._answered_through = min(self._answered_through, cursor.receipted_through)
         self._say(
             head=outbox.head_sequence(store),
             receipted_through=cursor.receipted_through,

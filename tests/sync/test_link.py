@@ -232,3 +232,24 @@ def test_a_restart_begins_behind_the_cursor(
     wait_until(lambda: len(receiver.records()) == head + head - 6, 30, "only the rest goes again")
     assert [record.sequence for record in receiver.records()[head:]] == list(range(7, head + 1))
     assert outbox.cursor(store, "province").receipted_through == 6
+
+
+@pytest.mark.promise("I5")
+def test_numbers_that_are_given_again_after_a_lost_log_are_sent(
+    device: Device, receiver: Party, receiver_key: FileSigningKey, store: Store
+) -> None:
+    """The connection stands while the ledger takes the log back and cuts the receipts beyond its end off."""
+    head = device.make_records(10)
+    with store.transaction():
+        outbox.ensure_destination(store, "province")
+        store.execute("UPDATE destination SET receipted_through = ?", (head + 5,))
+    device.start_sync()
+    wait_until(
+        lambda: device.status.state == "running" and device.status.receipted_through == head + 5,
+        30,
+        "connected behind the old cursor",
+    )
+    with store.transaction():
+        outbox.forget_beyond(store, head)
+    device.make_records(3)
+    wait_until(lambda: {record.sequence for record in receiver.records()} >= {head + 1, head + 3}, 20, "sent")
