@@ -50,7 +50,7 @@ def check_command(
         str | None,
         typer.Option(
             "--watch",
-            metavar="[YYYY-MM-DD ]HH:MM[:SS]",
+            metavar="YYYY-MM-DD HH:MM[:SS]",
             help="手表此刻的时间，不询问 / The watch's time now, instead of asking for it.",
         ),
     ] = None,
@@ -81,7 +81,9 @@ def check_command(
     with open_store(settings) as store:
         _require_hr(settings, store, password_file)
         if watch is None:
-            watch = typer.prompt("手表时间（时:分:秒）/ Time on your watch (HH:MM:SS)")
+            watch = typer.prompt(
+                "今天的日期和手表时间（年-月-日 时:分:秒）/ Today's date and your watch (YYYY-MM-DD HH:MM:SS)"
+            )
             given_at = SystemClock().now()
         _compare(settings, store, given_at, watch, uncertainty, yes)
 
@@ -106,7 +108,7 @@ def _compare(
     from drivers import rtc
 
     try:
-        stated = read_watch(watch, stamp.wall_us)
+        stated = read_watch(watch)
         off_us = stated.us - stamp.wall_us
         if abs(off_us) > NOTABLE_US and not yes:
             typer.confirm(f"{difference(off_us)}\n照此记录？/ Record it so?", abort=True)

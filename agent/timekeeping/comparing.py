@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -28,7 +28,7 @@ NOTABLE_US = 300_000_000
 """A difference that is asked about again before it is recorded: mistyped, or a clock to be set."""
 
 _WATCH = re.compile(
-    r"^(?:(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})[ T])?"
+    r"^(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})[ T]"
     r"(?P<hour>\d{1,2})[:：](?P<minute>\d{2})(?:[:：](?P<second>\d{2}))?$"
 )
 
@@ -46,19 +46,21 @@ class WatchTime:
     resolution_us: int
 
 
-def read_watch(text: str, device_us: int) -> WatchTime:
-    """`9:05`, `09:05:30` or `2026-11-22 09:05:30`, time of Asia/Shanghai. Without a date the day that lies
-    nearest to the device's clock. ComparisonError."""
+def read_watch(text: str) -> WatchTime:
+    """`2026-11-22 9:05` or `2026-11-22 09:05:30`, time of Asia/Shanghai. ComparisonError.
+
+    Never without the date: a clock that somebody set three years ahead shows the right minute, and HR's word
+    for the minute alone would be the word for the year by which retention deletes (I8).
+    """
     match = _WATCH.match(text.strip())
     if match is None:
         raise _unreadable(text)
-    device = datetime.fromtimestamp(device_us / 1_000_000, UTC).astimezone(SHANGHAI)
     has_seconds = match["second"] is not None
     try:
         stated = datetime(
-            int(match["year"] or device.year),
-            int(match["month"] or device.month),
-            int(match["day"] or device.day),
+            int(match["year"]),
+            int(match["month"]),
+            int(match["day"]),
             int(match["hour"]),
             int(match["minute"]),
             int(match["second"]) if has_seconds else 30,
@@ -66,9 +68,6 @@ def read_watch(text: str, device_us: int) -> WatchTime:
         )
     except ValueError as error:
         raise _unreadable(text) from error
-    if match["year"] is None:
-        days = (stated + timedelta(days=shift) for shift in (-1, 0, 1))
-        stated = min(days, key=lambda day: abs(day - device))
     half_second_us = 500_000 if has_seconds else 0
     us = round(stated.timestamp()) * 1_000_000 + half_second_us
     return WatchTime(us, 500_000 if has_seconds else 30_000_000)
@@ -76,9 +75,9 @@ def read_watch(text: str, device_us: int) -> WatchTime:
 
 def _unreadable(text: str) -> ComparisonError:
     return ComparisonError(
-        f"“{text[:40]}”不是时间：应为 时:分 或 时:分:秒，例如 09:05:30，也可在前面写日期 2026-11-22",
-        f"{text[:40]!r} is no time: expected HH:MM or HH:MM:SS, as 09:05:30, with the date 2026-11-22 before "
-        "it if need be",
+        f"“{text[:40]}”不是日期和时间：应为 年-月-日 时:分:秒，例如 2026-11-22 09:05:30（秒可不写）",
+        f"{text[:40]!r} is no date and time: expected YYYY-MM-DD HH:MM:SS, as 2026-11-22 09:05:30 (seconds may "
+        "be left out)",
     )
 
 

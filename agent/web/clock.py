@@ -120,7 +120,7 @@ def _refusal(store: Store, clock: Clock, password: str, address: str) -> str | N
 def _record(store: Store, stamp: Stamp, form: dict[str, str], *, simulated: bool) -> str:
     uncertainty = form.get("uncertainty", str(READING_S))
     try:
-        watch = read_watch(form.get("watch", ""), stamp.wall_us)
+        watch = read_watch(form.get("watch", ""))
         if not uncertainty.isdecimal() or not 1 <= int(uncertainty[:6]) <= WORST_READING_S:
             return "time"
         if abs(watch.us - stamp.wall_us) > NOTABLE_US and not form.get("sure"):
