@@ -76,8 +76,8 @@ def read_watch(text: str) -> WatchTime:
 def _unreadable(text: str) -> ComparisonError:
     return ComparisonError(
         f"“{text[:40]}”不是日期和时间：应为 年-月-日 时:分:秒，例如 2026-11-22 09:05:30（秒可不写）",
-        f"{text[:40]!r} is no date and time: expected YYYY-MM-DD HH:MM:SS, as 2026-11-22 09:05:30 (seconds may "
-        "be left out)",
+        f"{text[:40]!r} is no date and time: expected YYYY-MM-DD HH:MM:SS, as 2026-11-22 09:05:30 (seconds "
+        "may be left out)",
     )
 
 
