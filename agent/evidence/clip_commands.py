@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import typer
@@ -41,6 +42,13 @@ def say_clip(verdict: ClipVerdict) -> None:
         f"录像分段 {segments} 个，其中 {verdict.fragments} 段与签名记录逐字节相符 / "
         f"{segments} segments, {verdict.fragments} fragments byte for byte as signed"
     )
+    if verdict.good:
+        first = min(segment.start_us for segment in verdict.manifest.segments)
+        last = max(segment.end_us for segment in verdict.manifest.segments)
+        typer.echo(
+            f"录像时间（设备时钟，北京时间）/ footage by the device's clock, Beijing time: "
+            f"{_beijing(first)} – {_beijing(last)}"
+        )
     for absent in verdict.manifest.absent:
         typer.echo(
             "所选时间内未包含 / in this time but not in the clip: "
@@ -53,3 +61,7 @@ def say_clip(verdict: ClipVerdict) -> None:
         )
     if verdict.simulated:
         typer.echo("模拟录像，不作数 / simulated footage: it does not count")
+
+
+def _beijing(wall_us: int) -> str:
+    return f"{datetime.fromtimestamp(wall_us / 1e6, timezone(timedelta(hours=8))):%Y-%m-%d %H:%M:%S}"

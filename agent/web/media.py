@@ -31,7 +31,7 @@ from agent.store.access import View
 from agent.web.locale import local
 from agent.web.ranges import CHUNK, not_satisfiable, ranged, wanted_range
 from agent.web.site import site_of
-from agent.web.views import recorded_in, segment_in, spans_in, view_of
+from agent.web.views import parse_sequence, recorded_in, segment_in, spans_in, view_of
 
 LONGEST_WAIT_S = 3.0
 """A blocking reload (RFC 8216bis, 6.2.5.2) is answered after this with what there is: cameras go silent."""
@@ -123,11 +123,11 @@ def _asked_place(request: Request) -> tuple[int, int] | None:
     return int(entry), int(part)
 
 
-@router.api_route("/player/{view_id}/files/{run}/{sequence:int}.mp4", methods=["GET", "HEAD"])
-async def file_bytes(request: Request, view_id: str, run: str, sequence: int) -> Response:
+@router.api_route("/player/{view_id}/files/{run}/{number}.mp4", methods=["GET", "HEAD"])
+async def file_bytes(request: Request, view_id: str, run: str, number: str) -> Response:
     """A segment file as far as the view covers it: its header, and its groups of pictures by one range."""
     view = await view_of(request, view_id)
-    segment = await segment_in(request, view, run, sequence)
+    segment = await segment_in(request, view, run, parse_sequence(number))
     path = _path_of(request, segment)
     try:
         size = max(segment.byte_range[1], 0 if segment.is_open else path.stat().st_size)
@@ -149,10 +149,10 @@ def _covers(segment: PlayableSegment, start: int, end: int) -> bool:
     return is_in_header or (reaches_back and end <= last)
 
 
-@router.api_route("/player/{view_id}/stretches/{run}/{sequence:int}.mp4", methods=["GET", "HEAD"])
-async def virtual_file(request: Request, view_id: str, run: str, sequence: int) -> Response:
+@router.api_route("/player/{view_id}/stretches/{run}/{number}.mp4", methods=["GET", "HEAD"])
+async def virtual_file(request: Request, view_id: str, run: str, number: str) -> Response:
     """The stretch that begins in this segment as one MP4, to keep: no frame is missing in it."""
-    view = await view_of(request, view_id)
+    view, sequence = await view_of(request, view_id), parse_sequence(number)
     found = await recorded_in(request, view)
     stretch = next((s for s in found.stretches if s.segments[0].key == (run, sequence)), None)
     if stretch is None:

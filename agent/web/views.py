@@ -45,11 +45,16 @@ async def recorded_in(request: Request, view: View) -> Recorded:
     return await site.store.run(work)
 
 
+def parse_sequence(text: str) -> int:
+    """A segment's number in its run. HTTPException 404 for anything that can be none."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 10 and int(text) < 2**31):
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    return int(text)
+
+
 async def segment_in(request: Request, view: View, run: str, sequence: int) -> PlayableSegment:
     """What of one file the view covers. HTTPException 404 when that is nothing."""
     site, run_id = site_of(request), parse_uuid(run)
-    if sequence >= 2**31:
-        raise HTTPException(HTTPStatus.NOT_FOUND)
 
     def work(store: Store) -> PlayableSegment | None:
         limits = (view.start_us, view.end_us)
