@@ -8,6 +8,7 @@ the log still verifies.
 
 from __future__ import annotations
 
+from agent.archive import log_holds
 from agent.archive.entitlement import Due, judge_class
 from agent.archive.expiry import is_over, years_in_force
 from agent.clock import Stamp
@@ -54,7 +55,7 @@ def _classes_over(store: Store, stamp: Stamp, vouch: Vouch, policies: Policies) 
     """Class → when its check-in retention ended, for those where it surely has."""
     years = years_in_force(store).check_in
     found = {}
-    for training in table.trainings(store):
+    for training in log_holds.trainings(store):
         judgement = judge_class(training, "check_in_record_retention", years, policies)
         if isinstance(judgement, Due) and is_over(judgement, stamp, vouch):
             found[training.class_id] = judgement.due_us

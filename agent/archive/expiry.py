@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.archive import entitlement
+from agent.archive import entitlement, log_holds
 from agent.archive.entitlement import Due, Entitlement, Judgement, Years
 from agent.archive.footage_time import TrueTime, true_time
 from agent.clock import Stamp
@@ -53,7 +53,7 @@ def read_entitlement(store: Store, policies: Policies, destinations: Sequence[st
     """The judgement as the database stands now. ConfigurationError as `years_in_force`."""
     trust = table.clock_trust(store)
     return Entitlement(
-        table.trainings(store),
+        log_holds.trainings(store),
         table.lessons(store),
         policies,
         years_in_force(store),

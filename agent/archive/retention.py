@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from agent.archive import clock_trust, expiry, removal
+from agent.archive import clock_trust, expiry, log_holds, removal
 from agent.archive.checkin_retention import expire_check_ins
 from agent.archive.clock_trust import NEEDED_NS, Doubt, Sight
 from agent.archive.entitlement import Entitlement
@@ -237,6 +237,7 @@ class Retention:
             if self._walked_ns is not None and stamp.monotonic_ns - self._walked_ns < WALK_NS:
                 return
             policies = self._policies or load_policies()
+            log_holds.reinstate(store)
             self._walk = Walk(self._settings, self._paths, policies)
         word = vouch(store, stamp)
         self._walk.step(store, stamp, word, may_act=self._sight.vouch is not None)

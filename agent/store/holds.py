@@ -11,6 +11,9 @@ from agent.store.facts import Fact, FactType, state_fact
 
 LONGEST_REASON = 500
 """Characters."""
+LOST_REASON = (
+    "由记录日志恢复，原因已随数据库丢失 / from the record log; the reason was lost with the database"
+)
 
 
 class HoldError(Exception):
@@ -71,6 +74,23 @@ def release_hold(store: Store, stamp: Stamp, class_id: str, reason: str, *, simu
         )
         _state(store, stamp, FactType.HOLD_RELEASED, class_id, row["id"], reason, simulated=simulated)
     return int(row["id"])
+
+
+def is_known(store: Store, class_id: str, placed_us: int) -> bool:
+    """Whether the table knows, as running or released, the hold that was placed then."""
+    query = "SELECT 1 FROM legal_hold WHERE class_id = ? AND placed_us = ?"
+    return store.row(query, (class_id, placed_us)) is not None
+
+
+def reinstate_hold(store: Store, class_id: str, placed_us: int) -> bool:
+    """Put back a hold whose row was lost and whose record stands; False where the class is unknown or on hold.
+    In the caller's transaction."""
+    made = store.execute(
+        "INSERT INTO legal_hold (class_id, reason, placed_us) SELECT id, ?, ? FROM class WHERE id = ?"
+        " AND NOT EXISTS (SELECT 1 FROM legal_hold h WHERE h.class_id = class.id AND h.released_us IS NULL)",
+        (LOST_REASON, placed_us, class_id),
+    )
+    return bool(made.rowcount == 1)
 
 
 def state_training_end(store: Store, stamp: Stamp, class_id: str, day: str, *, simulated: bool) -> None:

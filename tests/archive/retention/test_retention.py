@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from agent.archive import log_holds
 from agent.archive.entitlement import local_day, midnight_us
 from agent.archive.expiry import Candidate, expire
 from agent.archive.removal import Remover
 from agent.archive.retention import Retention, Walk, places_of, watch_clock
-from agent.store import clock_log, holds
+from agent.evidence.keys import load_or_create
+from agent.evidence.ledger import Ledger
+from agent.evidence.record import NodeIdentity
+from agent.store import clock_log, holds, records
 from agent.store import retention as table
 from agent.store.clock import vouch
 from agent.store.facts import FactType
 from agent.store.retention import LOCAL
 from drivers.disk import MARKER, create_marker
 from tests.archive.retention.room import DAY_S, HOUR_US, Idle, Room, room_of
-from tests.recording.rig import Rig
+from tests.recording.rig import ORIGIN, Rig
 from tests.waiting import wait_until
 
 YEAR = 365.25
@@ -590,3 +595,42 @@ def test_a_device_that_is_off_at_night_at_weekends_and_in_the_holidays_still_del
                 room.clock.step_wall(DAY_S)
         assert weeks < 3.1 * YEAR / 7
     assert expired == len(files)
+
+
+@pytest.mark.promise("I1")
+@pytest.mark.rule("R8")
+def test_a_hold_survives_the_database_in_the_record_log(room: Room) -> None:
+    """The newest snapshot is older than the hold, or there is none; the log comes back from its copies."""
+    key = load_or_create(room.rig.paths.ledger_keys)
+    node = NodeIdentity(ORIGIN.institution, ORIGIN.room, ORIGIN.node)
+    hold_and_record(room)
+    holds.place_hold(room.store, room.clock.now(), "welding", "投诉核查", simulated=True)
+    with room.store.transaction():
+        room.store.execute("DROP TRIGGER record_is_append_only_no_delete")
+        room.store.execute("DELETE FROM record")
+    ledger = Ledger(room.store, key, node, room.clock, demonstration=True)
+    ledger.open()
+    while ledger.sign_pending():
+        pass
+    log = [replace(record, fact_id=None) for record in records.read(room.store)]
+    lesson_us = room.clock.wall_us - HOUR_US // 2
+    room.rig.lose_database()
+    with room.store.transaction():
+        records.append(room.store, log)
+    room.add_class("welding")
+    room.lesson("welding", lesson_us)
+    room.rig.start()
+    room.rig.volume.close()
+    room.sign()
+    files = room.rig.files_with_footage()
+    room.pass_time(4 * YEAR)
+    assert room.expire() == 0 and is_whole(files)
+    log_holds.reinstate(room.store)
+    (hold,) = holds.holds(room.store)
+    assert hold.class_id == "welding" and room.expire() == 0
+    holds.release_hold(room.store, room.clock.now(), "welding", "已结案", simulated=True)
+    log_holds.reinstate(room.store)
+    assert holds.holds(room.store) == [], "released is released, signed or not"
+    room.sign()
+    room.pass_time(1)
+    assert room.expire() == len(files)
