@@ -146,6 +146,7 @@ def _move_away(database: Path) -> list[Path]:
 
 def _fill(database: Path, chosen: Path) -> None:
     """A good database that lacks what the snapshot holds: the roles made a new one after the old was lost."""
+    from agent.evidence import later_changes
     from agent.store import snapshot
     from agent.store.database import Store
 
@@ -157,6 +158,8 @@ def _fill(database: Path, chosen: Path) -> None:
                 "alone. To go back to an older state move it away yourself"
             )
         snapshot.fill(store, chosen)
+        with store.transaction():  # else the ledger does it when it has taken the log back
+            later_changes.apply(store)
 
 
 def _is_good(database: Path) -> bool:

@@ -23,6 +23,8 @@ from agent.store.database import Store
 from drivers.disk import DiskError, read_marker
 
 PATIENCE_S = 600.0
+BRIEF_S = 5.0
+"""How long a copy may take to answer when the log is there: facts wait meanwhile."""
 
 log = get_logger(__name__)
 
@@ -60,17 +62,18 @@ class LostLog:
         if begun is not None and self._is_stated(store, begun):
             self.finish(store, begun)
             return None
-        copies = self._candidates(is_lost=begun is not None or records.head(store).sequence == 0)
+        head = records.head(store)
+        is_lost = begun is not None or head.sequence == 0
+        copies = self._candidates(is_lost=is_lost)
         if not copies:
             return None
-        head = records.head(store)
-        answers = restoration.ask(copies)
+        answers = restoration.ask(copies, restoration.ANSWER_S if is_lost else BRIEF_S)
         away = [copy.name for copy in copies if copy in answers.silent or self._is_away(copy)]
-        if begun is not None or head.sequence == 0:
-            self._wait_for(away)
-        if max(answers.claimed.values(), default=0) <= head.sequence and begun is None:
-            return None
         keys = jws.public_keys(*key.known_jwks)
+        if is_lost:
+            self._wait_for(away)
+        elif not self._is_older(answers, head, keys):
+            return None
         chain, broken = restoration.longest_chain(answers.claimed, keys, self._settings.source, self._tick)
         known = restoration.known_through(store)
         if not self._continues(chain, head):
@@ -92,15 +95,27 @@ class LostLog:
         return record is not None and record.sequence > begun.last
 
     def _candidates(self, *, is_lost: bool) -> Sequence[LogCopy]:
-        """All copies for a lost log. For one that is there, the one beside the footage alone: it goes on
-        where an older database was put back, and asking it costs no network."""
-        own = LogCopy(OWN_LOG_COPY, self._paths.log_copy)
-        if not is_lost:
-            return (own,)
-        if not self.has_signed:
+        """All copies; the one beside the footage may have been put back together with an older database."""
+        if is_lost and not self.has_signed:
             return ()
+        own = LogCopy(OWN_LOG_COPY, self._paths.log_copy)
         others = (LogCopy(copy.name, copy.log_folder) for copy in self._settings.copies)
         return (own, *others)
+
+    def _is_older(self, answers: restoration.Answers, head: records.Head, keys: jws.PublicKeys) -> bool:
+        """Whether a copy goes on beyond the database: an older one was put back. Only a record of our own
+        says so; what somebody wrote into a copy is not read from its beginning at each start."""
+        for copy, last in answers.claimed.items():
+            if last <= head.sequence:
+                continue
+            try:
+                if restoration.goes_on(copy, head, keys):
+                    return True
+            except OSError as error:
+                log.warning("log_copy.unreadable", copy=copy.name, error=error.strerror)
+                continue
+            log.error("ledger.copy-differs", copy=copy.name, sequence=head.sequence + 1)
+        return False
 
     def _is_away(self, copy: LogCopy) -> bool:
         """Whether its disk is not mounted: then an empty folder says nothing."""

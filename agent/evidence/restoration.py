@@ -15,14 +15,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from agent.board import read_json, sync_folder, write_json
 from agent.errors import BilingualError
-from agent.evidence import jws
+from agent.evidence import jws, later_changes
 from agent.evidence.log_files import last_sequence, read_lines
 from agent.evidence.record import Record, RecordError, read_record
 from agent.evidence.verifier import ChainVerifier
@@ -191,6 +191,16 @@ def _round(copies: Sequence[LogCopy], last: Callable[[], int]) -> Iterator[LogCo
         moved = last() > before
 
 
+def goes_on(copy: LogCopy, head: records.Head, keys: jws.PublicKeys) -> bool:
+    """Whether a copy has the record that follows `head`, under one of `keys`. OSError."""
+    line = next(read_lines(copy.folder, head.sequence + 1), b"")
+    try:
+        record = read_record(line, keys)
+    except RecordError:
+        return False
+    return record.sequence == head.sequence + 1 and record.event.previous == head.sha256
+
+
 def take_back(store: Store, folder: Path, chain: Chain, first: int, tick: Tick) -> None:
     """Bring the records of `chain` that the database lacks into it, in batches; may be killed at any instant
     and called again. `folder` is the ledger's own, for the marker, which names `first` and the last.
@@ -236,9 +246,12 @@ def known_through(store: Store) -> int:
 
 def finish(store: Store, folder: Path, last: int) -> None:
     """After `log.restored` is signed: no receipt counts for a record beyond `last`, whose number is now given
-    again; and the marker goes."""
+    again; what the log knows of later than the database is done again; and the marker goes."""
     with store.transaction():
         outbox.forget_beyond(store, last)
+        changes = later_changes.apply(store)
+    if changes != later_changes.LaterChanges():
+        log.error("ledger.later-changes", **asdict(changes))
     (folder / MARKER).unlink(missing_ok=True)
     sync_folder(folder)
 

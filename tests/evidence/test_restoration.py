@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from agent.checkin.consent import current_consent, withdraw_consent
 from agent.clock import Clock
 from agent.evidence import jws
 from agent.evidence.keys import KEY_FILE, load_or_create
 from agent.evidence.ledger import Ledger
-from agent.evidence.log_files import LogWriter, log_files, read_lines
+from agent.evidence.log_files import LogWriter, last_sequence, log_files, read_lines
 from agent.evidence.lost_log import PATIENCE_S, CopiesAwayError, LostLog
 from agent.evidence.record import LedgerType, read_record
 from agent.evidence.topics import Channel, Topic
@@ -21,7 +23,12 @@ from agent.evidence.verifier import verify_chain
 from agent.paths import Paths
 from agent.settings import Settings
 from agent.store import outbox, records
+from agent.store.access import password_is_set
+from agent.store.configuration import insert_credential
 from agent.store.database import Store
+from agent.store.facts import Fact, FactType, state_fact
+from agent.store.holds import holds, place_hold
+from agent.store.vault import Vault
 from provincial.archive import Archive
 from provincial.envelope import open_envelope
 from provincial.judge import Judge
@@ -189,6 +196,109 @@ def test_an_older_database_goes_on_from_the_copy_beside_the_footage(node: Node) 
     assert after[:-1] == later
     assert node.restorations()[0]["first"] == len(before) + 1
     assert node.is_good()
+
+
+def put_back(node: Node, older: Path) -> None:
+    node.lose_database()
+    node.store.close()
+    for path in node.paths.state.glob("agent.sqlite*"):
+        path.unlink()
+    older.rename(node.paths.database)
+    node.store = Store(node.paths.database)
+
+
+@pytest.mark.promise("I4")
+def test_database_and_video_disk_put_back_together_are_caught_by_another_copy(node: Node) -> None:
+    before = whole_log(node.store)
+    older = node.paths.state / "older.sqlite"
+    node.store.execute("VACUUM INTO ?", (str(older),))
+    ledger, _ = open_ledger(node.store, node.paths, node.clock)
+    state_facts(node.store, node.clock, 30)
+    sign_all(ledger)
+    later = whole_log(node.store)
+    LogWriter(node.copies[1]).append(len(before) + 1, later[len(before) :])
+    put_back(node, older)
+    assert node.start()[:-1] == later
+    assert node.restorations()[0]["copies"] == ["nas"]
+    assert node.is_good()
+
+
+@pytest.mark.promise("I4")
+def test_a_line_that_claims_to_be_far_on_restores_nothing(node: Node) -> None:
+    before = whole_log(node.store)
+    far = read_record(before[-1], None)
+    planted = before[-1].replace(before[-1].split(b".")[1], _claim(far.event.sequence, before[-1]))
+    LogWriter(node.copies[0]).append(len(before) + 1, [planted])
+    assert last_sequence(node.copies[0]) > len(before)
+    assert node.start() == before
+    assert node.restorations() == []
+
+
+def _claim(sequence: str, line: bytes) -> bytes:
+    payload = urlsafe_b64decode(line.split(b".")[1] + b"==")
+    claimed = payload.replace(sequence.encode(), b"000009000000")
+    return urlsafe_b64encode(claimed).rstrip(b"=")
+
+
+@pytest.mark.promise("I7")
+@pytest.mark.promise("I10")
+def test_an_older_database_undoes_nothing_that_the_log_knows_of(node: Node) -> None:
+    """Withdrawal, erasure, hold and password are later than the database that is put back."""
+    store, clock = node.store, node.clock
+    with store.transaction():
+        for person in ("p-1", "p-2", "p-3"):
+            store.insert("person", {"id": person, "name": "样例", "created_us": 1})
+            store.insert("consent", {"person_id": person, "version": "1", "given_us": 1, "recorded_by": "hr"})
+        store.execute(
+            "INSERT INTO class (id, title, occupation, term_number, approval, city, opening_day,"
+            " planned_hours, source_sha256, imported_us) VALUES ('c-1', '', '', '1', '', 'x', '2026-11-21',"
+            " 40, '', 0)"
+        )
+    set_password(store, clock, 1)
+    older = node.paths.state / "older.sqlite"
+    ledger, _ = open_ledger(store, node.paths, clock)
+    sign_all(ledger)
+    store.execute("VACUUM INTO ?", (str(older),))
+    withdraw_consent(store, Vault(node.paths.keys), clock.now(), "p-1", simulated=True)
+    withdraw_consent(store, Vault(node.paths.keys), clock.now(), "p-3", simulated=True)
+    with store.transaction():
+        for kind, person in ((FactType.PERSON_ERASED, "p-2"), (FactType.PERSON_ENROLLED, "p-3")):
+            state_fact(store, clock.now(), Fact(kind, f"person/{person}", simulated=True))
+    place_hold(store, clock.now(), "c-1", "dispute", simulated=True)
+    set_password(store, clock, 2)
+    sign_all(ledger)
+    log = whole_log(store)
+    node.copies[0].joinpath("000000000001.jws").unlink()
+    LogWriter(node.copies[0]).append(1, log)
+    put_back(node, older)
+    assert node.start()[:-1] == log
+    store = node.store
+    assert [current_consent(store, person) for person in ("p-1", "p-3")] == [None, "1"]
+    erased = store.row("SELECT name, erased_us FROM person WHERE id = 'p-2'")
+    assert erased is not None
+    assert erased["name"] == ""
+    assert erased["erased_us"]
+    assert [hold.class_id for hold in holds(store)] == ["c-1"]
+    assert not password_is_set(store), "the one that HR gave up opens nothing"
+    set_password(store, clock, 1)
+    assert node.start()[:-1] == log
+    assert password_is_set(store)
+
+
+def set_password(store: Store, clock: Clock, number: int) -> None:
+    stamp = clock.now()
+    with store.transaction():
+        insert_credential(
+            store,
+            salt=bytes(16),
+            memory_kib=1,
+            time_cost=1,
+            parallelism=1,
+            public_key=bytes([number]) * 32,
+            set_us=stamp.wall_us,
+        )
+        data = {"credential": number, "first": number == 1}
+        state_fact(store, stamp, Fact(FactType.PASSWORD_SET, "node", simulated=True, data=data))
 
 
 @pytest.mark.promise("I4")

@@ -1,0 +1,159 @@
+"""What the record log knows of later than a database that was put back: an older state must not undo it.
+
+A snapshot or an older database file brings back a consent that was withdrawn since, the name of a person who
+was erased, a class without the hold that HR placed, and the password that HR changed. The log tells of each.
+The order of its records decides, not their times: a clock may have been set in between. What stands here only
+takes rights away or keeps evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agent.evidence.record import RecordError, read_record
+from agent.store import checkin_retention, records
+from agent.store.database import Store
+from agent.store.facts import FactType
+
+HOLD_REASON = (
+    "数据库恢复后由记录日志补上，原因见原冻结登记 / placed again from the record log after a restoration"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    sequence: int
+    kind: str
+    subject: str
+    class_id: str | None
+    time_us: int
+    fact: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LaterChanges:
+    """What was done again, in numbers and ids."""
+
+    consents: int = 0
+    erased: int = 0
+    holds: tuple[str, ...] = ()
+    """Classes on hold again."""
+    holds_of_unknown_classes: tuple[str, ...] = ()
+    """HR places these again when the class is imported again."""
+    password_is_void: bool = False
+    """An older password had come back; HR sets a new one with a setup code."""
+    revision: int = 0
+    """HR's newest revision that the log knows of; 0 when the database has it."""
+
+
+def apply(store: Store) -> LaterChanges:
+    """Bring the database up to what the log says, in the caller's transaction. sqlite3.Error."""
+    return LaterChanges(
+        _withdraw(store), _erase(store), *_hold(store), _void_password(store), _newer_revision(store)
+    )
+
+
+def _withdraw(store: Store) -> int:
+    """Who enrolled last after a withdrawal agreed again; everyone else's withdrawal stands (I7)."""
+    count = 0
+    newest = _newest_by_subject(store, FactType.CONSENT_WITHDRAWN, FactType.PERSON_ENROLLED)
+    for subject, event in newest.items():
+        if event.kind != FactType.CONSENT_WITHDRAWN:
+            continue
+        person = subject.removeprefix("person/")
+        store.execute("DELETE FROM template WHERE person_id = ?", (person,))
+        store.execute("DELETE FROM person_key WHERE subject_id = ? AND purpose = 'template'", (person,))
+        count += store.execute(
+            "UPDATE consent SET withdrawn_us = ? WHERE person_id = ? AND withdrawn_us IS NULL",
+            (event.time_us, person),
+        ).rowcount
+    return count
+
+
+def _erase(store: Store) -> int:
+    count = 0
+    for event in _events(store, FactType.PERSON_ERASED):
+        person = event.subject.removeprefix("person/")
+        if store.row("SELECT 1 FROM person WHERE id = ? AND erased_us IS NULL", (person,)) is None:
+            continue
+        store.execute("DELETE FROM template WHERE person_id = ?", (person,))
+        store.execute("DELETE FROM person_key WHERE subject_id = ?", (person,))
+        checkin_retention.erase_person(store, person, event.time_us)
+        count += 1
+    return count
+
+
+def _hold(store: Store) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Holds that were placed since; one that was released since stays, which only keeps evidence longer."""
+    placed: list[str] = []
+    unknown: list[str] = []
+    for subject, event in _newest_by_subject(store, FactType.HOLD_PLACED, FactType.HOLD_RELEASED).items():
+        class_id = subject.removeprefix("class/")
+        if event.kind != FactType.HOLD_PLACED:
+            continue
+        if store.row("SELECT 1 FROM class WHERE id = ?", (class_id,)) is None:
+            unknown.append(class_id)
+        elif not store.row(
+            "SELECT 1 FROM legal_hold WHERE class_id = ? AND released_us IS NULL", (class_id,)
+        ):
+            store.execute(
+                "INSERT INTO legal_hold (class_id, reason, placed_us) VALUES (?, ?, ?)",
+                (class_id, HOLD_REASON, event.time_us),
+            )
+            placed.append(class_id)
+    return tuple(placed), tuple(unknown)
+
+
+def _void_password(store: Store) -> bool:
+    """HR changed the password since: the old one must open nothing, whoever knew it (I10)."""
+    newest = next(reversed(list(_events(store, FactType.PASSWORD_SET))), None)
+    row = store.row("SELECT id, set_us FROM hr_credential ORDER BY id DESC LIMIT 1")
+    if newest is None or row is None or _has_set_password_since(store):
+        return False
+    # By its time too: numbers begin anew after a loss without a snapshot.
+    if (row["id"], row["set_us"]) == (newest.fact.get("credential"), newest.time_us):
+        return False
+    store.execute("DELETE FROM hr_credential")
+    store.execute("DELETE FROM web_session")
+    return True
+
+
+def _has_set_password_since(store: Store) -> bool:
+    """Whether HR has set one after the database was put back; its fact waits for the ledger."""
+    row = store.row(
+        "SELECT 1 FROM fact WHERE type = ? AND id > (SELECT coalesce(max(fact_id), 0) FROM record) LIMIT 1",
+        (FactType.PASSWORD_SET,),
+    )
+    return row is not None
+
+
+def _newer_revision(store: Store) -> int:
+    stated = max(
+        (int(event.fact.get("revision", 0)) for event in _events(store, FactType.CONFIGURATION_APPLIED)),
+        default=0,
+    )
+    row = store.row("SELECT coalesce(max(revision), 0) AS revision FROM configuration")
+    return stated if row is not None and stated > row["revision"] else 0
+
+
+def _newest_by_subject(store: Store, *kinds: FactType) -> dict[str, _Event]:
+    newest: dict[str, _Event] = {}
+    for kind in kinds:
+        for event in _events(store, kind):
+            known = newest.get(event.subject)
+            if known is None or event.sequence > known.sequence:
+                newest[event.subject] = event
+    return newest
+
+
+def _events(store: Store, kind: FactType) -> Iterator[_Event]:
+    for record in records.of_type_read(store, kind):
+        try:
+            event = read_record(record.jws, None).event
+        except RecordError:
+            continue  # an altered record says nothing; the ledger names it
+        yield _Event(
+            record.sequence, kind, event.subject, event.data.class_id, record.time_us, event.data.fact
+        )
