@@ -152,7 +152,7 @@ def test_a_database_that_cannot_be_used_is_a_fault_and_is_waited_for(
     with running(paths, door_clip):
         wait_until(lambda: status(paths).get("state") == "fault", 20, "a fault that needs a person")
         said = status(paths)["message"]
-        assert "移走并保存" in said["zh"]
+        assert "database restore" in said["zh"]
         assert "is damaged" not in said["zh"]
         assert "数据库" not in said["en"]
         assert (board.read_json(paths.frames / "door.json") or {})["state"] == "unavailable"

@@ -321,4 +321,4 @@ def test_a_damaged_database_is_a_fault_with_its_remedy_in_both_languages(
     wait_until(lambda: device.status.state == "fault", 30, "it is said")
     said = getattr(device.status, language)
     assert paths.database.name in said
-    assert {"zh": "移走", "en": "away"}[language] in said
+    assert {"zh": "旧文件会移开并保留", "en": "database restore"}[language] in said
