@@ -23,6 +23,8 @@ from drivers.disk import DiskError, read_marker
 AT_ONCE = 50
 IDLE_S = 2.0
 TROUBLED_S = 60.0
+SEGMENTS = "segments"
+"""The folder of all runs, in each place (`agent.recording.segment_writer.segment_path`)."""
 
 log = get_logger(__name__)
 
@@ -51,11 +53,12 @@ class Outcome:
     problem: str | None
 
 
-def orders(store: Store, copy: str, root: Path) -> tuple[list[Order], list[Outcome]]:
-    """What the database wants removed from one place now, and what stands on the list without its right."""
+def orders(store: Store, copy: str, root: Path, after: str) -> tuple[list[Order], list[Outcome]]:
+    """What the database wants removed from one place now, the next behind `after`, and what stands on the
+    list without its right."""
     found: list[Order] = []
     refused: list[Outcome] = []
-    for path in table.files_to_remove(store, copy, AT_ONCE):
+    for path in table.files_to_remove(store, copy, AT_ONCE, after):
         order = _order(store, copy, root, path)
         if order is None:
             refused.append(Outcome(copy, path, "索引没有说它已到期 / the index does not say that it expired"))
@@ -97,7 +100,8 @@ def _remove(order: Order) -> None:
         volume = read_marker(order.root).volume  # DiskError: the disk is not here, and neither is the file
         if volume != order.volume:
             raise NotOursError(f"磁盘 {volume} 不是 {order.volume} / another disk is in its place")
-    elif not order.root.is_dir():
+    elif not (order.root if order.held is None else order.root / SEGMENTS).is_dir():
+        # An empty folder where none is mounted: the file is not gone but out of reach.
         raise NotOursError(f"{order.root}: 文件夹不在 / the folder is not there")
     if order.held is not None:
         if Path(order.path) != segment_path(order.held.run_id, order.held.sequence):
@@ -132,21 +136,26 @@ class Remover:
     def __init__(self, copy: str, root: Path) -> None:
         self._copy = copy
         self._root = root
+        self._after = ""
+        """The files before it were tried in this round: what cannot go now holds up no others."""
+        self._kept: dict[str, str] = {}
         self.problems: dict[str, str] = {}
-        """Path → why the file is still there, for the board; replaced at each turn."""
+        """Path → why the file is still there, for the board; replaced at the end of each round."""
 
     def work(self, store: Store, pace: Pace) -> float:
         """Remove what is due, up to `AT_ONCE` files; seconds until the next turn."""
-        found, refused = orders(store, self._copy, self._root)
+        found, refused = orders(store, self._copy, self._root, self._after)
         outcomes = list(refused)
         for order in found:
             pace.beat()
             outcomes.append(remove(order))
             if outcomes[-1].problem is None:
                 table.removed(store, order.copy, order.path)
-        problems = {each.path: each.problem for each in outcomes if each.problem is not None}
-        for path in problems.keys() - self.problems.keys():
-            log.error("retention.file-kept", copy=self._copy, path=path, reason=problems[path])
-        self.problems = problems
-        is_full = len(outcomes) == AT_ONCE and len(problems) < AT_ONCE
-        return 0.0 if is_full else IDLE_S if not problems else TROUBLED_S
+        self._kept |= {each.path: each.problem for each in outcomes if each.problem is not None}
+        if len(outcomes) == AT_ONCE:
+            self._after = max(each.path for each in outcomes)
+            return 0.0
+        for path in self._kept.keys() - self.problems.keys():
+            log.error("retention.file-kept", copy=self._copy, path=path, reason=self._kept[path])
+        self.problems, self._kept, self._after = self._kept, {}, ""
+        return IDLE_S if not self.problems else TROUBLED_S

@@ -168,17 +168,17 @@ class Walk:
     def _sight(
         self, store: Store, stamp: Stamp, word: Vouch | None, chunk: Sequence[Held], volume: str | None
     ) -> bool:
-        """Note the disk of files not seen before, and between which times they were recorded; whether there
-        was anything to note. A file that was never seen is not known to be here, and does not expire."""
+        """Note the disk of files not seen on it before (some are brought from another), and between which times
+        they were recorded; whether there was anything to note. A file that was never seen is not known to be
+        here, and does not expire."""
         fresh = [
             held
             for held in chunk
             if held.expired_us is None
             and (
-                (held.volume is None and volume is not None)
+                held.volume != volume
                 or (word is not None and held.clock_state == "unsynchronised" and held.not_after_us is None)
             )
-            and held.volume in (None, volume)
             and (self._paths.video / held.path).is_file()
         ]
         if not fresh:

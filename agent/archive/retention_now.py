@@ -50,9 +50,9 @@ def expire_all(store: Store, settings: Settings, walk: Walk, clock: Clock) -> Do
             break
     for copy, root in roots_of(settings, paths).items():
         remover = Remover(copy, root)
-        before = None
-        while before != (before := table.count_files_to_remove(store, copy)) and before:
-            remover.work(store, _Unhurried())
-            done.removed += before - table.count_files_to_remove(store, copy)
+        before = table.count_files_to_remove(store, copy)
+        while remover.work(store, _Unhurried()) == 0.0:
+            pass
+        done.removed += before - table.count_files_to_remove(store, copy)
         done.problems |= remover.problems
     return done

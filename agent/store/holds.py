@@ -83,7 +83,7 @@ def is_known(store: Store, class_id: str, placed_us: int) -> bool:
 
 
 def reinstate_hold(store: Store, class_id: str, placed_us: int) -> bool:
-    """Put back a hold whose row was lost and whose record stands; False where the class is unknown or on hold.
+    """Put back a hold whose row was lost and whose record stands; False where the class is unknown or held.
     In the caller's transaction."""
     made = store.execute(
         "INSERT INTO legal_hold (class_id, reason, placed_us) SELECT id, ?, ? FROM class WHERE id = ?"

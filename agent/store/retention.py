@@ -207,10 +207,11 @@ def put_file_to_remove(store: Store, copy: str, path: str, at_us: int) -> None:
     )
 
 
-def files_to_remove(store: Store, copy: str, limit: int) -> list[str]:
-    """Paths that are decided and not yet removed."""
+def files_to_remove(store: Store, copy: str, limit: int, after: str = "") -> list[str]:
+    """Paths behind `after` that are decided and not yet removed, in their order."""
     rows = store.rows(
-        "SELECT path FROM file_to_remove WHERE copy = ? ORDER BY decided_us, path LIMIT ?", (copy, limit)
+        "SELECT path FROM file_to_remove WHERE copy = ? AND path > ? ORDER BY path LIMIT ?",
+        (copy, after, limit),
     )
     return [row["path"] for row in rows]
 

@@ -451,10 +451,60 @@ def test_footage_on_a_disk_that_was_taken_out_does_not_expire_from_here(rig: Rig
     files = hold_and_record(room)
     room.walk()
     (rig.paths.video / MARKER).unlink()
+    cupboard = rig.paths.video.with_name("cupboard")
+    (rig.paths.video / "segments").rename(cupboard)
     create_marker(rig.paths.video)
     room.pass_time(4 * YEAR)
     assert room.walk() == 0
-    assert is_whole(files) and not room.facts(FactType.SEGMENT_EXPIRED)
+    assert len(list(cupboard.rglob("*.mp4"))) == len(files) and not room.facts(FactType.SEGMENT_EXPIRED)
+
+
+@pytest.mark.rule("R8")
+def test_footage_that_was_brought_to_another_disk_expires_there(rig: Rig) -> None:
+    """A larger disk, or one filled from a copy after the old one died: nothing may stay on it for ever."""
+    rig.require_marker = True
+    create_marker(rig.paths.video)
+    room = room_of(rig)
+    files = hold_and_record(room)
+    room.walk()
+    (rig.paths.video / MARKER).unlink()
+    new = create_marker(rig.paths.video).volume
+    room.walk()
+    assert {row.volume for row in room.rows()} == {new}
+    room.pass_time(4 * YEAR)
+    assert room.expire() == len(files)
+    assert not any(file.exists() for file in files)
+
+
+@pytest.mark.rule("R8")
+def test_files_that_cannot_go_now_hold_up_no_others(room: Room) -> None:
+    """Those of a disk that was taken out in the middle of it stand on the list for years."""
+    files = hold_and_record(room)
+    for number in range(120):
+        table.put_file_to_remove(room.store, LOCAL, f"segments/{number:08d}/000000.mp4", 0)
+    room.pass_time(4 * YEAR)
+    assert room.walk() == len(files)
+    remover = Remover(LOCAL, room.rig.paths.video)
+    for _ in range(10):
+        remover.work(room.store, Idle())
+    assert not any(file.exists() for file in files)
+    assert len(remover.problems) == 120
+
+
+@pytest.mark.rule("R8")
+def test_a_folder_that_is_not_mounted_is_not_taken_for_one_without_the_file(room: Room) -> None:
+    files = hold_and_record(room)
+    room.pass_time(4 * YEAR)
+    assert room.walk() == len(files)
+    away = room.rig.paths.video.with_name("away")
+    room.rig.paths.video.rename(away)
+    room.rig.paths.video.mkdir()
+    room.remove()
+    assert len(table.files_to_remove(room.store, LOCAL, 10)) == len(files)
+    room.rig.paths.video.rmdir()
+    away.rename(room.rig.paths.video)
+    room.remove()
+    assert not any(file.exists() for file in files)
 
 
 @pytest.mark.rule("R8")
