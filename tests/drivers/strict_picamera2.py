@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import types
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -40,6 +40,8 @@ class Machine:
     burst: int = 1
     """Times that each encoded picture is handed over, each with a time stamp of its own."""
     opened: int = 0
+    sensor_us: list[int] = field(default_factory=list)
+    """What the sensor said of each encoded picture: microseconds since the encoder's first."""
 
 
 class Output:
@@ -105,7 +107,7 @@ class H264Encoder:
         assert self.output is not None
         self.output.start()
 
-    def _encode(self, image: npt.NDArray[np.uint8], sensor_us: int, burst: int) -> None:
+    def _encode(self, image: npt.NDArray[np.uint8], sensor_us: int, machine: Machine) -> None:
         with self._lock:
             if not self.running or self.output is None:
                 return
@@ -115,7 +117,8 @@ class H264Encoder:
             frame.pts = sensor_us - self._first_us
             for packet in self._context.encode(frame):
                 assert packet.pts is not None
-                for copy in range(burst):
+                machine.sensor_us.append(packet.pts)
+                for copy in range(machine.burst):
                     self.output.outputframe(bytes(packet), packet.is_keyframe, packet.pts + copy, None, False)
 
     def _stop(self) -> None:
@@ -210,7 +213,7 @@ def make_picamera2(machine: Machine) -> type:
                 sensor_us = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
                 image = picture(self._count, width, height)
                 for encoder in list(self._encoders):
-                    encoder._encode(image, sensor_us, machine.burst)
+                    encoder._encode(image, sensor_us, machine)
                 with self._frame:
                     self._count += 1
                     self._frame.notify_all()

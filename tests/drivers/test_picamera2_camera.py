@@ -39,8 +39,8 @@ def test_packets_are_the_encoders_with_the_sensors_times(machine: Machine) -> No
     assert stream.time_base == pytest.approx(1e-6)
     assert packets[0].pts == 0
     assert [number for number, packet in enumerate(packets) if packet.is_key_frame] == [0, 40]
-    assert all(later.pts > earlier.pts for earlier, later in itertools.pairwise(packets))
-    assert (packets[-1].pts - packets[0].pts) / 1e6 == pytest.approx(44 / 20, abs=0.1)
+    # Against the sensor's own stamps: a busy machine lets it take its pictures late.
+    assert [packet.pts for packet in packets] == machine.sensor_us[:45]
     found = numbers(stream, packets)
     assert found == list(range(found[0], found[0] + 45)), "no picture lost between encoder and reader"
     assert wait_until(lambda: machine.acquired == 0, 3, "the camera is released with the iterator")
