@@ -38,7 +38,7 @@ WORSE_AFTER, BETTER_AFTER = 2, 6
 """Windows in a row that must agree."""
 LATE_NS = 1_000_000_000
 """A frame that arrives so much later than the quickest of the last minute is late. Drivers read in bursts and
-may state an arrival half a second late."""
+may state an arrival 0.2 s late."""
 STALL_NS = 1_000_000_000
 """A pause between two frames; from `recording.silence_seconds` on it is a gap."""
 LOW_KBIT = 30

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from agent.recording.camera_health import CameraHealth, HealthStatement
 from drivers.cameras.base import Packet, StreamInfo
+from drivers.cameras.packet_feed import BURST_S
 
 STREAM = StreamInfo("h264", 1920, 1080, Fraction(1, 90_000), b"")
 FPS = 15
@@ -109,6 +110,14 @@ def test_frames_held_up_by_the_network_are_late_and_no_gap() -> None:
     sender.send(60)
     said = sender.send(60, late=lambda number: 1.2 * abs(math.sin(number / 60)))
     assert said[-1].state == "degraded" and said[-1].problems == ("late_frames",)
+
+
+def test_frames_read_in_bursts_are_not_late() -> None:
+    """The driver reads what gathered for `BURST_S`: the first of a burst is stated late by as much."""
+    sender = camera()
+    burst = math.ceil(BURST_S * FPS)
+    (said,) = sender.send(180, late=lambda number: (burst - 1 - number % burst) / FPS)
+    assert said.state == "good" and said.measured.late_frames == said.measured.stalls == 0
 
 
 def test_pauses_are_stalls_and_a_recovered_camera_is_good_after_a_minute() -> None:
