@@ -7,9 +7,12 @@ from pathlib import Path
 
 import typer
 
+from agent.evidence.clip_format import Manifest
 from agent.evidence.clip_verifier import ClipVerdict, verify_clip
 from agent.evidence.device_card import CardError, read_device_card
 
+NOTABLE_S = 1.0
+"""Between two files of a run the stamps of their arrival differ from their ticks by less."""
 OWN_KEY_NOTE = (
     "注意：公钥取自片段本身，只能证明前后一致；用 --card 指定人社部门或省平台留存的设备卡，"
     "才能证明出自该设备 / note: the key was taken from the clip itself, which proves consistency, "
@@ -49,6 +52,12 @@ def say_clip(verdict: ClipVerdict) -> None:
             f"录像时间（设备时钟，北京时间）/ footage by the device's clock, Beijing time: "
             f"{_beijing(first)} – {_beijing(last)}"
         )
+        lacking = uncovered_seconds(verdict.manifest)
+        if lacking >= NOTABLE_S:
+            typer.echo(
+                f"所选时间中有 {lacking:.0f} 秒不在片段内 / "
+                f"{lacking:.0f} s of the time asked for are not in the clip"
+            )
     for absent in verdict.manifest.absent:
         typer.echo(
             "所选时间内未包含 / in this time but not in the clip: "
@@ -61,6 +70,15 @@ def say_clip(verdict: ClipVerdict) -> None:
         )
     if verdict.simulated:
         typer.echo("模拟录像，不作数 / simulated footage: it does not count")
+
+
+def uncovered_seconds(manifest: Manifest) -> float:
+    """How much of the time asked for no segment of the clip covers."""
+    covered_until, lacking_us = manifest.start_us, 0
+    for segment in sorted(manifest.segments, key=lambda segment: segment.start_us):
+        lacking_us += max(0, min(segment.start_us, manifest.end_us) - covered_until)
+        covered_until = max(covered_until, segment.end_us)
+    return (lacking_us + max(0, manifest.end_us - covered_until)) / 1e6
 
 
 def _beijing(wall_us: int) -> str:

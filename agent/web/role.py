@@ -131,9 +131,13 @@ def run(context: RoleContext) -> None:
 
 def _listen(web: Web) -> socket.socket:
     family = socket.AF_INET6 if ":" in web.host else socket.AF_INET
-    return socket.create_server(
+    listener = socket.create_server(
         (web.host, web.port), family=family, dualstack_ipv6=web.host == "::", backlog=128
     )
+    # asyncio does so only for sockets that it made itself; without it each small answer waits 40 ms for the
+    # other side's delayed acknowledgement. What is accepted inherits it.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 async def _serve(

@@ -7,13 +7,16 @@ import resource
 import shutil
 import subprocess
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.clock import Clock
+from agent.evidence.clip_commands import verify_clip_command
 from agent.evidence.clip_files import MappedBytes, Member, files_of_folder, zip_pieces, zip_size
 from agent.evidence.clip_format import CARD, EXPORT, MANIFEST, ClipFile, ClipSegment, Manifest, read_manifest
 from agent.evidence.clip_fragments import BadPart, judge
@@ -311,6 +314,25 @@ def test_a_clip_of_more_files_than_may_be_open_is_read(tmp_path: Path) -> None:
 def test_years_are_not_exported_at_once(taken: Taken) -> None:
     with pytest.raises(ClipError, match="24 hours at most"):
         make(taken.rig, taken.card, 0, 2**62)
+
+
+def test_verify_says_when_it_was_and_what_of_the_time_asked_for_is_not_there(
+    rig: Rig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taken = take(rig, tmp_path, 1.2, 4.4)
+    verify_clip_command(taken.folder, None)
+    said = capsys.readouterr()
+    begin = datetime.fromtimestamp(taken.clip.cuts[0].segment.start_us / 1e6, ZoneInfo("Asia/Shanghai"))
+    assert f"{begin:%Y-%m-%d %H:%M:%S} – " in said.out and "are not in the clip" not in said.out
+    assert "the key was taken from the clip itself" in said.err
+    start_us = rig.segments()[0]["start_us"]
+    clip = make(rig, taken.card, start_us - 30_000_000, start_us + 2_000_000)
+    clip_export.write_folder(tmp_path / "early", clip_export.all_members(clip, None))
+    card = tmp_path / "card.json"
+    card.write_text(taken.card.model_dump_json())
+    verify_clip_command(tmp_path / "early", card)
+    said = capsys.readouterr()
+    assert "30 s of the time asked for are not in the clip" in said.out and said.err == ""
 
 
 def test_damage_beside_the_clip_is_none_in_it(rig: Rig, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import ssl
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,18 @@ def test_only_modern_tls_and_no_server_banner(served: Served) -> None:
         httpx.get(served.url, verify=old)
     with served.client() as client:
         assert "server" not in client.get("/login").headers
+
+
+def test_a_small_answer_does_not_wait_for_an_acknowledgement(served: Served) -> None:
+    def seconds(client: httpx.Client) -> float:
+        began = time.perf_counter()
+        client.get("/setup")
+        return time.perf_counter() - began
+
+    with served.client() as client:
+        times = sorted(seconds(client) for _ in range(40))
+    # Not the best ones: the first answers of a connection are acknowledged at once.
+    assert times[10] < 0.035, "a delayed acknowledgement takes 40 ms"
 
 
 def test_a_locked_database_does_not_stop_reading(
