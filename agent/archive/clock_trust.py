@@ -100,7 +100,7 @@ def confirmed(trust: ClockTrust, compared_wall_us: int, stated_us: int) -> Clock
 
 
 def sight(trust: ClockTrust | None, stamp: Stamp, vouch: Vouch | None, newest_us: int | None) -> Sight:
-    """Whether retention may act by this clock now."""
+    """Whether retention may act by this clock now. `newest_us`: when the newest fact was stated."""
     if vouch is None or trust is None:
         return Sight(None, "not_vouched")
     if trust.leap_us is not None:

@@ -77,9 +77,8 @@ def watch_clock(store: Store, stamp: Stamp) -> Sight:
 
 
 def _look(store: Store, stamp: Stamp) -> tuple[ClockTrust | None, Sight]:
-    word = vouch(store, stamp)
-    newest_us = table.newest_word_us(store)
-    trust = clock_trust.observe(table.clock_trust(store), stamp, word, newest_us)
+    word, newest_us = vouch(store, stamp), table.newest_fact_us(store)
+    trust = clock_trust.observe(table.clock_trust(store), stamp, word, table.newest_word_us(store))
     if trust is None:
         return None, clock_trust.sight(None, stamp, word, newest_us)
     comparison = clock_log.newest_comparison(store)
@@ -168,9 +167,9 @@ class Walk:
     def _sight(
         self, store: Store, stamp: Stamp, word: Vouch | None, chunk: Sequence[Held], volume: str | None
     ) -> bool:
-        """Note the disk of files not seen on it before (some are brought from another), and between which times
-        they were recorded; whether there was anything to note. A file that was never seen is not known to be
-        here, and does not expire."""
+        """Note the disk of files not seen on it before (some come from another), and between which times they
+        were recorded; whether there was anything to note. A file that was never seen is not known to be here,
+        and does not expire."""
         fresh = [
             held
             for held in chunk

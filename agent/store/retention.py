@@ -292,14 +292,22 @@ def put_clock_trust(store: Store, trust: ClockTrust) -> None:
     )
 
 
+def newest_fact_us(store: Store) -> int | None:
+    """When the newest fact was stated; None unless its clock was synchronised."""
+    row = store.row("SELECT at_us, clock_state FROM fact WHERE id = (SELECT max(id) FROM fact)")
+    return int(row[0]) if row is not None and row[1] == "synchronised" else None
+
+
 def newest_word_us(store: Store) -> int | None:
-    """The latest of the newest fact and the newest footage, of those whose clock was synchronised."""
-    fact = store.row("SELECT at_us, clock_state FROM fact WHERE id = (SELECT max(id) FROM fact)")
+    """The later of the newest fact and the latest footage, of those whose clock was synchronised. Footage
+    that was stamped 2099 once stays the latest for good."""
     footage = store.row(
         "SELECT end_us, clock_state FROM segment WHERE start_us = (SELECT max(start_us) FROM segment) LIMIT 1"
     )
-    found = [row[0] for row in (fact, footage) if row is not None and row[1] == "synchronised"]
-    return max(found, default=None)
+    found = [newest_fact_us(store)]
+    if footage is not None and footage[1] == "synchronised":
+        found.append(footage[0])
+    return max((each for each in found if each is not None), default=None)
 
 
 def has_timetable(store: Store) -> bool:

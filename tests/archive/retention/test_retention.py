@@ -684,3 +684,17 @@ def test_a_hold_survives_the_database_in_the_record_log(room: Room) -> None:
     room.sign()
     room.pass_time(1)
     assert room.expire() == len(files)
+
+
+@pytest.mark.rule("R8")
+def test_footage_stamped_2099_does_not_end_retention_for_ever(room: Room) -> None:
+    """A time service once was wrong for an hour; the right clock is later than all that was said since."""
+    files = hold_and_record(room)
+    room.pass_time(1)
+    room.clock.step_wall(72 * YEAR * DAY_S)
+    far = room.record()
+    room.clock.step_wall(-72 * YEAR * DAY_S)
+    room.pass_time(4 * YEAR)
+    room.record()
+    assert room.expire() == len(files)
+    assert not any(file.exists() for file in files) and is_whole(far)
