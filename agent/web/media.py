@@ -31,6 +31,7 @@ from agent.store.access import View
 from agent.web.locale import local
 from agent.web.ranges import CHUNK, not_satisfiable, ranged, wanted_range
 from agent.web.site import site_of
+from agent.web.timeline import without_absent
 from agent.web.views import parse_sequence, recorded_in, segment_in, spans_in, view_of
 
 LONGEST_WAIT_S = 3.0
@@ -75,7 +76,7 @@ async def media(request: Request, view_id: str) -> Response:
         found = replace(found, segments=segments)
     holes = [
         Hole(f"{span.kind}-{span.start_us}", span.reason or span.kind, span.start_us, span.end_us)
-        for span in await spans_in(request, view)
+        for span in without_absent(await spans_in(request, view), found.absent)
         if span.kind not in ("video", "idle")
     ]
     text = playlist.media_playlist(

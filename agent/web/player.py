@@ -27,6 +27,7 @@ from agent.web.placement import places
 from agent.web.reasons import LONGEST_NOTE, problems_of_reason
 from agent.web.sessions import parse_day, parse_uuid, stretch
 from agent.web.site import site_of, visit_of
+from agent.web.timeline import without_absent
 from agent.web.views import recorded_in, spans_in, view_of
 
 FIELDS = ("session", "day", "from", "to", "at", "reason", "note")
@@ -152,7 +153,7 @@ async def timeline(request: Request, view_id: str) -> Response:
                     "to": offset(span.end_us),
                     "text": span.text(words),
                 }
-                for span in tiled
+                for span in without_absent(tiled, found.absent)
             ],
             "stretches": [
                 {

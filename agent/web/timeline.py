@@ -6,10 +6,11 @@ does not make the evidence look better than it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from agent.recording.playback import Absent
 from agent.store.overview import Footage, Gap
 from agent.web.locale import N_, Words
 
@@ -30,7 +31,10 @@ REASONS = {
     "operator": N_("人为停止"),
     "maintenance": N_("维护"),
     "plan": N_("当时无须录像"),
+    "missing": N_("录像文件不在磁盘上"),
+    "damaged": N_("录像文件已损坏"),
 }
+"""Of gaps as the recorder stated them, and at last of footage that was recorded and is not to be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,28 @@ def spans(
     if end_us - position > SEAM_US and not is_live_edge:
         tiled += _holes(position, end_us, reasons)
     return _joined(tiled if due is None else _with_idle(tiled, sorted(due)))
+
+
+def without_absent(tiled: Iterable[Span], absent: Iterable[Absent]) -> list[Span]:
+    """`tiled` as it can be played: footage whose file is gone or damaged becomes a gap that says so. Expired
+    footage is told already."""
+    found = list(tiled)
+    for lost in absent:
+        if lost.reason != "expired":
+            found = [part for span in found for part in _without(span, lost)]
+    return _joined(found)
+
+
+def _without(span: Span, lost: Absent) -> Iterator[Span]:
+    begin, end = max(span.start_us, lost.start_us), min(span.end_us, lost.end_us)
+    if span.kind != "video" or end <= begin:
+        yield span
+        return
+    if span.start_us < begin:
+        yield Span("video", span.start_us, begin)
+    yield Span("gap", begin, end, lost.reason)
+    if end < span.end_us:
+        yield Span("video", end, span.end_us)
 
 
 def _holes(start_us: int, end_us: int, reasons: list[Span]) -> list[Span]:

@@ -208,6 +208,24 @@ def test_a_damaged_or_expired_file_is_said_plainly_and_does_not_stop_the_rest(
     assert opened.client.get(f"{opened.view}/index.m3u8").status_code == 404
 
 
+def test_a_file_that_is_gone_is_a_gap_on_the_time_line_and_in_the_playlist(
+    opened: Opened, paths: Paths, store: Store, served: Served, eight_seconds: Path
+) -> None:
+    begin = opened.opened_us + 20 * SECOND_US
+    gone, hurt, there = (
+        Tape(store, paths, served.clock, eight_seconds).record(begin + n * 8 * SECOND_US, segments=1)
+        for n in range(3)
+    )
+    (paths.video / segment_path(gone, 0)).unlink()
+    (paths.video / segment_path(hurt, 0)).write_bytes(b"")
+    spans = opened.client.get(f"{opened.view}/timeline").json()["spans"]
+    lost = [span for span in spans if "录像文件" in span["text"]]
+    assert [(span["kind"], span["to"] - span["from"]) for span in lost] == [("gap", 8), ("gap", 8)]
+    assert "不在磁盘上" in lost[0]["text"] and "损坏" in lost[1]["text"]
+    text = opened.client.get(f"{opened.view}/media.m3u8").text
+    assert 'X-REASON="missing"' in text and 'X-REASON="damaged"' in text and there in text
+
+
 def test_damage_at_the_growing_end_does_not_stop_the_live_playlist(
     visitor: httpx.Client, served: Served, store: Store, paths: Paths, eight_seconds: Path
 ) -> None:
