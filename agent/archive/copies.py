@@ -31,6 +31,8 @@ IDLE_S = 5.0
 DAMAGED_PAUSE_S = 5.0
 """After a damaged source: a disk that dies must not write a record for each of its files at once."""
 ROUND_S = 300.0
+LONGEST_FILE = 2 << 30
+"""Bytes that no segment reaches: what is longer in a copy was put there to be read for ever."""
 RATE_WINDOW_S = 120.0
 
 log = get_logger(__name__)
@@ -144,7 +146,7 @@ class Copier:
         """Whether other bytes that the copy has under this name must not be written over. Whoever alters a
         file here and deletes the database makes the index say the altered bytes; the copy may be the last
         that has the true ones. It stays when an earlier record names its bytes, or its own seals hold."""
-        if not target.is_file() or target.is_symlink():
+        if not target.is_file() or target.is_symlink() or target.stat().st_size > LONGEST_FILE:
             return False
         stated = stated_hashes(store, row["run_id"], row["sequence"], pace.beat)
         if not stated:

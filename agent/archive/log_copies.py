@@ -20,6 +20,7 @@ from agent.clock import Clock
 from agent.evidence.jws import sha256_hex
 from agent.evidence.log_files import (
     LOG_FOLDER,
+    LONGEST_LINE,
     RECORDS_PER_FILE,
     LogFile,
     LogWriter,
@@ -200,7 +201,7 @@ def _line(file: LogFile, offset: int) -> bytes:
     """The line at `offset`, without its end; b"" where the file ends, or where the line's end is missing."""
     with open_log_file(file.path) as lines:
         lines.seek(offset)
-        line = lines.readline()
+        line = lines.readline(LONGEST_LINE)
     return line[:-1] if line.endswith(b"\n") else b""
 
 

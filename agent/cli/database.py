@@ -164,6 +164,8 @@ def _fill(database: Path, chosen: Path) -> None:
 
 def _is_good(database: Path) -> bool:
     """Whole by SQLite's own check, and in use."""
+    if not database.is_file():
+        return False  # opening would make one, and SQLite then deletes a -wal that was left beside it
     with suppress(sqlite3.Error):
         connection = sqlite3.connect(database)
         try:

@@ -76,13 +76,13 @@ class LostLog:
             return None
         chain, broken = restoration.longest_chain(answers.claimed, keys, self._settings.source, self._tick)
         known = restoration.known_through(store)
+        unreadable = tuple(sorted({*away, *broken}))
         if not self._continues(chain, head):
-            return None
+            return _in_part(begun, head, known, unreadable)
         first = begun.first if begun else head.sequence + 1
         restoration.take_back(store, self._paths.ledger_keys, chain, first, self._tick)
         names = tuple(dict.fromkeys(span.copy.name for span in chain.spans))
         log.error("ledger.log-restored", records=chain.last - head.sequence, last=chain.last, copies=names)
-        unreadable = tuple(sorted({*away, *broken}))
         return Restored(names, first, chain.last, chain.sha256, known, unreadable)
 
     def finish(self, store: Store, restored: Restored | restoration.Begun) -> None:
@@ -151,3 +151,15 @@ class LostLog:
         if not same:
             log.error("ledger.copy-differs", sequence=head.sequence)
         return same
+
+
+def _in_part(
+    begun: restoration.Begun | None, head: records.Head, known: int, unreadable: tuple[str, ...]
+) -> Restored | None:
+    """What had come back when the copies went away for good in the middle of it: said as well, or the records
+    that are missing would be passed over in silence."""
+    if begun is None or head.sequence < begun.first:
+        return None
+    log.error("ledger.log-restored-in-part", last=head.sequence, of=begun.last)
+    known = max(known, begun.last)
+    return Restored(begun.copies, begun.first, head.sequence, head.sha256, known, unreadable)

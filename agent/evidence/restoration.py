@@ -104,10 +104,11 @@ class Restored:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A taking back that was begun and not finished: the first record and the last one of it."""
+    """A taking back that was begun and not finished: its first record, its last one, and from where."""
 
     first: int
     last: int
+    copies: tuple[str, ...]
 
 
 class CopyChangedError(BilingualError):
@@ -208,7 +209,8 @@ def take_back(store: Store, folder: Path, chain: Chain, first: int, tick: Tick) 
     CopyChangedError when a copy is not what it was when the chain was judged; sqlite3.Error, OSError.
     """
     head = records.head(store)
-    write_json(folder / MARKER, {"first": first, "last": chain.last}, durable=True)
+    names = list(dict.fromkeys(span.copy.name for span in chain.spans))
+    write_json(folder / MARKER, {"first": first, "last": chain.last, "copies": names}, durable=True)
     batch: list[records.StoredRecord] = []
     previous = head.sha256
     for record in _records_of(chain, head.sequence + 1):
@@ -259,7 +261,9 @@ def finish(store: Store, folder: Path, last: int) -> None:
 def begun(folder: Path) -> Begun | None:
     """What the marker says; None without one. OSError, ValueError when it cannot be read."""
     content = read_json(folder / MARKER)
-    return None if content is None else Begun(int(content["first"]), int(content["last"]))
+    if content is None:
+        return None
+    return Begun(int(content["first"]), int(content["last"]), tuple(content["copies"]))
 
 
 def _changed(sequence: int) -> CopyChangedError:

@@ -3,6 +3,7 @@ that retention removed (I1, I12)."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -11,13 +12,18 @@ import pytest
 from agent.archive import restore
 from agent.archive.worker import ArchiveError
 from agent.evidence.log_files import last_sequence, log_files, read_lines
+from agent.paths import Paths
+from agent.recording.scan import scan_segment
 from agent.store import records
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
-from tests.archive.place import FreePace, Place
+from tests import synthetic
+from tests.archive.place import FreePace, Place, copy_settings
 from tests.archive.test_log_copies import follow, sign
 from tests.archive.test_restore import bring_back
+from tests.clocks import ManualClock
 from tests.evidence.logs import open_ledger, sign_all, whole_log
+from tests.recording.rig import Rig, read_clip
 
 
 def lose_database(place: Place) -> None:
@@ -108,6 +114,40 @@ def test_what_an_altered_file_and_a_deleted_database_say_goes_over_no_good_copy(
     assert place.target(0).read_bytes() == good
     (fact,) = place.facts("copy.source-damaged")
     assert first["sha256"].hex() in fact["data"]
+
+
+@pytest.mark.promise("I1")
+@pytest.mark.rule("R8")
+def test_a_whole_file_in_a_copy_is_not_written_over_even_when_no_record_tells(
+    paths: Paths, clock: ManualClock, store: Store, tmp_path: Path
+) -> None:
+    """Real footage. The log began anew as well, so that all it knows is the altered file."""
+    made = synthetic.clip(tmp_path / "plain.mp4", seconds=6, fps=10, gop=10)
+    rig = Rig(paths, clock, read_clip(made))
+    rig.start()
+    rig.connect()
+    rig.play(3)
+    rig.stop()
+    place = Place(paths, store, clock, copy_settings(tmp_path / "nas"))
+    (row, *_) = rig.segments()
+    target = place.copy.folder / row["path"]
+    target.parent.mkdir(parents=True)
+    target.write_bytes((paths.video / row["path"]).read_bytes())
+    good = target.read_bytes()
+    altered = scan_segment(target).parts[:-1]
+    (paths.video / row["path"]).write_bytes(good[: altered[-1].end])
+    digest = hashlib.sha256(good[: altered[-1].end]).digest()
+    values = (digest, altered[-1].end, row["run_id"], row["sequence"])
+    store.execute("UPDATE segment SET sha256 = ?, bytes = ? WHERE run_id = ? AND sequence = ?", values)
+    store.execute(
+        "UPDATE fact SET data = json_set(data, '$.sha256', ?) WHERE type = 'recording.segment-closed'",
+        (digest.hex(),),
+    )
+    sign_facts(place)
+    place.copy_all()
+    assert target.read_bytes() == good
+    assert len(place.facts("copy.segment-damaged")) == 1
+    rig.volume.close()
 
 
 @pytest.mark.promise("I1")

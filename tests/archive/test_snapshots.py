@@ -226,3 +226,21 @@ def test_a_database_that_the_roles_made_anew_gets_the_roster_too(node: Node) -> 
     refused = node.command("database", "restore")
     assert refused.returncode == 1
     assert "no usable snapshot" in refused.stderr
+
+
+def test_a_restoration_killed_while_moving_the_damaged_database_loses_none_of_it(node: Node) -> None:
+    node.paths.keys.mkdir(parents=True, mode=0o700)
+    with Store(node.paths.database) as store:
+        people(store, node.paths)
+    node.paths.snapshots.mkdir(parents=True)
+    first = node.paths.snapshots / f"{1:08d}{1:012d}.sqlite"
+    snapshot.take(node.paths.database, first, 1)
+    node.paths.database.rename(node.paths.database.with_name("agent.sqlite.damaged-20261121T000000"))
+    write_ahead = node.paths.database.with_name("agent.sqlite-wal")
+    write_ahead.write_bytes(b"what the damaged one had not written back yet")
+    answer = node.command("database", "restore")
+    assert answer.returncode == 0, answer.stderr
+    kept = list(node.paths.state.glob("agent.sqlite.damaged-*-wal"))
+    assert [path.read_bytes()[:4] for path in kept] == [b"what"]
+    with Store(node.paths.database) as store:
+        assert store.rows("SELECT name FROM person")[0][0] == NAME

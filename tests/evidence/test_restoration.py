@@ -198,6 +198,29 @@ def test_an_older_database_goes_on_from_the_copy_beside_the_footage(node: Node) 
     assert node.is_good()
 
 
+@pytest.mark.promise("I4")
+def test_copies_that_go_away_in_the_middle_for_good_are_said(node: Node) -> None:
+    before = whole_log(node.store)
+    node.lose_database()
+
+    def kill(done: int, of: int) -> None:
+        if records.head(node.store).sequence:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        node.start(kill)
+    half = len(whole_log(node.store))
+    assert 0 < half < len(before)
+    for copy in node.copies:
+        shutil.rmtree(copy)
+    node.start()
+    (said,) = node.restorations()
+    assert (said["first"], said["last"], said["known_through"]) == (1, half, len(before))
+    assert problems_of_record(whole_log(node.store)[half]) == []
+    assert not list(node.paths.ledger_keys.glob("log-restoring*"))
+    assert node.is_good()
+
+
 def put_back(node: Node, older: Path) -> None:
     node.lose_database()
     node.store.close()
