@@ -36,6 +36,9 @@ SET_US = 120_000_000
 only put the seconds right."""
 READING_US = 1_000_000
 """Wall and monotonic clock are read one after the other; a busy machine pauses in between."""
+COMPARED_BEFORE_US = 86_400_000_000
+"""HR may compare the clock before the archive first sees it; not before it leapt, which an earlier comparison
+must not confirm because the clock was set back first."""
 COMPARED_WITHIN_US = 600_000_000
 """HR's watch and the device's clock must agree to this for a comparison to confirm a leap."""
 
@@ -81,9 +84,11 @@ def _broken(seen: ClockTrust, before: ClockTrust, by_us: int) -> ClockTrust:
     """Nothing is left of what the machine ran so far, but what it owes."""
     left_ns = min(0, before.vouched_ns)
     if by_us <= LONGEST_ABSENCE_US:
-        return replace(seen, vouched_ns=left_ns - _price_ns(by_us))
-    beyond_us = before.last_us + LONGEST_ABSENCE_US
-    return replace(seen, vouched_ns=left_ns, leap_us=max(beyond_us, seen.leap_us or 0))
+        # Set back from a leap: a comparison made from here on confirms, or 2099 would have to come first.
+        leap_us = None if seen.leap_us is None else min(seen.leap_us, seen.last_us)
+        return replace(seen, vouched_ns=left_ns - _price_ns(by_us), leap_us=leap_us)
+    far_us = max(before.last_us + LONGEST_ABSENCE_US, seen.last_us - COMPARED_BEFORE_US)
+    return replace(seen, vouched_ns=left_ns, leap_us=max(far_us, seen.leap_us or 0))
 
 
 def _price_ns(unseen_us: int) -> int:

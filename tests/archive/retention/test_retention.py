@@ -698,3 +698,33 @@ def test_footage_stamped_2099_does_not_end_retention_for_ever(room: Room) -> Non
     room.record()
     assert room.expire() == len(files)
     assert not any(file.exists() for file in files) and is_whole(far)
+
+
+@pytest.mark.promise("I8")
+def test_a_comparison_made_before_a_leap_does_not_confirm_it(room: Room) -> None:
+    """Set back by more than a month first, the clock leaps over the day on which HR had compared it."""
+    files = hold_and_record(room)
+    room.pass_time(60)
+    compare(room, off_us=0)
+    room.pass_time(1)
+    room.clock.step_wall(-40 * DAY_S)
+    room.pass_time(0.01)
+    room.clock.step_wall(4 * YEAR * DAY_S)
+    for _ in range(4):
+        room.pass_time(2)
+        assert room.expire() == 0 and is_whole(files)
+
+
+@pytest.mark.promise("I8")
+def test_a_comparison_after_a_leap_that_was_taken_back_lets_retention_go_on(room: Room) -> None:
+    """A time service once said 2099: nobody must wait for that year."""
+    files = hold_and_record(room)
+    room.pass_time(3.2 * YEAR)
+    room.clock.step_wall(72 * YEAR * DAY_S)
+    room.pass_time(0.1)
+    room.clock.step_wall(-72 * YEAR * DAY_S)
+    room.pass_time(40)
+    assert room.expire() == 0 and is_whole(files)
+    compare(room, off_us=0)
+    room.pass_time(1)
+    assert room.expire() == len(files)
