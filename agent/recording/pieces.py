@@ -161,9 +161,15 @@ def pieces_of(gops: bytes, size: int, start_ticks: int, end_ticks: int) -> tuple
 
 
 def cut_all(segments: Iterable[PlayableSegment], start_us: int, end_us: int) -> list[PlayableSegment]:
-    """What of `segments` reaches into [start_us, end_us), in the order of wall time."""
-    cut = (segment.cut(start_us, end_us) for segment in segments)
-    return sorted((s for s in cut if s is not None), key=lambda s: (s.from_us, s.sequence))
+    """What of `segments` reaches into [start_us, end_us): runs in the order of wall time, each run whole.
+
+    Where the clock was set back two runs share wall time; their files in turns would be torn footage.
+    """
+    kept = [s for s in (segment.cut(start_us, end_us) for segment in segments) if s is not None]
+    begins: dict[str, int] = {}
+    for segment in kept:
+        begins[segment.run_id] = min(begins.get(segment.run_id, segment.from_us), segment.from_us)
+    return sorted(kept, key=lambda s: (begins[s.run_id], s.run_id, s.sequence))
 
 
 def stretches(segments: Sequence[PlayableSegment]) -> list[Stretch]:

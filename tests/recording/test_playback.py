@@ -219,6 +219,21 @@ def test_every_wanted_moment_that_was_recorded_is_in_a_piece(start_us: int, leng
     assert wanted[0] - stretch.from_us < 1_500_000 and stretch.until_us - wanted[1] < 1_500_000
 
 
+def test_after_the_clock_was_set_back_each_run_still_plays_as_one_stretch(rig: Rig) -> None:
+    rig.start()
+    rig.connect()
+    rig.play(7)
+    rig.clock.step_wall(-4)
+    rig.play(7)
+    rig.stop()
+    found = recorded(rig)
+    first, second = found.stretches
+    assert first.until_us > second.from_us, "their wall times overlap"
+    assert first.run_id != second.run_id
+    assert first.seconds + second.seconds == pytest.approx(14.0)
+    content_of(virtual(rig, first))
+
+
 @pytest.mark.parametrize(
     "gops",
     [
