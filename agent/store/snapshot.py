@@ -144,19 +144,19 @@ def read(path: Path) -> Contents:
 def put_back(snapshot: Path, database: Path) -> None:
     """Make a new database at `database`, where none may stand, from `snapshot`: whole and durable, or none.
 
-    FileExistsError, SnapshotError, sqlite3.Error, OSError.
+    Only rows of the tables in `KEPT` are taken: the file lay on a disk that people carry about, and records,
+    keys or triggers that somebody wrote into it must not become the database's. FileExistsError,
+    SnapshotError, sqlite3.Error, OSError.
     """
     temporary = database.with_name(f".{database.name}.{uuid4()}")
+    copy = temporary.with_name(f"{temporary.name}.snapshot")
     try:
-        temporary.write_bytes(snapshot.read_bytes())
-        temporary.chmod(0o660)
-        connection = sqlite3.connect(temporary, isolation_level=None)
-        try:
-            connection.execute("DROP TABLE snapshot")
-        finally:
-            connection.close()
-        with Store(temporary):  # an older snapshot is brought to this program's version
+        copy.touch(mode=0o600)
+        copy.write_bytes(snapshot.read_bytes())
+        with Store(copy):  # an older snapshot is brought to this program's version
             pass
+        with Store(temporary) as store:
+            fill(store, copy)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         os.link(temporary, database)
@@ -182,8 +182,8 @@ def fill(store: Store, snapshot: Path) -> None:
     try:
         with store.transaction():
             for table in KEPT:
-                names = [row[1] for row in store.rows(f"PRAGMA snapshot.table_info({table})")]
-                columns = ", ".join(names)
+                # Our own names of columns, never the file's: they become part of the statement (I12).
+                columns = ", ".join(row[1] for row in store.rows(f"PRAGMA main.table_info({table})"))
                 store.execute(
                     f"INSERT OR IGNORE INTO main.{table} ({columns})"  # noqa: S608 (own words)
                     f" SELECT {columns} FROM snapshot.{table}"

@@ -110,6 +110,32 @@ def test_a_damaged_snapshot_is_refused(store: Store, paths: Paths, tmp_path: Pat
         snapshot.read(taken)
 
 
+@pytest.mark.promise("I12")
+@pytest.mark.promise("I4")
+def test_a_planted_snapshot_brings_no_records_no_keys_and_no_triggers(
+    store: Store, paths: Paths, tmp_path: Path
+) -> None:
+    """With a record in it the ledger would believe that its log was not lost, and sign on behind it."""
+    people(store, paths)
+    planted = tmp_path / "s.sqlite"
+    snapshot.take(paths.database, planted, 1)
+    connection = sqlite3.connect(planted)
+    connection.execute("INSERT INTO record VALUES (1, NULL, 'x', 'log.started', 1, zeroblob(32), x'00')")
+    connection.execute("INSERT INTO person_key VALUES ('p-1', 'template', x'00', 'x')")
+    connection.execute("CREATE TRIGGER planted AFTER INSERT ON fact BEGIN DELETE FROM person; END")
+    connection.commit()
+    connection.close()
+    made = tmp_path / "made.sqlite"
+    snapshot.put_back(planted, made)
+    with Store(made) as back:
+        assert [row["name"] for row in back.rows("SELECT name FROM person")] == [NAME]
+        for table in ("record", "person_key"):
+            assert not back.rows(f"SELECT 1 FROM {table}")  # noqa: S608 (own words)
+        assert not back.rows("SELECT 1 FROM sqlite_schema WHERE name IN ('planted', 'snapshot')")
+    assert made.stat().st_mode & 0o777 == 0o660
+    assert sorted(path.name for path in tmp_path.glob("*made*")) == ["made.sqlite"]
+
+
 class Node:
     """Real processes on one configuration."""
 
