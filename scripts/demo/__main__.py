@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from agent import board
-from scripts.demo import programs, stage, verdict
+from scripts.demo import clip, programs, stage, verdict
 from scripts.demo.events import Events
 from scripts.demo.language import say
 from scripts.samples import SampleError
@@ -59,6 +59,7 @@ def _demonstrate(seconds: float, ending: ExitStack) -> int:
     _watch(events, recorder, (receiver, device), seconds)
     if not seconds:
         return 0
+    clip.export(built)
     say("停止：先停采集，再签名，再等回执…", "stopping: capture first, then signing, then the last receipts…")
     device.stop()
     events.show_new()

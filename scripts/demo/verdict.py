@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from agent.paths import Paths
 from agent.store.database import Store
+from scripts.demo.clip import CLIP
 from scripts.demo.language import say
 from scripts.demo.stage import ABSENT, PEOPLE, REPOSITORY, SECOND_COPY, Stage
 
@@ -32,7 +33,7 @@ def judge(stage: Stage) -> bool:
     with Store(paths.database) as store:
         lines = [*_people(store), _stranger(store), _video(store), _copy(store)]
         lines += [_simulated(store), _receipts(store)]
-    lines += [_chain_here(stage, paths), _chain_there(stage)]
+    lines += [_chain_here(stage, paths), _chain_there(stage), _clip(stage)]
     say("—— 核对 ——", "—— summary ——")
     for line in lines:
         mark = "✔" if line.good else "✘"
@@ -148,9 +149,15 @@ def _chain_there(stage: Stage) -> Line:
     return Line(good, f"接收端链核验：{last}", f"chain at the receiver: {last}")
 
 
-def _verify(arguments: list[str]) -> tuple[bool, str]:
+def _clip(stage: Stage) -> Line:
+    clip = stage.folder / CLIP
+    good, said = _verify(["agent", "verify", str(clip), "--card", str(stage.card)], line=0)
+    return Line(good, f"证据片段离线核验：{said}", f"the clip, verified offline: {said}")
+
+
+def _verify(arguments: list[str], line: int = -1) -> tuple[bool, str]:
     done = subprocess.run(
         [sys.executable, "-m", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )
     lines = (done.stdout.strip() or done.stderr.strip() or "-").splitlines()
-    return done.returncode == 0, lines[-1]
+    return done.returncode == 0, lines[line]
