@@ -1,4 +1,4 @@
-"""A snapshot a day of what the record log does not hold, beside the footage; the newest seven are kept."""
+"""A snapshot a day of what the record log does not hold, beside the footage; those of seven days are kept."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ class SnapshotKeeper:
         self.newest_us = max(found, default=(0, None))[1] if (found := self._found()) else None
         if self._taken_ns is not None and now.monotonic_ns - self._taken_ns < INTERVAL_NS:
             return LOOK_S
+        if snapshot.is_blank(store) and self._has_good_one():
+            return LOOK_S  # made anew after a loss: as the newest snapshot it would be what is put back
         self._folder.mkdir(mode=0o700, exist_ok=True)
         number = max((number for number, _ in self._found()), default=0) + 1
         target = self._folder / f"{number:08d}{now.wall_us // 1_000_000:012d}.sqlite"
@@ -49,12 +51,35 @@ class SnapshotKeeper:
         self.newest_us = now.wall_us
         log.info("snapshot.taken", file=target.name)
         pace.beat()
-        for _, path in sorted(snapshot_files(self._folder))[:-KEPT_FILES]:
+        for path in _superseded(self._folder):
             path.unlink()
         return LOOK_S
 
+    def _has_good_one(self) -> bool:
+        """Whether the newest snapshot holds more than a database that was just made; one that cannot be read
+        may."""
+        files = snapshot_files(self._folder)
+        if not files:
+            return False
+        try:
+            rows = snapshot.read(files[-1][1]).rows
+        except snapshot.SnapshotError:
+            return True
+        return any(rows[table] for table in snapshot.TOLD_BY)
+
     def _found(self) -> list[tuple[int, int]]:
         return [(number, _seconds_of(path) * 1_000_000) for number, path in snapshot_files(self._folder)]
+
+
+def _superseded(folder: Path) -> list[Path]:
+    """All but the newest seven, and the newest of each of the last seven days that have one: a device that
+    starts ten times a day after a loss must not push out the days before it."""
+    newest_of: dict[int, Path] = {}
+    files = [path for _, path in reversed(snapshot_files(folder))]
+    for path in files:
+        newest_of.setdefault(_seconds_of(path) // 86_400, path)
+    kept = {*files[:KEPT_FILES], *list(newest_of.values())[:KEPT_FILES]}
+    return [path for path in files if path not in kept]
 
 
 def snapshot_files(folder: Path) -> list[tuple[int, Path]]:

@@ -66,6 +66,10 @@ LEFT_OUT = (
 )
 
 
+TOLD_BY = ("person", "class", "configuration", "hr_credential")
+"""Empty, all of them, only in a database that was just made."""
+
+
 @dataclass(frozen=True, slots=True)
 class Contents:
     """What a snapshot says of itself."""
@@ -170,7 +174,7 @@ def is_blank(store: Store) -> bool:
     """Whether a database holds nothing that a snapshot would bring: it was made anew after a loss."""
     return not any(
         store.rows(f"SELECT 1 FROM {table} LIMIT 1")  # noqa: S608 (own words)
-        for table in ("person", "class", "configuration", "hr_credential")
+        for table in TOLD_BY
     )
 
 
