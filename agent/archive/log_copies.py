@@ -47,8 +47,9 @@ class _Place:
 
     identity: tuple[int, int]
     last: int
-    end: tuple[int, int] | None
-    """Inode and size of the file with the last record: whether somebody else wrote there since."""
+    end: int | None
+    """Size of the file with the last record: whether somebody else wrote there since. Not its inode, which a
+    network file system may make up anew."""
 
 
 class LogCopier:
@@ -104,14 +105,13 @@ class LogCopier:
                 f"{self.folder} is a link: a copy must be a folder of its own; take the link away",
             )
 
-    def _end(self, last: int) -> tuple[int, int] | None:
+    def _end(self, last: int) -> int | None:
         if last == 0:
             return None
         try:
-            status = path_of(self.folder, last - (last - 1) % RECORDS_PER_FILE).lstat()
+            return path_of(self.folder, last - (last - 1) % RECORDS_PER_FILE).lstat().st_size
         except FileNotFoundError:
             return None
-        return status.st_ino, status.st_size
 
     def _find_end(self, store: Store) -> int:
         """The last record that the copy has as the database has it; cuts off what is torn, puts aside what is
