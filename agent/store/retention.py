@@ -16,6 +16,9 @@ LOCAL = "local"
 """The device's own copy, where copies are named; its custodian is the institution."""
 PHOTOS = "photos"
 
+STAMPS = 1000
+"""Statements of a receiver's backlog whose times are compared: some days of a node."""
+
 CHUNK = 500
 """Segments that one step looks at: a step lasts well under a second on a Pi."""
 
@@ -317,17 +320,22 @@ def has_timetable(store: Store) -> bool:
 
 def unreported_since_us(store: Store, destinations: list[str]) -> int | None:
     """When the oldest fact or record was made that is not yet signed, or that some receiver has not yet
-    confirmed (R9); None when all are."""
-    row = store.row(
-        "SELECT at_us FROM fact WHERE id > (SELECT coalesce(max(fact_id), 0) FROM record) ORDER BY id LIMIT 1"
-    )
-    oldest: list[int] = [] if row is None else [row["at_us"]]
+    confirmed (R9); None when all are. The earliest of the first `STAMPS` that wait: one that was stamped
+    under a wrong clock must not speak for those behind it."""
+    found = [
+        store.row(
+            "SELECT min(at_us) FROM (SELECT at_us FROM fact"
+            " WHERE id > (SELECT coalesce(max(fact_id), 0) FROM record) ORDER BY id LIMIT ?)",
+            (STAMPS,),
+        )
+    ]
     for name in destinations:
         cursor = store.row("SELECT receipted_through FROM destination WHERE name = ?", (name,))
-        row = store.row(
-            "SELECT time_us FROM record WHERE sequence > ? ORDER BY sequence LIMIT 1",
-            (0 if cursor is None else cursor[0],),
+        found.append(
+            store.row(
+                "SELECT min(time_us) FROM"
+                " (SELECT time_us FROM record WHERE sequence > ? ORDER BY sequence LIMIT ?)",
+                (0 if cursor is None else cursor[0], STAMPS),
+            )
         )
-        if row is not None:
-            oldest.append(row["time_us"])
-    return min(oldest, default=None)
+    return min((row[0] for row in found if row is not None and row[0] is not None), default=None)

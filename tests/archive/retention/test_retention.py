@@ -728,3 +728,28 @@ def test_a_comparison_after_a_leap_that_was_taken_back_lets_retention_go_on(room
     compare(room, off_us=0)
     room.pass_time(1)
     assert room.expire() == len(files)
+
+
+@pytest.mark.rule("R9")
+def test_a_record_stamped_2099_hides_no_unconfirmed_one_behind_it(rig: Rig) -> None:
+    province = {
+        "name": "province",
+        "host": "broker.example",
+        "ca_file": "/x",
+        "certificate_file": "/x",
+        "key_file": "/x",
+        "receiver_key_file": "/x",
+    }
+    room = room_of(rig, sync={"destinations": [province]})
+    room.pass_time(1)
+    head = room.store.row("SELECT max(sequence) AS n FROM record")
+    assert head is not None
+    room.store.insert("destination", {"name": "province", "receipted_through": head["n"] or 0})
+    right = room.clock.wall_us
+    room.clock.wall_us = right + round(72 * YEAR * DAY_S * 1e6)
+    holds.place_hold(room.store, room.clock.now(), "older", "x", simulated=True)
+    room.clock.wall_us = right
+    room.sign()
+    files = room.record()
+    room.pass_time(70)
+    assert room.expire() == 0 and is_whole(files)
