@@ -37,8 +37,8 @@ WINDOW_NS = 10_000_000_000
 WORSE_AFTER, BETTER_AFTER = 2, 6
 """Windows in a row that must agree."""
 LATE_NS = 1_000_000_000
-"""A frame that arrives so much later than the quickest of the last minute is late. Drivers read in bursts and
-may state an arrival 0.2 s late."""
+"""A frame that arrives so much later than the quickest of the last minute is late. Cameras send,
+and a busy machine reads, several at once."""
 STALL_NS = 1_000_000_000
 """A pause between two frames; from `recording.silence_seconds` on it is a gap."""
 LOW_KBIT = 30

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import cast
@@ -14,9 +13,6 @@ from av.video.stream import VideoStream
 from drivers.cameras.base import CameraError, Codec, Packet, StreamInfo
 from drivers.cameras.guard import StreamGuard
 from drivers.cameras.streaming import PacketSink
-
-_AT_ONCE_NS = 5_000_000
-"""A packet that is there so soon after the one before lay in the socket already."""
 
 
 def reason(error: av.FFmpegError) -> str:
@@ -85,20 +81,6 @@ def pump(packets: Iterable[Packet], guard: StreamGuard, sink: PacketSink) -> Non
             sink.begin(announced)
         if not sink.put(packet):
             return
-
-
-def in_bursts(packets: Iterable[Packet], sink: PacketSink) -> Iterator[Packet]:
-    """The packets of a network stream, read some at a time where the sink allows it: after each packet that
-    had to be waited for, the thread sleeps while the next ones gather in the socket. To wake for each costs
-    nearly twice the CPU time. A packet's arrival is stated up to `sink.burst_seconds` late."""
-    last_ns = 0
-    for packet in packets:
-        yield packet
-        was_waited_for = packet.arrived_ns - last_ns > _AT_ONCE_NS
-        last_ns = packet.arrived_ns
-        if was_waited_for and (pause := sink.burst_seconds) > 0:
-            sink.wait_closed(pause)
-            last_ns = time.monotonic_ns()
 
 
 def ticks(seconds: Fraction, time_base: Fraction) -> int:

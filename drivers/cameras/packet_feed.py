@@ -7,6 +7,10 @@ with `together_seconds` of decoding time since it began. The packet after that o
 of a fragment is held back by the writer until its duration is known, and only then is the fragment before it
 whole. (Batches that ended with that first packet made each fragment wait for half a second more.) With 0
 every packet is handed over as it comes.
+
+The reading thread itself never lets packets gather in the socket, though waking for each costs half of the
+recorder's CPU time: a TCP window of 64 KB that the kernel seldom widens is less than one key frame, the rest
+waits in the camera, and a camera with a small buffer drops it (figures in bench/RESULTS.md).
 """
 
 from __future__ import annotations
@@ -15,20 +19,6 @@ import time
 
 from drivers.cameras.base import Packet, StreamInfo
 from drivers.cameras.feed import Feed, SilenceError
-
-BURST_S = 0.2
-"""How long a reader may let packets gather in the socket, where nobody waits for each."""
-
-BURST_BYTES = 40_000
-"""How much may gather there. A socket begins with a window of 64 KB and only the kernel decides whether it
-grows: what does not fit waits in the camera, and a camera whose own buffer is small drops it."""
-
-_RATE_FADES = 0.97
-"""A batch: the fastest one of some seconds counts, so that the reader is prepared for the next key frame."""
-
-_AWAKE_S = 0.1
-"""Before the packet that ends a batch is due, the reader waits for it awake: what ends a fragment, and a key
-frame in its time, is late by nothing."""
 
 _LINGER_S = 0.25
 """Beyond `together_seconds`: packets that the camera does not follow up are handed over all the same."""
@@ -45,20 +35,8 @@ class PacketFeed(Feed[Packet | StreamInfo]):
         """Where the fragment in hand began."""
         self._one_more = False
         """True: a fragment has just begun, and the next packet makes the one before it whole."""
-        self._handed_over_s = 0.0
-        self._batch_bytes = 0
-        self._bytes_per_second: float | None = None
-        """Of the fastest batch lately, by the clock of whoever reads; None before the first whole one."""
         self._is_due = False
         self._silent_since = time.monotonic()
-
-    @property
-    def burst_seconds(self) -> float:
-        """See `PacketSink`."""
-        if self._bytes_per_second is None:
-            return 0.0
-        left = self._handed_over_s + self._together_seconds - _AWAKE_S - time.monotonic()
-        return max(0.0, min(BURST_S, left, BURST_BYTES / self._bytes_per_second))
 
     def begin(self, stream: StreamInfo) -> None:
         """The packets from now on are of `stream`."""
@@ -96,22 +74,10 @@ class PacketFeed(Feed[Packet | StreamInfo]):
             return False
         self._items.append(item)
         self._silent_since = time.monotonic()
-        if isinstance(item, Packet):
-            self._batch_bytes += len(item.data)
-            if self._ends_a_batch(item):
-                self._measure(self._silent_since)
-                self._is_due = True
-                self._changed.notify_all()
+        if isinstance(item, Packet) and self._ends_a_batch(item):
+            self._is_due = True
+            self._changed.notify_all()
         return True
-
-    def _measure(self, now_s: float) -> None:
-        """A batch ends at `now_s`."""
-        if self._handed_over_s:
-            # A batch that lay in the socket whole says nothing of the time between its packets.
-            seconds = max(now_s - self._handed_over_s, _AWAKE_S)
-            faded = _RATE_FADES * (self._bytes_per_second or 0.0)
-            self._bytes_per_second = max(self._batch_bytes / seconds, faded, 1.0)
-        self._handed_over_s, self._batch_bytes = now_s, 0
 
     def _ends_a_batch(self, packet: Packet) -> bool:
         begins = (

@@ -15,7 +15,7 @@ from av.container import InputContainer
 
 from drivers.cameras.base import CameraError
 from drivers.cameras.guard import StreamGuard
-from drivers.cameras.libav import demux, describe, in_bursts, pump, reason, video_stream
+from drivers.cameras.libav import demux, describe, pump, reason, video_stream
 from drivers.cameras.streaming import PacketSink, StreamingCamera
 from drivers.cameras.timestamps import ReorderedStreamError, from_rtp
 
@@ -61,7 +61,7 @@ class RtspCamera(StreamingCamera):
             reordered = self._reorders or bool(stream.codec_context.has_b_frames)
             try:
                 packets = from_rtp(encoded, self.where, reordered=reordered)
-                pump(in_bursts(packets, sink), guard, sink)
+                pump(packets, guard, sink)
             except ReorderedStreamError:
                 self._reorders = True
                 raise

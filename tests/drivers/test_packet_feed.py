@@ -10,7 +10,7 @@ import pytest
 
 from drivers.cameras.base import CameraError, Packet, StreamInfo
 from drivers.cameras.feed import SilenceError
-from drivers.cameras.packet_feed import BURST_BYTES, BURST_S, PacketFeed
+from drivers.cameras.packet_feed import PacketFeed
 
 STREAM = StreamInfo("h264", 320, 240, Fraction(1, 100), b"")
 
@@ -87,43 +87,6 @@ def test_a_changed_stream_stands_before_its_first_packet() -> None:
     feed.put(packet(40))
     items = feed.take_together(1) or []
     assert [item.dts if isinstance(item, Packet) else item for item in items] == [20, other, 30, 40]
-
-
-def fed(kbit_per_second: int, *, key_frame_bytes: int = 0, seconds: float = 1.2) -> PacketFeed:
-    """A feed that got a stream of that rate in real time, a key frame in its middle."""
-    feed = PacketFeed(1000, 0.5)
-    feed.begin(STREAM)
-    began = time.monotonic()
-    for number in range(round(seconds * 10)):
-        while time.monotonic() < began + number / 10:
-            time.sleep(0.005)  # a camera's frames have a rate: it is what is measured
-        size = key_frame_bytes if key_frame_bytes and number == 8 else kbit_per_second * 1000 // 80
-        feed.put(Packet(bytes(size), number * 10, number * 10, 10, number == 0, time.monotonic_ns()))
-    return feed
-
-
-def test_before_the_rate_is_known_nothing_gathers_in_the_socket() -> None:
-    assert begun(2.0).burst_seconds == 0.0
-
-
-@pytest.mark.promise("I3")
-@pytest.mark.parametrize("kbit_per_second", [8_000, 16_000, 25_000])
-def test_never_more_gathers_than_a_new_socket_takes(kbit_per_second: int) -> None:
-    """A socket's window begins with 64 KB; what does not fit waits in the camera, which may drop it."""
-    pause = fed(kbit_per_second).burst_seconds
-    assert pause * kbit_per_second * 125 <= 1.3 * BURST_BYTES
-
-
-def test_a_large_key_frame_shortens_the_pauses_before_the_next() -> None:
-    assert 0 < fed(100, key_frame_bytes=300_000).burst_seconds <= BURST_BYTES / 400_000 < BURST_S
-
-
-def test_reading_pauses_never_reach_the_end_of_a_fragment() -> None:
-    feed = fed(100)
-    pause = feed.burst_seconds
-    assert 0 < pause <= BURST_S
-    time.sleep(0.5)  # the batch that begins now is due
-    assert feed.burst_seconds == 0.0
 
 
 def test_closing_wakes_who_waits() -> None:
