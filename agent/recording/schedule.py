@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from agent.clock import Stamp
+from agent.recording.clock_watch import ClockWatch
 from agent.recording.plan import MINIMUM_MARGIN_US, Plan, PlannedHour, PlannedSession
 from agent.recording.run import Run
 
@@ -80,6 +81,7 @@ class Schedule:
         self._path = path
         self._pre_roll_s, self._post_roll_s = pre_roll_s, post_roll_s
         self._attempt: _Attempt | None = None
+        self._clock = ClockWatch()
 
     def decide(self, now: Stamp, progress: Progress | None) -> Decision:
         """Whether to record at `now`. Raises nothing: no plan is a reason to record, not to fail."""
@@ -93,6 +95,10 @@ class Schedule:
 
     def judge(self, plan: Plan, now: Stamp, progress: Progress | None) -> Decision:
         """What `plan` means at `now`."""
+        if self._clock.step(now):
+            # What was seen of the class hour was placed by another clock: it may lie outside of it.
+            self._clock.restart()
+            self._attempt = None
         if now.wall_us < plan.written_us - CLOCK_SLACK_US:
             # The clock was set back, or was wrong when it was written.
             return Decision(True, "plan of the future")

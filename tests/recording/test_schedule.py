@@ -55,8 +55,13 @@ def plan_of(
     return Plan.from_json(json.loads(json.dumps(whole)), pre_roll_s=ROLL_S, post_roll_s=ROLL_S)
 
 
+def clock_at(now_us: int, *, set_by_us: int = 0) -> ManualClock:
+    """One boot's clock, set by `set_by_us` since its beginning."""
+    return ManualClock(wall_us=now_us, monotonic_ns=(now_us - set_by_us - MIDNIGHT_US + DAY_US) * 1000)
+
+
 def mode_at(schedule: Schedule, plan: Plan, now_us: int, progress: Progress | None = None) -> str:
-    decision = schedule.judge(plan, ManualClock(wall_us=now_us).now(), progress)
+    decision = schedule.judge(plan, clock_at(now_us).now(), progress)
     assert decision.record == (decision.mode != "rest")
     return decision.mode
 
@@ -91,6 +96,18 @@ def test_people_are_recorded_beyond_the_plan_and_without_one(schedule: Schedule)
     assert mode_at(schedule, plan_of(now, people_us=now + MINUTE_US), now) == "people"
     assert mode_at(schedule, plan_of(now, nobody_s=now + MINUTE_US), now) == "unscheduled"
     assert mode_at(schedule, plan_of(now, nobody_s=now), now) == "rest"
+
+
+@pytest.mark.rule("R3")
+def test_a_clock_that_was_set_back_takes_a_reached_minimum_with_it(schedule: Schedule) -> None:
+    """By a clock ten minutes fast 17 minutes of the class hour were filmed: in truth, seven."""
+    start = MIDNIGHT_US + 9 * HOUR_US
+    plan = plan_of(start, PlannedRecording(lesson(1, start, 90), FIFTEEN_US))
+    plan = replace(plan, valid_until_us=2**62)
+    by_fast = Progress(start, start + 17 * MINUTE_US)
+    assert mode_at(schedule, plan, start + 17 * MINUTE_US, by_fast) == "rest"
+    now = clock_at(start + 7 * MINUTE_US, set_by_us=-10 * MINUTE_US).now()
+    assert schedule.judge(plan, now, None).mode == "minimum"
 
 
 @pytest.mark.rule("R3")
@@ -174,7 +191,7 @@ def test_a_class_hour_with_room_for_the_minimum_gets_it_whatever_breaks(
     rested: dict[int, int] = {}
     for hour in class_hours(made):
         for at_us in range(hour.start_us, hour.end_us, SECOND_US):
-            decision = schedule.judge(plan, ManualClock(wall_us=at_us).now(), film.progress)
+            decision = schedule.judge(plan, clock_at(at_us).now(), film.progress)
             if not decision.record:
                 assert film.longest_in(hour.start_us, at_us) >= limit_s * SECOND_US
                 rested[hour.number] = rested.get(hour.number, 0) + 1
