@@ -8,9 +8,8 @@ of a fragment is held back by the writer until its duration is known, and only t
 whole. (Batches that ended with that first packet made each fragment wait for half a second more.) With 0
 every packet is handed over as it comes.
 
-The reading thread itself never lets packets gather in the socket, though waking for each costs half of the
-recorder's CPU time: a TCP window of 64 KB that the kernel seldom widens is less than one key frame, the rest
-waits in the camera, and a camera with a small buffer drops it (figures in bench/RESULTS.md).
+The reading thread itself never lets packets gather in the socket, though waking for each costs some 40 %
+of the recorder's CPU time: a TCP window begins with 64 KB, which is less than one key frame, the rest waits in the camera, and a camera with a small buffer drops it (figures in bench/RESULTS.md).
 """
 
 from __future__ import annotations
