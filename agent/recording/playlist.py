@@ -7,9 +7,10 @@ that the picture is seconds behind, not a target duration. Pure: text from piece
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from math import ceil
 
 from agent.recording.pieces import PartialSegment, Piece, PlayableSegment, Stretch
@@ -22,6 +23,9 @@ VERSION = 7
 """RFC 8216bis asks for 6 (EXT-X-MAP of media); Apple's authoring rules for 7 with fragmented MP4."""
 GAP_CLASS = "cn.henan.classroom.gap"
 HOLD_BACK_PARTS = 3
+KEPT_FILES = 512
+"""Files whose entries are kept as text, a day and more of 5-minute files (some 10 MB): a live view of the
+whole day is asked for twice a second."""
 
 MEDIA_TYPE = "application/vnd.apple.mpegurl"
 
@@ -45,9 +49,6 @@ class Entry:
 
     segment: PlayableSegment
     pieces: tuple[Piece, ...]
-    begins: str
-    """"" = goes on where the entry before ended in the same file; "file": in the next file of the run;
-    "stretch": frames are missing before it, or another run begins."""
 
     @property
     def start(self) -> int:
@@ -58,8 +59,9 @@ class Entry:
         return self.pieces[-1].end
 
     @property
-    def seconds(self) -> float:
-        return (self.pieces[-1].end_ticks - self.pieces[0].start_ticks) / self.segment.ticks_per_second
+    def is_pending(self) -> bool:
+        """True while it still grows."""
+        return self.segment.is_open and self.end == self.segment.pieces[-1].end
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,40 +71,15 @@ class Live:
     part_seconds: float
 
 
-def entries(stretches: Iterable[Stretch]) -> tuple[list[Entry], Entry | None]:
-    """(entries, the open one): the open one is what the growing file holds after its last whole entry."""
-    found: list[Entry] = []
-    open_one: Entry | None = None
-    for entry, is_pending in _entries(stretches):
-        if is_pending:
-            open_one = entry
-        else:
-            found.append(entry)
-    return found, open_one
-
-
-def _entries(stretches: Iterable[Stretch]) -> Iterator[tuple[Entry, bool]]:
-    """Each entry, and whether it still grows."""
-    for stretch in stretches:
-        for number, segment in enumerate(stretch.segments):
-            begins = "file" if number else "stretch"
-            for group in _groups(segment):
-                yield (
-                    Entry(segment, group, begins),
-                    segment.is_open and group[-1].end == segment.pieces[-1].end,
-                )
-                begins = ""
-
-
-def _groups(segment: PlayableSegment) -> Iterator[tuple[Piece, ...]]:
-    shortest = ENTRY_SECONDS * segment.ticks_per_second
-    group: list[Piece] = []
-    for piece in segment.pieces:
-        if group and piece.start_ticks - group[0].start_ticks >= shortest:
-            yield tuple(group)
-            group = []
-        group.append(piece)
-    yield tuple(group)
+@lru_cache(maxsize=KEPT_FILES)
+def _groups(pieces: tuple[Piece, ...], ticks_per_second: int) -> tuple[tuple[Piece, ...], ...]:
+    shortest = ENTRY_SECONDS * ticks_per_second
+    groups: list[list[Piece]] = []
+    for piece in pieces:
+        if not groups or piece.start_ticks - groups[-1][0].start_ticks >= shortest:
+            groups.append([])
+        groups[-1].append(piece)
+    return tuple(map(tuple, groups))
 
 
 def media_playlist(
@@ -124,18 +101,20 @@ def media_playlist(
     waiting = sorted(holes, key=lambda hole: hole.start_us)
     lines = _head(max(TARGET_SECONDS, ceil(ENTRY_SECONDS + longest)), live)
     is_first = True
-    for entry, is_pending in _entries(stretches):
-        if entry.begins:
+    for stretch in stretches:
+        for number, segment in enumerate(stretch.segments):
             yield "".join(f"{line}\n" for line in lines)
-            lines = _beginning(entry, waiting, is_first, address_of, header_end_of)
-        is_first = False
-        if live is not None:
-            lines += _parts(entry, address_of)
-        if not is_pending:
-            lines.append(
-                f"#EXTINF:{entry.seconds:.6f},\n#EXT-X-BYTERANGE:{entry.end - entry.start}@{entry.start}"
-            )
-            lines.append(address_of(entry.segment))
+            lines = []
+            while waiting and waiting[0].start_us < segment.from_us:
+                lines.append(_date_range(waiting.pop(0)))
+            if not number:
+                lines += _stretch_begins(segment, is_first, address_of, header_end_of)
+            lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{iso_time(segment.from_us)}")
+            if live is None or not (segment.is_open or segment.parts):
+                lines.append(_whole_file(segment.pieces, segment.ticks_per_second, address_of(segment)))
+            else:
+                lines += _growing_file(segment, address_of(segment))
+            is_first = False
     lines += map(_date_range, waiting)
     if live is None:
         lines.append("#EXT-X-ENDLIST")
@@ -148,8 +127,12 @@ def _longest_piece(segment: PlayableSegment) -> float:
 
 def position(stretches: Sequence[Stretch]) -> tuple[int, int]:
     """(media sequence, parts of it) that the playlist's end has reached, for a blocking reload."""
-    whole, pending = entries(stretches)
-    return len(whole), 0 if pending is None else len(_parts_within(pending))
+    segments = [segment for stretch in stretches for segment in stretch.segments]
+    if not segments:
+        return 0, 0
+    count = sum(len(_groups(segment.pieces, segment.ticks_per_second)) for segment in segments)
+    last = Entry(segments[-1], _groups(segments[-1].pieces, segments[-1].ticks_per_second)[-1])
+    return (count - 1, len(_parts_within(last))) if last.is_pending else (count, 0)
 
 
 def master_playlist(
@@ -198,32 +181,44 @@ def _head(target: int, live: Live | None) -> list[str]:
     return lines
 
 
-def _beginning(
-    entry: Entry,
-    waiting: list[Hole],
+def _stretch_begins(
+    segment: PlayableSegment,
     is_first: bool,
     address_of: AddressOf,
     header_end_of: Mapping[tuple[str, int], int],
 ) -> list[str]:
-    """What stands before the first entry of a file: gaps, discontinuity, header, wall time."""
-    lines = []
-    while waiting and waiting[0].start_us < entry.segment.from_us:
-        lines.append(_date_range(waiting.pop(0)))
-    if entry.begins == "stretch":
-        if not is_first:
-            lines.append("#EXT-X-DISCONTINUITY")
-        header = header_end_of[entry.segment.key]
-        lines.append(f'#EXT-X-MAP:URI="{address_of(entry.segment)}",BYTERANGE="{header}@0"')
-    lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{iso_time(entry.segment.from_us)}")
-    return lines
+    """Frames are missing before it, or another run begins: discontinuity and header."""
+    header = f'#EXT-X-MAP:URI="{address_of(segment)}",BYTERANGE="{header_end_of[segment.key]}@0"'
+    return [header] if is_first else ["#EXT-X-DISCONTINUITY", header]
+
+
+@lru_cache(maxsize=KEPT_FILES)
+def _whole_file(pieces: tuple[Piece, ...], ticks_per_second: int, address: str) -> str:
+    """Every entry of a file that no longer changes."""
+    return "\n".join(_entry(group, ticks_per_second, address) for group in _groups(pieces, ticks_per_second))
+
+
+def _growing_file(segment: PlayableSegment, address: str) -> Iterator[str]:
+    """A file that grows, or grew a moment ago, with its fragments; the entry at its end is not closed yet."""
+    for group in _groups(segment.pieces, segment.ticks_per_second):
+        entry = Entry(segment, group)
+        yield from _parts(entry, address)
+        if not entry.is_pending:
+            yield _entry(group, segment.ticks_per_second, address)
+
+
+def _entry(group: tuple[Piece, ...], ticks_per_second: int, address: str) -> str:
+    seconds = (group[-1].end_ticks - group[0].start_ticks) / ticks_per_second
+    start, end = group[0].start, group[-1].end
+    return f"#EXTINF:{seconds:.6f},\n#EXT-X-BYTERANGE:{end - start}@{start}\n{address}"
 
 
 def _parts_within(entry: Entry) -> list[PartialSegment]:
     return [part for part in entry.segment.parts if entry.start <= part.start < entry.end]
 
 
-def _parts(entry: Entry, address_of: AddressOf) -> Iterator[str]:
-    address, per_second = address_of(entry.segment), entry.segment.ticks_per_second
+def _parts(entry: Entry, address: str) -> Iterator[str]:
+    per_second = entry.segment.ticks_per_second
     for part in _parts_within(entry):
         seconds = (part.end_ticks - part.start_ticks) / per_second
         independent = ",INDEPENDENT=YES" if part.is_key_frame else ""
