@@ -9,7 +9,8 @@ whole. (Batches that ended with that first packet made each fragment wait for ha
 every packet is handed over as it comes.
 
 The reading thread itself never lets packets gather in the socket, though waking for each costs some 40 %
-of the recorder's CPU time: a TCP window begins with 64 KB, which is less than one key frame, the rest waits in the camera, and a camera with a small buffer drops it (figures in bench/RESULTS.md).
+of the recorder's CPU time: a TCP window begins with 64 KB, which is less than one key frame, the rest waits
+in the camera, and a camera with a small buffer drops it (figures in bench/RESULTS.md).
 """
 
 from __future__ import annotations
