@@ -1,8 +1,9 @@
 """Reading fragmented MP4 box by box (ISO/IEC 14496-12, "ISO BMFF"), pure bytes and offsets.
 
 For whoever must know where the last whole fragment of a file ends: a demuxer hands out torn frames from a
-torn tail, a box walk does not. One video track a file, as our recorder writes it. Nothing here decodes, and
-every length is checked against the bytes that are there (I12: video bytes are input from outside).
+torn tail, a box walk does not. One video track a file, as our recorder writes it; sound beside it is passed
+over. Nothing here decodes, and every length is checked against the bytes that are there (I12: video bytes are
+input from outside).
 """
 
 from __future__ import annotations
@@ -262,7 +263,9 @@ def _read_moof(moof: bytes, moof_start: int, track: Track) -> tuple[int, list[Sa
             continue
         header = _descend(traf, b"tfhd")
         flags, track_id = struct.unpack_from(">II", header)
-        if track_id != track.track_id or decode_time is not None:
+        if track_id != track.track_id:
+            continue  # sound
+        if decode_time is not None:
             raise BoxError(f"moof at offset {moof_start}: expected track {track.track_id} once")
         base, position, values = (
             moof_start,

@@ -16,7 +16,11 @@ gi.require_version("Gst", "1.0")
 gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
 
-FILE = "filesrc name=source ! {demuxer} ! queue"
+FILE = "filesrc name=source ! {demuxer} name=demuxer ! queue"
+SOUND = {
+    "aac": "demuxer. ! queue ! aacparse ! rtpmp4gpay name=pay1 pt=97",
+    "alaw": "audiotestsrc is-live=true ! audio/x-raw,rate=8000,channels=1 ! alawenc ! rtppcmapay name=pay1",
+}
 DEMUXERS = {".mp4": "qtdemux", ".ts": "tsdemux"}
 PIPELINES = {
     "h264": "{file} ! h264parse config-interval={config} ! rtph264pay name=pay0",
@@ -38,7 +42,9 @@ class CameraFactory(GstRtspServer.RTSPMediaFactory):
         # -1: parameter sets with every key frame; 0: in the session description only.
         config = 0 if self.arguments.no_inband_parameters else -1
         file = FILE.format(demuxer=DEMUXERS.get(pathlib.Path(self.arguments.file).suffix, "qtdemux"))
-        pipeline = Gst.parse_launch(f"( {PIPELINES[self.arguments.codec].format(file=file, config=config)} )")
+        pictures = PIPELINES[self.arguments.codec].format(file=file, config=config)
+        sound = SOUND.get(self.arguments.sound, "")
+        pipeline = Gst.parse_launch(f"( {pictures} {sound} )")
         source = pipeline.get_by_name("source")
         if source is not None:
             source.set_property("location", self.arguments.file)
@@ -69,6 +75,7 @@ def main():
     parser.add_argument("--codec", choices=sorted(PIPELINES), default="h264")
     parser.add_argument("--no-inband-parameters", action="store_true")
     parser.add_argument("--timestamp-offset", type=int, help="first RTP time stamp, 0..4294967295")
+    parser.add_argument("--sound", choices=sorted(SOUND), help="aac: the file's own; alaw: a made tone")
     parser.add_argument("--user")
     parser.add_argument("--password")
     arguments = parser.parse_args()

@@ -89,14 +89,16 @@ class RecordingPlan:
         recordings: Sequence[PlannedRecording],
         record_until_us: int | None,
         unscheduled_until_us: int | None = None,
+        *,
+        audio: bool = False,
     ) -> int:
         """Write the plan where it changed or grows old; returns until when the written one is valid.
 
         `recordings` are this room's open and planned lessons; `record_until_us` asks for recording beyond
-        them (a lesson began early or overruns), `unscheduled_until_us` for people without a lesson. OSError
-        when the state folder cannot be written.
+        them (a lesson began early or overruns), `unscheduled_until_us` for people without a lesson, `audio`
+        for sound. OSError when the state folder cannot be written.
         """
-        content = plan_content(recordings, record_until_us, unscheduled_until_us)
+        content = plan_content(recordings, record_until_us, unscheduled_until_us, audio=audio)
         old = self._written
         fresh = old is not None and 0 <= now_us - old["written_us"] < RENEW_US
         if old is None or not fresh or any(old[key] != content[key] for key in content):
@@ -107,13 +109,18 @@ class RecordingPlan:
 
 
 def plan_content(
-    recordings: Sequence[PlannedRecording], record_until_us: int | None, unscheduled_until_us: int | None
+    recordings: Sequence[PlannedRecording],
+    record_until_us: int | None,
+    unscheduled_until_us: int | None,
+    *,
+    audio: bool = False,
 ) -> dict[str, Any]:
     """What the plan says, but for when it was written and until when it holds."""
     return {
         "sessions": [_entry(recording) for recording in recordings],
         "record_until_us": _whole_minutes(record_until_us),
         "unscheduled_until_us": _whole_minutes(unscheduled_until_us),
+        "audio": audio,
     }
 
 

@@ -20,6 +20,7 @@ from agent.log import get_logger
 from agent.paths import Paths
 from agent.role import RoleContext
 from agent.store import classes as table
+from agent.store import configuration
 from agent.store.database import Store, StoreError
 from agent.store.facts import Fact, FactType, state_fact
 from agent.timekeeping.watch import ClockWatch, Instruments, system_instruments
@@ -214,7 +215,11 @@ class Keeper:
         )
         unscheduled = self._unscheduled.state == "recording"
         return self._plan.update(
-            now_us, recordings, until_us, now_us + 2 * MINUTE_US if unscheduled else None
+            now_us,
+            recordings,
+            until_us,
+            now_us + 2 * MINUTE_US if unscheduled else None,
+            audio=configuration.sound_recording(store),
         )
 
     def _follow_people_without_lesson(

@@ -72,6 +72,11 @@ class Recording(_Section):
     every class hour (R3: 15 continuous minutes, and a margin), which saves about 60 % of a practical lesson's
     disk and leaves the rest of it without proof. Where a notice wants the whole (Jiaozuo) it stays whole;
     theory, examinations and make-up lessons always are."""
+    audio: bool = False
+    """Sound with the pictures of lessons, where the rear camera gives AAC. No rule asks for it. Voices are
+    personal data: `true` records every word that is said in the room for as long as the footage is kept, so
+    the trainees and teachers must have been told and have agreed beforehand. `false`: the camera is not even
+    asked for sound. A change is in force within minutes and leaves no frame out."""
 
 
 class Retention(_Section):

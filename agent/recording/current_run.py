@@ -13,6 +13,7 @@ from agent.recording.muxer import MuxError
 from agent.recording.recovery import SegmentPlace, recover_if_readable
 from agent.recording.run import Run, RunOptions
 from agent.recording.segment_writer import ClosedSegment
+from agent.recording.sound_track import SoundBuffer
 from drivers.cameras.base import Packet, StreamInfo
 
 log = get_logger(__name__)
@@ -53,18 +54,20 @@ class CurrentRun:
             or self._history.is_unstated(run, sequence)
         )
 
-    def begin(self, stream: StreamInfo, now: Stamp) -> None:
-        """Open a run; its first packet must follow. OSError when the journal's disk fails."""
+    def begin(self, stream: StreamInfo, now: Stamp, sound: SoundBuffer | None = None) -> None:
+        """Open a run, with sound where it is given; its first packet must follow. OSError when the journal's
+        disk fails."""
         run = Run(
             self._options,
             stream,
             self._on_closed,
             previous_sha256=self._history.previous_sha256,
             gaps_before=self._history.gaps,
+            sound=sound,
         )
         self._history.write_journal(now, run.id)
         self.run = run
-        log.info("run.begins", run=run.id, codec=stream.codec, width=stream.width)
+        log.info("run.begins", run=run.id, codec=stream.codec, width=stream.width, sound=run.has_sound)
 
     def write(self, packet: Packet, now: Stamp) -> None:
         """Take one packet of the run. OSError, MuxError, BitstreamError."""

@@ -65,6 +65,8 @@ class Plan:
     """People are seen and no lesson is planned."""
     pre_roll_us: int = 0
     post_roll_us: int = 0
+    audio: bool = False
+    """HR wants sound with the lessons' pictures. What says nothing of it means no."""
 
     @classmethod
     def read(cls, path: Path, *, pre_roll_s: int, post_roll_s: int) -> Self:
@@ -90,6 +92,7 @@ class Plan:
                 unscheduled_until_us=_instant(content["unscheduled_until_us"]),
                 pre_roll_us=pre_roll_s * 1_000_000,
                 post_roll_us=post_roll_s * 1_000_000,
+                audio=content.get("audio") is True,
             )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"no recording plan: {error!r}") from error

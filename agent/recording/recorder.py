@@ -25,6 +25,7 @@ from agent.recording.muxer import MuxError
 from agent.recording.run import Run, RunOptions
 from agent.recording.schedule import Decision, Schedule, progress_of
 from agent.recording.segment_writer import ClosedSegment
+from agent.recording.sound_track import SoundBuffer
 from agent.recording.start import find_history
 from agent.recording.storage import RecorderVolume
 from agent.settings import Recording
@@ -61,7 +62,10 @@ class Recorder:
         volume: RecorderVolume,
         index: Statements,
         disk_backoff: Backoff | None = None,
+        sound: SoundBuffer | None = None,
     ) -> None:
+        """`sound` of the camera, recorded where the plan wants it."""
+        self._sound = sound
         self._options = options
         self._schedule = Schedule(
             plan, pre_roll_s=recording.pre_roll_seconds, post_roll_s=recording.post_roll_seconds
@@ -152,6 +156,8 @@ class Recorder:
             return
         self._next_tick_ns = now.monotonic_ns + TICK_NS
         self.decision = self._schedule.decide(now, progress_of(self.run))
+        if self._sound is not None:
+            self._sound.want(self.decision.sound_allowed)
         if self._disk.is_ready:
             self._check_disk(now)
         elif self._disk.is_due(now):
@@ -183,6 +189,8 @@ class Recorder:
         if self.run is not None and self.run.stream is not self._stream:
             log.warning("camera.stream_changed", run=self.run.id)
             self._current.end("stream", None, now, "", packet)
+        if packet.is_key_frame and self._sound_changes():
+            self._current.end("stream", None, now, "", packet)
         if self.run is None:
             self._buffer.add(packet)
             if self.decision.record and self._disk.is_ready:
@@ -191,6 +199,15 @@ class Recorder:
             self._reopen(packet, now, step)
         else:
             self._current.write(packet, now)
+
+    def _sound_changes(self) -> bool:
+        """Whether the run has sound that is no longer wanted, or has none and could. Sound that fails changes
+        nothing: a run whose track stays empty goes on."""
+        if self.run is None or self._sound is None:
+            return False
+        if self.run.has_sound:
+            return not self.decision.sound
+        return self.decision.sound and self._sound.format is not None
 
     def _camera_failed(self, now: Stamp) -> None:
         self._stream = None
@@ -218,7 +235,7 @@ class Recorder:
     def _begin_run(self, packets: list[Packet], now: Stamp) -> None:
         if not packets or self._stream is None:
             return
-        self._current.begin(self._stream, now)
+        self._current.begin(self._stream, now, self._sound if self.decision.sound else None)
         self._clock_watch.restart()
         for packet in packets:
             self._packet(packet, now)

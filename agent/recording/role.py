@@ -17,6 +17,7 @@ from agent.recording.idle_frame import IdleFrame
 from agent.recording.index import Index, IndexWriter
 from agent.recording.recorder import Recorder
 from agent.recording.run import RunOptions
+from agent.recording.sound_feed import SoundFeed
 from agent.recording.stall import StallWatch
 from agent.recording.storage import RecorderVolume
 from agent.recording.sweep import sweep
@@ -37,8 +38,9 @@ def run(context: RoleContext) -> None:
     the thread that reads the camera is gone."""
     reached = context.settings.cameras[CAMERA]
     camera = open_camera(CAMERA, reached.driver, **reached.model_dump(exclude={"driver"}))
-    recorder, index = build(context, camera)
     recording = context.settings.recording
+    sound = SoundFeed(camera, recording.silence_seconds)
+    recorder, index = build(context, camera, sound)
     # A frame is of no use before its fragment is whole: the camera's thread wakes this one for as much.
     feed = CameraFeed(camera, recording.silence_seconds, together_seconds=recording.fragment_seconds)
     try:
@@ -46,7 +48,9 @@ def run(context: RoleContext) -> None:
         feed.start()
         index.start()
         StallWatch(context).start()
-        _record(context, recorder, index, feed, CameraHealth(camera.name, simulated=camera.simulated))
+        health = CameraHealth(camera.name, simulated=camera.simulated)
+        _record(context, recorder, index, feed, health, sound)
+        sound.close()
         feed.close()
         recorder.stop(context.clock.now())
         context.report(*status.role_state(recorder))
@@ -55,7 +59,7 @@ def run(context: RoleContext) -> None:
         sys.exit(str(error))
 
 
-def build(context: RoleContext, camera: Camera) -> tuple[Recorder, Index]:
+def build(context: RoleContext, camera: Camera, sound: SoundFeed | None = None) -> tuple[Recorder, Index]:
     """The state machine and the index thread of one camera, wired to this installation's folders."""
     settings, paths = context.settings, context.paths
     origin = Origin(
@@ -78,7 +82,9 @@ def build(context: RoleContext, camera: Camera) -> tuple[Recorder, Index]:
         return sweep(paths.video, writer, lambda run, n: recorder.is_taken(run, n) or index.awaits(run, n))
 
     index = Index(paths.database, context.clock, settings.node.room, take_in)
-    recorder = Recorder(options, settings.recording, paths.recording_plan, volume(context), index)
+    recorder = Recorder(
+        options, settings.recording, paths.recording_plan, volume(context), index, sound=sound
+    )
     return recorder, index
 
 
@@ -93,7 +99,12 @@ def volume(context: RoleContext) -> RecorderVolume:
 
 
 def _record(
-    context: RoleContext, recorder: Recorder, index: Index, feed: CameraFeed, health: CameraHealth
+    context: RoleContext,
+    recorder: Recorder,
+    index: Index,
+    feed: CameraFeed,
+    health: CameraHealth,
+    sound: SoundFeed,
 ) -> None:
     meter = status.Meter()
     idle = IdleFrame(
@@ -115,7 +126,8 @@ def _record(
             next_status_ns = now.monotonic_ns + _STATUS_INTERVAL_NS
             dead = status.dead_thread(index, feed)
             state = dead or status.role_state(recorder)
-            context.report(*state, **status.detail(recorder, index, feed, meter), camera=health.as_detail())
+            detail = status.detail(recorder, index, feed, meter)
+            context.report(*state, **detail, camera=health.as_detail(), sound=status.sound(recorder, sound))
             for statement in health.statements():
                 index.submit(statement)
             if not feed.is_alive:

@@ -18,6 +18,7 @@ from agent.recording.gaps import EndReason, Gap
 from agent.recording.gops import LARGEST
 from agent.recording.header import Origin, SegmentHeader
 from agent.recording.segment_writer import ClosedSegment, SegmentWriter, segment_path
+from agent.recording.sound_track import SoundBuffer, SoundTrack
 from drivers.cameras.base import Packet, StreamInfo
 from drivers.cameras.bitstream import is_annex_b, is_random_access
 
@@ -68,8 +69,10 @@ class Run:
         *,
         previous_sha256: str | None,
         gaps_before: tuple[Gap, ...],
+        sound: SoundBuffer | None = None,
     ) -> None:
-        """`on_closed` gets every segment as it is finished; `gaps_before` go into the first header."""
+        """`on_closed` gets every segment as it is finished; `gaps_before` go into the first header; `sound`
+        is recorded beside the pictures."""
         self.id = str(uuid4())
         self.stream = stream
         self.first: SegmentHeader | None = None
@@ -79,6 +82,9 @@ class Run:
         self._previous_sha256 = previous_sha256
         self._gaps_before = gaps_before
         self._origin_dts = 0
+        self._sound = (
+            SoundTrack(sound, sound.format, stream.time_base.denominator) if sound and sound.format else None
+        )
         self._sequence = 0
         self._segment: SegmentWriter | None = None
         self._held: _Arrived | None = None
@@ -101,6 +107,11 @@ class Run:
         return segment_path(self.id, self._sequence)
 
     @property
+    def has_sound(self) -> bool:
+        """Whether the run's files have a sound track, which may be empty."""
+        return self._sound is not None
+
+    @property
     def has_durable_footage(self) -> bool:
         return self._segment is not None and (
             self._sequence > 0 or self._segment.durable_ticks > self._segment.start_ticks
@@ -117,6 +128,8 @@ class Run:
         if self._held is None:
             self._origin_dts = packet.dts
         arrived = _Arrived(packet, self._ticks(packet.dts), now)
+        if self._sound is not None:
+            self._sound.see_picture(self._ticks(packet.pts), packet.arrived_ns)
         if self._held is not None:
             self._write_held(arrived.ticks)
             if packet.is_key_frame and self._may_cut(packet, arrived.ticks):
@@ -194,7 +207,12 @@ class Run:
         )
         self.first = self.first or header
         self._segment = SegmentWriter(
-            self._options.video, header, self.stream, first.ticks, self._options.fragment_seconds
+            self._options.video,
+            header,
+            self.stream,
+            first.ticks,
+            self._options.fragment_seconds,
+            self._sound,
         )
 
     def _ended_gaps(self, start_us: int) -> tuple[Gap, ...]:

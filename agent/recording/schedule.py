@@ -41,6 +41,17 @@ class Decision:
     session: str | None = None
     """The lesson that decides, for `whole` and `minimum`."""
 
+    @property
+    def sound_allowed(self) -> bool:
+        """True when a plan in force wants sound. Every doubt that makes pictures be recorded means silence:
+        voices are personal data, and nobody may be heard by mistake."""
+        return self.mode != "unplanned" and self.plan is not None and self.plan.audio
+
+    @property
+    def sound(self) -> bool:
+        """Whether sound is recorded: with lessons, never with people outside them, who agreed to nothing."""
+        return self.sound_allowed and self.record and self.mode != "unscheduled"
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:

@@ -10,6 +10,7 @@ from agent.recording.gops import Gop, pack_gops
 from agent.recording.header import SegmentHeader
 from agent.recording.muxer import Muxer
 from agent.recording.segment_file import FileHashes, SegmentFile
+from agent.recording.sound_track import SoundTrack
 from drivers.cameras.base import Packet, StreamInfo
 
 
@@ -48,6 +49,7 @@ class SegmentWriter:
         stream: StreamInfo,
         start_ticks: int,
         fragment_seconds: float,
+        sound: SoundTrack | None = None,
     ) -> None:
         self.header = header
         self.start_ticks = start_ticks
@@ -55,6 +57,9 @@ class SegmentWriter:
         """Footage before this tick survives a power cut."""
         self._path = video / segment_path(header.run, header.sequence)
         self._muxer = Muxer(stream, fragment_seconds)
+        self._sound = sound
+        if sound is not None:
+            sound.begin_file(start_ticks)
         self._file: SegmentFile | None = None
         self._gops: list[Gop] = []
         self._begins_gop = True
@@ -68,9 +73,9 @@ class SegmentWriter:
         """Add one packet; `dts` is where the packets before it end."""
         fragments = self._muxer.mux(packet, pts=pts, dts=dts, duration=duration)
         if self._file is None:
-            self._file = SegmentFile(self._path, self._muxer.header + self.header.to_box())
+            self._file = SegmentFile(self._path, self._file_header())
         for fragment in fragments:
-            self._append(fragment)
+            self._append(fragment, dts)
             self.durable_ticks = dts  # libav closes a fragment before it takes the packet that follows
             self._begins_gop = packet.is_key_frame
 
@@ -78,7 +83,7 @@ class SegmentWriter:
         """Finish the file; at least one packet was written."""
         assert self._file is not None  # noqa: S101 (a segment is opened for a packet and gets it)
         for fragment in self._muxer.finish():
-            self._append(fragment)
+            self._append(fragment, end_ticks)
         self.durable_ticks = end_ticks
         hashes, gops = self._file.close(), pack_gops(self._gops)
         return ClosedSegment(self.header, self.start_ticks, end_ticks, end_us, hashes, gops, reason)
@@ -88,8 +93,14 @@ class SegmentWriter:
         if self._file is not None:
             self._file.abandon()
 
-    def _append(self, fragment: bytes) -> None:
+    def _file_header(self) -> bytes:
+        header = self._muxer.header
+        return (self._sound.into_header(header) if self._sound else header) + self.header.to_box()
+
+    def _append(self, fragment: bytes, end_ticks: int) -> None:
         assert self._file is not None  # noqa: S101 (opened with the first packet)
+        if self._sound is not None:
+            fragment = self._sound.into(fragment, end_ticks)
         if self._begins_gop:
             self._gops.append(Gop(self._file.durable_bytes, self.durable_ticks - self.start_ticks))
         self._file.write_fragment(fragment)

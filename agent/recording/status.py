@@ -9,6 +9,7 @@ from typing import Any
 from agent.recording.feed import CameraFeed
 from agent.recording.index import Index
 from agent.recording.recorder import Recorder, State
+from agent.recording.sound_feed import SoundFeed
 from agent.role import State as RoleState
 from drivers.cameras.base import Packet
 
@@ -98,4 +99,14 @@ def detail(recorder: Recorder, index: Index, feed: CameraFeed, meter: Meter) -> 
         "index": {"waiting": index.waiting, "problem": index.problem, "refused_files": index.refused_files},
         "dropping": feed.is_dropping,
         **meter.read(time.monotonic_ns()),
+    }
+
+
+def sound(recorder: Recorder, feed: SoundFeed) -> dict[str, Any]:
+    """The board's `detail.sound`: whether HR wants any, whether the files have it, and what is amiss."""
+    run = recorder.run
+    return {
+        "wanted": feed.is_wanted,
+        "recorded": run is not None and run.has_sound,
+        "problem": feed.problem,
     }

@@ -20,6 +20,16 @@ def practical_recording(store: Store) -> str:
     return "minimum" if row is not None and row["practical"] == "minimum" else "whole"
 
 
+def sound_recording(store: Store) -> bool:
+    """`recording.audio` of the revision in force. For the keeper, as `practical_recording`; what is missing
+    or is not plainly true is no."""
+    row = store.row(
+        "SELECT json_type(document, '$.recording.audio') AS audio FROM configuration"
+        " ORDER BY revision DESC LIMIT 1"
+    )
+    return row is not None and row["audio"] == "true"
+
+
 def insert_revision(
     store: Store, *, revision: int, document: str, message: bytes | None, applied_us: int
 ) -> None:

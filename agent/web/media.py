@@ -7,7 +7,6 @@ view does not cover is not served, and of the segment that grows only what is du
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from http import HTTPStatus
@@ -26,10 +25,11 @@ from agent.recording.partial_segments import with_parts
 from agent.recording.pieces import PlayableSegment
 from agent.recording.playback import Recorded
 from agent.recording.playlist import Hole, Live
+from agent.recording.silenced import read_silenced
 from agent.recording.virtual_mp4 import MediaError, VirtualMp4, read_header
 from agent.store.access import View
 from agent.web.locale import local
-from agent.web.ranges import CHUNK, not_satisfiable, ranged, wanted_range
+from agent.web.ranges import not_satisfiable, ranged, wanted_range
 from agent.web.site import site_of
 from agent.web.timeline import without_absent
 from agent.web.views import parse_sequence, recorded_in, segment_in, spans_in, view_of
@@ -126,7 +126,8 @@ def _asked_place(request: Request) -> tuple[int, int] | None:
 
 @router.api_route("/player/{view_id}/files/{run}/{number}.mp4", methods=["GET", "HEAD"])
 async def file_bytes(request: Request, view_id: str, run: str, number: str) -> Response:
-    """A segment file as far as the view covers it: its header, and its groups of pictures by one range."""
+    """A segment file as far as the view covers it: its header, and its groups of pictures by one range.
+    Without its sound, for which a player would stop (`agent/recording/silenced.py`)."""
     view = await view_of(request, view_id)
     segment = await segment_in(request, view, run, parse_sequence(number))
     path = _path_of(request, segment)
@@ -140,7 +141,16 @@ async def file_bytes(request: Request, view_id: str, run: str, number: str) -> R
         return not_satisfiable(size)
     if not _covers(segment, start, end):
         raise HTTPException(HTTPStatus.FORBIDDEN)
-    return await ranged(request, lambda begin, finish: _read_file(path, begin, finish), size, etag)
+
+    def read(begin: int, finish: int) -> Iterator[bytes]:
+        aligned = max((piece.start for piece in segment.pieces if piece.start <= begin), default=0)
+        return read_silenced(path, aligned, begin, finish, size)
+
+    try:
+        return await ranged(request, read, size, etag)
+    except bmff.BoxError as error:
+        log.warning("segment.unreadable", run=run, sequence=segment.sequence, error=str(error))
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY) from error
 
 
 def _covers(segment: PlayableSegment, start: int, end: int) -> bool:
@@ -185,16 +195,3 @@ def _path_of(request: Request, segment: PlayableSegment) -> Path:
     except OutsideError as error:
         log.warning("segment.outside", run=segment.run_id, sequence=segment.sequence)
         raise HTTPException(HTTPStatus.NOT_FOUND) from error
-
-
-def _read_file(path: Path, start: int, end: int) -> Iterator[bytes]:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        while start < end:
-            piece = os.pread(descriptor, min(CHUNK, end - start), start)
-            if not piece:
-                return
-            start += len(piece)
-            yield piece
-    finally:
-        os.close(descriptor)

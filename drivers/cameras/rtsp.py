@@ -2,26 +2,30 @@
 
 The packets are the camera's own, H.264 or H.265, with the presentation times of its RTP clock. Only the
 video stream is asked for: with several streams libav would switch to the times of the camera's RTCP
-reports, and stamps could jump.
+reports, and stamps could jump. Sound, where HR wants it, comes by a second connection that asks for nothing
+else.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from fractions import Fraction
 from urllib.parse import unquote, urlsplit
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from drivers.cameras.base import CameraError
 from drivers.cameras.guard import StreamGuard
 from drivers.cameras.libav import demux, describe, pump, reason, video_stream
+from drivers.cameras.sound import LARGEST_FRAME, NoSoundError, SoundFormat, SoundFrame, read_configuration
 from drivers.cameras.streaming import PacketSink, StreamingCamera
 from drivers.cameras.timestamps import ReorderedStreamError, from_rtp
 
 _OPTIONS = {
     "rtsp_transport": "tcp",
-    "allowed_media_types": "video",
     "protocol_whitelist": "rtsp,rtsps,rtp,tcp,tls",
     # Parameters are in the session description or in the first key frame: do not wait to guess a frame rate.
     "fpsprobesize": "0",
@@ -66,11 +70,53 @@ class RtspCamera(StreamingCamera):
                 self._reorders = True
                 raise
 
-    def _opened(self, silence_timeout: float) -> InputContainer:
+    def sound(self, silence_timeout: float = 5.0) -> Iterator[tuple[SoundFormat, SoundFrame]]:
+        """See `drivers.cameras.sound.SoundSource`; a connection of its own."""
+        with self._opened(silence_timeout, "audio") as container:
+            stream, sound_format = self._sound_stream(container)
+            frame = Fraction(sound_format.frame_samples, sound_format.samples_per_second)
+            following = Fraction(0)
+            packets = container.demux(stream)
+            while True:
+                try:
+                    packet = next(packets, None)
+                except av.FFmpegError as error:
+                    fault = CameraError(f"{self.where}: 声音中断 / the sound broke off: {reason(error)}")
+                    break
+                if packet is None or self._is_closed:
+                    return
+                if not 0 < packet.size <= LARGEST_FRAME:
+                    continue
+                # Several frames come in one RTP packet, and only the first has a stamp.
+                at = following if packet.pts is None else packet.pts * (stream.time_base or Fraction(1))
+                following = at + frame
+                yield sound_format, SoundFrame(bytes(packet), int(at * 10**9), time.monotonic_ns())
+        raise fault  # outside `except`: libav's error names the address with its password
+
+    def _sound_stream(self, container: InputContainer) -> tuple[AudioStream, SoundFormat]:
+        if not container.streams.audio:
+            raise NoSoundError(f"{self.where}: 摄像头没有声音 / the camera has no sound")
+        stream = container.streams.audio[0]
+        codec = stream.codec_context.name
+        if codec != "aac":
+            raise NoSoundError(
+                f"{self.where}: 声音编码是 {codec}，请在摄像头中改为 AAC / "
+                f"the sound's codec is {codec}; set it to AAC in the camera"
+            )
+        try:
+            return stream, read_configuration(bytes(stream.codec_context.extradata or b""))
+        except ValueError as error:
+            raise NoSoundError(
+                f"{self.where}: 声音的 AAC 参数不能用（{error}），请改为 AAC-LC / "
+                f"the sound's AAC parameters are of no use ({error}); set it to AAC-LC"
+            ) from error
+
+    def _opened(self, silence_timeout: float, media: str = "video") -> InputContainer:
         deadline = time.monotonic() + 0.95 * self._open_timeout
         timeouts = (self._open_timeout, silence_timeout)
+        options = {**_OPTIONS, "allowed_media_types": media}
         try:
-            return av.open(self._url, "r", format="rtsp", options=dict(_OPTIONS), timeout=timeouts)
+            return av.open(self._url, "r", format="rtsp", options=options, timeout=timeouts)
         except av.FFmpegError as error:
             fault = CameraError(f"{self.where}: {_explain(error, time.monotonic() >= deadline)}")
         raise fault  # outside `except`: libav's error names the address with its password
@@ -103,6 +149,8 @@ def _explain(error: av.FFmpegError, overdue: bool) -> str:
         return (
             "摄像头没有这个路径，请查看摄像头说明书 / the camera has no such path; look it up in its manual"
         )
+    if isinstance(error, av.HTTPOtherClientError):  # asked to play a session of no stream
+        return "摄像头没有所要的声音或画面 / the camera has no such stream (sound or pictures)"
     if isinstance(error, av.ConnectionRefusedError):
         return (
             "端口没有 RTSP 服务，请检查端口和摄像头设置 / "

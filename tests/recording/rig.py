@@ -19,6 +19,7 @@ from agent.recording.index import Entry, IndexWriter
 from agent.recording.recorder import Recorder, State
 from agent.recording.run import RunOptions
 from agent.recording.scan import has_footage, scan_segment
+from agent.recording.sound_track import SoundBuffer
 from agent.recording.storage import RecorderVolume
 from agent.recording.sweep import sweep
 from agent.recording.verify import verify_segment
@@ -99,6 +100,8 @@ class Rig:
         self.camera_rate = 1.0
         """Seconds of our clock in a second of the camera's."""
         self.source = endless(clip)
+        self.sound: SoundBuffer | None = None
+        """Of the camera; taken up by `start`."""
         self._options = RunOptions(paths.video, ORIGIN, segment_seconds, 0.5, "test")
         self.recorder = self._new()
 
@@ -114,6 +117,7 @@ class Rig:
             self.volume,
             index,
             Backoff(first=1.0, longest=8.0, uniform=lambda low, high: high),
+            self.sound,
         )
         index.recorder = recorder
         return recorder

@@ -22,6 +22,7 @@ from agent.recording.gaps import Gap, GapReason
 from agent.recording.header import Origin, SegmentHeader
 from agent.recording.index import IndexWriter
 from agent.recording.segment_writer import SegmentWriter
+from agent.recording.sound_track import SoundBuffer, SoundTrack
 from agent.role import RoleContext, RoleName
 from agent.settings import Settings
 from agent.store.database import Store
@@ -188,9 +189,18 @@ class Tape:
     clock: Clock
     film: Path
 
-    def record(self, start_us: int, *, segments: int, grow: bool = False, first_tick: int = 0) -> str:
+    def record(
+        self,
+        start_us: int,
+        *,
+        segments: int,
+        grow: bool = False,
+        first_tick: int = 0,
+        sound: SoundBuffer | None = None,
+    ) -> str:
         """One run that starts at `start_us`, the film cut into so many segments; with `grow` the last one
-        stays open and is shown on the status board. Returns the run's id."""
+        stays open and is shown on the status board. `sound` arrives at the film's own times. Returns the
+        run's id."""
         stream, packets = packets_of(self.film)
         per_second = Fraction(stream.time_base.denominator, stream.time_base.numerator)
         stream = replace(stream, time_base=Fraction(1, int(per_second)))
@@ -198,6 +208,7 @@ class Tape:
         keys = [number for number, packet in enumerate(packets) if packet.is_key_frame]
         cuts = [keys[len(keys) * part // segments] for part in range(segments)] + [len(packets)]
         first_dts = packets[0].dts
+        track = SoundTrack(sound, sound.format, int(per_second)) if sound and sound.format else None
         for sequence in range(segments):
             piece = packets[cuts[sequence] : cuts[sequence + 1]]
 
@@ -209,10 +220,12 @@ class Tape:
 
             start_tick = ticks(piece[0].dts)
             header = self._header(run, sequence, stream, wall(start_tick))
-            writer = SegmentWriter(self.paths.video, header, stream, start_tick, 0.5)
+            writer = SegmentWriter(self.paths.video, header, stream, start_tick, 0.5, track)
             following = packets[cuts[sequence + 1] :]
             for packet, after in zip(piece, [*piece[1:], *following[:1], None], strict=False):
                 end = ticks(after.dts) if after else ticks(packet.dts) + packet.duration
+                if track is not None:
+                    track.see_picture(ticks(packet.pts), int(packet.pts * 10**9 / per_second))
                 writer.write(
                     packet, pts=ticks(packet.pts), dts=ticks(packet.dts), duration=end - ticks(packet.dts)
                 )
