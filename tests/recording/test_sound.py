@@ -17,7 +17,7 @@ import pytest
 from agent import bmff
 from agent.paths import Paths
 from agent.recording.growing import growing_segments
-from agent.recording.scan import scan_segment
+from agent.recording.scan import has_footage, scan_segment
 from agent.recording.sound_feed import SoundFeed
 from agent.recording.sound_track import ArrivalClock
 from agent.visibility.growing_segment import SegmentFollower
@@ -32,7 +32,7 @@ from tests.recording.rig import Rig, probe_packets
 from tests.rtsp import RtspServer
 from tests.waiting import wait_until
 
-FILM_S, TONE_AT_S, TONE_S = 14, 7.0, 0.5
+FILM_S, TONE_AT_S, TONE_S = 20, 7.0, 0.5
 FRAME_NS = 64_000_000
 
 
@@ -385,9 +385,9 @@ def test_a_camera_with_aac_is_heard_in_time_with_its_pictures(
 ) -> None:
     with RtspServer(film, "--sound", "aac") as server:
         recorder = process(server.url(), audio=True)
-        recorder.wait_for("camera_silent", 60)  # the film's end
+        wait_until(lambda: pictures_in(recorder) > (TONE_AT_S + TONE_S) * 10 + 20, 60, "the tone")
         recorder.stop()
-    files = [path for path in recorder.files() if scan_samples(path)]
+    files = [path for path in recorder.files() if has_footage(path)]
     with_sound = [path for path in files if streams(path) == ["video", "audio"]]
     assert with_sound, recorder.log
     assert len(files) <= len(with_sound) + 1, "a run without sound only until the camera's sound was known"
@@ -395,8 +395,14 @@ def test_a_camera_with_aac_is_heard_in_time_with_its_pictures(
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "every picture once, in order"
     tone = onset(with_sound)
     pictured = next(at for path in with_sound for number, at in shown(path) if number == TONE_AT_S * 10)
-    assert abs(tone - pictured) < 0.3, (tone, pictured)
+    print(f"sound is {tone - pictured:+.3f} s from its picture")  # noqa: T201 (a figure for the report)
+    assert abs(tone - pictured) < 0.3
     check_pictures(files)
+
+
+def pictures_in(recorder: RecorderProcess) -> int:
+    """What is whole on the disk so far."""
+    return sum(len(scan_samples(path)) for path in recorder.files() if has_footage(path))
 
 
 def shown(path: Path) -> list[tuple[int, float]]:
@@ -427,7 +433,7 @@ def test_by_default_no_sound_is_asked_for_and_none_is_in_the_file(
     with RtspServer(film, "--sound", "aac") as server:
         recorder = process(server.url(), audio=False)
         recorder.wait_for("recording")
-        wait_until(lambda: len(scan_samples(recorder.files()[-1])) > 20, 30, "two seconds")
+        wait_until(lambda: pictures_in(recorder) > 20, 30, "two seconds")
         recorder.stop()
         assert "sound.on" not in recorder.log
     assert {tuple(streams(path)) for path in recorder.files()} == {("video",)}
