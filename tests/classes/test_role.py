@@ -325,6 +325,17 @@ def test_hrs_minimum_is_planned_for_practicals_only_and_never_below_the_classs_n
     assert planned("焦作", "minimum") == whole, "Jiaozuo's notice wants the whole of a practical too"
 
 
+def test_sound_is_planned_where_hr_orders_it_and_never_otherwise(context: RoleContext, store: Store) -> None:
+    Keeper(context).step()
+    assert plan(context)["audio"] is False, "by default nobody is heard"
+    for revision, ordered in enumerate((True, False), start=1):
+        changed = with_changes(HrConfiguration(), {"recording.audio": ordered})
+        document = changed.model_dump_json()
+        insert_revision(store, revision=revision, document=document, message=None, applied_us=0)
+        Keeper(context).step()
+        assert plan(context)["audio"] is ordered
+
+
 def test_inside_a_minimal_lesson_people_ask_for_nothing_more(
     context: RoleContext, store: Store, clock: ManualClock, timetable: list[table.Session]
 ) -> None:
