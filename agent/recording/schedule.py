@@ -71,27 +71,26 @@ def progress_of(run: Run | None) -> Progress | None:
 
 @dataclass(slots=True)
 class _Attempt:
-    """A class hour under `minimum`."""
+    """What was seen of a class hour under `minimum`."""
 
-    session: str
-    hour: PlannedHour
     longest_us: int = 0
 
-    def see(self, progress: Progress | None) -> None:
+    def see(self, hour: PlannedHour, progress: Progress | None) -> None:
         if progress is not None:
-            begin_us = max(progress.unbroken_since_us, self.hour.start_us)
-            end_us = min(progress.durable_until_us, self.hour.end_us)
+            begin_us = max(progress.unbroken_since_us, hour.start_us)
+            end_us = min(progress.durable_until_us, hour.end_us)
             self.longest_us = max(self.longest_us, end_us - begin_us)
 
 
 class Schedule:
-    """Asked once a second. What it remembers is one class hour's longest stretch; a new process begins that
-    anew and records longer for it."""
+    """Asked once a second. What it remembers is the longest stretch of each class hour that runs; a new
+    process begins that anew and records longer for it."""
 
     def __init__(self, path: Path, *, pre_roll_s: int, post_roll_s: int) -> None:
         self._path = path
         self._pre_roll_s, self._post_roll_s = pre_roll_s, post_roll_s
-        self._attempt: _Attempt | None = None
+        self._attempts: dict[tuple[str, PlannedHour], _Attempt] = {}
+        """By session and class hour; several where two lessons share the room."""
         self._clock = ClockWatch()
 
     def decide(self, now: Stamp, progress: Progress | None) -> Decision:
@@ -109,7 +108,7 @@ class Schedule:
         if self._clock.step(now):
             # What was seen of the class hour was placed by another clock: it may lie outside of it.
             self._clock.restart()
-            self._attempt = None
+            self._attempts.clear()
         if now.wall_us < plan.written_us - CLOCK_SLACK_US:
             # The clock was set back, or was wrong when it was written.
             return Decision(True, "plan of the future")
@@ -135,27 +134,28 @@ class Schedule:
         return minimum or Decision(False, "plan", "rest", plan)
 
     def _minimum(self, plan: Plan, now_us: int, progress: Progress | None) -> Decision | None:
-        found = _hour_of(plan, now_us)
-        if found is None:
-            self._attempt = None
-            return None
-        session, hour = found
-        if self._attempt is None or (self._attempt.session, self._attempt.hour) != (session.session, hour):
-            self._attempt = _Attempt(session.session, hour)
-        self._attempt.see(progress)
-        if self._attempt.longest_us >= session.minimum_us + MINIMUM_MARGIN_US:
-            return Decision(False, "minimum of this class hour reached", "rest", plan, session.session)
-        return Decision(True, "minimum of this class hour", "minimum", plan, session.session)
+        running = _hours_of(plan, now_us)
+        self._attempts = {
+            (session.session, hour): self._attempts.get((session.session, hour), _Attempt())
+            for session, hour in running
+        }
+        decision: Decision | None = None
+        for session, hour in running:
+            attempt = self._attempts[session.session, hour]
+            attempt.see(hour, progress)
+            if attempt.longest_us < session.minimum_us + MINIMUM_MARGIN_US:
+                decision = Decision(True, "minimum of this class hour", "minimum", plan, session.session)
+            elif decision is None:
+                because = "minimum of this class hour reached"
+                decision = Decision(False, because, "rest", plan, session.session)
+        return decision
 
 
-def _hour_of(plan: Plan, now_us: int) -> tuple[PlannedSession, PlannedHour] | None:
-    return next(
-        (
-            (session, hour)
-            for session in plan.sessions
-            if session.mode == "minimum"
-            for hour in session.hours
-            if hour.start_us <= now_us < hour.end_us
-        ),
-        None,
-    )
+def _hours_of(plan: Plan, now_us: int) -> list[tuple[PlannedSession, PlannedHour]]:
+    return [
+        (session, hour)
+        for session in plan.sessions
+        if session.mode == "minimum"
+        for hour in session.hours
+        if hour.start_us <= now_us < hour.end_us
+    ]

@@ -111,6 +111,17 @@ def test_a_clock_that_was_set_back_takes_a_reached_minimum_with_it(schedule: Sch
 
 
 @pytest.mark.rule("R3")
+def test_two_lessons_that_share_the_room_get_each_its_minimum(schedule: Schedule) -> None:
+    start = MIDNIGHT_US + 9 * HOUR_US
+    first, second = lesson(1, start, 90), lesson(2, start + 10 * MINUTE_US, 90)
+    plan = plan_of(start, PlannedRecording(first, FIFTEEN_US), PlannedRecording(second, FIFTEEN_US))
+    plan = replace(plan, valid_until_us=2**62)
+    for minutes, mode in ((17, "minimum"), (25, "minimum"), (27, "rest")):
+        now = start + minutes * MINUTE_US
+        assert mode_at(schedule, plan, now, Progress(start, now)) == mode, minutes
+
+
+@pytest.mark.rule("R3")
 def test_a_plan_without_its_class_hours_is_no_plan(schedule: Schedule, tmp_path: Path) -> None:
     made = lesson(1, MIDNIGHT_US, 90)
     good = {
