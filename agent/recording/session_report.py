@@ -30,6 +30,7 @@ from agent.recording.true_time import PlacedRow
 from agent.store import continuity, footage
 from agent.store.classes import Session
 from agent.store.database import Row, Store
+from drivers.disk import DiskError, read_marker
 
 STATUS_TRUSTED_NS: Final = 10_000_000_000
 """The recorder speaks every second; its older word says nothing of now."""
@@ -180,11 +181,24 @@ def _read(video: Path, row: PlacedRow, read: ReadTimes) -> FileTimes | Unprovabl
         times = read(video / row["path"], row)
         return replace(times, wall_start_us=times.wall_start_us + row["add_us"])
     except FileNotFoundError:
+        if _lies_elsewhere(video, row["volume"]):
+            where = f"on disk {row['volume']}; `classroom-agent volumes list` says where that is kept"
+            return _named(row, "archived", where)
         return _named(row, "file_missing", "the file is not on the video disk")
     except UnprovableError as error:
         return _named(row, "damaged", str(error))
     except OSError as error:
         return _named(row, "damaged", f"cannot be read: {error.strerror}")
+
+
+def _lies_elsewhere(video: Path, volume: str | None) -> bool:
+    """True when the file was last seen on a disk that is not the one at `video`."""
+    if volume is None:
+        return False
+    try:
+        return read_marker(video).volume != volume
+    except DiskError:  # no marked disk is here at all
+        return True
 
 
 def _named(row: PlacedRow, reason: Any, detail: str) -> Unprovable:

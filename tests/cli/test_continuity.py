@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from agent.cli import app
 from agent.paths import Paths
 from agent.store.database import Row
+from drivers.disk import create_marker
 from tests.cli.test_cli import SETTINGS
 from tests.clocks import ManualClock
 from tests.recording.conftest import clip, clip_path, rig
@@ -174,6 +175,27 @@ def test_beside_a_file_that_is_gone_not_a_microsecond_is_unexplained(rig: Rig, a
     content = asked(SESSION, code=1)
     assert content["unexplained_us"] == 0
     assert [each["reason"] for each in content["hours"][0]["missing"]] == ["file_missing"]
+
+
+@pytest.mark.rule("R8")
+def test_footage_on_an_archived_disk_is_named_with_the_disk(rig: Rig, asked: Asked) -> None:
+    rig.start()
+    rig.connect()
+    rig.play(8)
+    rig.stop()
+    rows = rig.segments()
+    plan_session(rig, rows[0]["start_us"], rows[-1]["end_us"])
+    here, cupboard = create_marker(rig.paths.video).volume, "5d0c8a52-0000-4000-8000-00000000000c"
+    for row, volume in zip(rows, (here, cupboard, here, here), strict=True):
+        rig.store.execute(
+            "UPDATE segment SET volume = ? WHERE run_id = ? AND sequence = ?",
+            (volume, row["run_id"], row["sequence"]),
+        )
+    for row in rows[1:3]:
+        (rig.paths.video / row["path"]).unlink()
+    named = asked(SESSION, code=1)["not_provable"]
+    assert [each["reason"] for each in named] == ["archived", "file_missing"]
+    assert cupboard in named[0]["detail"]
 
 
 def test_wrong_questions_get_sentences(rig: Rig, config: Path) -> None:
