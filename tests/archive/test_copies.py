@@ -290,7 +290,10 @@ def test_two_copies_do_not_know_each_other(place: Place, tmp_path: Path) -> None
 def _is_tmpfs(path: Path) -> bool:
     mounts = [line.split() for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
     under = [words for words in mounts if path.is_relative_to(words[1])]
-    return max(under, key=lambda words: len(words[1]))[2] == "tmpfs"
+    nearest = max(
+        under, key=lambda words: len(words[1]), default=None
+    )  # none: a root without a mount of its own
+    return nearest is not None and nearest[2] == "tmpfs"
 
 
 def _cached_pages(path: Path) -> int:
