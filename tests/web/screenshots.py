@@ -123,7 +123,7 @@ def slim(path: Path) -> None:
 
 def plays(page: Page) -> bool:
     """Whether the player is well into the lesson."""
-    return bool(page.evaluate("document.getElementById('video').currentTime") > 66)
+    return bool(page.evaluate("document.getElementById('video').currentTime") > 6)
 
 
 def main(folder: Path) -> None:
