@@ -20,7 +20,8 @@ from agent.archive.second_copies import SecondCopies
 from agent.archive.shortage import Storage
 from agent.log import get_logger
 from agent.role import RoleContext, State
-from agent.store.database import Store, StoreError, unusable
+from agent.store.database import Store
+from agent.store.trouble import IN_THE_WAY, Trouble, said_of
 
 STEP_S = 1.0
 NICENESS = 10
@@ -66,16 +67,16 @@ class Archive:
         stamp = self._context.clock.now()
         try:
             store = self._opened()
-        except (StoreError, sqlite3.Error, OSError) as error:
+        except IN_THE_WAY as error:
             self._close_store()
-            self._report({"database": _word_of(error, self._context)})
+            self._report({"database": self._word_of(error)})
             return
         words: dict[str, Word] = {}
         for part in self._parts:
             try:
                 words[part.name] = part.step(store, stamp)
-            except (sqlite3.Error, StoreError, OSError) as error:
-                words[part.name] = _word_of(error, self._context)
+            except IN_THE_WAY as error:
+                words[part.name] = self._word_of(error)
                 if isinstance(error, sqlite3.DatabaseError) and not isinstance(
                     error, sqlite3.OperationalError
                 ):
@@ -101,6 +102,9 @@ class Archive:
             self._store.close()
             self._store = None
 
+    def _word_of(self, error: Trouble) -> Word:
+        return Word(*said_of(error, self._context.paths.database, self._context.paths.video))
+
     def _report(self, words: Mapping[str, Word]) -> None:
         said = [word for word in words.values() if word.zh]
         for name, word in words.items():
@@ -115,19 +119,6 @@ class Archive:
             "; ".join(word.en for word in said),
             **{name: dict(word.detail) for name, word in words.items() if word.detail},
         )
-
-
-def _word_of(error: Exception, context: RoleContext) -> Word:
-    if isinstance(error, StoreError):
-        return Word("fault", error.zh, error.en)
-    if isinstance(error, sqlite3.OperationalError):
-        return Word("waiting", "数据库忙或暂不可写，稍后继续", f"database: {error}; goes on by itself")
-    if isinstance(error, sqlite3.DatabaseError):
-        problem = unusable(context.paths.database, error)
-        return Word("fault", problem.zh, problem.en)
-    assert isinstance(error, OSError)  # noqa: S101 (the callers catch nothing else)
-    place = error.filename or context.paths.video
-    return Word("fault", f"磁盘或文件夹不可用：{place}：{error.strerror}", f"{place}: {error.strerror}")
 
 
 def lower_priority() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 
 from agent.evidence.device_card import SigningJwk, update_device_card
@@ -15,7 +14,8 @@ from agent.evidence.tail import TailDamage
 from agent.log import get_logger
 from agent.role import REPORT_INTERVAL_S, RoleContext
 from agent.store import records
-from agent.store.database import Store, StoreError, unusable
+from agent.store.database import Store
+from agent.store.trouble import IN_THE_WAY, said_of
 
 POLL_S = 0.1
 RETRY_S = 1.0
@@ -38,18 +38,8 @@ def run(context: RoleContext) -> None:
             context.report("fault", error.zh, error.en)
         except KeyFileError as error:
             context.report("fault", f"签名密钥不可用：{error.zh}", f"signing key: {error.en}")
-        except StoreError as error:
-            context.report("fault", error.zh, error.en)
-        except sqlite3.OperationalError as error:
-            context.report("waiting", "数据库忙或暂不可写，稍后继续", f"database: {error}; goes on by itself")
-        except sqlite3.DatabaseError as error:
-            problem = unusable(context.paths.database, error)
-            context.report("fault", problem.zh, problem.en)
-        except OSError as error:
-            place = error.filename or context.paths.state
-            context.report(
-                "fault", f"磁盘或文件夹不可用：{place}：{error.strerror}", f"{place}: {error.strerror}"
-            )
+        except IN_THE_WAY as error:
+            context.report(*said_of(error, context.paths.database, context.paths.state))
         context.stop.wait(RETRY_S)
 
 

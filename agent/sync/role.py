@@ -5,7 +5,6 @@ It wakes nobody: what it commits (an applied configuration, a refusal) the ledge
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from dataclasses import asdict
@@ -20,7 +19,8 @@ from agent.configuration.intake import Intake
 from agent.evidence.keys import KeyFileError
 from agent.log import get_logger
 from agent.role import REPORT_INTERVAL_S, RoleContext, State
-from agent.store.database import Store, StoreError, unusable
+from agent.store.database import Store
+from agent.store.trouble import IN_THE_WAY, said_of
 from agent.store.vault import Vault
 from agent.sync.link import Link
 from agent.sync.link_status import LinkStatus
@@ -48,15 +48,8 @@ def run(context: RoleContext) -> None:
             _serve(context)
         except KeyFileError as error:
             context.report("fault", f"密钥文件不可用：{error.zh}", f"key file: {error.en}")
-        except StoreError as error:
-            context.report("fault", error.zh, error.en)
-        except sqlite3.OperationalError as error:
-            context.report("waiting", "数据库忙或暂不可写，稍后继续", f"database: {error}; goes on by itself")
-        except sqlite3.DatabaseError as error:
-            problem = unusable(context.paths.database, error)
-            context.report("fault", problem.zh, problem.en)
-        except OSError as error:
-            context.report("fault", "磁盘或文件夹不可用", f"{error.filename or ''}: {error.strerror}")
+        except IN_THE_WAY as error:
+            context.report(*said_of(error, context.paths.database, context.paths.state))
         context.stop.wait(RETRY_S)
 
 
