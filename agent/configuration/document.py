@@ -69,9 +69,9 @@ class Recording(_Section):
 
     practical: Literal["whole", "minimum"] = "whole"
     """`whole` records practical lessons from start to end; `minimum` only what the class's notices demand of
-    every class hour (R3: 15 continuous minutes, and a margin), which saves about 60 % of a practical lesson's
-    disk and leaves the rest of it without proof. Where a notice wants the whole (Jiaozuo) it stays whole;
-    theory, examinations and make-up lessons always are."""
+    every class hour (R3: 15 continuous minutes, and a margin) and unannounced looks of a minute at the rest,
+    which saves about half of a practical lesson's disk and leaves what is between without proof. Where a
+    notice wants the whole (Jiaozuo) it stays whole; theory, examinations and make-up lessons always are."""
     audio: bool = False
     """Sound with the pictures of lessons, where the rear camera gives AAC. No rule asks for it. Voices are
     personal data: `true` records every word that is said in the room for as long as the footage is kept, so

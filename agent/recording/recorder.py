@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
+from random import Random
 
 from agent.clock import Stamp
 from agent.log import get_logger
@@ -63,12 +64,16 @@ class Recorder:
         index: Statements,
         disk_backoff: Backoff | None = None,
         sound: SoundBuffer | None = None,
+        chance: Random | None = None,
     ) -> None:
-        """`sound` of the camera, recorded where the plan wants it."""
+        """`sound` of the camera, recorded where the plan wants it; `chance` as `Schedule` has it."""
         self._sound = sound
         self._options = options
         self._schedule = Schedule(
-            plan, pre_roll_s=recording.pre_roll_seconds, post_roll_s=recording.post_roll_seconds
+            plan,
+            pre_roll_s=recording.pre_roll_seconds,
+            post_roll_s=recording.post_roll_seconds,
+            chance=chance,
         )
         self._index = index
         self._history = History(options.video, options.origin, index)

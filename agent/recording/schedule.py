@@ -3,7 +3,8 @@
     unplanned   no plan, an unreadable, old or future one, or a clock that nobody vouches for: everything
     whole       a lesson from pre-roll to post-roll
     minimum     a practical lesson by HR's decision: in every class hour until one stretch without a missing
-                frame is long enough; a gap begins it anew, the class hour's end ends the attempt
+                frame is long enough; a gap begins it anew, the class hour's end ends the attempt. After it
+                unannounced looks of a minute, so that nobody can go home behind it unseen
     people      beyond the plan: a lesson that began early or overruns
     unscheduled people, and no lesson planned; kept as long as `retention.unscheduled_days` says
     rest        none of these
@@ -17,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from random import Random, SystemRandom
 from typing import Final, Literal
 
 from agent.clock import Stamp
@@ -26,6 +28,9 @@ from agent.recording.run import Run
 
 CLOCK_SLACK_US: Final = 60 * 1_000_000
 """A plan may have been written this far in what the recorder takes for the future: the clock was slewed."""
+
+LOOK_US: Final = 60 * 1_000_000
+"""An unannounced look: some thirty key frames, on which people can be counted."""
 
 Mode = Literal["unplanned", "whole", "minimum", "people", "unscheduled", "rest"]
 
@@ -74,6 +79,8 @@ class _Attempt:
     """What was seen of a class hour under `minimum`."""
 
     longest_us: int = 0
+    look_us: int | None = None
+    """When the next look begins: known here alone, and not before the one before it is over."""
 
     def see(self, hour: PlannedHour, progress: Progress | None) -> None:
         if progress is not None:
@@ -81,13 +88,26 @@ class _Attempt:
             end_us = min(progress.durable_until_us, hour.end_us)
             self.longest_us = max(self.longest_us, end_us - begin_us)
 
+    def is_looking(self, hour: PlannedHour, now_us: int, chance: Random) -> bool:
+        """Whether `now_us` lies in a look. The next one is drawn over all that is left of the class hour as
+        soon as the last is over, as long as one fits: whatever somebody saw so far, up to a minute before the
+        end another is still to come."""
+        if self.look_us is None or now_us >= self.look_us + LOOK_US:
+            latest_us = hour.end_us - LOOK_US
+            self.look_us = chance.randint(now_us, latest_us) if now_us <= latest_us else hour.end_us
+        return now_us >= self.look_us
+
 
 class Schedule:
     """Asked once a second. What it remembers is the longest stretch of each class hour that runs; a new
     process begins that anew and records longer for it."""
 
-    def __init__(self, path: Path, *, pre_roll_s: int, post_roll_s: int) -> None:
+    def __init__(
+        self, path: Path, *, pre_roll_s: int, post_roll_s: int, chance: Random | None = None
+    ) -> None:
+        """`chance` draws the unannounced looks: the machine's own when left out, which nobody foretells."""
         self._path = path
+        self._chance = SystemRandom() if chance is None else chance
         self._pre_roll_s, self._post_roll_s = pre_roll_s, post_roll_s
         self._attempts: dict[tuple[str, PlannedHour], _Attempt] = {}
         """By session and class hour; several where two lessons share the room."""
@@ -145,6 +165,8 @@ class Schedule:
             attempt.see(hour, progress)
             if attempt.longest_us < session.minimum_us + MINIMUM_MARGIN_US:
                 decision = Decision(True, "minimum of this class hour", "minimum", plan, session.session)
+            elif attempt.is_looking(hour, now_us, self._chance):
+                decision = Decision(True, "unannounced look", "minimum", plan, session.session)
             elif decision is None:
                 because = "minimum of this class hour reached"
                 decision = Decision(False, because, "rest", plan, session.session)

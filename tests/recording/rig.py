@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 
 import av
 
@@ -102,6 +103,8 @@ class Rig:
         self.source = endless(clip)
         self.sound: SoundBuffer | None = None
         """Of the camera; taken up by `start`."""
+        self.chance: Random | None = None
+        """Draws the unannounced looks; taken up by `start`."""
         self._options = RunOptions(paths.video, ORIGIN, segment_seconds, 0.5, "test")
         self.recorder = self._new()
 
@@ -118,6 +121,7 @@ class Rig:
             index,
             Backoff(first=1.0, longest=8.0, uniform=lambda low, high: high),
             self.sound,
+            self.chance,
         )
         index.recorder = recorder
         return recorder

@@ -25,7 +25,7 @@ from agent.classes.recording_plan import (
 )
 from agent.classes.session import Moment, Pace, decide
 from agent.recording.plan import MINIMUM_MARGIN_US, Plan
-from agent.recording.schedule import Decision, Progress, Schedule
+from agent.recording.schedule import LOOK_US, Decision, Progress, Schedule
 from agent.store.classes import Session, SessionKind
 from tests.clocks import ManualClock
 
@@ -68,7 +68,18 @@ def mode_at(schedule: Schedule, plan: Plan, now_us: int, progress: Progress | No
 
 @pytest.fixture
 def schedule(tmp_path: Path) -> Schedule:
-    return Schedule(tmp_path / "plan.json", pre_roll_s=ROLL_S, post_roll_s=ROLL_S)
+    return schedule_at(tmp_path / "plan.json")
+
+
+class Latest(random.Random):
+    """Draws each look as late as there is room for it."""
+
+    def randint(self, a: int, b: int) -> int:
+        return b
+
+
+def schedule_at(path: Path, chance: random.Random | None = None) -> Schedule:
+    return Schedule(path, pre_roll_s=ROLL_S, post_roll_s=ROLL_S, chance=chance or Latest())
 
 
 @pytest.mark.rule("R2")
@@ -198,7 +209,7 @@ def test_a_class_hour_with_room_for_the_minimum_gets_it_whatever_breaks(
     camera = Camera(
         sorted((MIDNIGHT_US + a * SECOND_US, MIDNIGHT_US + (a + length) * SECOND_US) for a, length in faults)
     )
-    schedule, film = Schedule(Path("nowhere"), pre_roll_s=ROLL_S, post_roll_s=ROLL_S), Film()
+    schedule, film = schedule_at(Path("nowhere")), Film()
     rested: dict[int, int] = {}
     for hour in class_hours(made):
         for at_us in range(hour.start_us, hour.end_us, SECOND_US):
@@ -211,8 +222,51 @@ def test_a_class_hour_with_room_for_the_minimum_gets_it_whatever_breaks(
         wanted_us = limit_s * SECOND_US + MINIMUM_MARGIN_US
         if max(worked, default=0) >= wanted_us:
             assert film.longest_in(hour.start_us, hour.end_us) >= limit_s * SECOND_US
-        if not faults and hour_s > limit_s + MINIMUM_MARGIN_US // SECOND_US + 5:
+        if not faults and hour_s > limit_s + (MINIMUM_MARGIN_US + LOOK_US) // SECOND_US + 5:
             assert rested.get(hour.number, 0) > 0, "recorded on although the minimum was reached"
+
+
+def filmed(chance: random.Random | None, minutes: int = 45) -> list[int]:
+    """The seconds recorded of an undisturbed class hour, counted from its beginning."""
+    made = lesson(1, MIDNIGHT_US, minutes, hours=1)
+    plan = replace(plan_of(MIDNIGHT_US, PlannedRecording(made, FIFTEEN_US)), valid_until_us=2**62)
+    schedule = Schedule(Path("nowhere"), pre_roll_s=ROLL_S, post_roll_s=ROLL_S, chance=chance)
+    film, seconds = Film(), []
+    for second in range(minutes * 60):
+        at_us = MIDNIGHT_US + second * SECOND_US
+        decision = schedule.judge(plan, clock_at(at_us).now(), film.progress)
+        film.step(at_us, SECOND_US, records=decision.record)
+        if decision.record:
+            seconds.append(second)
+    return seconds
+
+
+@pytest.mark.rule("R3")
+def test_whoever_goes_home_behind_the_minimum_is_looked_at_and_cannot_know_when() -> None:
+    """Teach 20 minutes and leave. Whenever that is, until a minute before the end a look is still to come;
+    the first may come at any time. It saves HR nothing if they come so often that all is recorded."""
+    chance = random.Random(3)
+    reached_s, look_s, hour_s = 16 * 60, LOOK_US // SECOND_US, 45 * 60
+    first_looks, recorded = [], []
+    for _ in range(120):
+        seconds = filmed(chance)
+        after = [each for each in seconds if each > reached_s + 1]
+        assert seconds[:reached_s] == list(range(reached_s)), "the minimum first: it cannot be lost"
+        assert after[-1] >= hour_s - look_s - 1, "a last minute that nobody looks at, and no more"
+        first_looks.append(after[0])
+        recorded.append(len(seconds))
+    slack_s = hour_s - look_s - reached_s
+    for third in range(3):
+        begin = reached_s + third * slack_s / 3
+        share = sum(begin <= each < begin + slack_s / 3 for each in first_looks) / len(first_looks)
+        assert 0.2 < share < 0.47, f"looks favour a time: {share:.2f} in third {third + 1}"
+    assert sum(recorded) / len(recorded) < 22 * 60
+
+
+@pytest.mark.rule("R3")
+def test_no_two_recorders_look_at_the_same_time() -> None:
+    """The machine's own chance; five equal hours by accident are one in 10^12."""
+    assert len({tuple(filmed(None)) for _ in range(5)}) > 1
 
 
 def working_stretches(camera: Camera, start_us: int, end_us: int) -> list[int]:
@@ -296,7 +350,8 @@ def simulate(world: World, days: int) -> Story:
     stands two hours behind."""
     story, clock = Story(), ManualClock(wall_us=MIDNIGHT_US)
     keeper = Keeper(world)
-    schedule = Schedule(Path("nowhere"), pre_roll_s=ROLL_S, post_roll_s=ROLL_S)
+    chance = random.Random(20)
+    schedule = schedule_at(Path("nowhere"), chance)
     boots = iter([*world.boots, (2**62, 0)])
     boot_us, settled_us = next(boots)
     true_us = MIDNIGHT_US
@@ -305,7 +360,7 @@ def simulate(world: World, days: int) -> Story:
         awake = 5 * HOUR_US <= (true_us - MIDNIGHT_US) % DAY_US < 23 * HOUR_US
         step_us = STEP_US if awake else 10 * MINUTE_US
         if true_us >= boot_us:
-            schedule = Schedule(Path("nowhere"), pre_roll_s=ROLL_S, post_roll_s=ROLL_S)
+            schedule = schedule_at(Path("nowhere"), chance)
             story.film.running = False
             unsynchronised_until = settled_us
             boot_us, settled_us = next(boots)
