@@ -13,6 +13,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 LARGEST_KEY_FRAME: Final = 16 << 20
 """Bytes of one encoded picture with what is said of it; more is none."""
@@ -37,6 +38,25 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = False, mode:
         raise
     if durable:
         sync_folder(path.parent)
+
+
+def create_atomically(path: Path, content: bytes) -> None:
+    """Make `path` (0600) with `content`, whole or not at all, synced with its folder before return.
+
+    FileExistsError when there is one: linking a finished file cannot replace, whoever makes it
+    meanwhile. OSError as for `write_atomically`.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        os.link(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -8,14 +8,14 @@ the log still verifies.
 
 from __future__ import annotations
 
-from agent.archive import log_holds
 from agent.archive.entitlement import Due, judge_class
 from agent.archive.expiry import is_over, years_in_force
 from agent.clock import Stamp
+from agent.evidence import log_holds
 from agent.log import get_logger
 from agent.policy import Policies
 from agent.store import checkin_retention as rows
-from agent.store import retention as table
+from agent.store import files_to_remove
 from agent.store.clock import Vouch
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
@@ -73,7 +73,7 @@ def _expire_session(
         photos = rows.photos_of_session(store, session_id, 500)
         for photo in photos:
             rows.expire_photo(store, photo["id"], stamp.wall_us)
-            table.put_file_to_remove(store, table.PHOTOS, f"{photo['id']}.sealed", stamp.wall_us)
+            files_to_remove.put(store, files_to_remove.PHOTOS, f"{photo['id']}.sealed", stamp.wall_us)
         data = {
             "session": session_id,
             "check_ins": rows.check_ins_of_session(store, session_id),

@@ -23,7 +23,7 @@ from typing import Literal
 
 from agent.clock import Stamp
 from agent.store.clock import Vouch
-from agent.store.retention import ClockTrust
+from agent.store.clock_trust import ClockTrust
 
 NEEDED_NS = 24 * 3_600_000_000_000
 KEPT_NS = 36 * 3_600_000_000_000

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from agent.archive.footage_time import TrueTime
 from agent.policy import Policies, PolicyError
-from agent.store.retention import Lesson, Training
+from agent.store.trainings import Lesson, Training
 
 ZONE = ZoneInfo("Asia/Shanghai")
 ROLL_US = 3_600_000_000

@@ -12,17 +12,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.archive import entitlement, log_holds
+from agent.archive import entitlement
 from agent.archive.entitlement import Due, Entitlement, Judgement, Years
 from agent.archive.footage_time import TrueTime, true_time
 from agent.clock import Stamp
 from agent.configuration.document import current_configuration
+from agent.evidence import log_holds
 from agent.policy import Policies
+from agent.store import outbox
 from agent.store import retention as table
 from agent.store.clock import Corrections, Vouch
+from agent.store.clock_trust import read_clock_trust
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 from agent.store.retention import LOCAL, Held
+from agent.store.trainings import lessons
 
 Custodian = Literal["institution", "hr_department"]
 
@@ -51,14 +55,14 @@ def years_in_force(store: Store) -> Years:
 
 def read_entitlement(store: Store, policies: Policies, destinations: Sequence[str]) -> Entitlement:
     """The judgement as the database stands now. ConfigurationError as `years_in_force`."""
-    trust = table.clock_trust(store)
+    trust = read_clock_trust(store)
     return Entitlement(
         log_holds.trainings(store),
-        table.lessons(store),
+        lessons(store),
         policies,
         years_in_force(store),
         timetable_us=None if trust is None else trust.timetable_us,
-        unreported_us=table.unreported_since_us(store, list(destinations)),
+        unreported_us=outbox.unreported_since_us(store, list(destinations)),
     )
 
 

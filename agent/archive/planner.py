@@ -14,9 +14,9 @@ from agent.archive.usage import Count, days_observed, planned_hours, weekly_hour
 from agent.clock import Stamp
 from agent.policy import Policies, PolicyError, load_policies
 from agent.settings import Settings
-from agent.store import retention as table
 from agent.store import storage_use
 from agent.store.database import Store
+from agent.store.trainings import Training, trainings
 from drivers.disk import DiskError, space
 
 GUESS_KBIT = 2000.0
@@ -155,14 +155,14 @@ def years_needed(store: Store, policies: Policies) -> float:
     """The longest that any class here asks for, HR's years included."""
     hr = float(years_in_force(store).video)
     found = [hr]
-    for training in table.trainings(store):
+    for training in trainings(store):
         policy = _policy_years(training, policies)
         if policy is not None:
             found.append(policy)
     return max(found)
 
 
-def _policy_years(training: table.Training, policies: Policies) -> float | None:
+def _policy_years(training: Training, policies: Policies) -> float | None:
     try:
         return policies.combine(date.fromisoformat(training.opening_day), training.city).number(
             "video_retention"

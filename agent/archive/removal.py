@@ -15,9 +15,11 @@ from agent.board import sync_folder
 from agent.log import get_logger
 from agent.recording.scan import NotASegmentError, read_header
 from agent.recording.segment_writer import segment_path
+from agent.store import files_to_remove
 from agent.store import retention as table
 from agent.store.database import Store
-from agent.store.retention import LOCAL, PHOTOS, Held
+from agent.store.files_to_remove import PHOTOS
+from agent.store.retention import LOCAL, Held
 from drivers.disk import DiskError, read_marker
 
 AT_ONCE = 50
@@ -58,7 +60,7 @@ def orders(store: Store, copy: str, root: Path, after: str) -> tuple[list[Order]
     list without its right."""
     found: list[Order] = []
     refused: list[Outcome] = []
-    for path in table.files_to_remove(store, copy, AT_ONCE, after):
+    for path in files_to_remove.waiting(store, copy, AT_ONCE, after):
         order = _order(store, copy, root, path)
         if order is None:
             refused.append(Outcome(copy, path, "索引没有说它已到期 / the index does not say that it expired"))
@@ -150,7 +152,7 @@ class Remover:
             pace.beat()
             outcomes.append(remove(order))
             if outcomes[-1].problem is None:
-                table.removed(store, order.copy, order.path)
+                files_to_remove.removed(store, order.copy, order.path)
         self._kept |= {each.path: each.problem for each in outcomes if each.problem is not None}
         if len(outcomes) == AT_ONCE:
             self._after = max(each.path for each in outcomes)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from agent.archive import clock_trust, expiry, log_holds, removal
+from agent.archive import clock_trust, expiry, removal
 from agent.archive.checkin_retention import expire_check_ins
 from agent.archive.clock_trust import NEEDED_NS, Doubt, Sight
 from agent.archive.entitlement import Entitlement
@@ -23,6 +23,7 @@ from agent.archive.part import Word
 from agent.archive.worker import Worker
 from agent.clock import Stamp
 from agent.configuration.document import ConfigurationError
+from agent.evidence import log_holds
 from agent.log import get_logger
 from agent.paths import Paths
 from agent.policy import Policies, PolicyError, load_policies
@@ -30,8 +31,17 @@ from agent.settings import Settings
 from agent.store import clock_log, volumes
 from agent.store import retention as table
 from agent.store.clock import Corrections, Vouch, vouch
+from agent.store.clock_trust import (
+    ClockTrust,
+    has_timetable,
+    newest_fact_us,
+    newest_word_us,
+    put_clock_trust,
+    read_clock_trust,
+)
 from agent.store.database import Store
-from agent.store.retention import LOCAL, PHOTOS, ClockTrust, Held
+from agent.store.files_to_remove import PHOTOS
+from agent.store.retention import LOCAL, Held
 from agent.store.vault import Vault, VaultError
 from drivers.disk import DiskError, read_marker
 
@@ -70,21 +80,21 @@ def look(store: Store, stamp: Stamp) -> Sight:
 def watch_clock(store: Store, stamp: Stamp) -> Sight:
     """`look`, and write down what was seen."""
     trust, sight = _look(store, stamp)
-    if trust is not None and trust != table.clock_trust(store):
+    if trust is not None and trust != read_clock_trust(store):
         with store.transaction():
-            table.put_clock_trust(store, trust)
+            put_clock_trust(store, trust)
     return sight
 
 
 def _look(store: Store, stamp: Stamp) -> tuple[ClockTrust | None, Sight]:
-    word, newest_us = vouch(store, stamp), table.newest_fact_us(store)
-    trust = clock_trust.observe(table.clock_trust(store), stamp, word, table.newest_word_us(store))
+    word, newest_us = vouch(store, stamp), newest_fact_us(store)
+    trust = clock_trust.observe(read_clock_trust(store), stamp, word, newest_word_us(store))
     if trust is None:
         return None, clock_trust.sight(None, stamp, word, newest_us)
     comparison = clock_log.newest_comparison(store)
     if comparison is not None:
         trust = clock_trust.confirmed(trust, comparison.wall_us, comparison.stated_us)
-    if word is not None and trust.timetable_us is None and table.has_timetable(store):
+    if word is not None and trust.timetable_us is None and has_timetable(store):
         trust = replace(trust, timetable_us=stamp.wall_us + word.uncertainty_us)
     return trust, clock_trust.sight(trust, stamp, word, newest_us)
 
@@ -236,7 +246,7 @@ class Retention:
             if self._walked_ns is not None and stamp.monotonic_ns - self._walked_ns < WALK_NS:
                 return
             policies = self._policies or load_policies()
-            log_holds.reinstate(store)
+            _reinstate_holds(store)
             self._walk = Walk(self._settings, self._paths, policies)
         word = vouch(store, stamp)
         self._walk.step(store, stamp, word, may_act=self._sight.vouch is not None)
@@ -286,6 +296,14 @@ class Retention:
     def close(self) -> None:
         for worker in self._workers:
             worker.stop()
+
+
+def _reinstate_holds(store: Store) -> None:
+    if not log_holds.told_holds(store):
+        return  # asked each hour: without the write lock
+    with store.transaction():
+        for class_id in log_holds.reinstate(store).on_hold:
+            log.warning("retention.hold-reinstated", class_id=class_id)
 
 
 def needed_hours(trust: ClockTrust | None) -> float:

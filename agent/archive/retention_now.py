@@ -9,7 +9,7 @@ from agent.archive.removal import Remover
 from agent.archive.retention import Walk, look, roots_of
 from agent.clock import Clock
 from agent.settings import Settings
-from agent.store import retention as table
+from agent.store import files_to_remove
 from agent.store.clock import vouch
 from agent.store.database import Store
 from agent.store.vault import Vault
@@ -50,9 +50,9 @@ def expire_all(store: Store, settings: Settings, walk: Walk, clock: Clock) -> Do
             break
     for copy, root in roots_of(settings, paths).items():
         remover = Remover(copy, root)
-        before = table.count_files_to_remove(store, copy)
+        before = files_to_remove.count(store, copy)
         while remover.work(store, _Unhurried()) == 0.0:
             pass
-        done.removed += before - table.count_files_to_remove(store, copy)
+        done.removed += before - files_to_remove.count(store, copy)
         done.problems |= remover.problems
     return done

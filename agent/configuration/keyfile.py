@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-import uuid
 from pathlib import Path
 
-from agent.board import sync_folder
+from agent.board import create_atomically
 from agent.evidence.keys import KeyFileError
 
 
@@ -16,21 +15,11 @@ def make_once(path: Path, content: bytes) -> bytes:
 
     Two processes at their first start may race: the link decides, and both go on with the winner's.
     """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
-            return read_secret(path)
-        sync_folder(path.parent)
-        return content
-    finally:
-        temporary.unlink(missing_ok=True)
+        create_atomically(path, content)
+    except FileExistsError:
+        return read_secret(path)
+    return content
 
 
 def read_secret(path: Path) -> bytes:

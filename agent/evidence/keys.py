@@ -16,12 +16,11 @@ import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
-from uuid import uuid4
 
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
-from agent.board import sync_folder, write_atomically
+from agent.board import create_atomically, write_atomically
 from agent.errors import BilingualError
 from agent.evidence import jws
 
@@ -123,24 +122,11 @@ def load(path: Path) -> FileSigningKey:
 
 
 def create_key_file(path: Path) -> None:
-    """Make a new Ed25519 key at `path` (0600), whole or not at all, synced with its folder.
-
-    FileExistsError when there is one: linking a finished file cannot replace, and a crash cannot leave half.
-    """
+    """Make a new Ed25519 key at `path` (0600), as `create_atomically`: FileExistsError when there is one."""
     key = OKPKey.generate_key("Ed25519")
     content = key.as_dict(private=True)
     content = {name: content[name] for name in ("kty", "crv", "x", "d")} | {"kid": key.thumbprint()}
-    temporary = path.with_name(f".{path.name}.{uuid4()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(json.dumps(content).encode())
-            file.flush()
-            os.fsync(descriptor)
-        os.link(temporary, path)
-    finally:
-        temporary.unlink()
-    sync_folder(path.parent)
+    create_atomically(path, json.dumps(content).encode())
 
 
 def _remember(path: Path, own: PublicJwk) -> tuple[PublicJwk, ...]:

@@ -12,14 +12,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agent.evidence import log_holds
 from agent.evidence.record import RecordError, read_record
 from agent.store import checkin_retention, records
 from agent.store.database import Store
 from agent.store.facts import FactType
-
-HOLD_REASON = (
-    "数据库恢复后由记录日志补上，原因见原冻结登记 / placed again from the record log after a restoration"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +24,6 @@ class _Event:
     sequence: int
     kind: str
     subject: str
-    class_id: str | None
     time_us: int
     fact: Mapping[str, Any]
 
@@ -41,7 +37,7 @@ class LaterChanges:
     holds: tuple[str, ...] = ()
     """Classes on hold again."""
     holds_of_unknown_classes: tuple[str, ...] = ()
-    """HR places these again when the class is imported again."""
+    """On hold by the log's word; the row comes when the class is imported again."""
     password_is_void: bool = False
     """An older password had come back; HR sets a new one with a setup code."""
     revision: int = 0
@@ -50,8 +46,9 @@ class LaterChanges:
 
 def apply(store: Store) -> LaterChanges:
     """Bring the database up to what the log says, in the caller's transaction. sqlite3.Error."""
+    consents, erased, holds = _withdraw(store), _erase(store), log_holds.reinstate(store)
     return LaterChanges(
-        _withdraw(store), _erase(store), *_hold(store), _void_password(store), _newer_revision(store)
+        consents, erased, holds.on_hold, holds.unknown, _void_password(store), _newer_revision(store)
     )
 
 
@@ -85,27 +82,6 @@ def _erase(store: Store) -> int:
     return count
 
 
-def _hold(store: Store) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Holds that were placed since; one that was released since stays, which only keeps evidence longer."""
-    placed: list[str] = []
-    unknown: list[str] = []
-    for subject, event in _newest_by_subject(store, FactType.HOLD_PLACED, FactType.HOLD_RELEASED).items():
-        class_id = subject.removeprefix("class/")
-        if event.kind != FactType.HOLD_PLACED:
-            continue
-        if store.row("SELECT 1 FROM class WHERE id = ?", (class_id,)) is None:
-            unknown.append(class_id)
-        elif not store.row(
-            "SELECT 1 FROM legal_hold WHERE class_id = ? AND released_us IS NULL", (class_id,)
-        ):
-            store.execute(
-                "INSERT INTO legal_hold (class_id, reason, placed_us) VALUES (?, ?, ?)",
-                (class_id, HOLD_REASON, event.time_us),
-            )
-            placed.append(class_id)
-    return tuple(placed), tuple(unknown)
-
-
 def _void_password(store: Store) -> bool:
     """HR changed the password since: the old one must open nothing, whoever knew it (I10)."""
     newest = next(reversed(list(_events(store, FactType.PASSWORD_SET))), None)
@@ -134,8 +110,8 @@ def _newer_revision(store: Store) -> int:
         (int(event.fact.get("revision", 0)) for event in _events(store, FactType.CONFIGURATION_APPLIED)),
         default=0,
     )
-    row = store.row("SELECT coalesce(max(revision), 0) AS revision FROM configuration")
-    return stated if row is not None and stated > row["revision"] else 0
+    here = store.number("SELECT coalesce(max(revision), 0) FROM configuration")
+    return stated if stated > here else 0
 
 
 def _newest_by_subject(store: Store, *kinds: FactType) -> dict[str, _Event]:
@@ -154,6 +130,4 @@ def _events(store: Store, kind: FactType) -> Iterator[_Event]:
             event = read_record(record.jws, None).event
         except RecordError:
             continue  # an altered record says nothing; the ledger names it
-        yield _Event(
-            record.sequence, kind, event.subject, event.data.class_id, record.time_us, event.data.fact
-        )
+        yield _Event(record.sequence, kind, event.subject, record.time_us, event.data.fact)

@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Sequence
 
 from agent.errors import BilingualError
-from agent.evidence import jws, restoration
+from agent.evidence import jws, log_chain, restoration
 from agent.evidence.keys import SigningKey
+from agent.evidence.log_chain import LogCopy
 from agent.evidence.record import LedgerType
-from agent.evidence.restoration import LogCopy, Restored
+from agent.evidence.restoration import Restored
 from agent.log import get_logger
 from agent.paths import Paths
 from agent.settings import OWN_LOG_COPY, Settings
@@ -41,7 +42,7 @@ class LostLog:
         settings: Settings,
         *,
         has_signed: bool,
-        tick: restoration.Tick,
+        tick: log_chain.Tick,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         """`has_signed`: the signing key was there before this start, so an empty log is a lost one."""
@@ -67,14 +68,14 @@ class LostLog:
         copies = self._candidates(is_lost=is_lost)
         if not copies:
             return None
-        answers = restoration.ask(copies, restoration.ANSWER_S if is_lost else BRIEF_S)
+        answers = log_chain.ask(copies, log_chain.ANSWER_S if is_lost else BRIEF_S)
         away = [copy.name for copy in copies if copy in answers.silent or self._is_away(copy)]
         keys = jws.public_keys(*key.known_jwks)
         if is_lost:
             self._wait_for(away)
         elif not self._is_older(answers, head, keys):
             return None
-        chain, broken = restoration.longest_chain(answers.claimed, keys, self._settings.source, self._tick)
+        chain, broken = log_chain.longest_chain(answers.claimed, keys, self._settings.source, self._tick)
         known = restoration.known_through(store)
         unreadable = tuple(sorted({*away, *broken}))
         if not self._continues(chain, head):
@@ -102,14 +103,14 @@ class LostLog:
         others = (LogCopy(copy.name, copy.log_folder) for copy in self._settings.copies)
         return (own, *others)
 
-    def _is_older(self, answers: restoration.Answers, head: records.Head, keys: jws.PublicKeys) -> bool:
+    def _is_older(self, answers: log_chain.Answers, head: records.Head, keys: jws.PublicKeys) -> bool:
         """Whether a copy goes on beyond the database: an older one was put back. Only a record of our own
         says so; what somebody wrote into a copy is not read from its beginning at each start."""
         for copy, last in answers.claimed.items():
             if last <= head.sequence:
                 continue
             try:
-                if restoration.goes_on(copy, head, keys):
+                if log_chain.goes_on(copy, head, keys):
                     return True
             except OSError as error:
                 log.warning("log_copy.unreadable", copy=copy.name, error=error.strerror)
@@ -143,11 +144,11 @@ class LostLog:
                 f"away: mount it; in {left / 60:.0f} min the log begins anew at record 1",
             )
 
-    def _continues(self, chain: restoration.Chain, head: records.Head) -> bool:
+    def _continues(self, chain: log_chain.Chain, head: records.Head) -> bool:
         """Whether the chain is this log, and not shorter."""
         if chain.last == 0 or chain.last < head.sequence:
             return False
-        same = head.sequence == 0 or restoration.sha256_at(chain, head.sequence) == head.sha256
+        same = head.sequence == 0 or log_chain.sha256_at(chain, head.sequence) == head.sha256
         if not same:
             log.error("ledger.copy-differs", sequence=head.sequence)
         return same

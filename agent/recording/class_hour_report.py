@@ -1,8 +1,7 @@
 """What is proven of each class hour: recorded runs, the longest one, what is missing and why, the verdict.
 
-Pure: file times, gaps and class hours go in. Lengths are counted in the files' decoding ticks and exact to
-one tick; wall time only says where in the day a file lies. Where a file is followed without a missing frame
-it reaches, in wall time, to the beginning of the next: arrival jitter and a camera's drift are no gaps.
+Pure: file times, gaps and class hours go in. What follows without a missing frame is told by
+`agent.recording.placed_stretches`.
 """
 
 from __future__ import annotations
@@ -10,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
 from typing import Final, Literal
 
 from agent.classes.class_hours import ClassHour, VideoDemand
 from agent.recording.file_times import FileTimes
 from agent.recording.gaps import GapReason
+from agent.recording.placed_stretches import ClippedStretch, PlacedStretch, place_stretches, seams
 
 Verdict = Literal["met", "not_met", "not_yet"]
 """`not_yet`: the class hour is not over and may still be met. "Whole" is not met with any gap inside, however
@@ -26,9 +25,6 @@ MissingReason = GapReason | Literal["plan", "expired", "archived", "file_missing
 planned then). `expired`, `archived`, `file_missing`, `damaged`: it was recorded and cannot be proven from
 what lies here. `unexplained`: must not occur (I3)."""
 
-JITTER_US: Final = 2_000_000
-"""A file that follows another without a missing frame and whose wall time differs by more lies beyond a set
-of the clock: then each keeps its own place in the day."""
 LIVE_DELAY_US: Final = 5_000_000
 """While the recorder lives, the last seconds before now are on their way to the disk and not missing."""
 
@@ -106,34 +102,6 @@ class ClassHourReport:
         return sum(each.length_us for each in self.missing if each.reason == "unexplained")
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """A stretch of one file in wall time; `chain` numbers what follows without a missing frame."""
-
-    start_us: int
-    end_us: int
-    ticks: int
-    per_second: int
-    run: str
-    chain: int
-
-    def clipped(self, start_us: int, end_us: int) -> _Clip | None:
-        first, last = max(self.start_us, start_us), min(self.end_us, end_us)
-        if last <= first:
-            return None
-        share = Fraction(last - first, self.end_us - self.start_us)
-        return _Clip(first, last, share * Fraction(self.ticks, self.per_second), self.run, self.chain)
-
-
-@dataclass(frozen=True, slots=True)
-class _Clip:
-    start_us: int
-    end_us: int
-    seconds: Fraction
-    run: str
-    chain: int
-
-
 def report_class_hours(
     hours: Iterable[ClassHour],
     files: Iterable[FileTimes],
@@ -145,29 +113,29 @@ def report_class_hours(
     is_live: bool,
 ) -> tuple[ClassHourReport, ...]:
     """`files` in any order; `is_live`: the recorder speaks, so that what it sent last is still on its way."""
-    pieces = _pieces(files)
-    until_us = _known_until(pieces, now_us) if is_live else now_us
-    return tuple(_report(hour, pieces, holes, unprovable, demand, now_us, until_us) for hour in hours)
+    stretches = place_stretches(files)
+    until_us = _known_until(stretches, now_us) if is_live else now_us
+    return tuple(_report(hour, stretches, holes, unprovable, demand, now_us, until_us) for hour in hours)
 
 
-def _known_until(pieces: Sequence[_Piece], now_us: int) -> int:
-    last_us = max((piece.end_us for piece in pieces if piece.end_us <= now_us), default=0)
+def _known_until(stretches: Sequence[PlacedStretch], now_us: int) -> int:
+    last_us = max((each.end_us for each in stretches if each.end_us <= now_us), default=0)
     return last_us if now_us - last_us <= LIVE_DELAY_US else now_us
 
 
 def _report(
     hour: ClassHour,
-    pieces: Sequence[_Piece],
+    stretches: Sequence[PlacedStretch],
     holes: Sequence[Hole],
     unprovable: Sequence[Unprovable],
     demand: VideoDemand,
     now_us: int,
     until_us: int,
 ) -> ClassHourReport:
-    clips = [clip for piece in pieces if (clip := piece.clipped(hour.start_us, hour.end_us))]
+    clips = [clip for each in stretches if (clip := each.clipped(hour.start_us, hour.end_us))]
     recorded = tuple(_joined(clips))
     end_us = max(hour.start_us, min(hour.end_us, until_us))
-    covered = sorted([*((c.start_us, c.end_us) for c in clips), *_seams(pieces)])
+    covered = sorted([*((c.start_us, c.end_us) for c in clips), *seams(stretches)])
     missing = tuple(_missing(_uncovered(covered, hour.start_us, end_us), holes, unprovable, end_us))
     verdict = _verdict(recorded, missing, demand, is_over=now_us >= hour.end_us and until_us >= hour.end_us)
     return ClassHourReport(hour, recorded, missing, verdict)
@@ -186,67 +154,7 @@ def _verdict(
     return "not_met" if is_over else "not_yet"
 
 
-def _pieces(files: Iterable[FileTimes]) -> list[_Piece]:
-    spans = [
-        (file, start, end, file.wall_start_us + _us(start - file.stretches[0][0], file.ticks_per_second))
-        for file in _in_order(files)
-        for start, end in file.stretches
-        if end > start
-    ]
-    pieces: list[_Piece] = []
-    chain = 0
-    for number, (file, start, end, start_us) in enumerate(spans):
-        if number and not _follows(spans[number - 1], spans[number]):
-            chain += 1
-        end_us = start_us + max(1, _us(end - start, file.ticks_per_second))
-        next_us = file.reaches_us if end == file.stretches[-1][1] else None
-        if number + 1 < len(spans) and _follows(spans[number], spans[number + 1]):
-            next_us = spans[number + 1][3]
-        if next_us is not None and abs(next_us - end_us) <= JITTER_US and next_us > start_us:
-            end_us = next_us
-        pieces.append(_Piece(start_us, end_us, end - start, file.ticks_per_second, file.run, chain))
-    return pieces
-
-
-def _in_order(files: Iterable[FileTimes]) -> list[FileTimes]:
-    """In the order of recording, which the wall clock does not tell where it was set back."""
-    found = list(files)
-    boots: dict[str, int] = {}
-    for file in found:
-        boots[file.boot_id] = min(boots.get(file.boot_id, file.wall_start_us), file.wall_start_us)
-    return sorted(found, key=lambda file: (boots[file.boot_id], file.boot_id, file.monotonic_start_ns))
-
-
-def _us(ticks: int, per_second: int) -> int:
-    return round(Fraction(ticks * 1_000_000, per_second))
-
-
-def _follows(before: tuple[FileTimes, int, int, int], after: tuple[FileTimes, int, int, int]) -> bool:
-    """True when not one frame is missing between the two: the ticks join within a run. From run to run the
-    camera's own stamps must join, the recorder must have noticed no gap (a set wall clock is none), and the
-    monotonic clock must agree: a camera may have stopped its stamps together with its pictures."""
-    first, _, end, _ = before
-    second, start, _, _ = after
-    if first.run == second.run:
-        return start == end
-    if (first.boot_id, first.ticks_per_second) != (second.boot_id, second.ticks_per_second):
-        return False
-    if second.sequence or first.camera_dts + end != second.camera_dts + start:
-        return False
-    if any(gap.reason != "clock" for gap in second.gaps_before):
-        return False
-    lasted_us = _us(end - first.stretches[0][0], first.ticks_per_second)
-    return abs((second.monotonic_start_ns - first.monotonic_start_ns) // 1000 - lasted_us) <= JITTER_US
-
-
-def _seams(pieces: Sequence[_Piece]) -> Iterator[tuple[int, int]]:
-    """Wall time that never was: the clock was set forwards between two frames that follow each other."""
-    for before, after in pairwise(pieces):
-        if before.chain == after.chain and after.start_us > before.end_us:
-            yield before.end_us, after.start_us
-
-
-def _joined(clips: Iterable[_Clip]) -> Iterator[Recorded]:
+def _joined(clips: Iterable[ClippedStretch]) -> Iterator[Recorded]:
     last: tuple[int, Recorded] | None = None
     for clip in clips:
         if last is not None and last[0] == clip.chain:

@@ -1,45 +1,19 @@
-"""The index thread: brings runs, segments and gaps into the database, whenever the database lets it.
-
-The recorder never waits for it (I11). What cannot be committed now waits here; what is lost with the process
-is found again from the files, which are the truth. After each (re)opening of the database every file that it
-does not know is taken in (I1).
-"""
+"""What is stated of a recording, and how it comes into the index: each statement a transaction of its own."""
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-import time
-from collections import deque
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from agent.clock import Clock
-from agent.log import get_logger
 from agent.recording.camera_health import HealthStatement
 from agent.recording.gaps import Gap
 from agent.recording.header import SegmentHeader
 from agent.recording.segment_writer import ClosedSegment
-from agent.store import footage
+from agent.store import footage, footage_facts
 from agent.store.cameras import state_camera_fact
-from agent.store.database import Store, StoreError
+from agent.store.database import Store
 from agent.store.facts import FactType
-from drivers.cameras.backoff import Backoff
-
-WAITING_LIMIT_BYTES = 16 << 20
-"""Of statements kept in memory while the database is away, a day of segments; beyond that they are dropped
-and read back from the files."""
-
-_SHORT_WORK_S = 0.05
-"""Less sweeping at a time needs no rest after it."""
-
-_STATEMENT_BYTES = 2000
-_FRAGMENT_BYTES = 73
-"""What Python holds for a statement, and for each fragment's hash in it."""
-
-log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +38,6 @@ class ClockStep:
 Entry = SegmentHeader | ClosedSegment | Gap | ClockStep | HealthStatement
 """A header states that its run began."""
 
-Sweep = Callable[["IndexWriter"], Iterator[None]]
-
 
 class IndexWriter:
     """Statements of one connection. sqlite3.Error when one cannot be committed."""
@@ -83,17 +55,17 @@ class IndexWriter:
         with self.store.transaction():
             match entry:
                 case SegmentHeader():
-                    return footage.insert_run(self.store, now, entry.origin.room, _run_row(entry))
+                    return footage_facts.insert_run(self.store, now, entry.origin.room, _run_row(entry))
                 case ClosedSegment():
                     room = entry.header.origin.room  # the file's word: the settings may name another by now
-                    footage.insert_run(self.store, now, room, _run_row(entry.header))
-                    return footage.insert_segment(self.store, now, room, _segment_row(entry))
+                    footage_facts.insert_run(self.store, now, room, _run_row(entry.header))
+                    return footage_facts.insert_segment(self.store, now, room, _segment_row(entry))
                 case Gap():
-                    return footage.put_gap(
+                    return footage_facts.put_gap(
                         self.store, now, self._room, _gap_row(entry), simulated=entry.simulated
                     )
                 case ClockStep():
-                    footage.state_clock_step(
+                    footage_facts.state_clock_step(
                         self.store, now, self._room, entry.as_data(), simulated=entry.simulated
                     )
                     return True
@@ -117,168 +89,11 @@ class IndexWriter:
 
     def rebuilt(self, segments: int, gaps: int) -> None:
         with self.store.transaction():
-            footage.state_index_rebuilt(self.store, self._clock.now(), segments, gaps)
+            footage_facts.state_index_rebuilt(self.store, self._clock.now(), segments, gaps)
 
 
-class Index(threading.Thread):
-    """Takes statements without ever making the caller wait or fail."""
-
-    def __init__(
-        self, database: Path, clock: Clock, room: str, sweep: Sweep, *, backoff: Backoff | None = None
-    ) -> None:
-        """`sweep` brings in what only the files know; it runs in this thread after each opening."""
-        super().__init__(name="index", daemon=True)
-        self._database = database
-        self._clock = clock
-        self._room = room
-        self._sweep = sweep
-        self._backoff = backoff or Backoff(first=0.5, longest=30.0)
-        self._waiting: deque[Entry] = deque()
-        self._waiting_bytes = 0
-        self._changed = threading.Condition()
-        self._stopping = threading.Event()
-        self._writer: IndexWriter | None = None
-        self._inode = 0
-        self._sweep_allowed = False
-        self._sweep_due = False
-        self.problem: str | None = "not opened yet"
-        """Why the index is behind; None when all is well. For the status board."""
-
-    def submit(self, entry: Entry) -> None:
-        """State `entry`; returns at once."""
-        with self._changed:
-            if self._waiting_bytes + _bytes_of(entry) > WAITING_LIMIT_BYTES:
-                log.error("index.overflow", dropped=len(self._waiting))
-                self._waiting.clear()
-                self._waiting_bytes = 0
-                self._sweep_due = True
-            self._waiting.append(entry)
-            self._waiting_bytes += _bytes_of(entry)
-            self._changed.notify_all()
-
-    def request_sweep(self) -> None:
-        """Bring in what only the files know, now that the volume is there."""
-        self._sweep_allowed = self._sweep_due = True
-
-    @property
-    def waiting(self) -> int:
-        return len(self._waiting)
-
-    @property
-    def refused_files(self) -> int:
-        """Files that the last sweep had to pass over, for the status board."""
-        writer = self._writer
-        return writer.refused_files if writer is not None else 0
-
-    def awaits(self, run: str, sequence: int) -> bool:
-        """True when the segment is stated already and only waits for the database."""
-        with self._changed:
-            return any(
-                isinstance(entry, ClosedSegment)
-                and (entry.header.run, entry.header.sequence) == (run, sequence)
-                for entry in self._waiting
-            )
-
-    def stop(self, seconds: float) -> None:
-        """Commit what can be committed now and end within about `seconds`; the files hold the rest."""
-        self._stopping.set()
-        with self._changed:
-            self._changed.notify_all()
-        self.join(seconds)
-
-    def run(self) -> None:
-        """Until stopped and nothing waits, or stopped and the database does not answer."""
-        while True:
-            try:
-                self._work()
-            except Exception as error:
-                # Thread boundary: whatever it was, the recorder records on and the index tries again.
-                if not isinstance(error, sqlite3.Error | StoreError | OSError):
-                    log.exception("index.fault")
-                self._failed(error)
-                if self._stopping.is_set():
-                    return
-                continue
-            if self._stopping.is_set() and not self._waiting:
-                self._close()
-                return
-
-    def _work(self) -> None:
-        self._open()
-        assert self._writer is not None  # noqa: S101 (opened just now)
-        self._commit_waiting()  # first, so that no file the sweep may stumble over holds it up
-        if self._sweep_due and not self._stopping.is_set():
-            self._sweep_due = False
-            began = time.monotonic()
-            for _ in self._sweep(self._writer):
-                self._commit_waiting()
-                if self._stopping.is_set():
-                    break  # the next start goes on with it
-                began = self._rest(began)
-        self.problem = None
-        self._backoff.attempts = 0
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._stopping.is_set(), 1.0)
-        self._commit_waiting()
-
-    def _rest(self, began: float) -> float:
-        """After sweeping that `began` then: leave disk and processor to the recording for as long. Returns
-        when the next piece begins."""
-        lasted = time.monotonic() - began
-        if lasted > _SHORT_WORK_S:
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._stopping.is_set(), lasted)
-            self._commit_waiting()
-            return time.monotonic()
-        return began
-
-    def _commit_waiting(self) -> None:
-        assert self._writer is not None  # noqa: S101 (the caller opened it)
-        while self._waiting:
-            entry = self._waiting[0]
-            try:
-                self._writer.put(entry)
-            except (sqlite3.IntegrityError, OverflowError):  # would fail for ever, and hold up what follows
-                log.exception("index.refused", entry=type(entry).__name__)
-            with self._changed:
-                if self._waiting and self._waiting[0] is entry:
-                    self._waiting.popleft()
-                    self._waiting_bytes -= _bytes_of(entry)
-
-    def _open(self) -> None:
-        """Open the database, again when somebody replaced or deleted it under us."""
-        if self._writer is not None:
-            if self._database.exists() and self._database.stat().st_ino == self._inode:
-                return
-            log.error("index.database_replaced", path=str(self._database))
-            self._close()
-        self._sweep_due = self._sweep_allowed
-        self._writer = IndexWriter(Store(self._database), self._clock, self._room)
-        self._inode = self._database.stat().st_ino
-
-    def _failed(self, error: Exception) -> None:
-        self._sweep_due = self._sweep_allowed
-        self.problem = f"{type(error).__name__}: {error}"
-        self._close()
-        pause = self._backoff.failed()
-        log.warning(
-            "index.behind", reason=self.problem, waiting=len(self._waiting), retry_in_s=round(pause, 1)
-        )
-        self._stopping.wait(pause)
-
-    def _close(self) -> None:
-        if self._writer is not None:
-            self._writer.store.close()
-            self._writer = None
-
-
-def _bytes_of(entry: Entry) -> int:
-    fragments = len(entry.hashes.fragments) if isinstance(entry, ClosedSegment) else 0
-    return _STATEMENT_BYTES + _FRAGMENT_BYTES * fragments
-
-
-def _run_row(header: SegmentHeader) -> footage.RunRow:
-    return footage.RunRow(
+def _run_row(header: SegmentHeader) -> footage_facts.RunRow:
+    return footage_facts.RunRow(
         id=header.run,
         camera=header.origin.camera,
         driver=header.origin.driver,
@@ -291,10 +106,10 @@ def _run_row(header: SegmentHeader) -> footage.RunRow:
     )
 
 
-def _segment_row(closed: ClosedSegment) -> footage.SegmentRow:
+def _segment_row(closed: ClosedSegment) -> footage_facts.SegmentRow:
     header = closed.header
     previous = header.previous_segment_sha256
-    return footage.SegmentRow(
+    return footage_facts.SegmentRow(
         run_id=header.run,
         sequence=header.sequence,
         path=str(closed.path),
@@ -313,8 +128,8 @@ def _segment_row(closed: ClosedSegment) -> footage.SegmentRow:
     )
 
 
-def _gap_row(gap: Gap) -> footage.GapRow:
-    return footage.GapRow(
+def _gap_row(gap: Gap) -> footage_facts.GapRow:
+    return footage_facts.GapRow(
         id=gap.id,
         camera=gap.camera,
         reason=gap.reason,

@@ -14,7 +14,8 @@ from agent.recording.camera_health import CameraHealth
 from agent.recording.feed import CameraFeed
 from agent.recording.header import Origin
 from agent.recording.idle_frame import IdleFrame
-from agent.recording.index import Index, IndexWriter
+from agent.recording.index import IndexWriter
+from agent.recording.index_thread import Index
 from agent.recording.recorder import Recorder
 from agent.recording.run import RunOptions
 from agent.recording.sound_feed import SoundFeed

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.recording.feed import CameraFeed
-from agent.recording.index import Index
+from agent.recording.index_thread import Index
 from agent.recording.recorder import Recorder, State
 from agent.recording.sound_feed import SoundFeed
 from agent.role import State as RoleState

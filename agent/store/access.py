@@ -164,11 +164,11 @@ RECENT_FACTS = 1000
 
 def share_of_recent_facts(store: Store, fact_type: str) -> float:
     """Part (0..1) of the last `RECENT_FACTS` facts that have this type."""
-    row = store.row(
+    found = store.number(
         "SELECT count(*) FROM fact WHERE id > (SELECT coalesce(max(id), 0) FROM fact) - ? AND type = ?",
         (RECENT_FACTS, fact_type),
     )
-    return 0.0 if row is None else float(row[0]) / RECENT_FACTS
+    return found / RECENT_FACTS
 
 
 def open_view(store: Store, token_sha256: bytes, view: View, note: str, now_us: int) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from agent.clock import Stamp
+from agent.store.classes import session_during
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
-from agent.store.footage import session_during
 
 CameraFact = Literal[FactType.CAMERA_HEALTH_CHANGED, FactType.CAMERA_PICTURE_CHANGED]
 

@@ -36,8 +36,7 @@ def photos_of_session(store: Store, session_id: str, limit: int) -> list[Row]:
 
 def check_ins_of_session(store: Store, session_id: str) -> int:
     """How many answers the door gave in a session."""
-    row = store.row("SELECT count(*) FROM check_in WHERE session_id = ?", (session_id,))
-    return 0 if row is None else int(row[0])
+    return store.number("SELECT count(*) FROM check_in WHERE session_id = ?", (session_id,))
 
 
 def expire_photo(store: Store, photo_id: str, at_us: int) -> None:

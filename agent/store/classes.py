@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 from agent.store.database import Row, Store
 
@@ -147,6 +147,16 @@ def sessions(
     return [Session(*row) for row in rows]
 
 
+def session_during(store: Store, room: str, start_us: int, end_us: int | None) -> tuple[str, str] | None:
+    """(session, class) that was held in `room` during the interval; the one that began last of several."""
+    row = store.row(
+        "SELECT id, class_id FROM session WHERE room = ? AND state IN ('open', 'closed') AND opened_us < ?"
+        " AND coalesce(closed_us, ?) > ? ORDER BY opened_us DESC LIMIT 1",
+        (room, start_us + 1 if end_us is None else end_us, start_us + 1, start_us),
+    )
+    return (row["id"], row["class_id"]) if row else None
+
+
 def undecided_sessions(store: Store, room: str, until_us: int) -> list[Session]:
     """What the keeper acts on: open sessions of `room`, and planned ones that start before `until_us`."""
     rows = store.rows(
@@ -174,10 +184,9 @@ def present(store: Store, session_id: str) -> list[Present]:
 
 def present_count(store: Store, session_id: str) -> int:
     """How many people the door accepted in a session: what the head count is compared with."""
-    row = store.row(
-        "SELECT count(*) AS people FROM check_in WHERE session_id = ? AND outcome = 'accepted'", (session_id,)
+    return store.number(
+        "SELECT count(*) FROM check_in WHERE session_id = ? AND outcome = 'accepted'", (session_id,)
     )
-    return 0 if row is None else cast(int, row["people"])
 
 
 LOOK_BACK_US = 3_600_000_000

@@ -142,6 +142,10 @@ class Store:
         found: Row | None = self._connection.execute(sql, parameters).fetchone()
         return found
 
+    def number(self, sql: str, parameters: Parameters = ()) -> int:
+        """The one whole number of a query that always gives a row, as an aggregate does."""
+        return int(self._connection.execute(sql, parameters).fetchone()[0])
+
     def insert(self, table: str, values: Mapping[str, Value]) -> None:
         """Insert one row; `table` and the keys are the program's own words, never input."""
         self.database.table(table).insert(dict(values))

@@ -83,8 +83,8 @@ def is_known(store: Store, class_id: str, placed_us: int) -> bool:
 
 
 def reinstate_hold(store: Store, class_id: str, placed_us: int) -> bool:
-    """Put back a hold whose row was lost and whose record stands; False where the class is unknown or held.
-    In the caller's transaction."""
+    """Put back a hold whose row was lost and whose record stands, in the caller's transaction; False where
+    the class is unknown or on hold."""
     made = store.execute(
         "INSERT INTO legal_hold (class_id, reason, placed_us) SELECT id, ?, ? FROM class WHERE id = ?"
         " AND NOT EXISTS (SELECT 1 FROM legal_hold h WHERE h.class_id = class.id AND h.released_us IS NULL)",

@@ -13,6 +13,8 @@ from agent.store.database import Row, Store
 AHEAD_LIMIT = 10_000
 """Single receipts kept beyond the cursor. A range further ahead is forgotten: its records are sent again
 and receipted again when the cursor comes near, so nothing is lost and the table stays small."""
+STAMPS = 1000
+"""Statements of a receiver's backlog whose times are compared: some days of a node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,7 @@ def cursor(store: Store, name: str) -> Cursor:
 
 def head_sequence(store: Store) -> int:
     """Sequence of the last record, 0 for an empty log."""
-    row = store.row("SELECT coalesce(max(sequence), 0) AS head FROM record")
-    assert row is not None  # noqa: S101 (an aggregate always gives a row)
-    return int(row["head"])
+    return store.number("SELECT coalesce(max(sequence), 0) FROM record")
 
 
 def unreceipted(store: Store, name: str, after: int, limit: int) -> list[Outgoing]:
@@ -74,6 +74,29 @@ def of_kinds(store: Store, kinds: Sequence[str], after: int) -> list[Outgoing]:
         )
         found += [_outgoing(row) for row in rows]
     return sorted(found, key=lambda outgoing: outgoing.sequence)
+
+
+def unreported_since_us(store: Store, destinations: list[str]) -> int | None:
+    """When the oldest fact or record was made that is not yet signed, or that some receiver has not yet
+    confirmed (R9); None when all are. The earliest of the first `STAMPS` that wait: one that was stamped
+    under a wrong clock must not speak for those behind it."""
+    found = [
+        store.row(
+            "SELECT min(at_us) FROM (SELECT at_us FROM fact"
+            " WHERE id > (SELECT coalesce(max(fact_id), 0) FROM record) ORDER BY id LIMIT ?)",
+            (STAMPS,),
+        )
+    ]
+    for name in destinations:
+        cursor = store.row("SELECT receipted_through FROM destination WHERE name = ?", (name,))
+        found.append(
+            store.row(
+                "SELECT min(time_us) FROM"
+                " (SELECT time_us FROM record WHERE sequence > ? ORDER BY sequence LIMIT ?)",
+                (0 if cursor is None else cursor[0], STAMPS),
+            )
+        )
+    return min((row[0] for row in found if row is not None and row[0] is not None), default=None)
 
 
 def receive(store: Store, name: str, ranges: Sequence[tuple[int, int]], received_us: int) -> int:
@@ -133,11 +156,7 @@ def withdraw_verdict(store: Store, name: str, sequence: int, code: str) -> None:
 
 def verdict_count(store: Store, name: str) -> int:
     """How many records `name` judges bad."""
-    row = store.row(
-        "SELECT count(DISTINCT sequence) AS n FROM receipt_verdict WHERE destination = ?", (name,)
-    )
-    assert row is not None  # noqa: S101 (count always gives a row)
-    return int(row["n"])
+    return store.number("SELECT count(DISTINCT sequence) FROM receipt_verdict WHERE destination = ?", (name,))
 
 
 def forget_beyond(store: Store, last: int) -> None:

@@ -57,11 +57,7 @@ def pending_facts(store: Store, limit: int) -> list[Row]:
 
 def pending_count(store: Store) -> int:
     """How many facts wait for the ledger."""
-    row = store.row(
-        "SELECT count(*) AS n FROM fact WHERE id > (SELECT coalesce(max(fact_id), 0) FROM record)"
-    )
-    assert row is not None  # noqa: S101 (count always gives a row)
-    return int(row["n"])
+    return store.number("SELECT count(*) FROM fact WHERE id > (SELECT coalesce(max(fact_id), 0) FROM record)")
 
 
 def append(store: Store, records: Sequence[StoredRecord]) -> None:

@@ -15,7 +15,7 @@ from agent.archive.log_copies import LogCopier
 from agent.archive.worker import StoppedError
 from agent.paths import Paths
 from agent.settings import CopySettings, Settings
-from agent.store import footage
+from agent.store import footage_facts
 from agent.store.database import Row, Store
 from tests.clocks import ManualClock
 from tests.evidence.logs import NODE
@@ -97,9 +97,9 @@ class Place:
         self.clock.advance(300)
         now = self.clock.now()
         with self.store.transaction():
-            footage.insert_run(self.store, now, NODE.room, _run(self.run))
+            footage_facts.insert_run(self.store, now, NODE.room, _run(self.run))
             row = _segment(self.run, sequence, path, data, now.wall_us)
-            footage.insert_segment(self.store, now, NODE.room, row)
+            footage_facts.insert_segment(self.store, now, NODE.room, row)
         return self.row(sequence)
 
     def row(self, sequence: int) -> Row:
@@ -135,9 +135,9 @@ class Place:
         return self.store.rows("SELECT * FROM fact WHERE type = ? ORDER BY id", (kind,))
 
 
-def _run(run: str) -> footage.RunRow:
+def _run(run: str) -> footage_facts.RunRow:
     assert UUID(run)
-    return footage.RunRow(
+    return footage_facts.RunRow(
         id=run,
         camera="rear",
         driver="file",
@@ -150,9 +150,9 @@ def _run(run: str) -> footage.RunRow:
     )
 
 
-def _segment(run: str, sequence: int, path: str, data: bytes, start_us: int) -> footage.SegmentRow:
+def _segment(run: str, sequence: int, path: str, data: bytes, start_us: int) -> footage_facts.SegmentRow:
     ticks = 300 * 90_000
-    return footage.SegmentRow(
+    return footage_facts.SegmentRow(
         run_id=run,
         sequence=sequence,
         path=path,

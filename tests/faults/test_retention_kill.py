@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.store import retention as table
+from agent.store import files_to_remove
 from agent.store.facts import FactType
 from tests.archive.retention.past import old_room, vouch_for_the_machine, write_settings
 from tests.archive.retention.room import Room
@@ -65,7 +65,7 @@ def test_killed_at_every_step_it_loses_no_deletion_and_deletes_nothing_unstated(
         vouch_for_the_machine(room)
     assert kills >= 3, "the kills fell into the work"
     assert status == 0 and not rig.files_with_footage()
-    assert table.files_to_remove(room.store, "local", 100) == []
+    assert files_to_remove.waiting(room.store, "local", 100) == []
 
 
 def check(room: Room, files: dict[Path, bytes]) -> None:
@@ -76,7 +76,7 @@ def check(room: Room, files: dict[Path, bytes]) -> None:
     assert set(stated.values()) <= {1}, "each deletion is stated once"
     assert not room.facts(FactType.INDEX_REBUILT), "nothing was taken in again"
     rows = {room.rig.paths.video / row.path: row for row in room.rows()}
-    waiting = set(table.files_to_remove(room.store, "local", 100))
+    waiting = set(files_to_remove.waiting(room.store, "local", 100))
     for file, content in files.items():
         row = rows[file]
         if not file.exists():

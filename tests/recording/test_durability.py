@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent.recording.scan import scan_segment
-from agent.store import footage
+from agent.store import footage_facts
 from tests.recording.rig import Rig
 
 pytestmark = pytest.mark.promise("I2")
@@ -25,13 +25,13 @@ class Calls:
         self.made: list[tuple[str, str]] = []
         for name in ("write", "fsync", "fdatasync"):
             monkeypatch.setattr(os, name, self._watched(name, getattr(os, name)))
-        insert = footage.insert_segment
+        insert = footage_facts.insert_segment
 
-        def stated(store: object, stamp: object, room: str, segment: footage.SegmentRow) -> bool:
+        def stated(store: object, stamp: object, room: str, segment: footage_facts.SegmentRow) -> bool:
             self.made.append(("row", Path(segment.path).name))
             return insert(store, stamp, room, segment)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(footage, "insert_segment", stated)
+        monkeypatch.setattr(footage_facts, "insert_segment", stated)
 
     def _watched(self, name: str, call: object) -> object:
         def watched(descriptor: int, *arguments: object) -> object:

@@ -13,7 +13,8 @@ import pytest
 
 from agent.paths import Paths
 from agent.recording.gaps import new_gap
-from agent.recording.index import Index, IndexWriter
+from agent.recording.index import IndexWriter
+from agent.recording.index_thread import Index
 from agent.recording.recorder import Recorder
 from agent.recording.scan import scan_segment
 from agent.recording.segment_file import FileHashes
@@ -194,7 +195,7 @@ def test_what_waits_in_memory_stays_small(threaded: ThreadedRig) -> None:
 def test_a_memory_that_is_full_is_made_good_from_the_files(
     threaded: ThreadedRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.recording.index.WAITING_LIMIT_BYTES", 8000)
+    monkeypatch.setattr("agent.recording.index_thread.WAITING_LIMIT_BYTES", 8000)
     lock = sqlite3.connect(threaded.paths.database, isolation_level=None)
     lock.execute("BEGIN EXCLUSIVE")
     begin(threaded, 15)

@@ -12,7 +12,7 @@ from agent.clock import SystemClock
 from agent.paths import Paths
 from agent.recording import role
 from agent.recording.feed import CameraFeed
-from agent.recording.index import Index
+from agent.recording.index_thread import Index
 from agent.recording.status import dead_thread
 from agent.role import RoleContext
 from agent.settings import load_settings

@@ -22,7 +22,6 @@ from agent.store import (
     overview,
     playback,
     records,
-    retention,
 )
 from agent.store.classes import Session
 from agent.store.database import Store
@@ -130,7 +129,7 @@ def test_what_the_other_roles_ask_at_each_turn(store: Store, clock: ManualClock,
     with noting(store) as ran:
         classes.last_people_us(store, "room-101", now_us)
         classes.undecided_sessions(store, "room-101", now_us)
-        footage.session_during(store, "room-101", now_us, None)
+        classes.session_during(store, "room-101", now_us, None)
         footage.open_gaps(store, "rear")
         records.pending_facts(store, 100)
         records.pending_count(store)
@@ -140,7 +139,7 @@ def test_what_the_other_roles_ask_at_each_turn(store: Store, clock: ManualClock,
         outbox.verdict_count(store, "province")
         configuration.newest(store)
         look(store, clock.now())
-        retention.unreported_since_us(store, ["province"])
+        outbox.unreported_since_us(store, ["province"])
         holds.holds(store)
     assert whole_readings(store, ran) == []
 

@@ -12,8 +12,8 @@ from agent.paths import Paths
 from agent.policy import load_policies
 from agent.recording.segment_writer import segment_path
 from agent.store import holds, outbox
+from agent.store.clock_trust import ClockTrust, put_clock_trust
 from agent.store.database import Store
-from agent.store.retention import ClockTrust, put_clock_trust
 from drivers.disk import create_marker
 from tests.web.conftest import Served, log_in, log_in_tab, set_password, token_in
 from tests.web.lesson import CLASS, TITLE, Tape, film, hold_lesson, sign_log

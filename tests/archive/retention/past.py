@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.clock import SystemClock
-from agent.store import retention as table
-from agent.store.retention import ClockTrust
+from agent.store.clock_trust import ClockTrust, put_clock_trust, read_clock_trust
 from tests.archive.retention.room import DAY_S, HOUR_US, Room, room_of
 from tests.recording.rig import Rig
 
@@ -53,10 +52,10 @@ def vouch_for_the_machine(room: Room) -> None:
             "rtc_ahead_us": None,
         },
     )
-    before = table.clock_trust(room.store)
+    before = read_clock_trust(room.store)
     timetable_us = before.timetable_us if before is not None else None
     with room.store.transaction():
-        table.put_clock_trust(
+        put_clock_trust(
             room.store,
             ClockTrust(now.wall_us, now.boot_id, now.monotonic_ns, 10**15, None, timetable_us),
         )

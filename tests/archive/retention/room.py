@@ -7,20 +7,29 @@ from pathlib import Path
 from uuid import uuid4
 
 from agent.archive.removal import Remover
-from agent.archive.retention import Retention, Walk, roots_of, watch_clock
+from agent.archive.retention import Walk, roots_of, watch_clock
 from agent.policy import Policies, load_policies
-from agent.recording.header import Origin
-from agent.recording.index import IndexWriter
 from agent.settings import Settings
 from agent.store import retention as table
 from agent.store.clock import vouch
 from agent.store.database import Row, Store, Value
 from agent.store.facts import FactType
 from tests.clocks import ManualClock
-from tests.recording.rig import ORIGIN, Clip, Rig
+from tests.recording.rig import ORIGIN, Rig
 
 DAY_S = 86_400
 HOUR_US = 3_600_000_000
+YEAR = 365.25
+"""Days."""
+PROVINCE = {
+    "name": "province",
+    "host": "broker.example",
+    "ca_file": "/x",
+    "certificate_file": "/x",
+    "key_file": "/x",
+    "receiver_key_file": "/x",
+}
+"""A receiver as the settings name one; nobody answers there."""
 POLICIES = load_policies(Path(__file__).resolve().parents[3] / "config" / "policy")
 
 
@@ -194,8 +203,12 @@ def room_of(rig: Rig, **more: object) -> Room:
     return room
 
 
-def index_writer(room: Room) -> IndexWriter:
-    return IndexWriter(room.store, room.clock, ORIGIN.room)
+def hold_and_record(room: Room, class_id: str = "welding", *, state: str = "closed") -> list[Path]:
+    """A lesson with footage in the middle of it."""
+    room.add_class(class_id)
+    room.lesson(class_id, room.clock.wall_us - HOUR_US // 2, state=state)
+    return room.record()
 
 
-__all__ = ["DAY_S", "HOUR_US", "Clip", "Origin", "Retention", "Room", "room_of", "settings_for"]
+def is_whole(files: list[Path]) -> bool:
+    return all(file.is_file() and file.stat().st_size > 1000 for file in files)

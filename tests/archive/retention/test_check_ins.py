@@ -15,15 +15,9 @@ from agent.store.clock import vouch
 from agent.store.database import Value
 from agent.store.facts import FactType
 from agent.store.vault import Vault, VaultError
-from tests.archive.retention.room import HOUR_US, Room, room_of
-from tests.recording.rig import Rig
+from tests.archive.retention.room import HOUR_US, Room
 
 YEAR = 365.25
-
-
-@pytest.fixture
-def room(rig: Rig) -> Room:
-    return room_of(rig)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from agent.archive.entitlement import (
     years_after,
 )
 from agent.archive.footage_time import TrueTime
-from agent.store.retention import Lesson, Training
+from agent.store.trainings import Lesson, Training
 from tests.archive.retention.room import DAY_S, HOUR_US, POLICIES
 
 DAY_US = DAY_S * 1_000_000

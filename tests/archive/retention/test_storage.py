@@ -27,11 +27,6 @@ TODAY = date(2026, 11, 21)
 GB = 1e9
 
 
-@pytest.fixture
-def room(rig: Rig) -> Room:
-    return room_of(rig)
-
-
 def call(room: Room, *arguments: str) -> Result:
     return CliRunner().invoke(app, ["--config", str(write_settings(room)), *arguments])
 

@@ -6,39 +6,49 @@ from its copies, signed; so a hold that it tells and the table does not know hol
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from agent.evidence.record import RecordError, read_record
-from agent.log import get_logger
 from agent.store import holds, records
-from agent.store import retention as table
+from agent.store import trainings as table
 from agent.store.database import Store
 from agent.store.facts import FactType
-from agent.store.retention import Training
+from agent.store.trainings import Training
 
-log = get_logger(__name__)
+
+@dataclass(frozen=True, slots=True)
+class Reinstated:
+    """Ids of classes."""
+
+    on_hold: tuple[str, ...] = ()
+    """On hold again."""
+    unknown: tuple[str, ...] = ()
+    """Told by the log and not in the database: on hold once the class is imported again."""
 
 
 def trainings(store: Store) -> list[Training]:
     """Every class with what is known of its end and of its holds."""
-    of_log = _of_log(store)
+    told = told_holds(store)
     return [
-        replace(training, on_hold=training.on_hold or training.class_id in of_log)
+        replace(training, on_hold=training.on_hold or training.class_id in told)
         for training in table.trainings(store)
     ]
 
 
-def reinstate(store: Store) -> None:
-    """Put the holds that only the log tells back into the table, where they can be seen and released."""
-    if not _of_log(store):
-        return  # asked each hour: without the write lock
-    with store.transaction():
-        for class_id, placed_us in _of_log(store).items():
-            if holds.reinstate_hold(store, class_id, placed_us):
-                log.warning("retention.hold-reinstated", class_id=class_id)
+def reinstate(store: Store) -> Reinstated:
+    """Put the holds that only the log tells back into the table, where they can be seen and released. In the
+    caller's transaction."""
+    on_hold: list[str] = []
+    unknown: list[str] = []
+    for class_id, placed_us in told_holds(store).items():
+        if store.row("SELECT 1 FROM class WHERE id = ?", (class_id,)) is None:
+            unknown.append(class_id)
+        elif holds.reinstate_hold(store, class_id, placed_us):
+            on_hold.append(class_id)
+    return Reinstated(tuple(on_hold), tuple(unknown))
 
 
-def _of_log(store: Store) -> dict[str, int]:
+def told_holds(store: Store) -> dict[str, int]:
     """Class → when the hold was placed, of those that the log tells and the table never knew."""
     found: dict[str, int] = {}
     kinds = (FactType.HOLD_PLACED, FactType.HOLD_RELEASED)
