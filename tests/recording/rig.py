@@ -134,6 +134,12 @@ class Rig:
         self.recorder = self._new()
         self.recorder.step(None, self.clock.now())
 
+    def begin(self, seconds: float = 3) -> None:
+        """A new process, whose camera answers and sends for so long."""
+        self.start()
+        self.connect()
+        self.play(seconds)
+
     def is_in(self, state: State) -> bool:
         return self.recorder.state is state
 
@@ -229,6 +235,21 @@ class Rig:
 
     def gaps(self) -> list[Row]:
         return footage.gaps_between(self.store, "rear", 0, 2**62)
+
+    def reasons(self) -> list[str]:
+        """Of the gaps, in order of time."""
+        return [row["reason"] for row in self.gaps()]
+
+    def fact_types(self) -> list[str]:
+        """Of everything stated so far, in order."""
+        return [row["type"] for row in self.store.rows("SELECT type FROM fact ORDER BY id")]
+
+    def told_by_the_files(self) -> list[tuple[object, ...]]:
+        """Every segment's row but for when it was made, which is the database's own."""
+        return [
+            tuple(row[name] for name in row.keys() if name != "stated_us")  # noqa: SIM118 (a Row is no mapping)
+            for row in self.segments()
+        ]
 
     def files_with_footage(self) -> list[Path]:
         return [file for file in self.paths.segments.glob("*/*.mp4") if has_footage(file)]

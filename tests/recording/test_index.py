@@ -61,12 +61,6 @@ def threaded(paths: Paths, clock: ManualClock, clip: Clip) -> Iterator[ThreadedR
         rig.index.stop(10)
 
 
-def begin(rig: ThreadedRig, seconds: float) -> None:
-    rig.start()
-    rig.connect()
-    rig.play(seconds)
-
-
 def files(rig: Rig) -> list[Path]:
     return sorted(rig.paths.segments.glob("*/*.mp4"))
 
@@ -74,7 +68,7 @@ def files(rig: Rig) -> list[Path]:
 def test_recording_goes_on_while_the_database_is_locked(threaded: ThreadedRig) -> None:
     lock = sqlite3.connect(threaded.paths.database, isolation_level=None)
     lock.execute("BEGIN EXCLUSIVE")
-    begin(threaded, 7)
+    threaded.begin(7)
     assert len(files(threaded)) >= 3
     lock.execute("ROLLBACK")
     lock.close()
@@ -83,7 +77,7 @@ def test_recording_goes_on_while_the_database_is_locked(threaded: ThreadedRig) -
 
 
 def test_a_database_deleted_in_mid_recording_is_rebuilt(threaded: ThreadedRig) -> None:
-    begin(threaded, 5)
+    threaded.begin(5)
     wait_until(lambda: len(threaded.segments()) >= 2, 20, "first rows")
     threaded.store.close()
     for path in threaded.paths.state.glob("agent.sqlite*"):
@@ -100,7 +94,7 @@ def test_a_damaged_database_is_said_and_survived(threaded: ThreadedRig) -> None:
     for path in threaded.paths.state.glob("agent.sqlite*"):
         path.unlink()
     threaded.paths.database.write_bytes(b"no database" * 1000)
-    begin(threaded, 5)
+    threaded.begin(5)
     index = threaded.index
     assert index is not None
     wait_until(lambda: "damaged" in (index.problem or ""), 20, "the problem named")
@@ -124,7 +118,7 @@ def test_a_statement_that_the_database_refuses_does_not_hold_up_the_rest(threade
 def test_a_bad_file_holds_up_neither_the_files_after_it_nor_what_is_recorded_now(
     threaded: ThreadedRig,
 ) -> None:
-    begin(threaded, 13)
+    threaded.begin(13)
     threaded.stop()
     first = threaded.index
     assert first is not None
@@ -137,7 +131,7 @@ def test_a_bad_file_holds_up_neither_the_files_after_it_nor_what_is_recorded_now
     whole[2].unlink()
     whole[2].mkdir()  # reading it is an OSError, as reading a bad sector is
     threaded.lose_database()
-    begin(threaded, 7)
+    threaded.begin(7)
     index = threaded.index
     assert index is not None
     written = len(files(threaded)) - 1 - 2
@@ -171,7 +165,7 @@ def test_no_fault_whatever_ends_the_thread(threaded: ThreadedRig) -> None:
 
 def test_what_waits_in_memory_stays_small(threaded: ThreadedRig) -> None:
     """Two weeks without a database, in segments as long as they are by default."""
-    begin(threaded, 3)
+    threaded.begin(3)
     index = threaded.index
     assert index is not None
     wait_until(lambda: len(threaded.segments()) == 1, 20, "a first row")
@@ -198,7 +192,7 @@ def test_a_memory_that_is_full_is_made_good_from_the_files(
     monkeypatch.setattr("agent.recording.index_thread.WAITING_LIMIT_BYTES", 8000)
     lock = sqlite3.connect(threaded.paths.database, isolation_level=None)
     lock.execute("BEGIN EXCLUSIVE")
-    begin(threaded, 15)
+    threaded.begin(15)
     lock.execute("ROLLBACK")
     lock.close()
     written = len(files(threaded)) - 1

@@ -15,12 +15,6 @@ from tests.recording.rig import Rig
 pytestmark = pytest.mark.promise("I1")
 
 
-def begin(rig: Rig, seconds: float) -> None:
-    rig.start()
-    rig.connect()
-    rig.play(seconds)
-
-
 def remembered(rig: Rig) -> list[Row]:
     return rig.store.rows("SELECT * FROM file_without_footage")
 
@@ -28,12 +22,12 @@ def remembered(rig: Rig) -> list[Row]:
 @pytest.mark.parametrize("content", ["the header alone", "zeros", "nothing"])
 def test_a_file_without_a_whole_fragment_stays_and_is_read_once(rig: Rig, content: str) -> None:
     """Killed, or cut off, before the first fragment was whole."""
-    begin(rig, 0.4)
+    rig.begin(0.4)
     rig.kill()
     (file,) = rig.paths.segments.glob("*/*.mp4")
     left = {"the header alone": file.read_bytes(), "zeros": bytes(4096), "nothing": b""}[content]
     file.write_bytes(left)
-    begin(rig, 3)
+    rig.begin(3)
     rig.stop()
     (seen,) = remembered(rig)
     assert (seen["run_id"], seen["sequence"], seen["bytes"]) == (file.parent.name, 0, len(left))
@@ -49,7 +43,7 @@ def test_a_file_without_a_whole_fragment_stays_and_is_read_once(rig: Rig, conten
 
 def test_a_file_that_was_empty_and_holds_footage_now_is_taken_in(rig: Rig, tmp_path: Path) -> None:
     """As when a cable is changed and the disk gives back what it kept to itself."""
-    begin(rig, 5)
+    rig.begin(5)
     rig.stop()
     file = rig.paths.video / rig.segments()[1]["path"]  # not the last, which each start looks at
     whole = shutil.copy2(file, tmp_path / "whole.mp4")
@@ -64,7 +58,7 @@ def test_a_file_that_was_empty_and_holds_footage_now_is_taken_in(rig: Rig, tmp_p
 
 
 def test_one_unknown_file_among_known_ones_is_found(rig: Rig) -> None:
-    begin(rig, 7)
+    rig.begin(7)
     rig.stop()
     before = [tuple(row) for row in rig.segments()]
     lost = rig.segments()[1]
@@ -78,7 +72,7 @@ def test_one_unknown_file_among_known_ones_is_found(rig: Rig) -> None:
 
 
 def test_the_newest_run_is_told_by_its_files_although_retention_touched_an_older_folder(rig: Rig) -> None:
-    begin(rig, 5)
+    rig.begin(5)
     rig.fault()
     rig.connect()
     rig.play(3)
