@@ -1,25 +1,31 @@
 """After each lesson: what of its class hours is on video, stated for the signed record (R2 to R5).
 
-Judged once, from the time stamps in the files, as soon as the index has reached the lesson's end; half an
-hour after it in any case. The archive does it because its process may wait for a disk; the files are read by
-a thread, and nothing is locked meanwhile. `classroom-agent continuity` judges anew whenever it is asked.
+Judged from the time stamps in the files, as soon as the index has reached the lesson's end; half an hour
+after it in any case. When the truth is known better later (a clock was corrected, footage came back), another
+statement supersedes the first and names it. The archive does it because its process may wait for a disk; the
+files are read by a thread, and nothing is locked meanwhile. `classroom-agent continuity` judges anew whenever
+it is asked.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Final
+from uuid import uuid4
 
+from agent.archive.judgement import as_data, basis_of, why_anew
 from agent.archive.part import Word
 from agent.clock import Stamp
 from agent.log import get_logger
 from agent.policy import Policies, PolicyError, load_policies
-from agent.recording.class_hour_report import ClassHourReport
 from agent.recording.session_report import CAMERA, SessionReport, collect, report
 from agent.role import RoleContext
 from agent.store import classes, continuity
 from agent.store.classes import Session
+from agent.store.continuity import Judgement
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 
@@ -27,9 +33,24 @@ ROUND_NS: Final = 20_000_000_000
 LATEST_US: Final = 30 * 60 * 1_000_000
 """So long after a lesson what is not in the index is not waited for: a recorder that is gone for good must
 not keep the others' lessons from being judged."""
-MOST_GAPS: Final = 100
+RECENT_US: Final = 14 * 86_400_000_000
+"""Clocks are corrected and disks put back within days; those lessons are looked at again each `RECENT_NS`."""
+RECENT_NS: Final = 600_000_000_000
+ALL_NS: Final = 86_400_000_000_000
+"""Every lesson is looked at again at the start and then so often, one a step: most ask the index alone."""
 
 log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A lesson whose files the thread reads."""
+
+    session: Session
+    basis: dict[str, str]
+    before: Judgement | None
+    """What was stated of it so far."""
+    future: Future[SessionReport]
 
 
 class ContinuityJudge:
@@ -41,27 +62,34 @@ class ContinuityJudge:
         self._context = context
         self._policies: Policies | None = None
         self._reader = ThreadPoolExecutor(1, "continuity")
-        self._reading: tuple[Session, Future[SessionReport]] | None = None
+        self._reading: _Reading | None = None
         self._next_ns = 0
+        self._again: deque[str] = deque()
+        """Judged sessions still to be looked at in this round."""
+        self._recent_ns: int | None = None
+        self._all_ns: int | None = None
         self._refused: set[str] = set()
         """Sessions that cannot be judged here, said once a process."""
 
+    @property
+    def is_idle(self) -> bool:
+        """True when no file is being read: the next step finishes what was, or begins something."""
+        return self._reading is None or self._reading.future.done()
+
     def step(self, store: Store, stamp: Stamp) -> Word:
-        if self._reading is not None:
-            if self._reading[1].done():
-                self._state(store, stamp)
+        if not self.is_idle:
             return Word()
-        if stamp.monotonic_ns < self._next_ns:
+        if self._reading is not None:
+            self._finish(store, stamp)
             return Word()
         session = self._due(store, stamp)
-        if session is None:
-            self._next_ns = stamp.monotonic_ns + ROUND_NS
-            return Word()
         try:
-            self._begin(store, stamp, session)
+            if session is not None:
+                self._begin(store, stamp, session, None)
+            else:
+                self._look_again(store, stamp)
         except PolicyError as error:
-            self._refused.add(session.id)
-            log.warning("continuity.no-policy", session=session.id, error=str(error))
+            log.warning("continuity.no-policy", error=str(error))
             return Word("fault", "找不到班次适用的文件，课时无法判定", f"no notice: {error}")
         return Word()
 
@@ -69,6 +97,9 @@ class ContinuityJudge:
         self._reader.shutdown(wait=False, cancel_futures=True)
 
     def _due(self, store: Store, stamp: Stamp) -> Session | None:
+        """A lesson of which nothing was stated yet; asked once a round."""
+        if stamp.monotonic_ns < self._next_ns:
+            return None
         room = self._context.settings.node.room
         for session in continuity.unjudged_sessions(store, room, stamp.wall_us, 20 + len(self._refused)):
             if session.id in self._refused:
@@ -76,69 +107,83 @@ class ContinuityJudge:
             ended_us = max(session.planned_end_us, session.closed_us or 0)
             if stamp.wall_us >= ended_us + LATEST_US or continuity.is_accounted_for(store, CAMERA, ended_us):
                 return session
+        self._next_ns = stamp.monotonic_ns + ROUND_NS
         return None
 
-    def _begin(self, store: Store, stamp: Stamp, session: Session) -> None:
+    def _look_again(self, store: Store, stamp: Stamp) -> None:
+        """Begin to read the next judged lesson of which something moved, or not all files were there."""
+        now_ns, room = stamp.monotonic_ns, self._context.settings.node.room
+        if self._all_ns is None or now_ns - self._all_ns >= ALL_NS:
+            self._all_ns = self._recent_ns = now_ns
+            self._again = deque(continuity.judged_sessions(store, room, 0))
+        elif self._recent_ns is None or now_ns - self._recent_ns >= RECENT_NS:
+            self._recent_ns = now_ns
+            recent = continuity.judged_sessions(store, room, stamp.wall_us - RECENT_US)
+            self._again = deque(dict.fromkeys([*recent, *self._again]))
+        if not self._again:
+            return
+        session = classes.session(store, self._again.popleft())
+        if session is None or session.id in self._refused:
+            return
+        before = continuity.judgements(store, session.id)[-1]
+        evidence = collect(store, session)
+        moved = basis_of(evidence, session) != before.basis or before.data["files_not_provable"]
+        if moved:
+            self._begin(store, stamp, session, before)
+
+    def _begin(self, store: Store, stamp: Stamp, session: Session, before: Judgement | None) -> None:
         training_class = classes.training_class(store, session.class_id)
         assert training_class is not None  # noqa: S101 (the foreign key holds)
-        self._policies = self._policies or load_policies()
-        policy = self._policies.combine(date.fromisoformat(training_class.opening_day), training_class.city)
+        try:
+            self._policies = self._policies or load_policies()
+            opening_day = date.fromisoformat(training_class.opening_day)
+            policy = self._policies.combine(opening_day, training_class.city)
+        except PolicyError:
+            self._refused.add(session.id)
+            raise
         evidence = collect(store, session)
         future = self._reader.submit(report, evidence, self._context.paths, session, policy, stamp)
-        self._reading = session, future
+        self._reading = _Reading(session, basis_of(evidence, session), before, future)
 
-    def _state(self, store: Store, stamp: Stamp) -> None:
+    def _finish(self, store: Store, stamp: Stamp) -> None:
         assert self._reading is not None  # noqa: S101 (the caller asked)
-        session, future = self._reading
-        self._reading = None
-        judged = future.result()
+        reading, self._reading = self._reading, None
+        judged, before = reading.future.result(), reading.before
+        answer = as_data(judged)
+        because: tuple[str, ...] = ()
+        if before is not None:
+            because = why_anew(before.data, before.basis, answer, reading.basis)
+            if not because:
+                if answer["files_not_provable"] <= before.data["files_not_provable"]:
+                    with store.transaction():
+                        continuity.set_basis(store, before.id, reading.basis)
+                return
+        supersedes = before.id if before is not None else None
+        made = Judgement(
+            str(uuid4()), reading.session.id, stamp.wall_us, supersedes, because, answer, reading.basis
+        )
         with store.transaction():
-            state_fact(
-                store,
-                stamp,
-                Fact(
-                    FactType.CONTINUITY_JUDGED,
-                    subject=f"session/{session.id}",
-                    simulated=judged.simulated or self._context.settings.simulated,
-                    class_id=session.class_id,
-                    session_id=session.id,
-                    data=_as_data(judged),
-                ),
-            )
-        log.info("continuity.judged", session=session.id, verdict=judged.verdict)
+            continuity.insert_judgement(store, made)
+            self._state(store, stamp, made, judged)
+        log.info(
+            "continuity.judged",
+            session=made.session_id,
+            verdict=judged.verdict,
+            because=list(because) or None,
+        )
 
-
-def _as_data(judged: SessionReport) -> dict[str, Any]:
-    demand = judged.demand
-    return {
-        "kind": judged.session.kind,
-        "start_us": judged.session.planned_start_us,
-        "end_us": judged.session.planned_end_us,
-        "verdict": judged.verdict,
-        "unexplained_us": judged.unexplained_us,
-        "demand": {
-            "rule": demand.rule,
-            "limit_us": None if demand.limit == "whole" else demand.limit,
-            "notices": [source.notice for source in demand.sources],
-        },
-        "checked": "time_stamps",
-        "files_read": judged.files_read,
-        "files_not_provable": len(judged.unprovable),
-        "hours": [_hour(each) for each in judged.hours],
-    }
-
-
-def _hour(judged: ClassHourReport) -> dict[str, Any]:
-    return {
-        "number": judged.hour.number,
-        "start_us": judged.hour.start_us,
-        "end_us": judged.hour.end_us,
-        "verdict": judged.verdict,
-        "longest_us": judged.longest_us,
-        "missing_us": judged.missing_us,
-        "unexplained_us": judged.unexplained_us,
-        "missing": [
-            {"start_us": each.start_us, "end_us": each.end_us, "reason": each.reason}
-            for each in judged.missing[:MOST_GAPS]
-        ],
-    }
+    def _state(self, store: Store, stamp: Stamp, made: Judgement, judged: SessionReport) -> None:
+        fact = Fact(
+            FactType.CONTINUITY_JUDGED,
+            subject=f"session/{made.session_id}",
+            simulated=judged.simulated or self._context.settings.simulated,
+            class_id=judged.session.class_id,
+            session_id=made.session_id,
+            data={
+                "judgement": made.id,
+                "supersedes": made.supersedes,
+                "because": list(made.because),
+                **made.data,
+            },
+        )
+        state_fact(store, stamp, fact)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from agent.recording.session_report import SessionReport
     from agent.settings import Settings
     from agent.store.classes import Session
+    from agent.store.continuity import Judgement
     from agent.store.database import Store
 
 BEGINNING = re.compile(r"^[0-9a-f-]{1,36}$")
@@ -45,11 +46,13 @@ def continuity_command(
     """
     if (session is None) == (class_id is None):
         refuse("请给出 SESSION 或 --class CLASS / name a SESSION or --class CLASS", ExitCode.USAGE)
+    from agent.store import continuity
+
     settings = invocation(context).settings()
     good = True
     with open_store(settings) as store:
         for report in _reports(settings, store, _asked(store, session, class_id), every_byte=every_byte):
-            _say(report, as_json=as_json)
+            _say(report, continuity.judgements(store, report.session.id), as_json=as_json)
             good = good and report.verdict != "not_met" and not report.unexplained_us
     raise typer.Exit(ExitCode.OK if good else ExitCode.REFUSED)
 
@@ -100,11 +103,11 @@ def _reports(
         refuse("\n".join(error.problems), ExitCode.FAULT)
 
 
-def _say(report: SessionReport, *, as_json: bool) -> None:
+def _say(report: SessionReport, stated: list[Judgement], *, as_json: bool) -> None:
     from agent.recording.report_text import report_as_json, report_lines
 
     if as_json:
-        typer.echo(json.dumps(report_as_json(report), ensure_ascii=False))
+        typer.echo(json.dumps(report_as_json(report, stated), ensure_ascii=False))
         return
-    for line in report_lines(report):
+    for line in report_lines(report, stated):
         typer.echo(line)

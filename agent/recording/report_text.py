@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from agent.classes.class_hours import MINUTE_US, VideoDemand
 from agent.recording.class_hour_report import ClassHourReport, MissingReason, Verdict
 from agent.recording.session_report import SessionReport
+from agent.store.continuity import Judgement
 
 ZONE: Final = ZoneInfo("Asia/Shanghai")
 VERDICTS: Final[dict[Verdict, str]] = {
@@ -38,10 +39,20 @@ REASONS: Final[dict[MissingReason, str]] = {
     "damaged": "录像文件损坏，无法证明 file is damaged: not provable",
     "unexplained": "没有说明原因 NOT EXPLAINED",
 }
+SUPERSEDED: Final = {
+    "clock_corrected": "时钟已更正 the clock was corrected",
+    "footage_indexed": "有录像补入索引 footage came into the index",
+    "gaps_stated": "缺口有新的说明 gaps were stated",
+    "lesson_changed": "课表有改动 the timetable changed",
+    "files_returned": "录像文件已找回 files came back",
+    "judged_anew": "重新判定 judged anew",
+}
+"""Why a statement took another's place."""
 
 
-def report_as_json(report: SessionReport) -> dict[str, Any]:
-    """Times in UTC microseconds, lengths in microseconds; ids only, no name."""
+def report_as_json(report: SessionReport, stated: Sequence[Judgement]) -> dict[str, Any]:
+    """Times in UTC microseconds, lengths in microseconds; ids only, no name. `stated`: what the records say
+    of it, oldest first."""
     session, demand = report.session, report.demand
     return {
         "session": session.id,
@@ -60,6 +71,16 @@ def report_as_json(report: SessionReport) -> dict[str, Any]:
             {"path": each.path, "reason": each.reason, "detail": each.detail} for each in report.unprovable
         ],
         "hours": [_hour_as_json(hour) for hour in report.hours],
+        "stated": [
+            {
+                "judgement": each.id,
+                "stated_us": each.stated_us,
+                "verdict": each.data["verdict"],
+                "supersedes": each.supersedes,
+                "because": list(each.because),
+            }
+            for each in stated
+        ],
     }
 
 
@@ -100,8 +121,8 @@ def _hour_as_json(report: ClassHourReport) -> dict[str, Any]:
     }
 
 
-def report_lines(report: SessionReport) -> Iterator[str]:
-    """Chinese first, times of the classroom."""
+def report_lines(report: SessionReport, stated: Sequence[Judgement]) -> Iterator[str]:
+    """Chinese first, times of the classroom. `stated` as in `report_as_json`."""
     session, demand = report.session, report.demand
     yield (
         f"课次 session {session.id}  班次 class {session.class_id}  {KINDS[session.kind]}  "
@@ -119,6 +140,19 @@ def report_lines(report: SessionReport) -> Iterator[str]:
         f"  结论 verdict: {VERDICTS[report.verdict]}  ·  读取文件 files read {report.files_read}  ·  "
         f"无法说明 unexplained {_seconds(report.unexplained_us)}"
     )
+    yield from _stated_lines(stated)
+
+
+def _stated_lines(stated: Sequence[Judgement]) -> Iterator[str]:
+    """What the signed records say, the newest first; it holds."""
+    for number, each in enumerate(reversed(stated)):
+        holds = "已签署 stated" if number == 0 else "  已被取代 superseded"
+        verdict = VERDICTS[each.data["verdict"]]
+        line = f"  {holds} {_local(each.stated_us):%Y-%m-%d %H:%M} {verdict}  {each.id}"
+        if each.supersedes is not None:
+            reasons = "、".join(SUPERSEDED[reason] for reason in each.because)
+            line += f"  更正 corrects {each.supersedes[:8]}: {reasons}"
+        yield line
 
 
 def demand_text(demand: VideoDemand) -> str:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 from agent.store.classes import Session
 from agent.store.database import Row, Store
 from agent.store.footage import LONGEST_SEGMENT_US
@@ -9,6 +14,22 @@ from agent.store.footage import LONGEST_SEGMENT_US
 LONGEST_REST_US = 60 * 24 * 3_600_000_000
 """How far back a rest of the recorder is looked for: longer than any holiday. Without a bound every segment
 before would be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What was stated of a closed lesson. The newest is the one that no other supersedes."""
+
+    id: str
+    session_id: str
+    stated_us: int
+    supersedes: str | None
+    because: tuple[str, ...]
+    """Why it took the other's place; () for the first."""
+    data: Mapping[str, Any]
+    """As in the fact."""
+    basis: Mapping[str, str]
+    """What it was judged from, part → hash: while they stay, nothing need be read again."""
 
 
 def last_segment_before(store: Store, camera: str, end_us: int) -> Row | None:
@@ -37,11 +58,63 @@ def unjudged_sessions(store: Store, room: str, ended_before_us: int, limit: int)
     was stated yet, oldest first."""
     rows = store.rows(
         "SELECT * FROM session WHERE room = ? AND state = 'closed' AND planned_end_us < ? AND closed_us < ?"
-        " AND NOT EXISTS (SELECT 1 FROM fact WHERE fact.session_id = session.id"
-        " AND fact.type = 'session.continuity-judged') ORDER BY planned_start_us LIMIT ?",
+        " AND NOT EXISTS (SELECT 1 FROM continuity_judgement AS judged WHERE judged.session_id = session.id)"
+        " ORDER BY planned_start_us LIMIT ?",
         (room, ended_before_us, ended_before_us, limit),
     )
     return [Session(*row) for row in rows]
+
+
+def judged_sessions(store: Store, room: str, ended_after_us: int) -> list[str]:
+    """Ids of the sessions of `room` that are judged and were planned to end after `ended_after_us`, newest
+    first."""
+    rows = store.rows(
+        "SELECT id FROM session WHERE room = ? AND planned_end_us > ? AND EXISTS (SELECT 1"
+        " FROM continuity_judgement AS judged WHERE judged.session_id = session.id)"
+        " ORDER BY planned_start_us DESC",
+        (room, ended_after_us),
+    )
+    return [row["id"] for row in rows]
+
+
+def judgements(store: Store, session_id: str) -> list[Judgement]:
+    """What was stated of a session, oldest first."""
+    rows = store.rows(
+        "SELECT * FROM continuity_judgement WHERE session_id = ? ORDER BY number", (session_id,)
+    )
+    return [
+        Judgement(
+            row["id"],
+            row["session_id"],
+            row["stated_us"],
+            row["supersedes"],
+            tuple(json.loads(row["because"])),
+            json.loads(row["data"]),
+            json.loads(row["basis"]),
+        )
+        for row in rows
+    ]
+
+
+def insert_judgement(store: Store, judgement: Judgement) -> None:
+    """Beside its fact, in one transaction. sqlite3.IntegrityError when another superseded the same."""
+    store.insert(
+        "continuity_judgement",
+        {
+            "id": judgement.id,
+            "session_id": judgement.session_id,
+            "stated_us": judgement.stated_us,
+            "supersedes": judgement.supersedes,
+            "because": json.dumps(judgement.because),
+            "data": json.dumps(judgement.data),
+            "basis": json.dumps(judgement.basis),
+        },
+    )
+
+
+def set_basis(store: Store, judgement_id: str, basis: Mapping[str, str]) -> None:
+    """The judgement holds on `basis`, too."""
+    store.execute("UPDATE continuity_judgement SET basis = ? WHERE id = ?", (json.dumps(basis), judgement_id))
 
 
 def is_accounted_for(store: Store, camera: str, at_us: int) -> bool:

@@ -28,6 +28,7 @@ KEPT = (
     "class",
     "enrolment",
     "session",
+    "continuity_judgement",
     "photo",
     "check_in",
     "configuration",

@@ -26,6 +26,15 @@ VERDICTS: dict[Verdict, tuple[str, str]] = {
     "not_met": ("bad", N_("未达到要求")),
     "not_yet": ("info", N_("尚未结束")),
 }
+SUPERSEDED: dict[str, str] = {
+    "clock_corrected": N_("时钟已更正"),
+    "footage_indexed": N_("有录像补入索引"),
+    "gaps_stated": N_("缺口有新的说明"),
+    "lesson_changed": N_("课表有改动"),
+    "files_returned": N_("录像文件已找回"),
+    "judged_anew": N_("重新判定"),
+}
+"""Why a signed judgement took another's place."""
 MISSING: dict[MissingReason, str] = {
     "power": N_("断电"),
     "crash": N_("录像程序中断"),

@@ -15,13 +15,14 @@ from agent.clock import Stamp
 from agent.paths import Paths
 from agent.recording.growing import growing_segment
 from agent.recording.session_report import Evidence, collect, rests
-from agent.store import classes, heads, overview
+from agent.store import classes, continuity, heads, overview
 from agent.store.classes import Session, TrainingClass
+from agent.store.continuity import Judgement
 from agent.store.database import Store
 from agent.store.heads import HeadCount
 from agent.store.overview import Answer, Gap
 from agent.web.chart import Chart, head_count_chart
-from agent.web.class_hours import VERDICTS, missing_text, read_class_hours
+from agent.web.class_hours import SUPERSEDED, VERDICTS, missing_text, read_class_hours
 from agent.web.corrected_footage import CorrectedFootage, corrected_footage
 from agent.web.locale import end_of_day_us, local, start_of_day_us
 from agent.web.names import ANSWER_LEVELS, ANSWERS, KINDS, STATES
@@ -98,7 +99,10 @@ async def session_page(request: Request, session_id: str) -> Response:
 
     def work(
         store: Store,
-    ) -> tuple[SessionView, list[Answer], list[HeadCount], Evidence, CorrectedFootage | None] | None:
+    ) -> (
+        tuple[SessionView, list[Answer], list[HeadCount], Evidence, CorrectedFootage | None, list[Judgement]]
+        | None
+    ):
         session = classes.session(store, identifier)
         if session is None:
             return None
@@ -109,12 +113,13 @@ async def session_page(request: Request, session_id: str) -> Response:
             heads.counts_of(store, session.id, from_us=view.start_us, until_us=view.end_us),
             collect(store, session),
             corrected_footage(store, view.start_us, view.end_us),
+            continuity.judgements(store, session.id),
         )
 
     found = await site.store.run(work)
     if found is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
-    view, answers, counts, evidence, corrected = found
+    view, answers, counts, evidence, corrected, stated = found
     hours = None
     if view.session.state in ("open", "closed"):
         hours = await asyncio.to_thread(
@@ -134,6 +139,8 @@ async def session_page(request: Request, session_id: str) -> Response:
         answer_levels=ANSWER_LEVELS,
         hours=hours,
         corrected=corrected,
+        stated=stated,
+        superseded=SUPERSEDED,
         verdicts=VERDICTS,
         missing_text=missing_text,
     )

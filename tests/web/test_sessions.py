@@ -9,6 +9,8 @@ import httpx
 import pytest
 
 from agent.paths import Paths
+from agent.store import continuity
+from agent.store.continuity import Judgement
 from agent.store.database import Store
 from tests.web.conftest import Served, Tab, log_in_tab, set_password
 from tests.web.lesson import MINUTE_US, Tape, count_heads, film, hold_lesson
@@ -31,6 +33,16 @@ def test_the_chart_is_drawn_of_the_session_s_own_time(
     for at_us in (lesson.opened_us - 1, closed_us, closed_us + 20 * MINUTE_US):
         count_heads(store, lesson.session, at_us, 73, 18)
     assert chart(visitor.get(page.url.path)) == chart(page)
+
+
+def state_judgements(store: Store, session: str, now_us: int) -> None:
+    """Two of them, the second for a corrected clock."""
+    first, second = (f"00000000-0000-4000-8000-00000000000{number}" for number in (1, 2))
+    for each in (
+        Judgement(first, session, now_us, None, (), {"verdict": "met"}, {}),
+        Judgement(second, session, now_us, first, ("clock_corrected",), {"verdict": "not_met"}, {}),
+    ):
+        continuity.insert_judgement(store, each)
 
 
 def chart(page: httpx.Response) -> str:
@@ -67,5 +79,10 @@ def test_the_page_shows_each_class_hour_as_the_console_judges_it(
     second = rows.nth(1).inner_text()
     assert "摄像头中断" in second and "未达到要求" in second and "7500000 µs" in second
     assert "焦人社文〔2021〕15号" in page.locator("#class-hours").inner_text()
+    state_judgements(store, lesson.session, now_us)
+    page.goto(f"/sessions/{lesson.session}")
+    newest, older = (each.inner_text() for each in page.locator("#class-hours p.stated").all())
+    assert "已签署的判定" in newest and "未达到要求" in newest and "更正：时钟已更正" in newest
+    assert "已被取代" in older
     page.goto(f"/sessions/{lesson.session}?lang=en")
     assert "does not meet the demand" in page.locator("#class-hours").inner_text()

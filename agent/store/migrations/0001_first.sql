@@ -37,8 +37,6 @@ CREATE TABLE fact (
 CREATE INDEX fact_heads_counted ON fact (session_id, id) WHERE type = 'visibility.heads-counted';
 -- A clip carries the signed record of each segment that it touches.
 CREATE INDEX fact_segment_closed ON fact (subject) WHERE type = 'recording.segment-closed';
--- Which closed sessions are judged already: asked once a minute.
-CREATE INDEX fact_continuity_judged ON fact (session_id) WHERE type = 'session.continuity-judged';
 
 -- The record log: append-only, contiguous from 1, each record naming the hash of the one before (I4). `jws`
 -- holds exactly the bytes that were signed and are sent. fact_id is NULL for the ledger's own records
@@ -271,6 +269,21 @@ CREATE TABLE segment (
 CREATE INDEX segment_by_time ON segment (start_us, end_us);
 -- Which run follows which, whatever the wall clock was set to in between.
 CREATE INDEX run_follows ON segment (previous_sha256) WHERE sequence = 0;
+
+-- What was stated of a closed lesson's class hours (session.continuity-judged). One that a corrected clock or
+-- footage that came back made wrong is not changed: another takes its place and names it. `basis` tells without
+-- reading a file whether anything moved since.
+CREATE TABLE continuity_judgement (
+  number      INTEGER PRIMARY KEY AUTOINCREMENT,
+  id          TEXT    NOT NULL UNIQUE,
+  session_id  TEXT    NOT NULL REFERENCES session (id),
+  stated_us   INTEGER NOT NULL,
+  supersedes  TEXT    UNIQUE REFERENCES continuity_judgement (id),
+  because     TEXT    NOT NULL CHECK (json_type(because) = 'array'),
+  data        TEXT    NOT NULL CHECK (json_type(data) = 'object'),   -- as in the fact
+  basis       TEXT    NOT NULL CHECK (json_type(basis) = 'object')
+) STRICT;
+CREATE INDEX continuity_judgement_of ON continuity_judgement (session_id);
 
 -- What the second copies hold (R8): a row stands only after the file there was written, synced, read back from
 -- its disk and found to have the segment's hash. No foreign key: after a lost database these rows are back before
