@@ -44,14 +44,15 @@ class Witness:
         """All segment files, in the order in which they were written last."""
         return sorted(self.paths.segments.glob("*/*.mp4"), key=lambda path: path.stat().st_mtime_ns)
 
-    def look(self) -> Durable | None:
-        """Take in what is new, hold what was known against what is there; where the footage ends now."""
+    def look(self, among: list[Path] | None = None) -> Durable | None:
+        """Take in what is new, hold what was known against what is there; where the footage ends now, or, where
+        given, that of the files `among` in their order; None without footage."""
         for file, (length, digest) in self._seen.items():
             with file.open("rb") as opened:
                 assert hashlib.sha256(opened.read(length)).digest() == digest, (
                     f"{file}: durable footage changed"
                 )
-        for file in reversed(self.files()):
+        for file in reversed(self.files() if among is None else among):
             scan = scan_of(file)
             known = self._seen.get(file, (0, b""))[0]
             length = scan.hashes.size if scan else 0
@@ -63,6 +64,12 @@ class Witness:
                 seconds = media / scan.header.ticks_per_second
                 return Durable(scan.header, scan.header.monotonic_start_ns + round(seconds * 1e9))
         return None
+
+    @staticmethod
+    def first_frame_ns(files: list[Path]) -> int | None:
+        """CLOCK_MONOTONIC at which the first frame of `files` arrived, durable or not; None without a header."""
+        scans = [scan for file in files if (scan := scan_of(file))]
+        return min((scan.header.monotonic_start_ns for scan in scans), default=None)
 
     def check(self, *, seconds: float = 30, chained: bool = True, covered: bool = True) -> Story:
         """AssertionError unless everything holds, the index complete within `seconds`. `chained`: each
