@@ -19,7 +19,7 @@ from agent import bmff, board
 from agent.log import get_logger
 from agent.paths import Paths
 from agent.recording.header import HeaderError, SegmentHeader
-from agent.recording.pieces import PartialSegment, Piece, PlayableSegment
+from agent.recording.pieces import PartialSegment, Piece, Pieces, PlayableSegment
 
 log = get_logger(__name__)
 
@@ -158,7 +158,7 @@ class _Walk:
             self._parts[0].start_ticks,
             self._parts[-1].end_ticks,
             self._track.timescale,
-            tuple(pieces),
+            Pieces.of(pieces),
             self._parts[0].start,
             len(self._parts),
             not self._is_finished,

@@ -2,7 +2,8 @@
 
 Each entry is a byte range of a segment file: whole groups of pictures, about four seconds. A gap is a
 discontinuity and an EXT-X-DATERANGE with its reason. What grows is played by its fragments (EXT-X-PART), so
-that the picture is seconds behind, not a target duration. Pure: text from pieces.
+that the picture is seconds behind, not a target duration. Whoever follows it is sent what came since
+(EXT-X-SKIP): a day's list is 2 MB, its last half minute 4 KB. Pure: text from pieces.
 """
 
 from __future__ import annotations
@@ -11,16 +12,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import pairwise
 from math import ceil
 
-from agent.recording.pieces import PartialSegment, Piece, PlayableSegment, Stretch
+from agent.recording.pieces import PartialSegment, Pieces, PlayableSegment, Stretch
 
 ENTRY_SECONDS = 4
 """An entry is closed at the first key frame at or after this; shorter ones make seeking quick."""
 TARGET_SECONDS = 6
 """EXT-X-TARGETDURATION at least: it must not change while a playlist grows."""
+SKIP_BOUNDARY = 6
+"""CAN-SKIP-UNTIL in target durations, no less by RFC 8216bis (4.4.3.8); whoever asks for a delta has seen all
+that is older."""
 VERSION = 7
 """RFC 8216bis asks for 6 (EXT-X-MAP of media); Apple's authoring rules for 7 with fragmented MP4."""
+SKIP_VERSION = 9
+"""Of a playlist with EXT-X-SKIP (RFC 8216bis, 8)."""
 GAP_CLASS = "cn.henan.classroom.gap"
 HOLD_BACK_PARTS = 3
 KEPT_FILES = 512
@@ -48,20 +55,13 @@ class Entry:
     """What one EXTINF addresses."""
 
     segment: PlayableSegment
-    pieces: tuple[Piece, ...]
-
-    @property
-    def start(self) -> int:
-        return self.pieces[0].start
-
-    @property
-    def end(self) -> int:
-        return self.pieces[-1].end
+    start: int
+    end: int
 
     @property
     def is_pending(self) -> bool:
         """True while it still grows."""
-        return self.segment.is_open and self.end == self.segment.pieces[-1].end
+        return self.segment.is_open and self.end == self.segment.pieces.offsets[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +72,28 @@ class Live:
 
 
 @lru_cache(maxsize=KEPT_FILES)
-def _groups(pieces: tuple[Piece, ...], ticks_per_second: int) -> tuple[tuple[Piece, ...], ...]:
+def _edges(pieces: Pieces, ticks_per_second: int) -> tuple[int, ...]:
+    """Where entries begin, as places in `pieces`; at last how many pieces there are."""
     shortest = ENTRY_SECONDS * ticks_per_second
-    groups: list[list[Piece]] = []
-    for piece in pieces:
-        if not groups or piece.start_ticks - groups[-1][0].start_ticks >= shortest:
-            groups.append([])
-        groups[-1].append(piece)
-    return tuple(map(tuple, groups))
+    edges = [0]
+    begin = pieces.ticks[0]
+    for place, tick in enumerate(pieces.ticks[:-1]):
+        if tick - begin >= shortest:
+            edges.append(place)
+            begin = tick
+    return (*edges, len(pieces))
+
+
+def _entry_count(segment: PlayableSegment) -> int:
+    return len(_edges(segment.pieces, segment.ticks_per_second)) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Skipped:
+    """What a delta update leaves out: the first `files` files with their `entries`."""
+
+    files: int
+    entries: int
 
 
 def media_playlist(
@@ -89,31 +103,34 @@ def media_playlist(
     address_of: AddressOf,
     header_end_of: Mapping[tuple[str, int], int],
     live: Live | None,
+    delta: bool = False,
 ) -> Iterator[str]:
     """The media playlist file by file, so that the first byte need not wait for the last.
 
     `header_end_of`: (run, sequence) → bytes of `ftyp` and `moov`, for the first file of each stretch. `live`
-    is None for a range that is over (EXT-X-ENDLIST).
+    is None for a range that is over (EXT-X-ENDLIST). `delta`: of a live one, only the files that reach behind
+    the skip boundary, and every gap (RFC 8216bis, 6.2.5.1).
     """
     longest = max(
         (_longest_piece(segment) for stretch in stretches for segment in stretch.segments), default=0
     )
+    target = max(TARGET_SECONDS, ceil(ENTRY_SECONDS + longest))
+    skipped = _skipped(stretches, SKIP_BOUNDARY * target) if delta and live is not None else _Skipped(0, 0)
     waiting = sorted(holes, key=lambda hole: hole.start_us)
-    lines = _head(max(TARGET_SECONDS, ceil(ENTRY_SECONDS + longest)), live)
-    is_first = True
+    lines = _head(target, live, skipped.entries)
+    is_first, passed = True, 0
     for stretch in stretches:
         for number, segment in enumerate(stretch.segments):
-            yield "".join(f"{line}\n" for line in lines)
-            lines = []
             while waiting and waiting[0].start_us < segment.from_us:
                 lines.append(_date_range(waiting.pop(0)))
-            if not number:
-                lines += _stretch_begins(segment, is_first, address_of, header_end_of)
-            lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{iso_time(segment.from_us)}")
-            if live is None or not (segment.is_open or segment.parts):
-                lines.append(_whole_file(segment.pieces, segment.ticks_per_second, address_of(segment)))
-            else:
-                lines += _growing_file(segment, address_of(segment))
+            passed += 1
+            if passed > skipped.files:
+                yield "".join(f"{line}\n" for line in lines)
+                lines = []
+                if not number:
+                    lines += _stretch_begins(segment, is_first, address_of, header_end_of)
+                lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{iso_time(segment.from_us)}")
+                lines += _entries(segment, address_of(segment), live)
             is_first = False
     lines += map(_date_range, waiting)
     if live is None:
@@ -121,8 +138,28 @@ def media_playlist(
     yield "".join(f"{line}\n" for line in lines)
 
 
+def _skipped(stretches: Sequence[Stretch], boundary_s: float) -> _Skipped:
+    """The files that end more than `boundary_s` before the playlist's end."""
+    segments = [segment for stretch in stretches for segment in stretch.segments]
+    kept, seconds = 0, 0.0
+    for segment in reversed(segments):
+        if seconds >= boundary_s:
+            break
+        kept += 1
+        seconds += (segment.pieces.ticks[-1] - segment.pieces.ticks[0]) / segment.ticks_per_second
+    left_out = segments[: len(segments) - kept]
+    return _Skipped(len(left_out), sum(map(_entry_count, left_out)))
+
+
 def _longest_piece(segment: PlayableSegment) -> float:
-    return max(piece[1] - piece[0] for piece in segment.pieces) / segment.ticks_per_second
+    return segment.pieces.longest / segment.ticks_per_second
+
+
+def _entries(segment: PlayableSegment, address: str, live: Live | None) -> Iterator[str]:
+    if live is None or not (segment.is_open or segment.parts):
+        yield _whole_file(segment.pieces, segment.ticks_per_second, address)
+    else:
+        yield from _growing_file(segment, address)
 
 
 def position(stretches: Sequence[Stretch]) -> tuple[int, int]:
@@ -130,9 +167,11 @@ def position(stretches: Sequence[Stretch]) -> tuple[int, int]:
     segments = [segment for stretch in stretches for segment in stretch.segments]
     if not segments:
         return 0, 0
-    count = sum(len(_groups(segment.pieces, segment.ticks_per_second)) for segment in segments)
-    last = Entry(segments[-1], _groups(segments[-1].pieces, segments[-1].ticks_per_second)[-1])
-    return (count - 1, len(_parts_within(last))) if last.is_pending else (count, 0)
+    count = sum(map(_entry_count, segments))
+    last = segments[-1]
+    place = _edges(last.pieces, last.ticks_per_second)[-2]
+    entry = Entry(last, last.pieces.offsets[place], last.pieces.offsets[-1])
+    return (count - 1, len(_parts_within(entry))) if entry.is_pending else (count, 0)
 
 
 def master_playlist(
@@ -151,10 +190,9 @@ def bits_per_second(stretches: Sequence[Stretch]) -> tuple[int, int]:
     """(peak, mean). The peak is that of a group of pictures, which no entry exceeds."""
     peak = max(
         (
-            (piece[3] - piece[2]) * segment.ticks_per_second / max(1, piece[1] - piece[0])
+            segment.pieces.densest * segment.ticks_per_second
             for stretch in stretches
             for segment in stretch.segments
-            for piece in segment.pieces
         ),
         default=0.0,
     )
@@ -163,10 +201,10 @@ def bits_per_second(stretches: Sequence[Stretch]) -> tuple[int, int]:
     return ceil(8 * peak), ceil(8 * size / seconds) if seconds else 0
 
 
-def _head(target: int, live: Live | None) -> list[str]:
+def _head(target: int, live: Live | None, skipped: int) -> list[str]:
     lines = [
         "#EXTM3U",
-        f"#EXT-X-VERSION:{VERSION}",
+        f"#EXT-X-VERSION:{SKIP_VERSION if skipped else VERSION}",
         f"#EXT-X-TARGETDURATION:{target}",
         "#EXT-X-INDEPENDENT-SEGMENTS",
         "#EXT-X-MEDIA-SEQUENCE:0",
@@ -175,9 +213,12 @@ def _head(target: int, live: Live | None) -> list[str]:
     if live is not None:
         hold_back = HOLD_BACK_PARTS * live.part_seconds
         lines += [
-            f"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={hold_back:.3f}",
+            f"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL={SKIP_BOUNDARY * target}.0,"
+            f"PART-HOLD-BACK={hold_back:.3f}",
             f"#EXT-X-PART-INF:PART-TARGET={live.part_seconds:.3f}",
         ]
+    if skipped:
+        lines.append(f"#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}")
     return lines
 
 
@@ -193,24 +234,29 @@ def _stretch_begins(
 
 
 @lru_cache(maxsize=KEPT_FILES)
-def _whole_file(pieces: tuple[Piece, ...], ticks_per_second: int, address: str) -> str:
+def _whole_file(pieces: Pieces, ticks_per_second: int, address: str) -> str:
     """Every entry of a file that no longer changes."""
-    return "\n".join(_entry(group, ticks_per_second, address) for group in _groups(pieces, ticks_per_second))
+    return "\n".join(
+        _entry(pieces, begin, end, ticks_per_second, address)
+        for begin, end in pairwise(_edges(pieces, ticks_per_second))
+    )
 
 
 def _growing_file(segment: PlayableSegment, address: str) -> Iterator[str]:
     """A file that grows, or grew a moment ago, with its fragments; the entry at its end is not closed yet."""
-    for group in _groups(segment.pieces, segment.ticks_per_second):
-        entry = Entry(segment, group)
+    pieces = segment.pieces
+    for begin, end in pairwise(_edges(pieces, segment.ticks_per_second)):
+        entry = Entry(segment, pieces.offsets[begin], pieces.offsets[end])
         yield from _parts(entry, address)
         if not entry.is_pending:
-            yield _entry(group, segment.ticks_per_second, address)
+            yield _entry(pieces, begin, end, segment.ticks_per_second, address)
 
 
-def _entry(group: tuple[Piece, ...], ticks_per_second: int, address: str) -> str:
-    seconds = (group[-1].end_ticks - group[0].start_ticks) / ticks_per_second
-    start, end = group[0].start, group[-1].end
-    return f"#EXTINF:{seconds:.6f},\n#EXT-X-BYTERANGE:{end - start}@{start}\n{address}"
+def _entry(pieces: Pieces, begin: int, end: int, ticks_per_second: int, address: str) -> str:
+    """The entry of the pieces [begin, end)."""
+    seconds = (pieces.ticks[end] - pieces.ticks[begin]) / ticks_per_second
+    start, stop = pieces.offsets[begin], pieces.offsets[end]
+    return f"#EXTINF:{seconds:.6f},\n#EXT-X-BYTERANGE:{stop - start}@{start}\n{address}"
 
 
 def _parts_within(entry: Entry) -> list[PartialSegment]:

@@ -7,10 +7,11 @@ view does not cover is not served, and of the segment that grows only what is du
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from http import HTTPStatus
-from itertools import chain
+from itertools import chain, islice, repeat
 from pathlib import Path
 
 from fastapi import APIRouter, HTTPException, Request
@@ -37,6 +38,8 @@ from agent.web.views import parse_sequence, recorded_in, segment_in, spans_in, v
 LONGEST_WAIT_S = 3.0
 """A blocking reload (RFC 8216bis, 6.2.5.2) is answered after this with what there is: cameras go silent."""
 LOOK_EVERY_S = 0.1
+FILES_AT_ONCE = 16
+"""Of a playlist, some 130 KB."""
 
 log = get_logger(__name__)
 router = APIRouter()
@@ -65,7 +68,8 @@ async def master(request: Request, view_id: str) -> Response:
 
 @router.get("/player/{view_id}/media.m3u8")
 async def media(request: Request, view_id: str) -> Response:
-    """The media playlist; `_HLS_msn` and `_HLS_part` wait until there is more (low latency)."""
+    """The media playlist; `_HLS_msn` and `_HLS_part` wait until there is more (low latency), `_HLS_skip` asks
+    for what came since (RFC 8216bis, 6.2.5)."""
     view = await view_of(request, view_id)
     recorded = await _when_reached(request, view)
     site = site_of(request)
@@ -85,8 +89,18 @@ async def media(request: Request, view_id: str) -> Response:
         address_of=lambda segment: f"files/{segment.run_id}/{segment.sequence}.mp4",
         header_end_of={key: len(header.init) for key, header in headers.items()},
         live=Live(_part_seconds(found, site.settings.recording.fragment_seconds)) if is_live else None,
+        delta=request.query_params.get("_HLS_skip") == "YES",
     )
-    return StreamingResponse((line.encode() for line in text), media_type=playlist.MEDIA_TYPE)
+    return StreamingResponse(_together(text), media_type=playlist.MEDIA_TYPE)
+
+
+def _together(text: Iterator[str]) -> Iterator[bytes]:
+    """What is there first at once, what follows by some files: each piece costs a change of threads."""
+    for count in chain((2,), repeat(FILES_AT_ONCE)):
+        together = "".join(islice(text, count))
+        if not together:
+            return
+        yield together.encode()
 
 
 def _part_seconds(found: Recorded, configured: float) -> float:
@@ -143,7 +157,8 @@ async def file_bytes(request: Request, view_id: str, run: str, number: str) -> R
         raise HTTPException(HTTPStatus.FORBIDDEN)
 
     def read(begin: int, finish: int) -> Iterator[bytes]:
-        aligned = max((piece.start for piece in segment.pieces if piece.start <= begin), default=0)
+        before = bisect_right(segment.pieces.offsets, begin)
+        aligned = segment.pieces.offsets[before - 1] if before else 0
         return read_silenced(path, aligned, begin, finish, size)
 
     try:

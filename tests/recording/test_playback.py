@@ -80,9 +80,7 @@ def frames_and_errors(path: Path) -> tuple[int, str]:
 @pytest.fixture
 def two_runs(rig: Rig) -> Rig:
     """7 s, the camera silent for 6 s, and 5 s of another run; segments of 2 s, ten pictures a second."""
-    rig.start()
-    rig.connect()
-    rig.play(7)
+    rig.begin(7)
     rig.fault()
     rig.idle(6)
     rig.connect()
@@ -181,9 +179,7 @@ def test_the_playlist_plays_through_both_runs(two_runs: Rig) -> None:
 
 def test_the_growing_end_is_listed_by_fragments(rig: Rig) -> None:
     rig = Rig(rig.paths, rig.clock, rig.clip, segment_seconds=60)
-    rig.start()
-    rig.connect()
-    rig.play(11.3)
+    rig.begin(11.3)
     show_status(rig)
     growing = GrowingSegments(rig.paths).read()
     found = recorded_between(rig.store, rig.paths.video, "rear", growing, *ALWAYS)
@@ -196,6 +192,69 @@ def test_the_growing_end_is_listed_by_fragments(rig: Rig) -> None:
     assert sum(map(float, parts)) == pytest.approx(3.0)
     assert "INDEPENDENT=YES" in text[last_entry:]
     assert len(re.findall(r"#EXTINF", text)) == 2
+
+
+def test_a_delta_update_with_what_was_known_makes_the_whole_list(rig: Rig) -> None:
+    rig = Rig(rig.paths, rig.clock, rig.clip, segment_seconds=10)
+    rig.start()
+    rig.connect()
+    rig.play(33)
+    rig.fault()
+    rig.idle(6)
+    rig.connect()
+    rig.play(52.3)
+    show_status(rig)
+    found = recorded_between(rig.store, rig.paths.video, "rear", GrowingSegments(rig.paths).read(), *ALWAYS)
+    hole = Hole("gap-1", "camera", found.stretches[0].until_us, found.stretches[1].from_us)
+    headers = {s.key: len(header_of(rig, s).init) for s in found.segments}
+
+    def listed(delta: bool) -> list[str]:
+        pieces = media_playlist(
+            found.stretches,
+            (hole,),
+            address_of=lambda segment: str(segment.path),
+            header_end_of=headers,
+            live=Live(0.6),
+            delta=delta,
+        )
+        return "".join(pieces).splitlines()
+
+    whole, update = listed(False), listed(True)
+    (skip,) = [line for line in update if line.startswith("#EXT-X-SKIP:")]
+    skipped = int(skip.removeprefix("#EXT-X-SKIP:SKIPPED-SEGMENTS="))
+    assert skipped > 5 and "#EXT-X-VERSION:9" in update
+    assert sum(line.startswith("#EXT-X-DATERANGE") for line in update) == 1, "every gap is told again"
+    entries = [number for number, line in enumerate(whole) if not line.startswith("#")]
+    kept = whole[entries[skipped - 1] + 1 :]
+    assert update[-len(kept) :] == kept
+    (until,) = re.findall(r"CAN-SKIP-UNTIL=([\d.]+)", "\n".join(whole))
+    (target,) = re.findall(r"#EXT-X-TARGETDURATION:(\d+)", "\n".join(whole))
+    assert float(until) >= 6 * int(target)
+    lengths = [float(value) for value in re.findall(r"#EXTINF:([\d.]+),", "\n".join(update))]
+    assert sum(lengths) >= float(until), "nothing within the boundary is left out"
+
+
+def test_what_lies_within_the_skip_boundary_is_sent_whole(rig: Rig) -> None:
+    rig.start()
+    rig.connect()
+    rig.play(20)
+    show_status(rig)
+    found = recorded_between(rig.store, rig.paths.video, "rear", GrowingSegments(rig.paths).read(), *ALWAYS)
+    headers = {s.key: len(header_of(rig, s).init) for s in found.segments}
+    whole, update = (
+        "".join(
+            media_playlist(
+                found.stretches,
+                (),
+                address_of=lambda segment: str(segment.path),
+                header_end_of=headers,
+                live=Live(0.6),
+                delta=delta,
+            )
+        )
+        for delta in (False, True)
+    )
+    assert update == whole and "#EXT-X-SKIP" not in update
 
 
 @given(st.integers(0, 20_000_000), st.integers(1, 20_000_000))
@@ -220,9 +279,7 @@ def test_every_wanted_moment_that_was_recorded_is_in_a_piece(start_us: int, leng
 
 
 def test_after_the_clock_was_set_back_each_run_still_plays_as_one_stretch(rig: Rig) -> None:
-    rig.start()
-    rig.connect()
-    rig.play(7)
+    rig.begin(7)
     rig.clock.step_wall(-4)
     rig.play(7)
     rig.stop()

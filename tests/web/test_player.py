@@ -9,8 +9,9 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Response
 
+from agent import bmff, board
 from agent.paths import Paths
 from agent.recording.segment_writer import segment_path
 from agent.store.database import Store
@@ -151,6 +152,45 @@ def test_the_growing_segment_plays_up_to_what_is_durable(
     tab = open_tab()
     open_view(tab, lesson, lesson.opened_us + 5 * SECOND_US)
     wait_until(lambda: played(tab.page) > 65.5, 10, "the open segment plays")
+
+
+def test_who_follows_the_growing_end_is_sent_only_what_came_since(
+    lesson: Lesson, tape: Tape, paths: Paths, open_tab: OpenTab
+) -> None:
+    for number in range(6):  # each a run of its own: discontinuities and headers lie before the boundary
+        tape.record(lesson.opened_us + number * 8 * SECOND_US, segments=1)
+    tape.record(lesson.opened_us + 48 * SECOND_US, segments=1, grow=True)
+    board_file = paths.status / "recorder.json"
+    status = json.loads(board_file.read_text())
+    segment = status["detail"]["segment"]
+    with (paths.video / segment["path"]).open("rb") as file:
+        read_at = bmff.file_reader(file.fileno(), segment["durable_bytes"])
+        ends = [box.end for box in bmff.boxes(read_at, 0, segment["durable_bytes"]) if box.type == b"uuid"]
+
+    def grow_to(end: int) -> None:
+        detail = {"segment": {**segment, "durable_bytes": end}}
+        board.write_json(board_file, {**status, "detail": detail})
+
+    grow_to(ends[4])  # of 16 fragments of half a second
+    tab = open_tab()
+    updates: list[str] = []
+
+    def note(answer: Response) -> None:
+        if "media.m3u8" in answer.url:
+            updates.append(answer.text() if "_HLS_skip=YES" in answer.url else "")
+
+    tab.page.on("response", note)
+    open_view(tab, lesson, lesson.opened_us + 44 * SECOND_US)
+    page = tab.page
+    wait_until(lambda: played(page) > 60 + 47, 15, "it plays up to the growing file")
+    for end in ends[5:]:
+        grow_to(end)
+        page.wait_for_timeout(500)  # the recorder's own pace
+    wait_until(lambda: played(page) > 60 + 54.5, 15, "what came since plays")
+    deltas = [update for update in updates if "#EXT-X-SKIP:SKIPPED-SEGMENTS=" in update]
+    assert len(deltas) >= 5, updates
+    page.evaluate(f"seekTo({60 + 2.55})")  # what was skipped is known still
+    wait_until(lambda: shown_number(page) == 23, 10, "the picture 2.55 s into the lesson")
 
 
 def test_without_a_reason_no_byte_is_served(
