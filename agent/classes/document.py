@@ -106,6 +106,13 @@ PersonName = Annotated[
 ]
 IdNumber = Annotated[str, AfterValidator(id_number.require_id_number)]
 Phone = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^\+?[0-9][0-9 -]{4,18}[0-9]$")]
+
+
+def _rooms(value: object) -> object:
+    """`a、b` of a spreadsheet's cell is the same as a list."""
+    return [each for each in re.split(r"[\s,，、;；]+", value) if each] if isinstance(value, str) else value
+
+
 LocalTime = Annotated[datetime, AfterValidator(_local_time)]
 
 
@@ -133,6 +140,9 @@ class ClassHead(_Section):
     practical_hours: Annotated[int, Field(ge=0, le=2000)]
     online_hours: Annotated[int, Field(ge=0, le=2000)] = 0
     workplaces: Annotated[int, Field(ge=1, le=1000)] | None = None
+    other_rooms: Annotated[tuple[Identifier, ...], BeforeValidator(_rooms), Field(max_length=50)] = ()
+    """Rooms of the timetable that another device films. Any other room than the device's own is a mistake:
+    its lessons would be filmed by nobody, or look unscheduled here and be deleted after 30 days."""
     schedule: Literal["白天班", "晚上班", "假日班", "其他"] = "白天班"
     ends_in_training_certificate: bool = True
     """培训合格证书: the minimum course length holds (R21)."""

@@ -50,11 +50,12 @@ def import_class(
     stamp: Stamp,
     document: ClassDocument,
     *,
+    room: str,
     source_sha256: str,
     simulated: bool,
     policies: Policies | None = None,
 ) -> ImportReport:
-    """Create or update the class inside the CALLER's transaction, with its fact.
+    """Create or update the class inside the CALLER's transaction, with its fact. `room` is the device's own.
 
     ClassFileError with every conflict with what the database holds; the caller's transaction must then be
     rolled back. RuntimeError outside a transaction. `source_sha256` is hex; `policies` are the device's own
@@ -70,6 +71,7 @@ def import_class(
         raise ClassFileError(error.problems) from error
     known = table.training_class(store, head.id)
     conflicts = [
+        *_unanswered_rooms(document, room),
         *_opening_day_conflict(store, known, document, policies),
         *_room_conflicts(store, document),
     ]
@@ -125,6 +127,23 @@ def _opening_day_conflict(
         f"a class that has begun stays under {', '.join(before.notices)} "
         f"(opening_day {known.opening_day}, city {known.city})"
     ]
+
+
+def _unanswered_rooms(document: ClassDocument, room: str) -> list[str]:
+    """Rooms that this device does not film and of which HR does not say that another does. A slip of the pen
+    would make a lesson unscheduled, and its footage go after 30 days."""
+    found = []
+    for name in sorted({planned.room for planned in document.sessions} - {room}):
+        if name in document.training_class.other_rooms:
+            continue
+        planned = [each for each in document.sessions if each.room == name]
+        found.append(
+            f"sessions {planned[0].start:%Y-%m-%d %H:%M} room = {name!r}（共 {len(planned)} 次课）: "
+            f"本设备只录教室 {room!r}；如由另一台设备录像，请把 {name} 列入“其他教室”other_rooms / "
+            f"this device films room {room!r} alone ({len(planned)} lessons): correct the room, or name "
+            f"{name} in other_rooms when another device films it"
+        )
+    return found
 
 
 def _room_conflicts(store: Store, document: ClassDocument) -> list[str]:

@@ -39,6 +39,7 @@ CLASS_ROWS: Final[Mapping[str, tuple[str, str]]] = {
     "实操课时": ("practical_hours", ""),
     "线上课时": ("online_hours", ""),
     "工位数": ("workplaces", ""),
+    "其他教室": ("other_rooms", "由另外的设备录像的教室，用、分开 / rooms that another device films"),
     "上课方式": ("schedule", "白天班、晚上班、假日班、其他"),
     "颁发培训合格证书": ("ends_in_training_certificate", "是、否"),
     "另有学时规定": ("hours_fixed_elsewhere", "是、否"),

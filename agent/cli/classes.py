@@ -91,7 +91,13 @@ def _import(settings: Settings, store: Store, document: ClassDocument, sha256: s
     simulated = settings.node.environment == "demonstration"
     with store.transaction():
         return import_class(
-            store, vault, SystemClock().now(), document, source_sha256=sha256, simulated=simulated
+            store,
+            vault,
+            SystemClock().now(),
+            document,
+            room=settings.node.room,
+            source_sha256=sha256,
+            simulated=simulated,
         )
 
 

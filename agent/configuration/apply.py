@@ -76,6 +76,8 @@ class _Origin:
 
     data: Mapping[str, Any]
     signed: bytes
+    source: str
+    """URN of this device, which names its room."""
 
 
 def handle_message(
@@ -163,7 +165,7 @@ def _judge_opened(
                 "credential": credential.id,
                 "expiry_judged": expiry_judged,
             }
-            origin = _Origin(data, opened.signed)
+            origin = _Origin(data, opened.signed, source)
             return _apply(
                 store, vault, stamp, payload.values, opened.classes, payload.base_revision, simulated, origin
             )
@@ -221,7 +223,7 @@ def _apply(
             message_id,
         )
     try:
-        entries = _import_classes(store, vault, stamp, classes, simulated)
+        entries = _import_classes(store, vault, stamp, classes, _room_of(origin.source), simulated)
         after = with_changes(before, values, entries)
     except ConfigurationError as error:
         raise RefusedError(RefusalCode.INVALID, "; ".join(error.problems), message_id) from error
@@ -240,15 +242,20 @@ def _apply(
     return Outcome(True, message_id, after.revision, changes=changes, classes=len(entries), fact_id=fact_id)
 
 
+def _room_of(source: str) -> str:
+    """The room in a node's URN `urn:classroom-agent:INSTITUTION:ROOM:NODE`."""
+    return source.split(":")[3]
+
+
 def _import_classes(
-    store: Store, vault: Vault, stamp: Stamp, texts: Sequence[str], simulated: bool
+    store: Store, vault: Vault, stamp: Stamp, texts: Sequence[str], room: str, simulated: bool
 ) -> tuple[ClassEntry, ...]:
     if not texts:
         return ()
     # Imported only now: the readers of class files are 6 MiB that sync would hold for a class a month.
     from agent.configuration.class_documents import import_documents
 
-    return import_documents(store, vault, stamp, texts, simulated=simulated)
+    return import_documents(store, vault, stamp, texts, room=room, simulated=simulated)
 
 
 def _insert(store: Store, stamp: Stamp, document: HrConfiguration, signed: bytes) -> None:

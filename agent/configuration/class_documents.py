@@ -30,9 +30,9 @@ def document_text(document: ClassDocument, *, with_id_numbers: bool) -> str:
 
 
 def import_documents(
-    store: Store, vault: Vault, stamp: Stamp, texts: Sequence[str], *, simulated: bool
+    store: Store, vault: Vault, stamp: Stamp, texts: Sequence[str], *, room: str, simulated: bool
 ) -> tuple[ClassEntry, ...]:
-    """Import every document inside the caller's transaction.
+    """Import every document inside the caller's transaction. `room` is the device's own.
 
     ConfigurationError with the problems of the first bad one, impersonal; the caller rolls back.
     """
@@ -44,7 +44,7 @@ def import_documents(
                 raise ClassFileError([f"class {number}: 应为 JSON 对象 / expected a JSON object"])
             document = check_document(content, f"class {number}", repeat=False)
             digest = sha256_hex(text.encode("utf-8"))
-            import_class(store, vault, stamp, document, source_sha256=digest, simulated=simulated)
+            import_class(store, vault, stamp, document, room=room, source_sha256=digest, simulated=simulated)
         except (ClassFileError, PolicyError) as error:
             raise ConfigurationError(error.problems) from error
         except (ValueError, RecursionError) as error:  # json's message would repeat the text around it

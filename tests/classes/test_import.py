@@ -28,7 +28,9 @@ def vault(paths: Paths) -> Vault:
 def take_in(store: Store, vault: Vault, clock: ManualClock, content: dict[str, Any]) -> ImportReport:
     document = check_document(content, "test")
     with store.transaction():
-        return import_class(store, vault, clock.now(), document, source_sha256="ab" * 32, simulated=True)
+        return import_class(
+            store, vault, clock.now(), document, room="room-101", source_sha256="ab" * 32, simulated=True
+        )
 
 
 def ids(store: Store) -> dict[str, str]:
@@ -111,6 +113,7 @@ def test_one_person_in_two_classes_is_one_person(store: Store, vault: Vault, clo
     other["class"]["id"] = "dgjc-2"
     for lesson in other["sessions"]:
         lesson["room"] = "room-102"
+    other["class"]["other_rooms"] = ["room-102"]
     take_in(store, vault, clock, other)
     second = {person.name: person.id for person in table.people_of(store, "dgjc-2")}
     assert second["学员甲"] == ids(store)["学员甲"], "matched by ID number over classes"
@@ -193,7 +196,9 @@ def test_a_fault_in_the_middle_leaves_nothing(store: Store, vault: Vault, clock:
 def test_import_needs_the_callers_transaction(store: Store, vault: Vault, clock: ManualClock) -> None:
     document = check_document(class_content(), "test")
     with pytest.raises(RuntimeError, match="transaction"):
-        import_class(store, vault, clock.now(), document, source_sha256="ab" * 32, simulated=False)
+        import_class(
+            store, vault, clock.now(), document, room="room-101", source_sha256="ab" * 32, simulated=False
+        )
 
 
 def test_present_are_the_accepted_in_order_of_arrival(
@@ -230,3 +235,21 @@ def test_present_are_the_accepted_in_order_of_arrival(
     opened = table.open_session(store, "room-101")
     assert opened is not None and opened.id == lesson.id
     assert table.open_session(store, "room-102") is None
+
+
+@pytest.mark.promise("I1")
+def test_a_room_that_this_device_does_not_film_must_be_answered_for(
+    store: Store, vault: Vault, clock: ManualClock
+) -> None:
+    """A slip of the pen: the lesson would be filmed as nobody's, and go after 30 days."""
+    content = class_content()
+    content["sessions"][1]["room"] = "room-110"
+    with pytest.raises(ClassFileError) as refused:
+        take_in(store, vault, clock, content)
+    (problem,) = refused.value.problems
+    assert "room-110" in problem and "room-101" in problem and "other_rooms" in problem
+    assert table.training_classes(store) == []
+
+    content["class"]["other_rooms"] = "room-110、workshop"
+    take_in(store, vault, clock, content)
+    assert {each.room for each in table.sessions(store, class_id="dgjc-1")} == {"room-101", "room-110"}

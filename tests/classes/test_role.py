@@ -53,7 +53,15 @@ def timetable(store: Store, paths: Paths, clock: ManualClock) -> list[table.Sess
     """08:30-11:30 theory and 14:00-17:00 practical; the clock stands at 08:00."""
     document = check_document(class_content(), "test")
     with store.transaction():
-        import_class(store, Vault(paths.keys), clock.now(), document, source_sha256="ab" * 32, simulated=True)
+        import_class(
+            store,
+            Vault(paths.keys),
+            clock.now(),
+            document,
+            room="room-101",
+            source_sha256="ab" * 32,
+            simulated=True,
+        )
     return table.sessions(store, class_id="dgjc-1")
 
 
@@ -105,7 +113,15 @@ def test_the_plan_holds_every_kind_of_lesson_from_start_to_end(
         content["sessions"].append(lesson)
     document = check_document(content, "test")
     with store.transaction():
-        import_class(store, Vault(paths.keys), clock.now(), document, source_sha256="ab" * 32, simulated=True)
+        import_class(
+            store,
+            Vault(paths.keys),
+            clock.now(),
+            document,
+            room="room-101",
+            source_sha256="ab" * 32,
+            simulated=True,
+        )
     Keeper(context).step()
     planned = {entry["kind"]: (entry["start_us"], entry["end_us"]) for entry in plan(context)["sessions"]}
     assert planned == {lesson.kind: (lesson.start_us, lesson.end_us) for lesson in document.sessions}
@@ -310,7 +326,13 @@ def test_hrs_minimum_is_planned_for_practicals_only_and_never_below_the_classs_n
         document = check_document(content, "test")
         with store.transaction():
             import_class(
-                store, Vault(paths.keys), clock.now(), document, source_sha256="ab" * 32, simulated=True
+                store,
+                Vault(paths.keys),
+                clock.now(),
+                document,
+                room="room-101",
+                source_sha256="ab" * 32,
+                simulated=True,
             )
         changed = with_changes(HrConfiguration(), {"recording.practical": practical})
         insert_revision(

@@ -160,7 +160,13 @@ def test_people_without_a_lesson_are_recorded_and_a_lesson_entered_afterwards_ow
     document = check_document(content, "test")
     with rig.store.transaction():
         done = import_class(
-            rig.store, Vault(paths.keys), clock.now(), document, source_sha256="ab" * 32, simulated=True
+            rig.store,
+            Vault(paths.keys),
+            clock.now(),
+            document,
+            room=ORIGIN.room,
+            source_sha256="ab" * 32,
+            simulated=True,
         )
     assert (done.sessions_attached, done.sessions_passed_over) == (1, 0)
     (session,) = table.sessions(rig.store, class_id="dgjc-1")
@@ -182,10 +188,17 @@ def test_a_lesson_in_the_past_that_was_not_filmed_is_passed_over(
 ) -> None:
     clock.advance(86_400)
     content = class_content()
+    content["class"]["other_rooms"] = ["room-101"]
     document = check_document(content, "test")
     with room.rig.store.transaction():
         done = import_class(
-            room.rig.store, Vault(paths.keys), clock.now(), document, source_sha256="ab" * 32, simulated=True
+            room.rig.store,
+            Vault(paths.keys),
+            clock.now(),
+            document,
+            room=ORIGIN.room,
+            source_sha256="ab" * 32,
+            simulated=True,
         )
     assert (done.sessions_attached, done.sessions_passed_over) == (0, 2)
 

@@ -57,7 +57,15 @@ def test_no_face_template_name_or_id_number_is_published(
     document: ClassDocument = check_document(class_content(), "test")
     stamp = device.clock.now()
     with store.transaction():
-        import_class(store, vault, stamp, document, source_sha256="0" * 64, simulated=True)
+        import_class(
+            store,
+            vault,
+            stamp,
+            document,
+            room=document.sessions[0].room,
+            source_sha256="0" * 64,
+            simulated=True,
+        )
     secrets_of = _people_with_faces(store, vault, paths, document)
     receiver = Party(broker, "receiver", Channel.RECORDS, Channel.ANSWERS, Channel.PRESENCE)
     listener = Party(broker, "inst/node", Channel.CONFIGURATION)

@@ -30,7 +30,13 @@ def session(store: Store, paths: Paths, rig: Rig) -> classes.Session:
     document = check_document(class_content(), "test")
     with store.transaction():
         import_class(
-            store, Vault(paths.keys), rig.clock.now(), document, source_sha256="ab" * 32, simulated=True
+            store,
+            Vault(paths.keys),
+            rig.clock.now(),
+            document,
+            room="room-101",
+            source_sha256="ab" * 32,
+            simulated=True,
         )
         planned = classes.sessions(store, class_id="dgjc-1")[0]
         classes.set_open(store, planned.id, rig.clock.wall_us)
