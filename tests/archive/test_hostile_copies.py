@@ -124,9 +124,7 @@ def test_a_whole_file_in_a_copy_is_not_written_over_even_when_no_record_tells(
     """Real footage. The log began anew as well, so that all it knows is the altered file."""
     made = synthetic.clip(tmp_path / "plain.mp4", seconds=6, fps=10, gop=10)
     rig = Rig(paths, clock, read_clip(made))
-    rig.start()
-    rig.connect()
-    rig.play(3)
+    rig.begin(3)
     rig.stop()
     place = Place(paths, store, clock, copy_settings(tmp_path / "nas"))
     (row, *_) = rig.segments()

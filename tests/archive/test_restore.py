@@ -168,9 +168,7 @@ def test_real_footage_that_was_restored_plays_by_the_same_index(
 ) -> None:
     """Recorded, copied, deleted, restored: hashes, index and continuity are those of before."""
     rig = Rig(paths, clock, clip)
-    rig.start()
-    rig.connect()
-    rig.play(7)
+    rig.begin(7)
     rig.stop()
     before, coverage = [tuple(row) for row in rig.segments()], rig.coverage()
     place = Place(paths, store, clock, copy_settings(tmp_path / "nas"))

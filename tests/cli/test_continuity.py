@@ -66,6 +66,15 @@ def plan_session(
     )
 
 
+def hold_lesson(rig: Rig, seconds: float, *, kind: str = "theory") -> list[Row]:
+    """A lesson of which everything was recorded; its segments."""
+    rig.begin(seconds)
+    rig.stop()
+    rows = rig.segments()
+    plan_session(rig, rows[0]["start_us"], rows[-1]["end_us"], kind=kind)
+    return rows
+
+
 def probed_stretches(rig: Rig) -> list[tuple[Fraction, Fraction]]:
     """(first, last) wall microseconds of every stretch without a missing frame, by ffprobe's packets: each
     file begins at its row's wall time, and the distance between packets is the length of a frame."""
@@ -88,9 +97,7 @@ def probed_stretches(rig: Rig) -> list[tuple[Fraction, Fraction]]:
 @pytest.mark.rule("R3")
 @pytest.mark.promise("I3")
 def test_it_agrees_with_ffprobe_to_the_microsecond(rig: Rig, clock: ManualClock, asked: Asked) -> None:
-    rig.start()
-    rig.connect()
-    rig.play(7)
+    rig.begin(7)
     rig.fault()
     rig.idle(2)
     rig.connect()
@@ -120,12 +127,7 @@ def test_it_agrees_with_ffprobe_to_the_microsecond(rig: Rig, clock: ManualClock,
 def test_each_kind_of_lesson_is_judged_by_its_own_clause(
     rig: Rig, asked: Asked, kind: str, rule: str
 ) -> None:
-    rig.start()
-    rig.connect()
-    rig.play(6)
-    rig.stop()
-    rows = rig.segments()
-    plan_session(rig, rows[0]["start_us"], rows[-1]["end_us"], kind=kind)
+    hold_lesson(rig, 6, kind=kind)
     content = asked(SESSION, code=1 if kind == "practical" else 0)
     assert content["demand"]["rule"] == rule
     assert content["demand"]["notices"][0]["number"] == "豫人社办〔2025〕60号"
@@ -135,13 +137,8 @@ def test_each_kind_of_lesson_is_judged_by_its_own_clause(
 
 @pytest.mark.promise("I3")
 def test_what_cannot_be_read_is_named_and_proves_nothing(rig: Rig, asked: Asked) -> None:
-    rig.start()
-    rig.connect()
-    rig.play(8)
-    rig.stop()
-    rows = rig.segments()
+    rows = hold_lesson(rig, 8)
     assert len(rows) == 4
-    plan_session(rig, rows[0]["start_us"], rows[-1]["end_us"])
     assert asked(SESSION, code=0)["verdict"] == "met"
     gone, torn = (rig.paths.video / row["path"] for row in rows[1:3])
     gone.unlink()
@@ -165,12 +162,7 @@ def test_what_cannot_be_read_is_named_and_proves_nothing(rig: Rig, asked: Asked)
 def test_beside_a_file_that_is_gone_not_a_microsecond_is_unexplained(rig: Rig, asked: Asked) -> None:
     """A camera whose clock is slow: by its own ticks each file ends before the next one arrived."""
     rig.camera_rate = 1.001
-    rig.start()
-    rig.connect()
-    rig.play(8)
-    rig.stop()
-    rows = rig.segments()
-    plan_session(rig, rows[0]["start_us"], rows[-1]["end_us"])
+    rows = hold_lesson(rig, 8)
     (rig.paths.video / rows[1]["path"]).unlink()
     content = asked(SESSION, code=1)
     assert content["unexplained_us"] == 0
@@ -179,12 +171,7 @@ def test_beside_a_file_that_is_gone_not_a_microsecond_is_unexplained(rig: Rig, a
 
 @pytest.mark.rule("R8")
 def test_footage_on_an_archived_disk_is_named_with_the_disk(rig: Rig, asked: Asked) -> None:
-    rig.start()
-    rig.connect()
-    rig.play(8)
-    rig.stop()
-    rows = rig.segments()
-    plan_session(rig, rows[0]["start_us"], rows[-1]["end_us"])
+    rows = hold_lesson(rig, 8)
     here, cupboard = create_marker(rig.paths.video).volume, "5d0c8a52-0000-4000-8000-00000000000c"
     for row, volume in zip(rows, (here, cupboard, here, here), strict=True):
         rig.store.execute(
@@ -226,9 +213,7 @@ def test_the_lesson_that_runs_is_read_up_to_what_is_durable(
     from agent.store import classes
     from tests.visibility.segments import publish_status
 
-    rig.start()
-    rig.connect()
-    rig.play(5.5)
+    rig.begin(5.5)
     publish_status(paths, rig)
     start_us = rig.segments()[0]["start_us"]
     plan_session(rig, start_us, start_us + 3600 * SECOND_US)
@@ -247,9 +232,7 @@ def test_the_lesson_that_runs_is_read_up_to_what_is_durable(
 @pytest.mark.promise("I8")
 def test_footage_of_a_clock_that_was_corrected_lies_where_it_truly_was(rig: Rig, asked: Asked) -> None:
     """An hour slow: its stamps put it before the lesson, the correction into it."""
-    rig.start()
-    rig.connect()
-    rig.play(6)
+    rig.begin(6)
     rig.stop()
     rows, hour_us = rig.segments(), 3600 * SECOND_US
     start_us, end_us = rows[0]["start_us"] + hour_us, rows[-1]["end_us"] + hour_us

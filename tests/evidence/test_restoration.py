@@ -14,14 +14,11 @@ from agent.checkin.consent import current_consent, withdraw_consent
 from agent.clock import Clock
 from agent.evidence import jws
 from agent.evidence.keys import KEY_FILE, load_or_create
-from agent.evidence.ledger import Ledger
 from agent.evidence.log_files import LogWriter, last_sequence, log_files, read_lines
 from agent.evidence.lost_log import PATIENCE_S, CopiesAwayError, LostLog
-from agent.evidence.record import LedgerType, read_record
+from agent.evidence.record import read_record
 from agent.evidence.topics import Channel, Topic
-from agent.evidence.verifier import verify_chain
 from agent.paths import Paths
-from agent.settings import Settings
 from agent.store import outbox, records
 from agent.store.access import password_is_set
 from agent.store.configuration import insert_credential
@@ -35,52 +32,8 @@ from provincial.judge import Judge
 from tests.archive.place import copy_settings, node_settings
 from tests.clocks import ManualClock
 from tests.evidence.logs import NODE, open_ledger, sign_all, state_facts, whole_log
+from tests.evidence.node import Node
 from tests.evidence.schemas import problems_of_record
-
-
-class Node:
-    """A ledger with a copy beside the footage and one on a NAS, whose database may be lost."""
-
-    def __init__(self, paths: Paths, clock: Clock, nas: Path) -> None:
-        self.paths, self.clock = paths, clock
-        self.settings: Settings = node_settings(paths, [copy_settings(nas)])
-        self.copies = [paths.log_copy, nas / "log"]
-        self.now = 0.0
-        self.store = Store(paths.database)
-        ledger, self.key = open_ledger(self.store, paths, clock)
-        state_facts(self.store, clock, 1200)
-        sign_all(ledger)
-        for copy in self.copies:
-            LogWriter(copy).append(1, whole_log(self.store))
-
-    def lose_database(self) -> None:
-        self.store.close()
-        for path in self.paths.state.glob("agent.sqlite*"):
-            path.unlink()
-        self.store = Store(self.paths.database)
-
-    def start(self, tick: object = None) -> list[bytes]:
-        """The ledger's start as its process does it; the log afterwards."""
-        key = load_or_create(self.paths.ledger_keys)
-        lost = LostLog(
-            self.settings,
-            has_signed=True,
-            tick=tick if callable(tick) else lambda done, of: None,
-            now=lambda: self.now,
-        )
-        ledger = Ledger(self.store, key, NODE, self.clock, demonstration=True)
-        restored = lost.take_back(self.store, key)
-        ledger.open(restored)
-        if restored is not None:
-            lost.finish(self.store, restored)
-        return whole_log(self.store)
-
-    def restorations(self) -> list[dict[str, object]]:
-        found = records.of_type(self.store, LedgerType.RESTORED)
-        return [read_record(record.jws, None).event.data.fact for record in found]
-
-    def is_good(self) -> bool:
-        return verify_chain(whole_log(self.store), jws.public_keys(self.key.public_jwk)).good
 
 
 @pytest.fixture
@@ -179,21 +132,8 @@ def test_killed_in_the_middle_of_it_the_next_start_goes_on(node: Node) -> None:
 @pytest.mark.promise("I4")
 def test_an_older_database_goes_on_from_the_copy_beside_the_footage(node: Node) -> None:
     before = whole_log(node.store)
-    older = node.paths.state / "older.sqlite"
-    node.store.execute("VACUUM INTO ?", (str(older),))
-    ledger, _ = open_ledger(node.store, node.paths, node.clock)
-    state_facts(node.store, node.clock, 30)
-    sign_all(ledger)
-    later = whole_log(node.store)
-    LogWriter(node.copies[0]).append(len(before) + 1, later[len(before) :])
-    node.lose_database()
-    node.store.close()
-    for path in node.paths.state.glob("agent.sqlite*"):
-        path.unlink()
-    older.rename(node.paths.database)
-    node.store = Store(node.paths.database)
-    after = node.start()
-    assert after[:-1] == later
+    later = node.put_older_database_back(node.copies[0])
+    assert node.start()[:-1] == later
     assert node.restorations()[0]["first"] == len(before) + 1
     assert node.is_good()
 
@@ -221,26 +161,9 @@ def test_copies_that_go_away_in_the_middle_for_good_are_said(node: Node) -> None
     assert node.is_good()
 
 
-def put_back(node: Node, older: Path) -> None:
-    node.lose_database()
-    node.store.close()
-    for path in node.paths.state.glob("agent.sqlite*"):
-        path.unlink()
-    older.rename(node.paths.database)
-    node.store = Store(node.paths.database)
-
-
 @pytest.mark.promise("I4")
 def test_database_and_video_disk_put_back_together_are_caught_by_another_copy(node: Node) -> None:
-    before = whole_log(node.store)
-    older = node.paths.state / "older.sqlite"
-    node.store.execute("VACUUM INTO ?", (str(older),))
-    ledger, _ = open_ledger(node.store, node.paths, node.clock)
-    state_facts(node.store, node.clock, 30)
-    sign_all(ledger)
-    later = whole_log(node.store)
-    LogWriter(node.copies[1]).append(len(before) + 1, later[len(before) :])
-    put_back(node, older)
+    later = node.put_older_database_back(node.copies[1])
     assert node.start()[:-1] == later
     assert node.restorations()[0]["copies"] == ["nas"]
     assert node.is_good()
@@ -278,10 +201,9 @@ def test_an_older_database_undoes_nothing_that_the_log_knows_of(node: Node) -> N
             " 40, '', 0)"
         )
     set_password(store, clock, 1)
-    older = node.paths.state / "older.sqlite"
     ledger, _ = open_ledger(store, node.paths, clock)
     sign_all(ledger)
-    store.execute("VACUUM INTO ?", (str(older),))
+    older = node.image()
     withdraw_consent(store, Vault(node.paths.keys), clock.now(), "p-1", simulated=True)
     withdraw_consent(store, Vault(node.paths.keys), clock.now(), "p-3", simulated=True)
     with store.transaction():
@@ -293,7 +215,7 @@ def test_an_older_database_undoes_nothing_that_the_log_knows_of(node: Node) -> N
     log = whole_log(store)
     node.copies[0].joinpath("000000000001.jws").unlink()
     LogWriter(node.copies[0]).append(1, log)
-    put_back(node, older)
+    node.put_back(older)
     assert node.start()[:-1] == log
     store = node.store
     assert [current_consent(store, person) for person in ("p-1", "p-3")] == [None, "1"]

@@ -19,6 +19,7 @@ from tests.provincial.parties import Node, ReceiverProcess, write_card
 __all__ = ["broker"]
 
 SignedLog = tuple[list[bytes], FileSigningKey]
+Connect = Callable[[], Node]
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +51,7 @@ def receiver(tmp_path: Path, broker: Broker) -> Iterator[ReceiverProcess]:
 
 
 @pytest.fixture
-def connect_node(broker: Broker, receiver: ReceiverProcess) -> Iterator[Callable[[], Node]]:
+def connect_node(broker: Broker, receiver: ReceiverProcess) -> Iterator[Connect]:
     """Connects the node of `signed_log`."""
     made: list[Node] = []
 

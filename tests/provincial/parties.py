@@ -16,12 +16,15 @@ from typer.testing import CliRunner
 from agent.evidence import jws
 from agent.evidence.device_card import SigningJwk, build_device_card
 from agent.evidence.keys import FileSigningKey
-from agent.evidence.receipt import Receipt, read_receipt
+from agent.evidence.receipt import Receipt, ReceiptVerdict, read_receipt
 from agent.evidence.record import NodeIdentity
+from agent.evidence.signing import Statement
 from agent.evidence.topics import Channel, topic
 from provincial.archive import Archive
 from provincial.cli import app
 from provincial.report import status
+from tests.clocks import ManualClock
+from tests.evidence.logs import NODE
 from tests.mqtt_broker import Broker
 from tests.waiting import wait_until
 
@@ -146,3 +149,47 @@ def write_card(path: Path, node: NodeIdentity, *keys: FileSigningKey) -> Path:
     signing = tuple(SigningJwk.model_validate(key.public_jwk) for key in keys)
     path.write_text(build_device_card(node, signing_keys=signing).model_dump_json())
     return path
+
+
+def judged(receiver: ReceiverProcess, source: str = NODE.source) -> dict[str, int]:
+    """The node's figures once everything is judged and told."""
+    wait_until(
+        lambda: (
+            (found := receiver.status().get(source)) is not None
+            and found["unjudged"] == 0
+            and found["unreceipted"] == 0
+        ),
+        30,
+        "everything judged",
+    )
+    return receiver.status()[source]
+
+
+def seals_told(node: Node, receipts: list[Receipt]) -> list:
+    """The seals in `receipts` and in those that come, once there is one."""
+
+    def found() -> list:
+        while not node.receipts.empty():
+            receipts.append(node.receipts.get())
+        return [seal for receipt in receipts for seal in receipt.seals]
+
+    return wait_until(found, 10, "the cosignature is told")
+
+
+def await_verdict(node: Node, receipts: list[Receipt], sequence: int, code: str) -> ReceiptVerdict:
+    """The verdict `code` on a record, in `receipts` or in those that come."""
+
+    def found() -> ReceiptVerdict | None:
+        while not node.receipts.empty():
+            receipts.append(node.receipts.get())
+        told = (verdict for receipt in receipts for verdict in receipt.verdicts)
+        return next(
+            (verdict for verdict in told if (verdict.sequence, verdict.code) == (sequence, code)), None
+        )
+
+    return wait_until(found, 10, f"{code} is told of record {sequence}")
+
+
+def statement() -> Statement:
+    """Of somebody who logs in."""
+    return Statement("access.login", "node", ManualClock().now(), True, {"account": "hr"})

@@ -10,6 +10,7 @@ from agent.paths import Paths
 from tests import synthetic
 from tests.clocks import ManualClock
 from tests.recording.rig import Clip, Rig, read_clip
+from tests.recording.taken import Taken, take
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +28,8 @@ def clip(clip_path: Path) -> Clip:
 def rig(paths: Paths, clock: ManualClock, clip: Clip) -> Rig:
     """A recorder that has not started yet, on an empty volume."""
     return Rig(paths, clock, clip)
+
+
+@pytest.fixture
+def taken(rig: Rig, tmp_path: Path) -> Taken:
+    return take(rig, tmp_path, 1.2, 4.4)

@@ -35,9 +35,7 @@ def test_a_clock_that_runs_off_makes_no_gap(rig: Rig, ppm: int) -> None:
 @pytest.mark.promise("I3")
 def test_frames_that_stop_for_five_seconds_are_a_gap_and_recording_goes_on(rig: Rig) -> None:
     """The connection holds, the camera sends nothing, its clock runs on."""
-    rig.start()
-    rig.connect()
-    rig.play(3)
+    rig.begin(3)
     last_us = rig.clock.wall_us
     rig.idle(5)
     frames = round(5 / float(rig.clip.frame_ticks * rig.clip.stream.time_base))
@@ -54,9 +52,7 @@ def test_frames_that_stop_for_five_seconds_are_a_gap_and_recording_goes_on(rig: 
 @pytest.mark.promise("I3")
 def test_frames_that_come_late_and_all_at_once_are_no_gap(rig: Rig) -> None:
     rig._options = replace(rig._options, segment_seconds=60)
-    rig.start()
-    rig.connect()
-    rig.play(3)
+    rig.begin(3)
     rig.idle(3)
     rate, rig.camera_rate = rig.camera_rate, 0.0
     rig.play(3)
@@ -69,9 +65,7 @@ def test_frames_that_come_late_and_all_at_once_are_no_gap(rig: Rig) -> None:
 
 @pytest.mark.promise("I3")
 def test_stamps_that_jump_back_end_the_run_and_begin_another(rig: Rig) -> None:
-    rig.start()
-    rig.connect()
-    rig.play(3.5)
+    rig.begin(3.5)
     rig.source = endless(rig.clip)
     rig.play(3)
     rig.stop()

@@ -19,9 +19,7 @@ from tests.recording.rig import Clip, Rig, durations, probe_packets, read_clip
 
 
 def record(rig: Rig, seconds: float) -> list[Path]:
-    rig.start()
-    rig.connect()
-    rig.play(seconds)
+    rig.begin(seconds)
     rig.stop()
     return [rig.paths.video / row["path"] for row in rig.segments()]
 

@@ -69,9 +69,7 @@ def test_each_fragment_is_durable_before_the_next_and_the_row_comes_last(
 
 
 def test_a_file_is_never_written_over(rig: Rig) -> None:
-    rig.start()
-    rig.connect()
-    rig.play(1)
+    rig.begin(1)
     assert rig.recorder.run is not None
     taken = rig.paths.segments / rig.recorder.run.id / "000001.mp4"
     taken.write_bytes(b"somebody's")

@@ -156,9 +156,7 @@ def test_killed_before_the_first_fragment_after_a_pause_is_explained(rig: Rig) -
     assert rig.recorder.run is not None and not rig.recorder.run.has_durable_footage
     rig.kill()
     rig.idle_without_recorder(10)
-    rig.start()
-    rig.connect()
-    rig.play(3)
+    rig.begin(3)
     rig.stop()
     assert rig.reasons() == ["crash", "operator"]
     assert rig.coverage(wanted, rig.clock.wall_us).unexplained == ()

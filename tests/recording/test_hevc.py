@@ -50,9 +50,7 @@ def mixed_groups(tmp_path_factory: pytest.TempPathFactory) -> Clip:
 
 def record(paths: Paths, clock: ManualClock, clip: Clip, seconds: float, segment_seconds: int) -> list[Path]:
     rig = Rig(paths, clock, clip, segment_seconds=segment_seconds)
-    rig.start()
-    rig.connect()
-    rig.play(seconds)
+    rig.begin(seconds)
     rig.stop()
     rig.check_files()
     files = [paths.video / row["path"] for row in rig.segments()]

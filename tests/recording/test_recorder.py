@@ -91,9 +91,7 @@ def test_a_lost_database_is_rebuilt_from_the_files(rig: Rig) -> None:
     rig.play(4)
     rig.kill()
     rig.idle_without_recorder(5)
-    rig.start()
-    rig.connect()
-    rig.play(4)
+    rig.begin(4)
     rig.stop()
 
     def story() -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:

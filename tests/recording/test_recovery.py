@@ -28,9 +28,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory, clip: Clip) -> Iterator[t
     for path in (paths.state, paths.video):
         path.mkdir()
     rig = Rig(paths, ManualClock(), clip, segment_seconds=60)
-    rig.start()
-    rig.connect()
-    rig.play(4)
+    rig.begin(4)
     rig.stop()
     file = paths.video / rig.segments()[0]["path"]
     yield file, scan_segment(file)

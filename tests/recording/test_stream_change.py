@@ -43,9 +43,7 @@ def sizes(rig: Rig) -> list[tuple[int, int, str]]:
 @pytest.mark.promise("I3")
 @pytest.mark.rule("R3")
 def test_another_picture_size_begins_a_run_and_loses_no_frame(rig: Rig, larger: Clip) -> None:
-    rig.start()
-    rig.connect()
-    rig.play(3.3)
+    rig.begin(3.3)
     change_to(rig, larger)
     rig.play(3.0)
     rig.stop()
@@ -64,9 +62,7 @@ def test_another_picture_size_begins_a_run_and_loses_no_frame(rig: Rig, larger: 
 
 
 def test_each_file_carries_the_parameter_sets_of_its_own_pictures(rig: Rig, larger: Clip) -> None:
-    rig.start()
-    rig.connect()
-    rig.play(2.5)
+    rig.begin(2.5)
     change_to(rig, larger)
     rig.play(2.5)
     rig.stop()
@@ -132,9 +128,7 @@ def joined_stream(folder: Path, clips: list[Path]) -> Path:
 
 def test_a_change_during_a_pause_costs_nothing(rig: Rig, larger: Clip) -> None:
     rig.plan((100, 200))
-    rig.start()
-    rig.connect()
-    rig.play(3)
+    rig.begin(3)
     change_to(rig, larger)
     rig.idle(98)
     rig.source = endless(larger, start=replace(next(rig.source)).dts)

@@ -14,9 +14,7 @@ from tests.recording.rig import Rig
 
 @pytest.fixture
 def segment(rig: Rig) -> tuple[Path, Row]:
-    rig.start()
-    rig.connect()
-    rig.play(5)
+    rig.begin(5)
     row = rig.segments()[0]
     return rig.paths.video / row["path"], row
 

@@ -138,9 +138,7 @@ def test_both_codecs_with_reordered_pictures(
 ) -> None:
     path = synthetic.clip(tmp_path / "b.mp4", seconds=6, fps=10, gop=10, b_frames=2, codec=codec)
     rig = Rig(paths, clock, read_clip(path), segment_seconds=300)
-    rig.start()
-    rig.connect()
-    rig.play(4.5)
+    rig.begin(4.5)
     assert picture_number(newest(SegmentFollower(paths), rig)) % 10 == 0
 
 
@@ -159,9 +157,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, clip_path: Path) -> bytes
     for each in (made.keys, made.segments, made.status, made.frames):
         each.mkdir(parents=True)
     rig = Rig(made, ManualClock(), read_clip(clip_path), segment_seconds=300)
-    rig.start()
-    rig.connect()
-    rig.play(6)
+    rig.begin(6)
     rig.stop()
     (path,) = made.segments.glob("*/*.mp4")
     return Media(path.read_bytes())

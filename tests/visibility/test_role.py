@@ -108,9 +108,7 @@ def test_counts_while_another_process_records_and_outlives_it(
 @pytest.fixture
 def watch(context: RoleContext, rig: Rig) -> Watch:
     """A watcher on the rig's footage."""
-    rig.start()
-    rig.connect()
-    rig.play(2.7)
+    rig.begin(2.7)
     publish_status(context.paths, rig)
     watcher = Watcher(context.paths, "room-101", PictureNumberCounter(), rig.clock, simulated=True)
     return Watch(context, watcher)

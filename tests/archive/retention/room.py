@@ -126,9 +126,7 @@ class Room:
     def record(self, seconds: float = 4) -> list[Path]:
         """Footage of now; returns its files."""
         before = set(self.rig.files_with_footage())
-        self.rig.start()
-        self.rig.connect()
-        self.rig.play(seconds)
+        self.rig.begin(seconds)
         self.rig.stop()
         self.rig.volume.close()
         self.sign()
