@@ -8,9 +8,8 @@ of a fragment is held back by the writer until its duration is known, and only t
 whole. (Batches that ended with that first packet made each fragment wait for half a second more.) With 0
 every packet is handed over as it comes.
 
-The reading thread itself never lets packets gather in the socket, though waking for each costs some 40 %
-of the recorder's CPU time: a TCP window begins with 64 KB, which is less than one key frame, the rest waits
-in the camera, and a camera with a small buffer drops it (figures in bench/RESULTS.md).
+The reading thread itself may let packets gather in the socket until shortly before the batch is due
+(`burst_seconds`): to wake for each costs some 40 % of the recorder's CPU time.
 """
 
 from __future__ import annotations
@@ -19,6 +18,10 @@ import time
 
 from drivers.cameras.base import Packet, StreamInfo
 from drivers.cameras.feed import Feed, SilenceError
+
+_AWAKE_S = 0.1
+"""Before the packet that ends a batch is due the reader waits for it awake: what ends a fragment, and a key
+frame in its time, is late by nothing."""
 
 _LINGER_S = 0.25
 """Beyond `together_seconds`: packets that the camera does not follow up are handed over all the same."""
@@ -35,8 +38,14 @@ class PacketFeed(Feed[Packet | StreamInfo]):
         """Where the fragment in hand began."""
         self._one_more = False
         """True: a fragment has just begun, and the next packet makes the one before it whole."""
+        self._handed_over_s = 0.0
         self._is_due = False
         self._silent_since = time.monotonic()
+
+    @property
+    def burst_seconds(self) -> float:
+        """See `PacketSink`; 0 until the first batch has shown the stream's pace."""
+        return max(0.0, self._handed_over_s + self._together_seconds - _AWAKE_S - time.monotonic())
 
     def begin(self, stream: StreamInfo) -> None:
         """The packets from now on are of `stream`."""
@@ -75,6 +84,7 @@ class PacketFeed(Feed[Packet | StreamInfo]):
         self._items.append(item)
         self._silent_since = time.monotonic()
         if isinstance(item, Packet) and self._ends_a_batch(item):
+            self._handed_over_s = self._silent_since
             self._is_due = True
             self._changed.notify_all()
         return True

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from fractions import Fraction
 from urllib.parse import unquote, urlsplit
 
@@ -20,6 +21,7 @@ from av.container import InputContainer
 from drivers.cameras.base import CameraError
 from drivers.cameras.guard import StreamGuard
 from drivers.cameras.libav import demux, describe, pump, reason, video_stream
+from drivers.cameras.receive_buffer import ReceiveBuffer, in_bursts, tcp_sockets
 from drivers.cameras.sound import LARGEST_FRAME, NoSoundError, SoundFormat, SoundFrame, read_configuration
 from drivers.cameras.streaming import PacketSink, StreamingCamera
 from drivers.cameras.timestamps import ReorderedStreamError, from_rtp
@@ -58,13 +60,18 @@ class RtspCamera(StreamingCamera):
         return f"RtspCamera({self.where})"
 
     def _read(self, sink: PacketSink, silence_timeout: float) -> None:
-        with self._opened(silence_timeout) as container:
+        before = tcp_sockets()
+        with self._opened(silence_timeout) as container, ExitStack() as closing:
             stream = video_stream(container, self.where)
             guard = StreamGuard(self.where, describe(stream, self.where), self._key_frame_timeout)
             encoded = demux(container, stream, self.where)
             reordered = self._reorders or bool(stream.codec_context.has_b_frames)
             try:
                 packets = from_rtp(encoded, self.where, reordered=reordered)
+                if buffer := ReceiveBuffer.of_new_connection(before):
+                    closing.callback(buffer.close)
+                    tick = guard.stream.time_base
+                    packets = in_bursts(packets, tick, lambda: sink.burst_seconds, buffer.gather)
                 pump(packets, guard, sink)
             except ReorderedStreamError:
                 self._reorders = True

@@ -40,6 +40,10 @@ class Picture:
 class PacketSink(Protocol):
     """Where `_read` puts what it reads: the recorder's queue, or a decoder."""
 
+    @property
+    def burst_seconds(self) -> float:
+        """How long packets may gather before they are read; 0: each is wanted as it comes."""
+
     def begin(self, stream: StreamInfo) -> None:
         """Called before the first packet, and again before a packet with which another stream begins (the
         camera changed its picture size or profile without breaking off)."""
@@ -63,6 +67,8 @@ class PacketSink(Protocol):
 
 class DecodingSink:
     """A `PacketSink` that decodes in the reading thread and keeps the newest picture only."""
+
+    burst_seconds = 0.0
 
     def __init__(self, slot: Feed[Picture]) -> None:
         self._slot = slot

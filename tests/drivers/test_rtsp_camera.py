@@ -52,16 +52,6 @@ def _check_time_line(packets: list[Packet]) -> None:
     assert all(packet.dts <= packet.pts for packet in packets)
 
 
-@pytest.mark.promise("I3")
-def test_packets_do_not_gather_in_the_socket_while_a_fragment_does(clips: Path) -> None:
-    """What does not fit into a window of 64 KB waits in the camera, which may drop it."""
-    with RtspServer(clips / "plain.mp4") as server:
-        batches = RtspCamera("rear", url=server.url()).batches(together_seconds=0.5)
-        packets = list(itertools.islice(itertools.chain.from_iterable(batches), 45))[10:]
-    together = sum(b.arrived_ns - a.arrived_ns < 5_000_000 for a, b in itertools.pairwise(packets))
-    assert together < len(packets) / 8
-
-
 @pytest.mark.parametrize("options", [(), ("--no-inband-parameters",)], ids=["inband", "sdp"])
 def test_packets_are_passed_through_from_the_first_key_frame_on(
     clips: Path, options: tuple[str, ...]
