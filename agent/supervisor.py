@@ -169,7 +169,7 @@ class Supervisor:
         try:
             # A session of its own: Ctrl-C reaches the supervisor alone, which then stops the roles in peace.
             # preexec_fn is safe here because this process has one thread.
-            child.process = subprocess.Popen(
+            process = subprocess.Popen(
                 child.argv,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -180,14 +180,14 @@ class Supervisor:
             log.error("role.unstartable", supervised=child.role, error=str(error))  # noqa: TRY400 (no trace needed)
             self._plan_restart(child, f"cannot start: {error}")
             return
-        child.pidfd = os.pidfd_open(child.process.pid)
-        self._selector.register(child.pidfd, selectors.EVENT_READ, lambda: self._ended(child))
-        log.info("role.started", supervised=child.role, pid=child.process.pid)
+        child.process = process
+        child.pidfd = os.pidfd_open(process.pid)
+        self._selector.register(child.pidfd, selectors.EVENT_READ, lambda: self._ended(child, process))
+        log.info("role.started", supervised=child.role, pid=process.pid)
 
-    def _ended(self, child: _Child) -> None:
-        assert child.process is not None  # noqa: S101 (only a started child has a pidfd)
-        _kill_group(child.process.pid)  # what it started itself, e.g. an encoder that holds the camera
-        code = child.process.wait()
+    def _ended(self, child: _Child, process: subprocess.Popen[bytes]) -> None:
+        _kill_group(process.pid)  # what it started itself, e.g. an encoder that holds the camera
+        code = process.wait()
         self._selector.unregister(child.pidfd)
         os.close(child.pidfd)
         child.process = None
@@ -242,24 +242,24 @@ class Supervisor:
 
     def _stop(self, stage: Sequence[_Child]) -> None:
         """SIGTERM to all of `stage`; return when they have ended or the time for it is over."""
-        for child in self._running(stage):
+        for _, process in self._running(stage):
             with suppress(ProcessLookupError):
-                os.kill(child.process.pid, signal.SIGTERM)  # type: ignore[union-attr]
+                os.kill(process.pid, signal.SIGTERM)
         deadline = time.monotonic() + self._timing.stop
         while self._running(stage) and (left := deadline - time.monotonic()) > 0:
             self._wait(left)
-        for child in self._running(stage):
+        for child, _ in self._running(stage):
             log.error("role.did-not-stop", supervised=child.role, waited_seconds=self._timing.stop)
 
     def _kill_all(self) -> None:
-        for child in self._running():
-            assert child.process is not None  # noqa: S101 (_running gives only those)
-            _kill_group(child.process.pid)
+        for child, process in self._running():
+            _kill_group(process.pid)
             self._stopping = True
-            self._ended(child)
+            self._ended(child, process)
 
-    def _running(self, among: Sequence[_Child] | None = None) -> list[_Child]:
-        return [child for child in (self._children if among is None else among) if child.process is not None]
+    def _running(self, among: Sequence[_Child] | None = None) -> list[tuple[_Child, subprocess.Popen[bytes]]]:
+        children = self._children if among is None else among
+        return [(child, child.process) for child in children if child.process is not None]
 
     def _publish(self) -> None:
         """Put the state on the board: at each change, and at least as often as roles do."""

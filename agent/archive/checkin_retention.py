@@ -8,8 +8,8 @@ the log still verifies.
 
 from __future__ import annotations
 
-from agent.archive.entitlement import Due, judge_class
-from agent.archive.expiry import is_over, years_in_force
+from agent.archive.entitlement import judge_class
+from agent.archive.expiry import surely_due, years_in_force
 from agent.clock import Stamp
 from agent.evidence import log_holds
 from agent.log import get_logger
@@ -57,8 +57,8 @@ def _classes_over(store: Store, stamp: Stamp, vouch: Vouch, policies: Policies) 
     found = {}
     for training in log_holds.trainings(store):
         judgement = judge_class(training, "check_in_record_retention", years, policies)
-        if isinstance(judgement, Due) and is_over(judgement, stamp, vouch):
-            found[training.class_id] = judgement.due_us
+        if due := surely_due(judgement, stamp, vouch):
+            found[training.class_id] = due.due_us
     return found
 
 

@@ -79,8 +79,9 @@ class ContinuityJudge:
     def step(self, store: Store, stamp: Stamp) -> Word:
         if not self.is_idle:
             return Word()
-        if self._reading is not None:
-            self._finish(store, stamp)
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            self._finish(store, stamp, reading)
             return Word()
         session = self._due(store, stamp)
         try:
@@ -132,8 +133,7 @@ class ContinuityJudge:
             self._begin(store, stamp, session, before)
 
     def _begin(self, store: Store, stamp: Stamp, session: Session, before: Judgement | None) -> None:
-        training_class = classes.training_class(store, session.class_id)
-        assert training_class is not None  # noqa: S101 (the foreign key holds)
+        training_class = classes.class_of(store, session)
         try:
             self._policies = self._policies or load_policies()
             opening_day = date.fromisoformat(training_class.opening_day)
@@ -145,9 +145,7 @@ class ContinuityJudge:
         future = self._reader.submit(report, evidence, self._context.paths, session, policy, stamp)
         self._reading = _Reading(session, basis_of(evidence, session), before, future)
 
-    def _finish(self, store: Store, stamp: Stamp) -> None:
-        assert self._reading is not None  # noqa: S101 (the caller asked)
-        reading, self._reading = self._reading, None
+    def _finish(self, store: Store, stamp: Stamp, reading: _Reading) -> None:
         judged, before = reading.future.result(), reading.before
         answer = as_data(judged)
         because: tuple[str, ...] = ()

@@ -77,9 +77,12 @@ def judge(store: Store, rules: Entitlement, held: Held, corrections: Corrections
     )
 
 
-def is_over(judgement: Judgement, stamp: Stamp, vouch: Vouch) -> bool:
-    """Whether the retention is surely over: the clock may be wrong by what its word leaves open (R20)."""
-    return isinstance(judgement, Due) and judgement.due_us <= stamp.wall_us - vouch.uncertainty_us
+def surely_due(judgement: Judgement, stamp: Stamp, vouch: Vouch) -> Due | None:
+    """The judgement where the retention is surely over: the clock may be wrong by what its word leaves open
+    (R20)."""
+    if isinstance(judgement, Due) and judgement.due_us <= stamp.wall_us - vouch.uncertainty_us:
+        return judgement
+    return None
 
 
 def expire(
@@ -104,16 +107,15 @@ def expire(
             held = table.segment(store, candidate.held.key)
             if held is None or candidate.copy not in custodians or not _is_held(store, candidate, held):
                 continue
-            judgement = judge(store, rules, held, corrections)
-            if not is_over(judgement, stamp, vouch):
+            due = surely_due(judge(store, rules, held, corrections), stamp, vouch)
+            if due is None:
                 continue
-            assert isinstance(judgement, Due)  # noqa: S101 (is_over says so)
             volume = held.volume
             if candidate.copy != LOCAL:
                 there = table.copies_of(store, candidate.copy, held.key)
                 volume = there.volume if there is not None else None
             table.set_expired(store, candidate.copy, held, stamp.wall_us)
-            _state(store, stamp, vouch, candidate.copy, held, judgement, volume, custodians[candidate.copy])
+            _state(store, stamp, vouch, candidate.copy, held, due, volume, custodians[candidate.copy])
             done.append(candidate)
     return done
 

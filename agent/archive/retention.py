@@ -157,7 +157,7 @@ class Walk:
         due = [
             held
             for held in chunk
-            if expiry.is_over(expiry.judge(store, rules, held, corrections), stamp, word)
+            if expiry.surely_due(expiry.judge(store, rules, held, corrections), stamp, word)
         ]
         if due:
             candidates = self._candidates(store, due, volume)
@@ -248,18 +248,17 @@ class Retention:
             policies = self._policies or load_policies()
             _reinstate_holds(store)
             self._walk = Walk(self._settings, self._paths, policies)
-        word = vouch(store, stamp)
-        self._walk.step(store, stamp, word, may_act=self._sight.vouch is not None)
-        if self._walk.is_over:
-            self._expired += self._walk.expired
-            may_act = self._sight.vouch is not None and word is not None
-            if may_act and word is not None and self._expire_check_ins(store, stamp, word):
+        walk, word = self._walk, vouch(store, stamp)
+        may_act = self._sight.vouch is not None
+        walk.step(store, stamp, word, may_act=may_act)
+        if walk.is_over:
+            self._expired += walk.expired
+            if may_act and word is not None and self._expire_check_ins(store, stamp, word, walk.policies):
                 return  # the next step goes on with them
             self._end_walk(stamp, None)
 
-    def _expire_check_ins(self, store: Store, stamp: Stamp, word: Vouch) -> int:
-        assert self._walk is not None  # noqa: S101 (called at its end)
-        policies, simulated = self._walk.policies, self._settings.simulated
+    def _expire_check_ins(self, store: Store, stamp: Stamp, word: Vouch, policies: Policies) -> int:
+        simulated = self._settings.simulated
         return expire_check_ins(store, self._vault, stamp, word, policies, simulated=simulated)
 
     def _end_walk(self, stamp: Stamp, trouble: Word | None) -> None:

@@ -51,20 +51,19 @@ def run(context: RoleContext) -> None:
 class PeopleWatch:
     """How long ago somebody was seen, in monotonic time, so that a stepped wall clock changes nothing."""
 
-    _newest_us: int | None = None
-    _seen_ns: int | None = None
+    _newest: tuple[int, int] | None = None
+    """(wall stamp, monotonic time of the sighting) of the newest one."""
 
     def people_ago_us(self, newest_us: int | None, stamp: Stamp) -> int | None:
         """`newest_us`: wall stamp of the newest sighting in the database, None without one."""
         if newest_us is None:
-            self._newest_us = self._seen_ns = None
+            self._newest = None
             return None
-        if newest_us != self._newest_us:
-            is_first = self._newest_us is None
-            age_us = max(0, stamp.wall_us - newest_us) if is_first else 0
-            self._newest_us, self._seen_ns = newest_us, stamp.monotonic_ns - age_us * 1000
-        assert self._seen_ns is not None  # noqa: S101 (set with _newest_us)
-        return (stamp.monotonic_ns - self._seen_ns) // 1000
+        if self._newest is None:
+            self._newest = newest_us, stamp.monotonic_ns - max(0, stamp.wall_us - newest_us) * 1000
+        elif newest_us != self._newest[0]:
+            self._newest = newest_us, stamp.monotonic_ns
+        return (stamp.monotonic_ns - self._newest[1]) // 1000
 
 
 def people_in_the_room(paths: Paths, stamp: Stamp) -> bool | None:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -44,28 +45,36 @@ def continuity_command(
     按文件中的时间戳逐课时判断录像是否连续、是否达到文件要求。
     Judge each class hour by the time stamps in the files: runs, gaps, verdict.
     """
-    if (session is None) == (class_id is None):
-        refuse("请给出 SESSION 或 --class CLASS / name a SESSION or --class CLASS", ExitCode.USAGE)
+    match session, class_id:
+        case str(beginning), None:
+            asked = partial(_named, beginning=beginning)
+        case None, str(identifier):
+            asked = partial(_of_class, class_id=identifier)
+        case _:
+            refuse("请给出 SESSION 或 --class CLASS / name a SESSION or --class CLASS", ExitCode.USAGE)
     from agent.store import continuity
 
     settings = invocation(context).settings()
     good = True
     with open_store(settings) as store:
-        for report in _reports(settings, store, _asked(store, session, class_id), every_byte=every_byte):
+        for report in _reports(settings, store, asked(store), every_byte=every_byte):
             _say(report, continuity.judgements(store, report.session.id), as_json=as_json)
             good = good and report.verdict != "not_met" and not report.unexplained_us
     raise typer.Exit(ExitCode.OK if good else ExitCode.REFUSED)
 
 
-def _asked(store: Store, beginning: str | None, class_id: str | None) -> list[Session]:
-    from agent.store import classes, continuity
+def _of_class(store: Store, class_id: str) -> list[Session]:
+    from agent.store import classes
 
-    if class_id is not None:
-        found = classes.sessions(store, class_id=class_id, states=("planned", "open", "closed"))
-        if not found:
-            refuse(f"没有这个班次或没有课 / no such class, or it has no lesson: {class_id[:64]!r}")
-        return found
-    assert beginning is not None  # noqa: S101 (the caller asked)
+    found = classes.sessions(store, class_id=class_id, states=("planned", "open", "closed"))
+    if not found:
+        refuse(f"没有这个班次或没有课 / no such class, or it has no lesson: {class_id[:64]!r}")
+    return found
+
+
+def _named(store: Store, beginning: str) -> list[Session]:
+    from agent.store import continuity
+
     if not BEGINNING.match(beginning):
         refuse(
             f"{beginning[:64]!r}: 课次编号由 0-9 a-f - 组成，见 class show / "
@@ -94,8 +103,7 @@ def _reports(
     try:
         policies = load_policies()
         for session in sessions:
-            training_class = classes.training_class(store, session.class_id)
-            assert training_class is not None  # noqa: S101 (the foreign key holds)
+            training_class = classes.class_of(store, session)
             policy = policies.combine(date.fromisoformat(training_class.opening_day), training_class.city)
             evidence = session_report.collect(store, session)
             yield session_report.report(evidence, settings.paths, session, policy, clock.now(), read)

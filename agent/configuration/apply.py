@@ -58,16 +58,20 @@ log = get_logger(__name__)
 class Outcome:
     """What became of a message. `fact_id` is None when a flood's refusal was only counted."""
 
-    applied: bool
     message_id: str | None
     revision: int
     """In force afterwards."""
     code: RefusalCode | None = None
+    """Why it was refused; None when it was applied."""
     detail: str = ""
     changes: Mapping[str, Any] = field(default_factory=dict)
     classes: int = 0
     """Class documents imported."""
     fact_id: int | None = None
+
+    @property
+    def applied(self) -> bool:
+        return self.code is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ def handle_message(
         if record_refusal:
             fact_id = _record_refusal(store, stamp, refused, simulated, carrier, unrecorded_before)
         revision = current_revision(store)
-        return Outcome(False, refused.message_id, revision, refused.code, refused.detail, fact_id=fact_id)
+        return Outcome(refused.message_id, revision, refused.code, refused.detail, fact_id=fact_id)
 
 
 def current_revision(store: Store) -> int:
@@ -239,7 +243,7 @@ def _apply(
     subject = f"configuration/{after.revision}"
     fact_id = state_fact(store, stamp, Fact(FactType.CONFIGURATION_APPLIED, subject, simulated, data))
     log.info("configuration.applied", revision=after.revision, keys=sorted(changes), classes=len(entries))
-    return Outcome(True, message_id, after.revision, changes=changes, classes=len(entries), fact_id=fact_id)
+    return Outcome(message_id, after.revision, changes=changes, classes=len(entries), fact_id=fact_id)
 
 
 def _room_of(source: str) -> str:

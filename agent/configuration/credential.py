@@ -148,7 +148,7 @@ def _yields(credential: Credential, password: str) -> bool:
 
 def _insert(store: Store, stamp: Stamp, salt: bytes, public_key: bytes, simulated: bool) -> None:
     cost = Argon2Cost()
-    table.insert_credential(
+    number = table.insert_credential(
         store,
         salt=salt,
         memory_kib=cost.memory_kib,
@@ -157,9 +157,7 @@ def _insert(store: Store, stamp: Stamp, salt: bytes, public_key: bytes, simulate
         public_key=public_key,
         set_us=stamp.wall_us,
     )
-    credential = current_credential(store)
-    assert credential is not None  # noqa: S101 (inserted above)
-    data = {"credential": credential.id, "first": credential.id == 1}
+    data = {"credential": number, "first": number == 1}
     state_fact(store, stamp, Fact(FactType.PASSWORD_SET, "node", simulated, data))
 
 

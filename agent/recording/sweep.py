@@ -134,22 +134,20 @@ def _end_forgotten_gaps(writer: IndexWriter) -> int:
     for row in writer.store.rows("SELECT * FROM gap WHERE end_us IS NULL"):
         after = footage.first_segment_after_gap(writer.store, row)
         if after is not None:
-            ended += writer.put(_ended(row, after["start_us"], after["run_id"], writer))
+            ended += writer.put(_ended(row, after))
     return ended
 
 
-def _ended(row: Row, end_us: int, run_after: str, writer: IndexWriter) -> Gap:
-    run = writer.store.row("SELECT simulated, boot_id FROM run WHERE id = ?", (run_after,))
-    assert run is not None  # noqa: S101 (the segment's foreign key holds)
+def _ended(row: Row, after: Row) -> Gap:
     gap = Gap(
         id=row["id"],
         camera=row["camera"],
-        simulated=bool(run["simulated"]),
+        simulated=bool(after["simulated"]),
         reason=row["reason"],
         start_us=row["start_us"],
-        boot_id=run["boot_id"],
+        boot_id=after["boot_id"],
         clock_state="unsynchronised",
         run_before=row["run_before"],
         detail=row["detail"],
     )
-    return replace(gap, end_us=end_us, run_after=run_after)
+    return replace(gap, end_us=after["start_us"], run_after=after["run_id"])

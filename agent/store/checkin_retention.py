@@ -20,9 +20,7 @@ def sessions_with_photos(store: Store, classes: list[str], limit: int) -> list[s
 
 def class_of_session(store: Store, session_id: str) -> str:
     """The class of a session that exists."""
-    row = store.row("SELECT class_id FROM session WHERE id = ?", (session_id,))
-    assert row is not None  # noqa: S101 (a session is never deleted)
-    return str(row["class_id"])
+    return str(store.one("SELECT class_id FROM session WHERE id = ?", (session_id,))["class_id"])
 
 
 def photos_of_session(store: Store, session_id: str, limit: int) -> list[Row]:

@@ -84,6 +84,11 @@ def training_class(store: Store, class_id: str) -> TrainingClass | None:
     return None if row is None else _training_class(row)
 
 
+def class_of(store: Store, session: Session) -> TrainingClass:
+    """The class whose lesson it is."""
+    return _training_class(store.one("SELECT * FROM class WHERE id = ?", (session.class_id,)))
+
+
 def training_classes(store: Store) -> list[TrainingClass]:
     """Every class, the one that opened last first."""
     return [_training_class(row) for row in store.rows("SELECT * FROM class ORDER BY opening_day DESC, id")]

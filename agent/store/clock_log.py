@@ -80,13 +80,12 @@ class Comparison:
 
 def begin_stretch(store: Store, boot_id: str, from_ns: int, until_ns: int, offset_us: int) -> Stretch:
     """A new stretch, last of all."""
-    cursor = store.execute(
+    number = store.add(
         "INSERT INTO clock_stretch (boot_id, from_monotonic_ns, until_monotonic_ns, offset_us)"
         " VALUES (?, ?, ?, ?)",
         (boot_id, from_ns, until_ns, offset_us),
     )
-    assert cursor.lastrowid is not None  # noqa: S101 (an INSERT always has one)
-    return Stretch(cursor.lastrowid, boot_id, from_ns, until_ns, offset_us, None, None, None)
+    return Stretch(number, boot_id, from_ns, until_ns, offset_us, None, None, None)
 
 
 def extend_stretch(store: Store, stretch: Stretch) -> None:

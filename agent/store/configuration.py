@@ -82,16 +82,10 @@ def insert_credential(
     parallelism: int,
     public_key: bytes,
     set_us: int,
-) -> None:
-    """Add a credential; the newest is in force."""
-    store.insert(
-        "hr_credential",
-        {
-            "salt": salt,
-            "memory_kib": memory_kib,
-            "time_cost": time_cost,
-            "parallelism": parallelism,
-            "public_key": public_key,
-            "set_us": set_us,
-        },
+) -> int:
+    """Add a credential, which is in force from now on; returns its number."""
+    return store.add(
+        "INSERT INTO hr_credential (salt, memory_kib, time_cost, parallelism, public_key, set_us)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (salt, memory_kib, time_cost, parallelism, public_key, set_us),
     )

@@ -78,7 +78,7 @@ def held(store: Store, copy: str) -> list[Row]:
 
 def totals(store: Store, copy: str) -> Totals:
     """How far `copy` has come. Reads every segment's row: for a thread that may take a second."""
-    row = store.row(
+    row = store.one(
         "SELECT count(*) AS segments, coalesce(sum(bytes), 0) AS bytes, count(c.sequence) AS copied,"  # noqa: S608
         " coalesce(sum(bytes) FILTER (WHERE c.sequence IS NOT NULL), 0) AS copied_bytes FROM segment"
         " LEFT JOIN segment_copy c ON c.copy = ? AND c.run_id = segment.run_id"
@@ -86,7 +86,6 @@ def totals(store: Store, copy: str) -> Totals:
         f" WHERE segment.expired_us IS NULL AND {_NOT_DAMAGED}",
         (copy,),
     )
-    assert row is not None  # noqa: S101 (an aggregate always gives a row)
     return Totals(row["segments"], row["bytes"], row["copied"], row["copied_bytes"])
 
 

@@ -142,9 +142,23 @@ class Store:
         found: Row | None = self._connection.execute(sql, parameters).fetchone()
         return found
 
+    def one(self, sql: str, parameters: Parameters = ()) -> Row:
+        """The row of a query that always gives one, as an aggregate does or a foreign key promises."""
+        found = self.row(sql, parameters)
+        if found is None:
+            raise LookupError(f"no row where there always is one: {sql}")
+        return found
+
     def number(self, sql: str, parameters: Parameters = ()) -> int:
-        """The one whole number of a query that always gives a row, as an aggregate does."""
-        return int(self._connection.execute(sql, parameters).fetchone()[0])
+        """The one whole number of a query that always gives a row."""
+        return int(self.one(sql, parameters)[0])
+
+    def add(self, sql: str, parameters: Parameters = ()) -> int:
+        """Run one INSERT; returns the number of the row that it made."""
+        number = self._connection.execute(sql, parameters).lastrowid
+        if number is None:
+            raise LookupError(f"no row was made: {sql}")
+        return number
 
     def insert(self, table: str, values: Mapping[str, Value]) -> None:
         """Insert one row; `table` and the keys are the program's own words, never input."""

@@ -87,7 +87,7 @@ def state_fact(store: Store, stamp: Stamp, fact: Fact) -> int:
     """
     if not store.in_transaction:
         raise RuntimeError(f"fact {fact.type} stated outside a transaction")
-    cursor = store.execute(
+    return store.add(
         "INSERT INTO fact (type, subject, class_id, session_id, simulated, at_us, monotonic_ns, boot_id,"
         " clock_state, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
@@ -103,5 +103,3 @@ def state_fact(store: Store, stamp: Stamp, fact: Fact) -> int:
             json.dumps(fact.data, ensure_ascii=False, allow_nan=False),
         ),
     )
-    assert cursor.lastrowid is not None  # noqa: S101 (an INSERT always has one)
-    return cursor.lastrowid

@@ -46,16 +46,17 @@ def gap_after_run(store: Store, run: str) -> Row | None:
 
 
 def first_segment_after(store: Store, camera: str, start_us: int) -> Row | None:
-    """The first segment that begins at or after `start_us`."""
+    """The first segment that begins at or after `start_us`, with `simulated` and `boot_id` of its run."""
     return store.row(
-        "SELECT segment.* FROM segment JOIN run ON run.id = segment.run_id"
+        "SELECT segment.*, run.simulated, run.boot_id FROM segment JOIN run ON run.id = segment.run_id"
         " WHERE run.camera = ? AND segment.start_us >= ? ORDER BY segment.start_us LIMIT 1",
         (camera, start_us),
     )
 
 
 def first_segment_after_gap(store: Store, gap: Row) -> Row | None:
-    """The first footage after a gap, by the chain of hashes: the run that follows the run before the gap.
+    """The first footage after a gap, as `first_segment_after` gives it, by the chain of hashes: the run that
+    follows the run before the gap.
 
     Only where the chain is broken (a file that the disk did not give back) among runs that were stated later:
     by the monotonic clock in the same boot, by the wall clock, which may have been set since, in others.
@@ -68,12 +69,13 @@ def first_segment_after_gap(store: Store, gap: Row) -> Row | None:
     if before is None:
         return first_segment_after(store, gap["camera"], gap["start_us"])
     following = store.row(
-        "SELECT segment.* FROM segment JOIN run ON run.id = segment.run_id"
+        "SELECT segment.*, run.simulated, run.boot_id FROM segment JOIN run ON run.id = segment.run_id"
         " WHERE segment.sequence = 0 AND segment.previous_sha256 = ? AND run.camera = ?",
         (before["sha256"], gap["camera"]),
     )
     return following or store.row(
-        "SELECT segment.* FROM run JOIN segment ON segment.run_id = run.id AND segment.sequence = 0"
+        "SELECT segment.*, run.simulated, run.boot_id"
+        " FROM run JOIN segment ON segment.run_id = run.id AND segment.sequence = 0"
         " WHERE run.camera = ? AND run.rowid > ? AND CASE WHEN run.boot_id = ?"
         " THEN segment.monotonic_start_ns > ? ELSE segment.start_us >= ? END"
         " ORDER BY run.boot_id <> ?, segment.start_us LIMIT 1",

@@ -116,10 +116,9 @@ def insert_segment(store: Store, stamp: Stamp, room: str, segment: SegmentRow) -
             "stated_us": stamp.wall_us,
         },
     )
-    run = store.row(
+    run = store.one(
         "SELECT camera, simulated, time_base_denominator FROM run WHERE id = ?", (segment.run_id,)
     )
-    assert run is not None  # noqa: S101 (the foreign key holds)
     data = {
         "run": segment.run_id,
         "sequence": segment.sequence,

@@ -50,11 +50,10 @@ def place_hold(store: Store, stamp: Stamp, class_id: str, reason: str, *, simula
             raise HoldError(f"没有班次 {class_id[:64]!r} / there is no class of that id; see: class list")
         if store.row("SELECT 1 FROM legal_hold WHERE class_id = ? AND released_us IS NULL", (class_id,)):
             raise HoldError(f"班次 {class_id} 已冻结 / the class is on hold already")
-        cursor = store.execute(
+        number = store.add(
             "INSERT INTO legal_hold (class_id, reason, placed_us) VALUES (?, ?, ?)",
             (class_id, reason, stamp.wall_us),
         )
-        number = int(cursor.lastrowid or 0)
         _state(store, stamp, FactType.HOLD_PLACED, class_id, number, reason, simulated=simulated)
     return number
 

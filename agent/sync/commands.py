@@ -15,7 +15,7 @@ from agent.configuration.card import key_from_card
 from agent.configuration.document import ConfigurationError, value_keys
 from agent.configuration.explanations import applied_sentence, refusal_sentence
 from agent.configuration.message import RefusalCode
-from agent.evidence.device_card import CardError, DeviceCard, read_device_card
+from agent.evidence.device_card import CardError, DeviceCard, HrDerivation, read_device_card
 from agent.log import configure_logging
 from agent.settings import Destination
 from agent.sync.connection import ConnectionProblem
@@ -73,10 +73,9 @@ def hr_config_command(
     The password is never given on the command line. ID numbers in a class file are not sent over the
     network; --out carries them in the file.
     """
-    found = _card(card)
+    found, hr = _card(card)
     change = _change(settings or [], class_files or [], by_hand=out is not None)
-    assert found.hr is not None  # noqa: S101 (checked by _card)
-    hr_key = key_from_card(found.hr, _password(password_file))
+    hr_key = key_from_card(hr, _password(password_file))
     known = _Known(card)
     revision = known.read() if base_revision is None else base_revision
 
@@ -136,8 +135,7 @@ def apply_config_command(
             )
     except (StoreError, KeyFileError) as error:
         _fail(str(error), FAULT)
-    if not outcome.applied:
-        assert outcome.code is not None  # noqa: S101 (a refusal has one)
+    if outcome.code is not None:
         _fail(refusal_sentence(outcome.code, outcome.detail), REFUSED)
     typer.echo(applied_sentence(outcome.revision, outcome.changes, outcome.classes))
 
@@ -161,7 +159,8 @@ class _Known:
             return  # a read-only card folder costs one more exchange next time
 
 
-def _card(path: Path) -> DeviceCard:
+def _card(path: Path) -> tuple[DeviceCard, HrDerivation]:
+    """The card, and what HR's key is derived by."""
     try:
         card = read_device_card(path)
     except FileNotFoundError:
@@ -174,7 +173,7 @@ def _card(path: Path) -> DeviceCard:
         )
     if not card.signing_keys:
         _fail(f"{path}: 设备卡没有签名公钥，请重新取卡 / has no signing key: take it again")
-    return card
+    return card, card.hr
 
 
 def _change(settings: list[str], class_files: list[Path], *, by_hand: bool) -> Change:

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -23,6 +23,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.settings import Destination
+
+T = TypeVar("T")
 
 KEEPALIVE_S: Final = 30
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -89,10 +91,9 @@ class Connection:
     def open(self, topics: Sequence[str]) -> None:
         """Connect and subscribe to `topics`. ConnectionProblem, with what to do, when that fails."""
         self._connect()
-        self._wait_for(lambda: self._connack is not None, "CONNACK")
-        assert self._connack is not None  # noqa: S101 (waited for)
-        if self._connack.is_failure:
-            reason = str(self._connack)
+        connack = self._wait_for(lambda: self._connack, "CONNACK")
+        if connack.is_failure:
+            reason = str(connack)
             if reason == "Unsupported protocol version":
                 raise SpeaksOlderError("服务器不支持 MQTT 5", "the broker does not speak MQTT 5")
             lasting = reason in (
@@ -105,9 +106,8 @@ class Connection:
                 f"服务器拒绝连接：{reason}", f"the broker refused: {reason}", lasting=lasting
             )
         self._client.subscribe([(topic, 1) for topic in topics])
-        self._wait_for(lambda: self._granted is not None, "SUBACK")
-        assert self._granted is not None  # noqa: S101 (waited for)
-        if any(code.is_failure for code in self._granted):
+        granted = self._wait_for(lambda: self._granted, "SUBACK")
+        if any(code.is_failure for code in granted):
             raise ConnectionProblem(
                 "服务器不允许接收回执或配置，请检查证书名称和访问列表",
                 "the broker denies a subscription: check the certificate's name and the access list",
@@ -212,12 +212,13 @@ class Connection:
                 f"连不上 {host}:{port}，稍后再试", f"cannot reach {host}:{port} ({error}); trying again"
             ) from error
 
-    def _wait_for(self, happened: Any, what: str) -> None:
+    def _wait_for(self, answer: Callable[[], T | None], what: str) -> T:
+        """The broker's `answer` once it is there."""
         deadline = time.monotonic() + CONNECT_TIMEOUT_S
-        while not happened():
+        while (found := answer()) is None:
             code = self._client.loop(0.1)
-            if happened():
-                return
+            if answer() is not None:
+                continue
             if self._lost is not None or code != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 reason = self._lost or mqtt.error_string(code)
                 if self._connack is None:
@@ -225,6 +226,7 @@ class Connection:
                 raise self._ended(reason)
             if time.monotonic() > deadline:
                 raise self._ended(f"no {what} within {CONNECT_TIMEOUT_S:.0f} s")
+        return found
 
     def _ended(self, reason: str) -> ConnectionProblem:
         return ConnectionProblem("连接已断开，稍后再连", f"the connection ended ({reason}); trying again")

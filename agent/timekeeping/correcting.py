@@ -19,17 +19,16 @@ SMALL_SETTINGS_US = 500_000
 def correct_boot(
     store: Store, stamp: Stamp, right: Stretch, *, was_seen_before: bool, simulated: bool
 ) -> None:
-    """`right` has just been synchronised: map what this boot stamped before. Inside a transaction.
+    """`right` was synchronised at `stamp`: map what this boot stamped before. Inside a transaction.
 
     `was_seen_before` False: this is the first look at the boot's clock, which may have been set before it.
     """
-    assert right.synchronised_ns is not None  # noqa: S101 (the caller set it)
     of_boot = clock_log.stretches(store, right.boot_id)
     for stretch in of_boot:
         if stretch.id > right.id or (stretch.synchronised_ns is not None and stretch.id != right.id):
             continue  # a time service answered for it already
         following = [other.from_monotonic_ns for other in of_boot if other.id > stretch.id]
-        until_ns = right.synchronised_ns if stretch.id == right.id else following[0]
+        until_ns = stamp.monotonic_ns if stretch.id == right.id else following[0]
         correction = Correction(
             boot_id=right.boot_id,
             from_monotonic_ns=stretch.from_monotonic_ns,
@@ -37,7 +36,7 @@ def correct_boot(
             true_offset_us=right.offset_us,
             add_us=right.offset_us - stretch.offset_us if was_seen_before else None,
             uncertainty_us=_error_us(right)
-            + drift_us((right.synchronised_ns - stretch.from_monotonic_ns) // 1000),
+            + drift_us((stamp.monotonic_ns - stretch.from_monotonic_ns) // 1000),
             basis="synchronised",
         )
         if until_ns > stretch.from_monotonic_ns and clock_log.insert_correction(store, correction):
