@@ -8,6 +8,7 @@ from typing import cast
 from agent.store import footage as footage_queries
 from agent.store.database import Row, Store
 from agent.store.outbox import verdict_count
+from agent.store.playback import segments_to_play
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,23 @@ def answers(store: Store, session_id: str, limit: int) -> list[Answer]:
 
 
 def footage_between(store: Store, camera: str, start_us: int, end_us: int) -> list[Footage]:
-    """Segments of a camera that reach into [start_us, end_us), oldest first."""
-    rows = footage_queries.segment_places_between(store, camera, start_us, end_us)
-    return [_footage(row) for row in rows]
+    """Segments of a camera that truly reach into [start_us, end_us), oldest first."""
+    return [
+        Footage(
+            row.run_id,
+            row.sequence,
+            row.path,
+            row.start_ticks,
+            row.end_ticks,
+            row.start_us,
+            row.end_us,
+            row.size,
+            row.expired_us,
+            row.ticks_per_second,
+            row.simulated,
+        )
+        for row in segments_to_play(store, camera, start_us, end_us)
+    ]
 
 
 def footage(store: Store, run_id: str, sequence: int) -> Footage | None:

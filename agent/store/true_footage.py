@@ -18,13 +18,21 @@ _CORRECTED = (
 )
 
 
-def corrected_segments_between(store: Store, camera: str, start_us: int, end_us: int) -> list[Row]:
-    """Segments whose corrected time may touch [start_us, end_us), wherever their stamps put them."""
+def corrected_segments_between(
+    store: Store, camera: str, start_us: int, end_us: int, columns: str = _SEGMENT
+) -> list[Row]:
+    """Segments whose corrected time may touch [start_us, end_us), wherever their stamps put them. `columns`
+    are the caller's own words, of segment, run and correction."""
     early_us = start_us - LONGEST_SEGMENT_US
     return store.rows(
-        f"SELECT {_SEGMENT}{_CORRECTED} AND {_TRUE_START} > ? AND {_TRUE_START} < ?",
+        f"SELECT {columns}{_CORRECTED} AND {_TRUE_START} > ? AND {_TRUE_START} < ?",
         (camera, early_us, end_us, early_us, end_us),
     )
+
+
+def has_corrections(store: Store) -> bool:
+    """Whether any footage may lie elsewhere than its stamps say."""
+    return store.row("SELECT 1 FROM clock_correction LIMIT 1") is not None
 
 
 def gaps_beside_corrected(store: Store, camera: str, start_us: int, end_us: int) -> list[Row]:

@@ -1,11 +1,17 @@
-"""Footage of a session whose device time was wrong when it was recorded: both times, for whoever looks."""
+"""Footage whose device time was wrong when it was recorded: where the page puts it, and both times.
+
+What the page draws and plays lies in true time, as continuity judges it and retention counts it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from agent.recording import true_time
+from agent.store import overview, true_footage
 from agent.store.database import Store
+from agent.store.overview import Gap
+from agent.store.playback import segments_to_play
 
 NOTABLE_US = 1_000_000
 """A smaller correction is the clock's ordinary error and nothing to tell people."""
@@ -23,9 +29,21 @@ class CorrectedFootage:
 
 def corrected_footage(store: Store, start_us: int, end_us: int) -> CorrectedFootage | None:
     """What truly lies in [start_us, end_us) and was stamped otherwise; None when nothing was."""
-    rows = true_time.segments_between(store, "rear", start_us, end_us)
-    moved = [row for row in rows if abs(row["add_us"]) >= NOTABLE_US]
+    if not true_footage.has_corrections(store):
+        return None
+    rows = segments_to_play(store, "rear", start_us, end_us)
+    moved = [row for row in rows if abs(row.add_us) >= NOTABLE_US]
     if not moved:
         return None
     first = moved[0]
-    return CorrectedFootage(len(moved), first["stated_start_us"], first["start_us"], first["uncertainty_us"])
+    return CorrectedFootage(
+        len(moved), first.start_us - first.add_us, first.start_us, first.uncertainty_us or 0
+    )
+
+
+def gaps_between(store: Store, camera: str, start_us: int, end_us: int) -> list[Gap]:
+    """Gaps of a camera that truly reach into [start_us, end_us), oldest first."""
+    if not true_footage.has_corrections(store):
+        return overview.gaps_between(store, camera, start_us, end_us)
+    rows = true_time.gaps_between(store, camera, start_us, end_us)
+    return [Gap(row["reason"], row["start_us"], row["end_us"]) for row in rows]

@@ -11,6 +11,7 @@ import ipaddress
 import re
 import secrets
 import sqlite3
+import time
 from hashlib import sha256
 from http import HTTPStatus
 from urllib.parse import parse_qsl, quote
@@ -42,6 +43,10 @@ PASSIVE = frozenset({"/now/board", "/frames/rear.jpg", "/frames/door.jpg"})
 PASSIVE_OF_PLAYER = re.compile(r"/player/[^/]+/(timeline|index\.m3u8|media\.m3u8)")
 """A live player asks for these even while it is paused. While it plays it fetches footage: that counts."""
 
+LOOK_AGAIN_S = 1.0
+"""An answer that takes longer, a download, is sent on only while its visitor is still logged in. What takes
+so long counts as somebody being there."""
+
 LARGEST_FORM = 16 * 1024
 UNAVAILABLE = "数据库打不开，请稍后再试。录像不受影响。 / The database cannot be used now. Recording goes on."
 _YEAR_S = 365 * 24 * 3600
@@ -53,8 +58,13 @@ PUBLIC = PUBLIC_PAGES | STATIC_FILES.keys()
 log = get_logger(__name__)
 
 
+class SessionOverError(Exception):
+    """The visitor logged out, or the session expired, while an answer was under way."""
+
+
 class Gate:
-    """ASGI: host, first start, session, forged forms; then the application."""
+    """ASGI: host, first start, session, forged forms; then the application. An answer that is still under
+    way when its visitor's session ends is broken off."""
 
     def __init__(self, app: ASGIApp, site: Site) -> None:
         self.app = app
@@ -82,8 +92,27 @@ class Gate:
         sender = _with_cookies(send, cookies)
         if answer is not None:
             await answer(scope, receive, sender)
-        else:
-            await self.app(scope, receive, sender)
+            return
+        try:
+            await self.app(scope, receive, self._while_logged_in(request, visit, sender))
+        except SessionOverError:  # not ended as announced, so the server closes the connection
+            log.info("gate.answer-broken-off", path=request.url.path)
+
+    def _while_logged_in(self, request: Request, visit: Visit, send: Send) -> Send:
+        """`send` that raises SessionOverError once the visitor's session is over."""
+        if visit.visitor is None:
+            return send
+        token, looked = request.cookies.get(SESSION_COOKIE, ""), time.monotonic()
+
+        async def sender(message: Message) -> None:
+            nonlocal looked
+            if message["type"] == "http.response.body" and time.monotonic() - looked >= LOOK_AGAIN_S:
+                looked = time.monotonic()
+                if await self._visitor(request, token) is None:
+                    raise SessionOverError
+            await send(message)
+
+        return sender
 
     async def _recognise(self, request: Request) -> tuple[Visit, list[str]]:
         """Who asks, in which language, and the cookies to give with the answer."""

@@ -21,6 +21,7 @@ from agent.store.database import Store
 from agent.store.heads import HeadCount
 from agent.store.overview import Answer, Gap, Receiver
 from agent.web import alerts as alert_rules
+from agent.web.corrected_footage import gaps_between
 from agent.web.locale import Words, end_of_day_us, local
 from agent.web.names import ANSWER_LEVELS, ANSWERS, KINDS
 from agent.web.site import Site, site_of, visit_of
@@ -166,12 +167,14 @@ def read_room(store: Store, site: Site, now: Stamp, growing: PlayableSegment | N
     day_end_us = end_of_day_us(local(now.wall_us).date())
     if upcoming is not None and upcoming.planned_start_us >= day_end_us + 7 * 86_400_000_000:
         upcoming = None
-    start_us = (session.opened_us or session.planned_start_us) if session else now.wall_us
+    start_us = now.wall_us
+    if session is not None:
+        start_us = min(session.opened_us or session.planned_start_us, session.planned_start_us, now.wall_us)
     tiled = []
     if session is not None:
         tiled = spans(
             overview.footage_between(store, "rear", start_us, now.wall_us),
-            overview.gaps_between(store, "rear", start_us, now.wall_us),
+            gaps_between(store, "rear", start_us, now.wall_us),
             growing=None if growing is None else (growing.start_us, growing.end_us),
             start_us=start_us,
             end_us=now.wall_us,

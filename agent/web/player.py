@@ -21,11 +21,12 @@ from agent.store.classes import Session
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 from agent.store.overview import Answer
+from agent.web.corrected_footage import CorrectedFootage, corrected_footage
 from agent.web.locale import ZONE, clock_face_seconds, end_of_day_us, local, start_of_day_us
 from agent.web.names import ANSWERS, KINDS, VIEW_REASONS
 from agent.web.placement import places
 from agent.web.reasons import LONGEST_NOTE, problems_of_reason
-from agent.web.sessions import parse_day, parse_uuid, stretch
+from agent.web.sessions import due, parse_day, parse_uuid, stretch
 from agent.web.site import site_of, visit_of
 from agent.web.timeline import without_absent
 from agent.web.views import recorded_in, spans_in, view_of
@@ -103,13 +104,14 @@ async def player_page(request: Request, view_id: str) -> Response:
     site, visit = site_of(request), visit_of(request)
     view = await view_of(request, view_id)
 
-    def work(store: Store) -> tuple[Session | None, str, list[Answer]]:
+    def work(store: Store) -> tuple[Session | None, str, list[Answer], CorrectedFootage | None]:
         session = classes.session(store, view.session_id) if view.session_id else None
         training_class = classes.training_class(store, session.class_id) if session else None
         answers = overview.answers(store, session.id, 200) if session else []
-        return session, training_class.title if training_class else "", answers[::-1]
+        corrected = corrected_footage(store, view.start_us, view.end_us)
+        return session, training_class.title if training_class else "", answers[::-1], corrected
 
-    session, title, answers = await site.store.run(work)
+    session, title, answers, corrected = await site.store.run(work)
     at = request.query_params.get("at", "")
     start_us = stretch(session, site.clock.now())[0] if session else view.start_us
     return site.render(
@@ -119,6 +121,7 @@ async def player_page(request: Request, view_id: str) -> Response:
         session=session,
         title=title,
         answers=answers,
+        corrected=corrected,
         answer_names=ANSWERS,
         kinds=KINDS,
         reason=visit.words.gettext(VIEW_REASONS.get(view.reason, view.reason)),
@@ -177,7 +180,7 @@ async def _chosen(request: Request, form: dict[str, str]) -> tuple[Choice | None
         session = await site.store.run(lambda store: classes.session(store, identifier))
         if session is None:
             raise HTTPException(HTTPStatus.NOT_FOUND)
-        start_us, end_us = stretch(session, site.clock.now())
+        start_us, end_us = due(session, site.clock.now())
         if session.state == "open":  # a lesson under way is watched to its end as it grows
             end_us = max(end_us, session.planned_end_us)
         return Choice(session, start_us - MARGIN_US, end_us + MARGIN_US), []

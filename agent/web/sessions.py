@@ -23,7 +23,7 @@ from agent.store.heads import HeadCount
 from agent.store.overview import Answer, Gap
 from agent.web.chart import Chart, head_count_chart
 from agent.web.class_hours import SUPERSEDED, VERDICTS, missing_text, read_class_hours
-from agent.web.corrected_footage import CorrectedFootage, corrected_footage
+from agent.web.corrected_footage import CorrectedFootage, corrected_footage, gaps_between
 from agent.web.locale import end_of_day_us, local, start_of_day_us
 from agent.web.names import ANSWER_LEVELS, ANSWERS, KINDS, STATES
 from agent.web.now import Presence, read_presence
@@ -37,13 +37,15 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """A session with what is proven of it. The stretch is from opening to closing, else as planned."""
+    """A session with what is proven of it. `start_us` to `end_us` is from opening to closing, else as
+    planned; `spans` reach over `due_us`, the plan besides, as the class hours below them do."""
 
     session: Session
     training_class: TrainingClass | None
     start_us: int
     end_us: int
     presence: Presence
+    due_us: tuple[int, int]
     spans: list[Span]
 
     @property
@@ -52,6 +54,12 @@ class SessionView:
 
     @property
     def missing(self) -> list[Span]:
+        """What was due and is not there. Time in which nothing had to be recorded is none of it."""
+        return [span for span in self.holes if span.reason != "plan"]
+
+    @property
+    def holes(self) -> list[Span]:
+        """All time without video, with its reasons."""
         return [span for span in self.spans if span.kind != "video"]
 
     @property
@@ -112,7 +120,7 @@ async def session_page(request: Request, session_id: str) -> Response:
             overview.answers(store, session.id, MOST_ANSWERS),
             heads.counts_of(store, session.id, from_us=view.start_us, until_us=view.end_us),
             collect(store, session),
-            corrected_footage(store, view.start_us, view.end_us),
+            corrected_footage(store, *view.due_us),
             continuity.judgements(store, session.id),
         )
 
@@ -149,15 +157,16 @@ async def session_page(request: Request, session_id: str) -> Response:
 def read_session(store: Store, paths: Paths, session: Session, now: Stamp) -> SessionView:
     """What the database and the recorder's status prove of a session."""
     start_us, end_us = stretch(session, now)
+    from_us, until_us = due(session, now)
     growing = growing_segment(paths)
     tiled = []
     if session.state in ("open", "closed"):
         tiled = spans(
-            overview.footage_between(store, "rear", start_us, end_us),
-            [*overview.gaps_between(store, "rear", start_us, end_us), *_rests(store, session)],
+            overview.footage_between(store, "rear", from_us, until_us),
+            [*gaps_between(store, "rear", from_us, until_us), *_rests(store, session)],
             growing=None if growing is None else (growing.start_us, growing.end_us),
-            start_us=start_us,
-            end_us=end_us,
+            start_us=from_us,
+            end_us=until_us,
             now_us=now.wall_us,
         )
     return SessionView(
@@ -166,6 +175,7 @@ def read_session(store: Store, paths: Paths, session: Session, now: Stamp) -> Se
         start_us,
         end_us,
         read_presence(store, session),
+        (from_us, until_us),
         tiled,
     )
 
@@ -181,6 +191,14 @@ def stretch(session: Session, now: Stamp) -> tuple[int, int]:
     if session.state == "open":
         return start_us, max(start_us + 1, now.wall_us)
     return start_us, max(start_us + 1, session.closed_us or session.planned_end_us)
+
+
+def due(session: Session, now: Stamp) -> tuple[int, int]:
+    """From when to when video was due: the plan and the lesson as it was held, whichever is longer, and
+    nothing after now."""
+    start_us, end_us = stretch(session, now)
+    start_us = min(start_us, session.planned_start_us)
+    return start_us, max(start_us + 1, min(max(end_us, session.planned_end_us), now.wall_us))
 
 
 def parse_uuid(text: str) -> str:

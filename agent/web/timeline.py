@@ -15,7 +15,8 @@ from agent.store.overview import Footage, Gap
 from agent.web.locale import N_, Words
 
 SEAM_US = 1_500_000
-"""Shorter holes between segments are the rounding of wall stamps and of the segment that still grows."""
+"""Shorter holes between segments are the rounding of wall stamps and of the segment that still grows, unless
+the recorder stated a gap there."""
 LIVE_DELAY_US = 5_000_000
 """The last seconds before now are still on their way to the disk."""
 
@@ -88,7 +89,8 @@ def spans(
         begin, end = max(piece.start_us, position), min(piece.end_us, end_us)
         if end <= begin:
             continue
-        if begin - position > SEAM_US:
+        is_stated = any(gap.start_us < begin and gap.end_us > position for gap in reasons)
+        if begin - position > SEAM_US or (begin > position and is_stated):
             tiled += _holes(position, begin, reasons)
         elif begin > position:
             begin = position

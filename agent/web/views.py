@@ -17,7 +17,8 @@ from agent.recording.playback import Recorded, recorded_between, recorded_in_seg
 from agent.store import access, classes, overview
 from agent.store.access import View
 from agent.store.database import Store
-from agent.web.sessions import parse_uuid, stretch
+from agent.web.corrected_footage import gaps_between
+from agent.web.sessions import due, parse_uuid
 from agent.web.site import site_of, visit_of
 from agent.web.timeline import Span, spans
 
@@ -82,12 +83,12 @@ async def spans_in(request: Request, view: View) -> list[Span]:
         )
         return spans(
             overview.footage_between(store, CAMERA, *limits),
-            overview.gaps_between(store, CAMERA, *limits),
+            gaps_between(store, CAMERA, *limits),
             growing=None if growing is None else (growing.start_us, growing.end_us),
             start_us=view.start_us,
             end_us=view.end_us,
             now_us=now.wall_us,
-            due=[stretch(session, now) for session in held],
+            due=[due(session, now) for session in held],
         )
 
     return await site.store.run(work)

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from agent.paths import Paths
+from agent.recording.playlist import iso_time
 from agent.role import RoleContext
-from agent.store import clock_log
+from agent.store import access, clock_log
+from agent.store.access import View
 from agent.store.clock import vouch
 from agent.store.clock_log import Correction
 from agent.store.database import Store
 from agent.timekeeping.report import face
 from agent.web.alerts import role_statuses
+from agent.web.gate import SESSION_COOKIE
 from agent.web.locale import Words
 from tests import synthetic
 from tests.web.conftest import PASSWORD, TOKEN, Served
 from tests.web.lesson import Tape, hold_lesson, settings_for
 from tests.web.test_alerts import texts
+from tests.web.test_media import open_view
 
 CAMERA = {
     "state": "bad",
@@ -157,3 +162,21 @@ def test_a_session_shows_device_time_and_corrected_time(
     for text in ("时间校正", face(lesson.opened_us - hour_us), face(lesson.opened_us), "± 0.7 秒"):
         assert text in shown
     assert "device time" in visitor.get(f"{page}?lang=en").text
+    view = open_view(visitor, session=lesson.session)
+    shown = visitor.get(f"{view}?lang=zh").text
+    for text in ("时间校正", face(lesson.opened_us - hour_us), "时间轴和播放按校正后的时间"):
+        assert text in shown
+    line = visitor.get(f"{view}/timeline").json()
+    (place,) = line["places"]
+    assert line["start_us"] / 1e6 + place["wall"] == pytest.approx(lesson.opened_us / 1e6)
+    (video,) = [span for span in line["spans"] if span["kind"] == "video"]
+    assert (video["from"], video["to"] - video["from"]) == (place["wall"], pytest.approx(2))
+    text = visitor.get(f"{view}/media.m3u8").text
+    assert f"#EXT-X-PROGRAM-DATE-TIME:{iso_time(lesson.opened_us)}" in text
+    assert visitor.get(line["stretches"][0]["address"]).status_code == 200
+    where_stamped = View(str(uuid4()), None, lesson.opened_us - 2 * hour_us, lesson.opened_us - 1, "on_site")
+    digest = access.token_digest(visitor.cookies[SESSION_COOKIE])
+    access.open_view(store, digest, where_stamped, "", served.clock.now().wall_us)
+    assert visitor.get(f"/player/{where_stamped.id}/timeline").json()["places"] == [], (
+        "each second in one place only"
+    )

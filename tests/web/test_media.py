@@ -19,7 +19,9 @@ from agent import board
 from agent.paths import Paths
 from agent.recording.growing import growing_segments
 from agent.recording.segment_writer import segment_path
+from agent.store.access import ABSOLUTE_SESSION_US
 from agent.store.database import Store
+from agent.web import gate
 from agent.web.static_files import FOLDER
 from tests.web.conftest import Served, token_in
 from tests.web.lesson import Tape, film, hold_lesson
@@ -239,6 +241,48 @@ def test_damage_at_the_growing_end_does_not_stop_the_live_playlist(
     answer = visitor.get(f"{view}/media.m3u8")
     assert answer.status_code == 200
     assert f"{run}/1.mp4" in answer.text and "#EXT-X-PART:" in answer.text
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film that no socket's buffers hold whole: 20 s of noise, some 40 MB."""
+    out = tmp_path_factory.mktemp("large") / "film.mp4"
+    noise = "color=gray:size=640x368:rate=10:duration=20,noise=alls=90:allf=t"
+    coding = ["-c:v", "libx264", "-preset", "ultrafast", "-qp", "4", "-g", "10", "-bf", "0", str(out)]
+    subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", noise, *coding], check=True)
+    assert out.stat().st_size > 30_000_000
+    return out
+
+
+@pytest.mark.promise("I10")
+@pytest.mark.parametrize("end", ["logout", "expiry"])
+def test_a_download_under_way_ends_with_the_visitors_session(
+    visitor: httpx.Client,
+    served: Served,
+    store: Store,
+    paths: Paths,
+    large: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    end: str,
+) -> None:
+    monkeypatch.setattr(gate, "LOOK_AGAIN_S", 0.0)
+    lesson = hold_lesson(store, served.clock.now().wall_us, opened_minutes_ago=2)
+    run = Tape(store, paths, served.clock, large).record(lesson.opened_us, segments=1)
+    view = open_view(visitor, session=lesson.session)
+    with served.client() as other:
+        other.cookies = visitor.cookies
+        with other.stream("GET", f"{view}/stretches/{run}/0.mp4") as answer:
+            pieces, size = answer.iter_raw(), int(answer.headers["content-length"])
+            got = len(next(pieces))
+            if end == "logout":
+                token = token_in(visitor.get("/player"))
+                assert visitor.post("/logout", data={"token": token}).status_code == 303
+            else:
+                served.clock.advance(ABSOLUTE_SESSION_US / 1_000_000 + 1)
+            with pytest.raises(httpx.RemoteProtocolError):
+                for piece in pieces:
+                    got += len(piece)
+    assert got < size / 2, "what was on its way in buffers, and no more"
 
 
 def test_what_is_served_of_others_is_what_they_published() -> None:

@@ -12,6 +12,7 @@ from agent.paths import Paths
 from agent.store import continuity
 from agent.store.continuity import Judgement
 from agent.store.database import Store
+from agent.web.locale import local
 from tests.web.conftest import Served, Tab, log_in_tab, set_password
 from tests.web.lesson import MINUTE_US, Tape, count_heads, film, hold_lesson
 
@@ -86,3 +87,46 @@ def test_the_page_shows_each_class_hour_as_the_console_judges_it(
     assert "已被取代" in older
     page.goto(f"/sessions/{lesson.session}?lang=en")
     assert "does not meet the demand" in page.locator("#class-hours").inner_text()
+
+
+def test_what_was_missing_before_the_lesson_was_opened_is_one_and_the_same_gap_everywhere(
+    visitor: httpx.Client, served: Served, store: Store, paths: Paths, tmp_path: Path
+) -> None:
+    """Planned at eight, opened and recorded three minutes later: no part of the page calls that complete."""
+    lesson = hold_lesson(store, served.clock.now().wall_us, opened_minutes_ago=5)
+    start_us = lesson.opened_us
+    store.execute(
+        "UPDATE session SET state = 'closed', class_hours = 1, planned_start_us = ?, planned_end_us = ?,"
+        " closed_us = ?",
+        (start_us - 3 * MINUTE_US, start_us + 20 * SECOND_US, start_us + 20 * SECOND_US),
+    )
+    tape = Tape(store, paths, served.clock, film(tmp_path, seconds=20))
+    tape.record(start_us, segments=1)
+    page = visitor.get(f"/sessions/{lesson.session}").text
+    facts, hours = page[: page.index("class-hours")], page[page.index("class-hours") :]
+    assert "没有缺口" not in page
+    assert "缺口 3 分 00 秒" in facts and "3 分 00 秒：没有说明原因" in hours
+    assert "缺口 3 分 00 秒" in visitor.get("/sessions").text or local(start_us).hour < 1
+    tape.gap("camera", start_us - 3 * MINUTE_US, start_us)
+    page = visitor.get(f"/sessions/{lesson.session}").text
+    assert "缺口 3 分 00 秒：摄像头中断" in page and "没有说明原因" not in page
+
+
+def test_a_stated_gap_of_less_than_a_second_is_no_seam(
+    visitor: httpx.Client, served: Served, store: Store, paths: Paths, tmp_path: Path
+) -> None:
+    lesson = hold_lesson(store, served.clock.now().wall_us, opened_minutes_ago=1)
+    start_us = lesson.opened_us
+    store.execute(
+        "UPDATE session SET state = 'closed', class_hours = 1, planned_start_us = ?, planned_end_us = ?,"
+        " closed_us = ?",
+        (start_us, start_us + 20_600_000, start_us + 20_600_000),
+    )
+    tape = Tape(store, paths, served.clock, film(tmp_path, seconds=10))
+    tape.record(start_us, segments=1)
+    tape.record(start_us + 10_600_000, segments=1)
+    assert "没有缺口" in visitor.get(f"/sessions/{lesson.session}").text.split("class-hours")[0]
+    tape.gap("camera", start_us + 10 * SECOND_US, start_us + 10_600_000)
+    page = visitor.get(f"/sessions/{lesson.session}").text
+    assert "没有缺口" not in page
+    assert "缺口不到 1 秒" in page and "600 毫秒：摄像头中断" in page
