@@ -45,8 +45,8 @@ class Witness:
         return sorted(self.paths.segments.glob("*/*.mp4"), key=lambda path: path.stat().st_mtime_ns)
 
     def look(self, among: list[Path] | None = None) -> Durable | None:
-        """Take in what is new, hold what was known against what is there; where the footage ends now, or, where
-        given, that of the files `among` in their order; None without footage."""
+        """Take in what is new, hold what was known against what is there. Where the footage ends now, that of
+        the files `among` in their order where they are given; None without footage."""
         for file, (length, digest) in self._seen.items():
             with file.open("rb") as opened:
                 assert hashlib.sha256(opened.read(length)).digest() == digest, (
@@ -67,7 +67,7 @@ class Witness:
 
     @staticmethod
     def first_frame_ns(files: list[Path]) -> int | None:
-        """CLOCK_MONOTONIC at which the first frame of `files` arrived, durable or not; None without a header."""
+        """CLOCK_MONOTONIC when the first frame of `files` arrived, durable or not; None without a header."""
         scans = [scan for file in files if (scan := scan_of(file))]
         return min((scan.header.monotonic_start_ns for scan in scans), default=None)
 
