@@ -168,32 +168,46 @@ def newest_run(video: Path) -> list[SegmentPlace]:
     """The segments of the run that was written last, by the files' own times; [] when there is none. OSError.
 
     Only for the one case that the journal is lost. After three years there are thousands of runs, and the
-    camera waits: those whose folder was touched last are looked at, until no other can hold a newer file.
+    camera waits: those whose folder was touched last are looked at, until no other can hold a newer file. On
+    a disk that was filled from a copy all were touched within hours, and each is looked at: hence by names
+    alone, and not through `segments_of`.
     """
-    touched = {run: _modified_ns(video / "segments" / run) for run in list_runs(video)}
-    newest: list[SegmentPlace] = []
-    written_ns = 0
+    touched = _folders_of_runs(video)
+    newest, written_ns = "", 0
     for run in sorted(touched, key=touched.__getitem__, reverse=True):
         if touched[run] + _LONGEST_SEGMENT_NS < written_ns:
             break  # retention touches old folders, too; the files themselves decide
-        places = _readable_segments(video, run)
-        if places and (modified_ns := _modified_ns(video / places[-1].path)) > written_ns:
-            newest, written_ns = places, modified_ns
-    return newest
+        modified_ns = _last_file_ns(f"{video}/segments/{run}")
+        if modified_ns > written_ns:
+            newest, written_ns = run, modified_ns
+    return segments_of(video, newest)
 
 
-def _readable_segments(video: Path, run: str) -> list[SegmentPlace]:
+def _folders_of_runs(video: Path) -> dict[str, int]:
+    """When each run's folder was touched last; 0 where the disk does not tell."""
     try:
-        return segments_of(video, run)
-    except OSError as error:
-        log.warning("recovery.unreadable", run=run, errno=error.errno, reason=error.strerror)
-        return []
+        with os.scandir(video / "segments") as entries:
+            return {entry.name: _modified_ns(entry) for entry in entries if _RUN.match(entry.name)}
+    except FileNotFoundError:
+        return {}
 
 
-def _modified_ns(path: Path) -> int:
-    """When `path` was written last; 0 when the disk does not tell."""
+def _last_file_ns(folder: str) -> int:
+    """When the run's last file was written; 0 without one, or where the disk does not tell."""
     try:
-        return path.stat().st_mtime_ns
+        with os.scandir(folder) as entries:
+            files = {(len(entry.name), entry.name): entry for entry in entries if _FILE.match(entry.name)}
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
     except OSError as error:
-        log.warning("recovery.unreadable", path=path.name, errno=error.errno, reason=error.strerror)
+        log.warning("recovery.unreadable", path=folder, errno=error.errno, reason=error.strerror)
+        return 0
+    return _modified_ns(files[max(files)]) if files else 0  # the longest name has the greatest number
+
+
+def _modified_ns(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat().st_mtime_ns
+    except OSError as error:
+        log.warning("recovery.unreadable", path=entry.path, errno=error.errno, reason=error.strerror)
         return 0
