@@ -6,6 +6,11 @@ import copy
 from typing import Any
 
 from agent.classes.id_number import check_digit
+from agent.classes.importing import ImportReport, import_class
+from agent.classes.reading import check_document
+from agent.store.database import Store
+from agent.store.vault import Vault
+from tests.clocks import ManualClock
 
 
 def id_number(serial: int, *, born: str = "19900115", male: bool = True) -> str:
@@ -54,3 +59,14 @@ _CLASS: dict[str, Any] = {
 def class_content() -> dict[str, Any]:
     """A small good class; change it freely."""
     return copy.deepcopy(_CLASS)
+
+
+def take_in(
+    store: Store, vault: Vault, clock: ManualClock, content: dict[str, Any], *, room: str = "room-101"
+) -> ImportReport:
+    """Import the document `content`; `room` is the device's own. ClassFileError."""
+    document = check_document(content, "test")
+    with store.transaction():
+        return import_class(
+            store, vault, clock.now(), document, room=room, source_sha256="ab" * 32, simulated=True
+        )

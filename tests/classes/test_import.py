@@ -5,32 +5,23 @@ from __future__ import annotations
 import json
 import sqlite3
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from agent.classes.importing import ImportReport, import_class
+from agent.classes.importing import import_class
 from agent.classes.problems import ClassFileError
 from agent.classes.reading import check_document
 from agent.paths import Paths
 from agent.store import classes as table
 from agent.store.database import Store
 from agent.store.vault import Vault
-from tests.classes.documents import class_content, id_number
+from tests.classes.documents import class_content, id_number, take_in
 from tests.clocks import ManualClock
 
 
 @pytest.fixture
 def vault(paths: Paths) -> Vault:
     return Vault(paths.keys)
-
-
-def take_in(store: Store, vault: Vault, clock: ManualClock, content: dict[str, Any]) -> ImportReport:
-    document = check_document(content, "test")
-    with store.transaction():
-        return import_class(
-            store, vault, clock.now(), document, room="room-101", source_sha256="ab" * 32, simulated=True
-        )
 
 
 def ids(store: Store) -> dict[str, str]:

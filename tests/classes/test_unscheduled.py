@@ -18,8 +18,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.classes.document import SHANGHAI
-from agent.classes.importing import import_class
-from agent.classes.reading import check_document
 from agent.classes.role import Keeper
 from agent.classes.unscheduled import Limits, Unscheduled
 from agent.paths import Paths
@@ -35,7 +33,7 @@ from agent.visibility.role import Watch
 from agent.visibility.watcher import Watcher
 from drivers.cameras.base import Packet
 from models.images import BGRImage, Box, Detection
-from tests.classes.documents import class_content
+from tests.classes.documents import class_content, take_in
 from tests.clocks import ManualClock
 from tests.evidence.schemas import problems_of_facts
 from tests.recording.rig import ORIGIN, Rig, read_clip
@@ -157,17 +155,7 @@ def test_people_without_a_lesson_are_recorded_and_a_lesson_entered_afterwards_ow
         for at in (began_us + 60_000_000, left_us)
     )
     content["sessions"] = [{**lesson, "start": start, "end": end}]
-    document = check_document(content, "test")
-    with rig.store.transaction():
-        done = import_class(
-            rig.store,
-            Vault(paths.keys),
-            clock.now(),
-            document,
-            room=ORIGIN.room,
-            source_sha256="ab" * 32,
-            simulated=True,
-        )
+    done = take_in(rig.store, Vault(paths.keys), clock, content, room=ORIGIN.room)
     assert (done.sessions_attached, done.sessions_passed_over) == (1, 0)
     (session,) = table.sessions(rig.store, class_id="dgjc-1")
     policy = load_policies().combine(date(2026, 11, 20), "zhengzhou")
@@ -189,17 +177,7 @@ def test_a_lesson_in_the_past_that_was_not_filmed_is_passed_over(
     clock.advance(86_400)
     content = class_content()
     content["class"]["other_rooms"] = ["room-101"]
-    document = check_document(content, "test")
-    with room.rig.store.transaction():
-        done = import_class(
-            room.rig.store,
-            Vault(paths.keys),
-            clock.now(),
-            document,
-            room=ORIGIN.room,
-            source_sha256="ab" * 32,
-            simulated=True,
-        )
+    done = take_in(room.rig.store, Vault(paths.keys), clock, content, room=ORIGIN.room)
     assert (done.sessions_attached, done.sessions_passed_over) == (0, 2)
 
 

@@ -11,14 +11,12 @@ import cv2
 import pytest
 
 from agent import board
-from agent.classes.importing import import_class
-from agent.classes.reading import check_document
 from agent.paths import Paths
 from agent.store import classes, heads
 from agent.store.database import Row, Store
 from agent.store.vault import Vault
 from agent.visibility.watcher import Watcher
-from tests.classes.documents import class_content
+from tests.classes.documents import class_content, take_in
 from tests.recording.rig import Rig
 from tests.synthetic import number_in
 from tests.visibility.segments import PictureNumberCounter, publish_status
@@ -27,18 +25,9 @@ from tests.visibility.segments import PictureNumberCounter, publish_status
 @pytest.fixture
 def session(store: Store, paths: Paths, rig: Rig) -> classes.Session:
     """A lesson that is open now."""
-    document = check_document(class_content(), "test")
+    take_in(store, Vault(paths.keys), rig.clock, class_content())
+    planned = classes.sessions(store, class_id="dgjc-1")[0]
     with store.transaction():
-        import_class(
-            store,
-            Vault(paths.keys),
-            rig.clock.now(),
-            document,
-            room="room-101",
-            source_sha256="ab" * 32,
-            simulated=True,
-        )
-        planned = classes.sessions(store, class_id="dgjc-1")[0]
         classes.set_open(store, planned.id, rig.clock.wall_us)
     return planned
 
