@@ -51,7 +51,7 @@ def whole_before(scan: Scan, cut: int) -> int:
     return max(part.end for part in scan.parts if part.end <= cut)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 @pytest.mark.parametrize("tail", ["cut", "zeros", "garbage", "half a page of zeros"])
 def test_a_torn_tail_costs_the_torn_fragment_and_nothing_else(
@@ -111,7 +111,7 @@ def test_damage_between_whole_fragments_cuts_nothing_off(
     assert bad == [number]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=3000), keep=st.integers(0, 800))
 def test_a_file_without_a_whole_fragment_stays_as_it_is(
     content: bytes, keep: int, recorded: tuple[Path, Scan], tmp_path: Path
