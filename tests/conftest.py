@@ -20,9 +20,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Hypothesis would fail any example that takes longer than its own 200 ms, which says how busy the machine is
-    # and nothing of the product. No timed tests: no property here states a time; where one is promised a test or
-    # a bench measures it and says the bound.
+    # No timed tests: Hypothesis would fail any example that takes longer than its own 200 ms, which says how
+    # busy the machine is and nothing of the product. No property here states a time; where one is promised, a
+    # test of its own or a bench measures it and says the bound.
     hypothesis.settings.register_profile("untimed", deadline=None)
     hypothesis.settings.load_profile("untimed")
     config.pluginmanager.register(PromiseGuard(), "promise-guard")
