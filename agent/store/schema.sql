@@ -196,7 +196,8 @@ CREATE TABLE check_in (
   session_id  TEXT NOT NULL REFERENCES session (id),
   person_id   TEXT REFERENCES person (id),             -- NULL: nobody was recognised
   outcome     TEXT NOT NULL CHECK (outcome IN
-                ('accepted', 'already_checked_in', 'not_in_class', 'unknown', 'suspected_attack', 'failed')),
+                ('accepted', 'already_checked_in', 'checked_out', 'not_in_class', 'unknown', 'suspected_attack',
+                   'failed', 'awaiting_confirmation', 'rejected')),
   method      TEXT NOT NULL CHECK (method IN ('face', 'pin')),
   at_us       INTEGER NOT NULL,
   engine      TEXT,
@@ -219,6 +220,93 @@ CREATE TABLE photo (
   taken_us    INTEGER NOT NULL,
   expired_us  INTEGER                                  -- file removed by retention; the row stays
 ) STRICT;
+
+-- The non-face way: a number and a PIN of six digits. `sealed` is the PIN's Argon2id hash under the person's
+-- evidence key: whoever copies this table cannot try PINs on it without the device's key. The number tells who
+-- types; it stands on no list at the door.
+CREATE TABLE pin (
+  person_id  TEXT PRIMARY KEY REFERENCES person (id),
+  number     INTEGER NOT NULL UNIQUE CHECK (number BETWEEN 100 AND 9999),
+  sealed     BLOB    NOT NULL,
+  set_us     INTEGER NOT NULL
+) STRICT;
+-- Wrong PINs, for the limits per person and per device; kept over reboots, forgotten after a day.
+CREATE TABLE pin_failure (
+  id      INTEGER PRIMARY KEY,
+  number  INTEGER NOT NULL,                            -- as typed; nobody's, too
+  at_us   INTEGER NOT NULL
+) STRICT;
+-- What people decided of a check-in that awaited confirmation. Rows stay; the newest holds, and `check_in`
+-- carries the outcome that follows from it. The reason stands here and not in a record, because people write
+-- names into it.
+CREATE TABLE check_in_decision (
+  number       INTEGER PRIMARY KEY AUTOINCREMENT,
+  check_in_id  TEXT    NOT NULL REFERENCES check_in (id),
+  decision     TEXT    NOT NULL CHECK (decision IN ('confirmed', 'rejected')),
+  account      TEXT    NOT NULL,                       -- 'hr', or 'teacher/UUID'
+  reason       TEXT    NOT NULL,
+  decided_us   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX check_in_decision_of ON check_in_decision (check_in_id, number);
+
+-- Impostors (R7) and teachers of no register (R15): what the device suspects, one row a person and lesson's
+-- stretch of time; each answer of the door that raised it is a sighting, whose photo is the check-in's.
+CREATE TABLE suspicion (
+  id               TEXT PRIMARY KEY,
+  kind             TEXT    NOT NULL CHECK (kind IN
+                     ('stranger', 'attack', 'one_face_two_people', 'unregistered_teacher')),
+  session_id       TEXT    NOT NULL REFERENCES session (id),
+  person_id        TEXT REFERENCES person (id),        -- whom the door named, if anybody
+  other_person_id  TEXT REFERENCES person (id),        -- one_face_two_people: as whom the face came before
+  state            TEXT    NOT NULL CHECK (state IN ('open', 'confirmed', 'rejected')),
+  first_us         INTEGER NOT NULL,
+  last_us          INTEGER NOT NULL,
+  simulated        INTEGER NOT NULL CHECK (simulated IN (0, 1))
+) STRICT;
+CREATE INDEX suspicion_by_session ON suspicion (session_id, first_us);
+CREATE INDEX suspicion_open ON suspicion (first_us) WHERE state = 'open';
+CREATE TABLE suspicion_sighting (
+  suspicion_id  TEXT NOT NULL REFERENCES suspicion (id),
+  check_in_id   TEXT NOT NULL REFERENCES check_in (id),
+  PRIMARY KEY (suspicion_id, check_in_id)
+) STRICT, WITHOUT ROWID;
+-- What HR staff decided of a suspicion. Rows stay; the newest holds ('reopened' takes one back).
+CREATE TABLE suspicion_decision (
+  number        INTEGER PRIMARY KEY AUTOINCREMENT,
+  suspicion_id  TEXT    NOT NULL REFERENCES suspicion (id),
+  decision      TEXT    NOT NULL CHECK (decision IN ('confirmed', 'rejected', 'reopened')),
+  account       TEXT    NOT NULL,
+  reason        TEXT    NOT NULL,
+  decided_us    INTEGER NOT NULL
+) STRICT;
+CREATE INDEX suspicion_decision_of ON suspicion_decision (suspicion_id, number);
+-- Classes whose alarm of R7 stands, and since when.
+CREATE TABLE impostor_alarm (
+  class_id   TEXT PRIMARY KEY REFERENCES class (id),
+  raised_us  INTEGER NOT NULL
+) STRICT;
+-- Teachers whom HR staff found in the provincial register (R15).
+CREATE TABLE registered_teacher (
+  person_id  TEXT PRIMARY KEY REFERENCES person (id),
+  stated_us  INTEGER NOT NULL
+) STRICT;
+
+-- Random spot checks (R17, R18): who was drawn, until when, and what came of it.
+CREATE TABLE spot_check (
+  id            TEXT PRIMARY KEY,
+  session_id    TEXT    NOT NULL REFERENCES session (id),
+  person_id     TEXT    NOT NULL REFERENCES person (id),
+  drawn_us      INTEGER NOT NULL,
+  minutes       INTEGER NOT NULL CHECK (minutes BETWEEN 1 AND 60),
+  monotonic_ns  INTEGER NOT NULL,
+  boot_id       TEXT    NOT NULL,
+  result        TEXT CHECK (result IN ('passed', 'missed', 'void')),   -- NULL while it runs
+  ended_us      INTEGER,
+  simulated     INTEGER NOT NULL CHECK (simulated IN (0, 1)),
+  CHECK ((result IS NULL) = (ended_us IS NULL))
+) STRICT;
+CREATE INDEX spot_check_by_session ON spot_check (session_id, drawn_us);
+CREATE UNIQUE INDEX one_spot_check_at_a_time ON spot_check (session_id) WHERE result IS NULL;
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Footage
@@ -429,6 +517,14 @@ CREATE TABLE training_end (
   stated_us  INTEGER NOT NULL
 ) STRICT;
 
+-- Footage of no lesson that was announced to go (recording.unscheduled-due): nothing of it goes unannounced.
+CREATE TABLE unscheduled_notice (
+  run_id        TEXT    NOT NULL,
+  sequence      INTEGER NOT NULL,
+  announced_us  INTEGER NOT NULL,
+  PRIMARY KEY (run_id, sequence)
+) STRICT, WITHOUT ROWID;
+
 -- Files whose end is decided and stated (expired_us, fact), and not yet carried out. Written with the decision
 -- in one transaction, so that a kill between them and the deletion loses neither.
 CREATE TABLE file_to_remove (
@@ -543,3 +639,11 @@ CREATE TABLE evidence_view (
   opened_us     INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX evidence_view_by_visitor ON evidence_view (token_sha256, start_us);
+-- Check-in photos that a visitor opened; the fact access.photo-viewed says the same to the record log. Nobody
+-- decides over a photo that he has not seen.
+CREATE TABLE photo_view (
+  token_sha256  BLOB    NOT NULL REFERENCES web_session (token_sha256) ON DELETE CASCADE,
+  photo_id      TEXT    NOT NULL REFERENCES photo (id),
+  viewed_us     INTEGER NOT NULL,
+  PRIMARY KEY (token_sha256, photo_id)
+) STRICT, WITHOUT ROWID;

@@ -31,6 +31,13 @@ KEPT = (
     "continuity_judgement",
     "photo",
     "check_in",
+    "check_in_decision",
+    "suspicion",
+    "suspicion_sighting",
+    "suspicion_decision",
+    "impostor_alarm",
+    "registered_teacher",
+    "spot_check",
     "configuration",
     "configuration_nonce",
     "hr_credential",
@@ -52,6 +59,9 @@ LEFT_OUT = (
     "record",  # the log's copies
     "person_key",  # in no backup (I7)
     "template",  # opens only with a person's key
+    "pin",  # the same; a new one is given
+    "pin_failure",
+    "photo_view",  # ends with the page's session
     "run",  # from the footage's own files
     "segment",
     "gap",
@@ -63,6 +73,7 @@ LEFT_OUT = (
     "file_to_remove",  # what it names comes back with the footage's index and expires again
     "volume_check",
     "storage_shortage",
+    "unscheduled_notice",  # announced anew where it was lost: later, never unannounced
     "file_without_footage",  # found again by looking at the files
 )
 

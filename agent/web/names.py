@@ -25,6 +25,9 @@ ANSWERS = {
     "unknown": N_("未识别"),
     "suspected_attack": N_("疑似照片"),
     "failed": N_("未能判定"),
+    "checked_out": N_("已签退"),
+    "awaiting_confirmation": N_("待核实"),
+    "rejected": N_("核实未通过"),
 }
 ANSWER_LEVELS = {
     "accepted": "good",
@@ -33,8 +36,28 @@ ANSWER_LEVELS = {
     "unknown": "warn",
     "suspected_attack": "bad",
     "failed": "warn",
+    "checked_out": "good",
+    "awaiting_confirmation": "info",
+    "rejected": "bad",
 }
 """Which colour goes with an answer; the word always stands beside it."""
+
+SUSPICIONS = {
+    "stranger": N_("陌生人签到"),
+    "attack": N_("疑似照片或屏幕"),
+    "one_face_two_people": N_("一张脸签了两个人"),
+    "unregistered_teacher": N_("教师未入师资库"),
+}
+SUSPICION_STATES = {
+    "open": N_("待核实"),
+    "confirmed": N_("属实"),
+    "rejected": N_("不属实"),
+}
+SPOT_CHECK_RESULTS = {
+    "passed": N_("已到"),
+    "missed": N_("未到"),
+    "void": N_("无效"),
+}
 
 VIEW_REASONS = {
     "on_site": N_("现场检查"),
@@ -52,6 +75,14 @@ RECORDS = {
     FactType.GAP_ENDED: N_("录像中断结束"),
     FactType.HEADS_COUNTED: N_("人数清点"),
     FactType.CHECK_IN: N_("签到应答"),
+    FactType.CHECK_IN_DECIDED: N_("签到核实"),
+    FactType.PIN_CHANGED: N_("签到密码变更"),
+    FactType.TEACHER_REGISTERED: N_("教师师资库核对"),
+    FactType.SUSPICION_RAISED: N_("发现疑点"),
+    FactType.SUSPICION_DECIDED: N_("疑点核实"),
+    FactType.IMPOSTOR_ALARM: N_("冒名顶替警报"),
+    FactType.SPOT_CHECK_DRAWN: N_("随机抽查"),
+    FactType.SPOT_CHECK_ENDED: N_("抽查结果"),
     FactType.CHECK_IN_UNAVAILABLE: N_("签到不可用"),
     FactType.CHECK_IN_RESTORED: N_("签到恢复"),
     FactType.PERSON_ENROLLED: N_("人员采集"),
@@ -69,6 +100,7 @@ RECORDS = {
     FactType.LOGIN: N_("登录"),
     FactType.LOGIN_REFUSED: N_("登录被拒绝"),
     FactType.EVIDENCE_VIEWED: N_("查看录像"),
+    FactType.PHOTO_VIEWED: N_("查看签到照片"),
     FactType.EVIDENCE_EXPORTED: N_("导出证据片段"),
     FactType.ACCEPTANCE_CHECKED: N_("验收检查"),
     FactType.SEGMENT_EXPIRED: N_("录像到期删除"),
@@ -78,6 +110,7 @@ RECORDS = {
     FactType.HOLD_RELEASED: N_("解除冻结"),
     FactType.TRAINING_ENDED: N_("确认培训结束"),
     FactType.SHORTAGE_FORESEEN: N_("磁盘将满"),
+    FactType.UNSCHEDULED_DUE: N_("未排课的录像即将到期"),
     FactType.VOLUME_VERIFIED: N_("磁盘核对完成"),
     FactType.VOLUME_RETIRED: N_("磁盘注销"),
     FactType.CLOCK_STEPPED: N_("时钟被调整"),
