@@ -71,6 +71,11 @@ class Paths:
         return self.runtime / "frames"
 
     @property
+    def answers(self) -> Path:
+        """What the door says to people now; in memory only (tmpfs)."""
+        return self.frames / "answers.json"
+
+    @property
     def idle_key_frame(self) -> Path:
         """The newest key frame while nothing is recorded; in memory only (tmpfs)."""
         return self.frames / "rear.idle"

@@ -7,10 +7,10 @@ template of the last one, held in memory for the cooldown alone and never writte
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
+from agent.checkin.answers import AnswerKind
 from agent.checkin.deliberation import Conclusion, Finding
 from agent.checkin.gallery import Gallery
 from agent.checkin.journal import Entry, Journal, Outcome
@@ -22,37 +22,13 @@ from agent.clock import Stamp
 from agent.store.classes import Session
 from models.faces import Template
 
-
-class Answer(StrEnum):
-    """What the door says."""
-
-    ACCEPTED = "accepted"
-    ALREADY_CHECKED_IN = "already_checked_in"
-    NOT_IN_CLASS = "not_in_class"
-    UNKNOWN = "unknown"
-    SUSPECTED_ATTACK = "suspected_attack"
-    TRY_OTHER_WAY = "try_other_way"
-    NO_SESSION = "no_session"
-
-
-TEXT: dict[Answer, tuple[str, str]] = {
-    Answer.ACCEPTED: ("签到成功", "Checked in"),
-    Answer.ALREADY_CHECKED_IN: ("已经签到过了", "Already checked in"),
-    Answer.NOT_IN_CLASS: ("不是本班学员", "Not in this class"),
-    Answer.UNKNOWN: ("未识别", "Not recognised"),
-    Answer.SUSPECTED_ATTACK: ("请本人正对摄像头", "This looks like a picture; please come in person"),
-    Answer.TRY_OTHER_WAY: ("请用其他方式签到", "Please check in the other way"),
-    Answer.NO_SESSION: ("现在没有课", "No session now"),
-}
-"""Chinese, English."""
-
-_ANSWERS: dict[Outcome, Answer] = {
-    "accepted": Answer.ACCEPTED,
-    "already_checked_in": Answer.ALREADY_CHECKED_IN,
-    "not_in_class": Answer.NOT_IN_CLASS,
-    "unknown": Answer.UNKNOWN,
-    "suspected_attack": Answer.SUSPECTED_ATTACK,
-    "failed": Answer.TRY_OTHER_WAY,
+_ANSWERS: dict[Outcome, AnswerKind] = {
+    "accepted": AnswerKind.ACCEPTED,
+    "already_checked_in": AnswerKind.ALREADY_CHECKED_IN,
+    "not_in_class": AnswerKind.NOT_IN_CLASS,
+    "unknown": AnswerKind.UNKNOWN,
+    "suspected_attack": AnswerKind.SUSPECTED_ATTACK,
+    "failed": AnswerKind.FAILED,
 }
 
 
@@ -64,7 +40,7 @@ class Reply:
     """The answer to one case."""
 
     track_id: int
-    answer: Answer
+    answer: AnswerKind
     person_id: str | None
     check_in_id: str | None
     """None when nothing was recorded: no session, or the same visit as before."""
@@ -123,7 +99,7 @@ class Attendant:
         )
         recorded = self._journal.record(entry, session.id, stamp)
         if recorded is None:
-            return Reply(case.track_id, Answer.NO_SESSION, None, None)
+            return Reply(case.track_id, AnswerKind.NO_SESSION, None, None)
         person_id = recorded.person_id
         self._visits.append(
             _Visit(case.track_id, recorded.outcome, person_id, case.template, stamp.monotonic_ns)

@@ -10,7 +10,8 @@ import sqlite3
 from collections import Counter
 from dataclasses import dataclass, field
 
-from agent.checkin.attendant import Answer, Attendant, Reply
+from agent.checkin.answers import AnswerKind
+from agent.checkin.attendant import Attendant, Reply
 from agent.checkin.gallery import GalleryLoader
 from agent.checkin.journal import Availability, Journal
 from agent.checkin.liveness import LivenessJudge
@@ -153,7 +154,7 @@ class Door:
                     log.exception("answer.not_recorded")
                 self._fail("record", type(error).__name__)
                 self._pipeline.reconsider(case.track_id)
-                reply = Reply(case.track_id, Answer.TRY_OTHER_WAY, None, None)
+                reply = Reply(case.track_id, AnswerKind.OTHER_WAY, None, None)
             else:
                 if reply.check_in_id is not None and self.availability.fault == "record":
                     self._works()

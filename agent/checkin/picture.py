@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from agent import board
-from agent.checkin.attendant import TEXT, Answer
+from agent.checkin.answers import TEXT, AnswerKind
 from agent.checkin.door import View
 from agent.checkin.gate import REMEDY
 from agent.checkin.photos import encode_jpeg
@@ -81,9 +81,9 @@ def describe(view: View, session_id: str | None, scale: float) -> dict[str, Any]
             }
         )
     if view.fault:
-        zh, en = TEXT[Answer.TRY_OTHER_WAY]
+        zh, en = TEXT[AnswerKind.OTHER_WAY]
     elif session_id is None:
-        zh, en = TEXT[Answer.NO_SESSION]
+        zh, en = TEXT[AnswerKind.NO_SESSION]
     else:
         return {"state": "open", "message": faces[0]["message"] if faces else None, "faces": faces}
     state = "unavailable" if view.fault else "no_session"

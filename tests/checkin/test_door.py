@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.checkin.attendant import Answer
+from agent.checkin.answers import AnswerKind
 from agent.checkin.consent import withdraw_consent
 from agent.checkin.door import Door
 from agent.checkin.gate import GateReason
@@ -38,7 +38,7 @@ def test_an_enrolled_person_is_accepted_once_with_photo_and_fact(classroom: Clas
     assert row["frames"] == classroom.thresholds.frames_that_agree
     assert row["liveness"] == "not_judged"
     assert row["simulated"] == 1
-    assert [reply.answer for reply in replies(views)] == [Answer.ACCEPTED]
+    assert [reply.answer for reply in replies(views)] == [AnswerKind.ACCEPTED]
     ((fact, data),) = classroom.facts("check-in.answered")
     assert fact["subject"] == f"person/{person}"
     assert (fact["class_id"], fact["session_id"], fact["simulated"]) == ("C1", session, 1)
@@ -70,7 +70,7 @@ def test_a_stranger_is_unknown_once_a_visit_even_when_the_track_breaks(classroom
     door = classroom.door()
     for _ in range(2):  # turns away for 1.5 s and comes back: a new track, the same visit
         views = classroom.look(door, [*visit(STRANGER, pictures=14), *empty(15)])
-        assert Answer.UNKNOWN in {reply.answer for reply in replies(views)}
+        assert AnswerKind.UNKNOWN in {reply.answer for reply in replies(views)}
     assert classroom.outcomes() == [("unknown", None)]
     ((fact, data),) = classroom.facts("check-in.answered")
     assert fact["subject"].startswith("check-in/")
@@ -114,7 +114,7 @@ def test_somebody_of_another_class_is_told_so(classroom: Classroom) -> None:
     classroom.open_session()
     views = classroom.look(classroom.door(), visit(OBAMA))
     assert classroom.outcomes() == [("not_in_class", other)]
-    assert {reply.answer for reply in replies(views)} == {Answer.NOT_IN_CLASS}
+    assert {reply.answer for reply in replies(views)} == {AnswerKind.NOT_IN_CLASS}
 
 
 def test_coming_back_later_is_already_checked_in(classroom: Classroom) -> None:
@@ -125,7 +125,7 @@ def test_coming_back_later_is_already_checked_in(classroom: Classroom) -> None:
     classroom.clock.advance(60)
     views = classroom.look(door, visit(OBAMA))
     assert classroom.outcomes() == [("accepted", person), ("already_checked_in", person)]
-    assert {reply.answer for reply in replies(views)} == {Answer.ALREADY_CHECKED_IN}
+    assert {reply.answer for reply in replies(views)} == {AnswerKind.ALREADY_CHECKED_IN}
     assert classroom.check_ins()[1]["photo_id"] is None
 
 
@@ -202,12 +202,12 @@ def test_a_session_closed_before_the_answer_records_nobody(classroom: Classroom)
     for picture in visit(OBAMA):
         classroom.clock.advance(0.1)
         views.append(door.see(picture, classroom.clock.monotonic_ns))
-    assert {reply.answer for reply in replies(views)} == {Answer.NO_SESSION}
+    assert {reply.answer for reply in replies(views)} == {AnswerKind.NO_SESSION}
     assert classroom.check_ins() == []
     assert list(classroom.paths.photos.iterdir()) == []
 
 
-def look_unrefreshed(classroom: Classroom, door: Door) -> set[Answer]:
+def look_unrefreshed(classroom: Classroom, door: Door) -> set[AnswerKind]:
     """The door has not heard yet of what was changed a moment ago."""
     views = []
     for picture in visit(OBAMA):
@@ -224,7 +224,7 @@ def test_a_consent_withdrawn_before_the_answer_names_nobody(classroom: Classroom
     classroom.open_session()
     door = classroom.door()
     withdraw_consent(classroom.store, classroom.vault, classroom.clock.now(), person, simulated=True)
-    assert look_unrefreshed(classroom, door) == {Answer.TRY_OTHER_WAY}
+    assert look_unrefreshed(classroom, door) == {AnswerKind.FAILED}
     assert classroom.outcomes() == [("failed", None)]
     ((fact, data),) = classroom.facts("check-in.answered")
     assert person not in f"{fact['subject']} {data}"
@@ -239,7 +239,7 @@ def test_somebody_who_left_the_class_before_the_answer_is_not_accepted(classroom
     classroom.store.execute(
         "UPDATE enrolment SET left_us = ? WHERE person_id = ?", (classroom.clock.wall_us, person)
     )
-    assert look_unrefreshed(classroom, door) == {Answer.NOT_IN_CLASS}
+    assert look_unrefreshed(classroom, door) == {AnswerKind.NOT_IN_CLASS}
     assert classroom.outcomes() == [("not_in_class", person)]
 
 
@@ -262,7 +262,7 @@ def test_a_stranger_taking_an_accepted_persons_place_is_not_told_checked_in(clas
     assert classroom.outcomes() == [("accepted", obama), ("unknown", None)]
     said = [next((reply.answer for reply in view.answers.values()), None) for view in views]
     changes = [answer for number, answer in enumerate(said) if number == 0 or answer != said[number - 1]]
-    assert changes == [None, Answer.ACCEPTED, None, Answer.UNKNOWN]
+    assert changes == [None, AnswerKind.ACCEPTED, None, AnswerKind.UNKNOWN]
 
 
 @pytest.mark.promise("I7")

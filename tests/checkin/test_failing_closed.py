@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from agent.checkin.attendant import Answer
+from agent.checkin.answers import AnswerKind
 from agent.checkin.liveness import Liveness
 from agent.checkin.picture import LivePicture
 from models.faces import DetectedFace, FaceEngine, Template
@@ -99,7 +99,7 @@ def test_a_template_that_is_no_number_names_nobody(
     nonsense = np.full(engine_that_breaks.template_length, np.nan, np.float32)
     monkeypatch.setattr(engine_that_breaks, "template", lambda image, face: nonsense)
     views = classroom.look(classroom.door(engine_that_breaks), visit(OBAMA, pictures=20))
-    assert Answer.ACCEPTED not in {reply.answer for reply in replies(views)}
+    assert AnswerKind.ACCEPTED not in {reply.answer for reply in replies(views)}
     assert "accepted" not in {outcome for outcome, _ in classroom.outcomes()}
 
 
@@ -110,7 +110,7 @@ def test_an_answer_that_cannot_be_recorded_is_not_given_and_is_tried_again(class
     door = classroom.door()
     shutil.rmtree(classroom.paths.photos)  # the disk of the photos is gone
     views = classroom.look(door, visit(OBAMA))
-    assert {reply.answer for reply in replies(views)} == {Answer.TRY_OTHER_WAY}
+    assert {reply.answer for reply in replies(views)} == {AnswerKind.OTHER_WAY}
     assert classroom.check_ins() == []
     assert [data["fault"] for _, data in classroom.facts("check-in.unavailable")] == ["record"]
 
@@ -130,7 +130,7 @@ def test_a_locked_database_makes_nobody_present_and_leaves_no_photo(classroom: C
     views = classroom.look(door, visit(OBAMA))
     other.execute("ROLLBACK")
     other.close()
-    assert {reply.answer for reply in replies(views)} == {Answer.TRY_OTHER_WAY}
+    assert {reply.answer for reply in replies(views)} == {AnswerKind.OTHER_WAY}
     assert classroom.check_ins() == []
     assert list(classroom.paths.photos.iterdir()) == []
     classroom.look(door, visit(OBAMA))
@@ -174,7 +174,7 @@ def test_a_broken_liveness_judge_lets_nobody_in(classroom: Classroom) -> None:
     classroom.enrolled("obama.jpg", "obama2.jpg")
     classroom.open_session()
     views = classroom.look(classroom.door(liveness=BrokenJudge()), visit(OBAMA))
-    assert {reply.answer for reply in replies(views)} == {Answer.TRY_OTHER_WAY}
+    assert {reply.answer for reply in replies(views)} == {AnswerKind.OTHER_WAY}
     assert classroom.check_ins() == []
 
 
