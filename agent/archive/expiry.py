@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.archive import entitlement
+from agent.archive import entitlement, unscheduled
 from agent.archive.entitlement import Due, Entitlement, Judgement, Years
 from agent.archive.footage_time import TrueTime, true_time
 from agent.clock import Stamp
@@ -108,7 +108,7 @@ def expire(
             if held is None or candidate.copy not in custodians or not _is_held(store, candidate, held):
                 continue
             due = surely_due(judge(store, rules, held, corrections), stamp, vouch)
-            if due is None:
+            if due is None or not unscheduled.may_go(store, stamp, held, due):
                 continue
             volume = held.volume
             if candidate.copy != LOCAL:

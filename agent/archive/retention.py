@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from agent.archive import clock_trust, expiry, removal
+from agent.archive import clock_trust, expiry, removal, unscheduled
 from agent.archive.checkin_retention import expire_check_ins
 from agent.archive.clock_trust import NEEDED_NS, Doubt, Sight
 from agent.archive.entitlement import Entitlement
@@ -150,16 +150,14 @@ class Walk:
         self._after = chunk[-1].key
         if self._sight(store, stamp, word, chunk, volume):
             chunk = table.segments_after(store, after, len(chunk))
-        if not may_act or word is None:
+        if word is None:
             return
         rules = self.read_rules(store)
         corrections = Corrections.of(store, {held.boot_id for held in chunk})
-        due = [
-            held
-            for held in chunk
-            if expiry.surely_due(expiry.judge(store, rules, held, corrections), stamp, word)
-        ]
-        if due:
+        judged = [(held, expiry.judge(store, rules, held, corrections)) for held in chunk]
+        unscheduled.announce(store, stamp, judged)
+        due = [held for held, judgement in judged if expiry.surely_due(judgement, stamp, word)]
+        if due and may_act:
             candidates = self._candidates(store, due, volume)
             done = expiry.expire(store, stamp, word, candidates, self._places, self.read_rules)
             for candidate in done:

@@ -17,6 +17,7 @@ from typing import Any
 from agent.archive import expiry, usage
 from agent.archive.entitlement import Entitlement, local_day
 from agent.archive.part import Word
+from agent.archive.unscheduled import ANNOUNCED_US, DAY_US
 from agent.clock import Stamp
 from agent.configuration.document import ConfigurationError
 from agent.paths import Paths
@@ -78,7 +79,7 @@ class Storage:
         full_us = content["full_us"]
         note_shortage(store, stamp, content, simulated=self._settings.simulated)
         if full_us is None or full_us - stamp.wall_us > FORESEEN_US:
-            return Word()
+            return _of_no_lesson(stamp, content)
         day = local_day(full_us - 1)
         kbit = content["kbit_that_lasts"]
         zh, en = f"录像盘将在 {day} 写满", f"the video disk will be full on {day}"
@@ -92,6 +93,25 @@ class Storage:
 
     def close(self) -> None:
         """Nothing runs beside the steps."""
+
+
+def _of_no_lesson(stamp: Stamp, content: dict[str, Any]) -> Word:
+    """People were filmed, no lesson was planned, and it goes within two weeks."""
+    soon = [
+        each["due_us"]
+        for each in content["no_lesson"]
+        if each["people"] and each["due_us"] - stamp.wall_us <= ANNOUNCED_US
+    ]
+    if not soon:
+        return Word()
+    days = max(0, (min(soon) - stamp.wall_us) // DAY_US)
+    return Word(
+        "running",
+        f"{len(soon)} 段有人而未排课的录像即将删除，最早 {days} 天后：如是上课，请补录课次（见“存储”）",
+        f"{len(soon)} stretches with people and no lesson will go, the first in {days} days: if they were "
+        "lessons, give them to their class (page Storage, or `class bind`)",
+        {"no_lesson_stretches": len(soon), "no_lesson_due_us": min(soon)},
+    )
 
 
 def note_shortage(store: Store, stamp: Stamp, content: dict[str, Any], *, simulated: bool) -> None:

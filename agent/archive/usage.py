@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import board
-from agent.archive import expiry
+from agent.archive import expiry, unscheduled
 from agent.archive.entitlement import Due, Entitlement, Judgement, local_day, midnight_us
 from agent.archive.forecast import Load, full_day, kbit_that_fits
 from agent.clock import Stamp
@@ -27,6 +27,7 @@ from drivers.disk import DiskError, space
 SHOWN_DAYS = 60
 HISTORY_DAYS = 28
 NEXT_SHOWN = 8
+STRETCHES_SHOWN = 100
 FILE = "storage.json"
 
 
@@ -60,6 +61,8 @@ class Count:
     dues: defaultdict[tuple[date, str, tuple[str, ...]], Amount] = field(
         default_factory=lambda: defaultdict(Amount)
     )
+    no_lesson: list[tuple[table.Held, int]] = field(default_factory=list)
+    """Footage of no lesson and when it may go; a month's at most."""
     _after: tuple[str, int] = table.START
     is_over: bool = False
 
@@ -81,6 +84,8 @@ class Count:
             self.judged[judged.classes] = judged
             if isinstance(judged, Due):
                 self.dues[local_day(judged.due_us), judged.basis, judged.classes].add(held)
+                if judged.basis == "no_session":
+                    self.no_lesson.append((held, judged.due_us))
 
     def freed_by_day(self) -> dict[date, int]:
         """Bytes that retention frees, by day."""
@@ -194,6 +199,12 @@ def summary(store: Store, settings: Settings, count: Count, stamp: Stamp) -> dic
         "next": [
             {"day": day.isoformat(), "basis": basis, "classes": list(ids), **amount.as_json()}
             for (day, basis, ids), amount in sorted(count.dues.items())[:NEXT_SHOWN]
+        ],
+        "no_lesson": [
+            unscheduled.as_json(store, stretch)
+            for stretch in sorted(unscheduled.stretches(count.no_lesson), key=lambda each: each.due_us)[
+                :STRETCHES_SHOWN
+            ]
         ],
         "copies": copies,
     }

@@ -134,8 +134,8 @@ def place(location: Location, rows: Mapping[str, list[int]]) -> str:
 _SAFE_TO_REPEAT: Final = frozenset(
     {
         "id", "city", "opening_day", "planned_hours", "practical_hours", "online_hours", "workplaces",
-        "other_rooms", "schedule", "ends_in_training_certificate", "hours_fixed_elsewhere", "room", "kind", "start",
-        "end", "class_hours",
+        "other_rooms", "schedule", "ends_in_training_certificate", "hours_fixed_elsewhere", "room", "kind",
+        "start", "end", "class_hours",
     }
 )  # fmt: skip
 """Keys whose value may be repeated in a problem: nothing of a person's."""

@@ -41,8 +41,8 @@ def write_timetable(
     for planned in document.sessions:
         session = existing.pop((planned.room, planned.start_us), None) or _running(existing, planned)
         if session is None and planned.end_us <= stamp.wall_us and stamp.clock_state == "synchronised":
-            if _was_filmed_for_nobody_else(store, planned):
-                _attach(store, stamp, class_id, planned, simulated=simulated)
+            if was_filmed_for_nobody_else(store, planned):
+                attach(store, stamp, class_id, planned, simulated=simulated)
                 counts["sessions_attached"] += 1
             else:
                 counts["sessions_passed_over"] += 1
@@ -87,7 +87,7 @@ def _running(existing: Mapping[tuple[str, int], Session], planned: PlannedSessio
     return None
 
 
-def _was_filmed_for_nobody_else(store: Store, planned: PlannedSession) -> bool:
+def was_filmed_for_nobody_else(store: Store, planned: PlannedSession) -> bool:
     others = table.sessions(
         store,
         room=planned.room,
@@ -98,9 +98,9 @@ def _was_filmed_for_nobody_else(store: Store, planned: PlannedSession) -> bool:
     return not others and continuity.was_filmed(store, planned.room, planned.start_us, planned.end_us)
 
 
-def _attach(store: Store, stamp: Stamp, class_id: str, planned: PlannedSession, *, simulated: bool) -> None:
-    """A lesson that was held before anybody entered it. Footage belongs to it by its time, as to any other;
-    check-ins it has none."""
+def attach(store: Store, stamp: Stamp, class_id: str, planned: PlannedSession, *, simulated: bool) -> str:
+    """A lesson that was held before anybody entered it, in the caller's transaction; returns its id. Footage
+    belongs to it by its time, as to any other; check-ins it has none."""
     session_id = _insert_session(store, class_id, planned)
     # At once: for an instant it would be the second open lesson beside the one that runs now.
     store.execute(
@@ -127,6 +127,7 @@ def _attach(store: Store, stamp: Stamp, class_id: str, planned: PlannedSession, 
             data=data,
         ),
     )
+    return session_id
 
 
 def _insert_session(store: Store, class_id: str, planned: PlannedSession) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agent.classes.document import ClassDocument
     from agent.classes.importing import ImportReport
     from agent.settings import Settings
+    from agent.store.classes import SessionKind
     from agent.store.database import Store
 
 class_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
@@ -76,6 +77,37 @@ def import_command(
         except (ClassFileError, PolicyError) as error:
             refuse("\n".join(["未导入 / not imported:", *error.problems]))
     _say(report)
+
+
+@class_app.command("bind", epilog=EXIT_CODES)
+def bind_command(
+    context: typer.Context,
+    class_id: Annotated[str, typer.Argument(metavar="CLASS", help="班次编号 / Id of the class.")],
+    day: Annotated[str, typer.Option("--day", metavar="2026-11-21", help="上课日期 / The lesson's day.")],
+    start: Annotated[str, typer.Option("--from", metavar="08:30", help="开始 / Its start, China's time.")],
+    end: Annotated[str, typer.Option("--to", metavar="11:30", help="结束 / Its end.")],
+    class_hours: Annotated[int, typer.Option("--hours", help="课时数 / Class hours.")],
+    kind: Annotated[
+        str, typer.Option("--kind", help="theory practical examination make_up（理论 实操 考试 补课）")
+    ] = "theory",
+    password_file: PasswordFile = None,
+) -> None:
+    """把未排课的录像补给一个班次 / Give footage of no lesson to a class: enter a lesson that was held."""
+    from agent.classes.binding import BindingError, bind, held_lesson
+    from agent.classes.commands import KINDS
+    from agent.clock import SystemClock
+
+    if kind not in KINDS:
+        refuse(f"--kind {kind[:40]!r}: 应为 / expected {' '.join(KINDS)}", ExitCode.USAGE)
+    settings = invocation(context).settings()
+    with open_store(settings) as store:
+        require_hr(settings, store, password_file)
+        try:
+            held = held_lesson(settings.node.room, cast("SessionKind", kind), day, start, end, class_hours)
+            session = bind(store, SystemClock().now(), class_id, held, simulated=settings.simulated)
+        except BindingError as error:
+            refuse(f"{error.zh} / {error.en}")
+    typer.echo(f"{class_id}: 已补录 / entered · 课次 session {session}")
 
 
 class_app.command("list", epilog=EXIT_CODES)(list_command)

@@ -95,14 +95,14 @@ async def clock_check(request: Request) -> Response:
     address = client_address(request)
 
     def work(store: Store) -> str:
-        refused = _refusal(store, site.clock, form.get("password", ""), address)
+        refused = password_refusal(store, site.clock, form.get("password", ""), address)
         return refused or _record(store, stamp, form, simulated=site.settings.simulated)
 
     answer = await site.logins.run(work)
     return RedirectResponse(f"/health?clock={answer}#clock", HTTPStatus.SEE_OTHER)
 
 
-def _refusal(store: Store, clock: Clock, password: str, address: str) -> str | None:
+def password_refusal(store: Store, clock: Clock, password: str, address: str) -> str | None:
     """None when the password is HR's. Wrong ones count as at the login, so that no other form is the easier
     one to guess at."""
     source, now_us = access.source_of(address), clock.now().wall_us

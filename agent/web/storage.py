@@ -4,25 +4,42 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from http import HTTPStatus
+from typing import Any, Final, cast
 
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from agent.archive import usage
 from agent.archive.clock_trust import Sight
 from agent.archive.retention import DOUBTS, look
 from agent.archive.retention_plan import WHY
+from agent.classes.binding import BindingError, bind, held_lesson
+from agent.clock import Stamp
+from agent.settings import Settings
 from agent.store import classes, holds
+from agent.store.classes import SessionKind
 from agent.store.database import Store
 from agent.store.holds import Hold
 from agent.web import alerts as alert_rules
-from agent.web.locale import Words
+from agent.web.clock import password_refusal
+from agent.web.locale import N_, Words
+from agent.web.login import client_address
+from agent.web.names import KINDS
 from agent.web.site import site_of, visit_of
 
 WIDTH, HEIGHT = 1000, 160
 """User units of the drawing of days; it is stretched to the page's width."""
 GIB = 2**30
+
+BOUND: Final = {
+    "bound": ("good", N_("已补录，这段录像随班次保存，并写入签名记录。")),
+    "password": ("bad", N_("密码不对，没有补录。")),
+    "wait": ("bad", N_("密码不对或尝试太多，请稍后再试。没有补录。")),
+    "form": ("bad", N_("请核对日期、时间、类型和课时。没有补录。")),
+    "refused": ("bad", N_("没有补录：班次不在本机、课还没结束、当时没有录像，或已有别的课次。")),
+}
+"""What the form answered, by the word that the page's address carries."""
 
 router = APIRouter()
 
@@ -91,7 +108,39 @@ async def storage_page(request: Request) -> Response:
         hours_missing=sight.missing_ns / 3.6e12,
         why={key: _of_pair(pair, words) for key, pair in WHY.items()},
         gib=GIB,
+        kinds=KINDS,
+        bound=BOUND.get(request.query_params.get("bound", "")),
     )
+
+
+@router.post("/storage/bind")
+async def bind_footage(request: Request) -> Response:
+    """HR staff enter a lesson that was held and whose footage belongs to nobody, with their password."""
+    site, form = site_of(request), visit_of(request).form or {}
+    stamp, address = site.clock.now(), client_address(request)
+
+    def work(store: Store) -> str:
+        refused = password_refusal(store, site.clock, form.get("password", ""), address)
+        return refused or _bind(store, stamp, form, site.settings)
+
+    answer = await site.logins.run(work)
+    return RedirectResponse(f"/storage?bound={answer}#no-lesson", HTTPStatus.SEE_OTHER)
+
+
+def _bind(store: Store, stamp: Stamp, form: dict[str, str], settings: Settings) -> str:
+    kind, hours = form.get("kind", ""), form.get("hours", "")
+    if kind not in KINDS or not hours.isdecimal():
+        return "form"
+    day, start, end = (form.get(key, "")[:20] for key in ("day", "from", "to"))
+    try:
+        held = held_lesson(settings.node.room, cast("SessionKind", kind), day, start, end, int(hours[:4]))
+    except BindingError:
+        return "form"
+    try:
+        bind(store, stamp, form.get("class", ""), held, simulated=settings.simulated)
+    except BindingError:
+        return "refused"
+    return "bound"
 
 
 def _share(part: float, whole: float) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import httpx
 import pytest
 
@@ -14,8 +16,9 @@ from agent.recording.segment_writer import segment_path
 from agent.store import holds, outbox
 from agent.store.clock_trust import ClockTrust, put_clock_trust
 from agent.store.database import Store
+from agent.web.locale import local
 from drivers.disk import create_marker
-from tests.web.conftest import Served, log_in, log_in_tab, set_password, token_in
+from tests.web.conftest import PASSWORD, Served, log_in, log_in_tab, set_password, token_in
 from tests.web.lesson import CLASS, TITLE, Tape, film, hold_lesson, sign_log
 from tests.web.test_pages import OpenTab
 
@@ -62,6 +65,41 @@ def test_it_shows_classes_days_and_what_goes_next(
     assert "每录一小时" in text
     english = visitor.get("/storage?lang=en").text
     assert "What goes next" in english and "Kept until" in english
+
+
+@pytest.mark.promise("I1", "I10")
+def test_footage_of_no_lesson_is_given_to_its_class_on_the_page(
+    visitor: httpx.Client, served: Served, store: Store, paths: Paths
+) -> None:
+    furnish(store, served, paths)
+    row = store.row("SELECT min(start_us) AS start_us FROM segment")
+    assert row is not None
+    store.execute("UPDATE segment SET stated_us = end_us")  # its row was made as it was recorded
+    count_now(store, served, paths)
+    text = visitor.get("/storage").text
+    assert "未排课的录像" in text and "天后可删除" in text
+    start = local(row["start_us"])
+
+    def send(**fields: str) -> str:
+        form = {"token": token_in(visitor.get("/storage")), "password": PASSWORD, "class": CLASS}
+        form |= {"kind": "theory", "day": f"{start:%Y-%m-%d}", "hours": "1"}
+        form |= {"from": f"{start:%H:%M}", "to": f"{start + timedelta(minutes=45):%H:%M}", **fields}
+        return visitor.post("/storage/bind", data=form, follow_redirects=True).text
+
+    def entered() -> int:
+        found = store.row("SELECT count(*) AS n FROM session WHERE close_reason = 'entered_afterwards'")
+        return int(found["n"]) if found else 0
+
+    assert "密码不对" in send(password="not this one 12")
+    assert "请核对日期" in send(hours="x") and "请核对日期" in send(to="25:00")
+    assert "没有补录" in send(**{"class": "nothere"})
+    assert entered() == 0
+    assert "已补录" in send()
+    assert entered() == 1
+    assert "没有补录" in send(), "a second time it is another lesson's"
+    count_now(store, served, paths)
+    english = visitor.get("/storage?lang=en").text
+    assert "Footage of no lesson" in english and "may go in" not in english
 
 
 def test_a_foreseen_shortage_stands_first(

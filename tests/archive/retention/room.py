@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
@@ -14,6 +15,7 @@ from agent.store import retention as table
 from agent.store.clock import vouch
 from agent.store.database import Row, Store, Value
 from agent.store.facts import FactType
+from drivers.disk import DiskError
 from tests.clocks import ManualClock
 from tests.recording.rig import ORIGIN, Rig
 
@@ -160,6 +162,15 @@ class Room:
             self.clock.advance(min(days, step_days) * DAY_S)
             days -= step_days
             watch_clock(self.store, self.clock.now())
+            self.announce()
+
+    def announce(self) -> None:
+        """A pass that announces what goes soon and lets nothing go."""
+        walk = Walk(self.settings, self.rig.paths, self.policies)
+        with suppress(DiskError):
+            while not walk.is_over:
+                now = self.clock.now()
+                walk.step(self.store, now, vouch(self.store, now), may_act=False)
 
     def walk(self) -> int:
         """One pass of retention over everything; how many copies of segments expired."""

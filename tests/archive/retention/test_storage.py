@@ -190,6 +190,8 @@ def test_into_the_folder_beneath_an_unmounted_disk_nothing_is_written(rig: Rig) 
         assert not room.facts(FactType.SEGMENT_EXPIRED)
         subprocess.run(["mount", "--move", str(beneath), str(video)], check=True)
         assert all(file.is_file() for file in files)
+        room.announce()
+        room.pass_time(7)
         assert room.expire() == len(files), "it is back, and so is its retention"
     finally:
         for place in (video, video.parent / "beneath"):
