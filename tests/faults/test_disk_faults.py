@@ -53,6 +53,13 @@ class Scene:
         self.recorder.wait_for("disk_fault", 60)
         self.witness.look()
 
+    def hang_in_sync(self) -> None:
+        """From now on no sync returns; until the board says so."""
+        self.recorder.injector.delay_syncs(600)
+        wait_until(
+            lambda: self.recorder.board()["state"] == "fault", 60, "the board says that the disk hangs"
+        )
+
     def end(self) -> Story:
         """Let it record on, stop it, and see whether everything stands."""
         self.recorder.wait_for("recording", 90)
@@ -290,8 +297,7 @@ def test_a_slow_disk_loses_no_frame(scene: Scene) -> None:
 
 def test_a_sync_that_hangs_for_long_loses_no_frame_and_is_said(scene: Scene) -> None:
     scene.record()
-    scene.recorder.injector.delay_syncs(600)
-    wait_until(lambda: scene.recorder.board()["state"] == "fault", 60, "the board says that the disk hangs")
+    scene.hang_in_sync()
     scene.recorder.injector.heal()
     wait_until(lambda: scene.recorder.board()["state"] == "running", 60, "it goes on")
     story = scene.end()
@@ -301,8 +307,7 @@ def test_a_sync_that_hangs_for_long_loses_no_frame_and_is_said(scene: Scene) -> 
 
 def test_killed_while_a_sync_hangs_every_second_is_explained(scene: Scene) -> None:
     scene.record()
-    scene.recorder.injector.delay_syncs(600)
-    wait_until(lambda: scene.recorder.board()["state"] == "fault", 60, "the board says that the disk hangs")
+    scene.hang_in_sync()
     scene.recorder.kill()
     scene.recorder.injector.heal()
     scene.recorder.start()

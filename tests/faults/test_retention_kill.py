@@ -16,10 +16,11 @@ import pytest
 
 from agent.store import files_to_remove
 from agent.store.facts import FactType
-from tests.archive.retention.past import old_room, vouch_for_the_machine, write_settings
+from tests.archive.retention.past import old_room, vouch_for_the_machine
 from tests.archive.retention.room import Room
 from tests.recording.conftest import clip, clip_path, rig
 from tests.recording.rig import Rig
+from tests.technician import write_settings
 
 __all__ = ["clip", "clip_path", "rig"]
 
@@ -42,7 +43,7 @@ run()
 
 def run_and_kill(room: Room, at: int) -> int:
     """Exit status of a retention that is killed at its `at`-th touch of the video folder."""
-    config = write_settings(room)
+    config = write_settings(room.rig.paths)
     command = [sys.executable, "-c", KILLER, str(at), str(room.rig.paths.video / "segments")]
     command += ["--config", str(config), "retention", "run", "--now", "--yes"]
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, timeout=60, check=False).returncode

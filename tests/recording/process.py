@@ -12,28 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from agent.paths import Paths
+from tests.technician import write_settings
 from tests.waiting import wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-
-SETTINGS = """
-[node]
-institution = "school"
-room = "r101"
-node = "n1"
-environment = "demonstration"
-[storage]
-state = "{state}"
-video = "{video}"
-runtime = "{runtime}"
-require_volume_marker = false
-minimum_free_mib = 10
-[cameras.rear]
-{camera}
-[recording]
-segment_seconds = 10
-silence_seconds = {silence}
-"""
 
 
 class RecorderProcess:
@@ -45,13 +27,8 @@ class RecorderProcess:
         """`camera`: the lines of `[cameras.rear]`. `wrapper` stands before the interpreter."""
         self.paths = paths
         self._wrapper = wrapper
-        self._config = paths.state / "agent.toml"
-        self._config.write_text(
-            SETTINGS.format(
-                state=paths.state, video=paths.video, runtime=paths.runtime, camera=camera, silence=silence
-            ),
-            encoding="utf-8",
-        )
+        recording = f"[recording]\nsegment_seconds = 10\nsilence_seconds = {silence}"
+        self._config = write_settings(paths, camera, recording)
         self._log = paths.state / "recorder.log"
         self.process: subprocess.Popen[bytes] | None = None
 

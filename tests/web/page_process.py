@@ -18,27 +18,9 @@ from agent.paths import Paths
 from agent.store.database import Store
 from agent.web.certificate import CertificateFiles
 from tests.recording.process import REPOSITORY
+from tests.technician import write_settings
 from tests.waiting import wait_until
 from tests.web.conftest import PASSWORD, free_port
-
-SETTINGS = """
-[node]
-institution = "henan-demo"
-room = "room-101"
-node = "node-1"
-environment = "demonstration"
-[storage]
-state = "{state}"
-video = "{video}"
-runtime = "{runtime}"
-require_volume_marker = false
-[cameras.rear]
-driver = "file"
-path = "/nowhere/rear.mp4"
-[web]
-host = "127.0.0.1"
-port = {port}
-"""
 
 
 def new_paths(root: Path) -> Paths:
@@ -54,7 +36,6 @@ class PageProcess:
 
     def __init__(self, paths: Paths) -> None:
         self.paths, self.port = paths, free_port()
-        self._config = paths.state / "agent.toml"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -73,11 +54,9 @@ class PageProcess:
         set_first_password(store, now, self.paths.keys, code=code, password=PASSWORD, simulated=True)
 
     def start(self) -> None:
-        text = SETTINGS.format(
-            state=self.paths.state, video=self.paths.video, runtime=self.paths.runtime, port=self.port
-        )
-        self._config.write_text(text, encoding="utf-8")
-        command = [sys.executable, "-m", "agent", "--config", str(self._config), "run", "web"]
+        web = f'[web]\nhost = "127.0.0.1"\nport = {self.port}'
+        config = write_settings(self.paths, more=web, room="room-101", node="node-1")
+        command = [sys.executable, "-m", "agent", "--config", str(config), "run", "web"]
         with (self.paths.state / "web.log").open("ab") as log:
             self._process = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=log)
         wait_until(self._listens, 30, "the page server listens")

@@ -2,28 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from agent.clock import SystemClock
 from agent.store.clock_trust import ClockTrust, put_clock_trust, read_clock_trust
 from tests.archive.retention.room import DAY_S, HOUR_US, Room, room_of
 from tests.recording.rig import Rig
-
-SETTINGS = """
-[node]
-institution = "school"
-room = "r101"
-node = "n1"
-environment = "demonstration"
-[storage]
-state = "{state}"
-video = "{video}"
-runtime = "{runtime}"
-require_volume_marker = false
-[cameras.rear]
-driver = "file"
-path = "/nowhere/rear.mp4"
-"""
 
 
 def old_room(rig: Rig, *, seconds: float = 8) -> Room:
@@ -59,13 +41,3 @@ def vouch_for_the_machine(room: Room) -> None:
             room.store,
             ClockTrust(now.wall_us, now.boot_id, now.monotonic_ns, 10**15, None, timetable_us),
         )
-
-
-def write_settings(room: Room) -> Path:
-    """The technician's file of the room."""
-    paths = room.rig.paths
-    path = paths.state / "agent.toml"
-    path.write_text(
-        SETTINGS.format(state=paths.state, video=paths.video, runtime=paths.runtime), encoding="utf-8"
-    )
-    return path

@@ -16,9 +16,9 @@ from agent.store import volumes
 from agent.store.facts import FactType
 from agent.store.volumes import Check
 from drivers.disk import MARKER, create_marker, read_marker
-from tests.archive.retention.past import SETTINGS
 from tests.archive.retention.room import HOUR_US, Room, room_of
 from tests.recording.rig import Rig
+from tests.technician import write_settings
 
 
 @pytest.fixture
@@ -34,10 +34,7 @@ def room(rig: Rig) -> Room:
 
 
 def call(room: Room, *arguments: str) -> Result:
-    paths = room.rig.paths
-    config = paths.state / "agent.toml"
-    text = SETTINGS.format(state=paths.state, video=paths.video, runtime=paths.runtime)
-    config.write_text(text.replace("require_volume_marker = false", ""), encoding="utf-8")
+    config = write_settings(room.rig.paths, require_marker=True)
     return CliRunner().invoke(app, ["--config", str(config), *arguments])
 
 

@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 from agent.cli import app
 from agent.clock import SystemClock
 from agent.store.facts import FactType
-from tests.archive.retention.past import old_room, vouch_for_the_machine, write_settings
+from tests.archive.retention.past import old_room, vouch_for_the_machine
 from tests.archive.retention.room import Room
 from tests.recording.rig import Rig
+from tests.technician import write_settings
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def room(rig: Rig) -> Room:
 
 
 def call(room: Room, *arguments: str, typed: str = "") -> Result:
-    return CliRunner().invoke(app, ["--config", str(write_settings(room)), *arguments], input=typed)
+    return CliRunner().invoke(app, ["--config", str(write_settings(room.rig.paths)), *arguments], input=typed)
 
 
 @pytest.mark.rule("R8")
@@ -81,7 +82,7 @@ def test_a_hold_is_placed_listed_and_released(room: Room) -> None:
 
 
 def test_in_production_a_hold_asks_for_hrs_password(room: Room, tmp_path: Path) -> None:
-    config = write_settings(room)
+    config = write_settings(room.rig.paths)
     text = config.read_text(encoding="utf-8").replace("demonstration", "production")
     text = text.replace(
         'driver = "file"\npath = "/nowhere/rear.mp4"', 'driver = "rtsp"\nurl = "rtsp://192.0.2.1/1"'

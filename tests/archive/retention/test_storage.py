@@ -19,16 +19,16 @@ from agent.cli import app
 from agent.store import storage_use
 from agent.store.facts import FactType
 from drivers.disk import DiskError, Space, create_marker
-from tests.archive.retention.past import write_settings
 from tests.archive.retention.room import HOUR_US, POLICIES, Room, room_of
 from tests.recording.rig import Rig
+from tests.technician import write_settings
 
 TODAY = date(2026, 11, 21)
 GB = 1e9
 
 
 def call(room: Room, *arguments: str) -> Result:
-    return CliRunner().invoke(app, ["--config", str(write_settings(room)), *arguments])
+    return CliRunner().invoke(app, ["--config", str(write_settings(room.rig.paths)), *arguments])
 
 
 def test_three_years_of_a_working_week_are_five_and_a_half_terabytes() -> None:
