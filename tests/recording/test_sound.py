@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 
 from agent import bmff
+from agent.evidence.clip_verifier import verify_clip
 from agent.paths import Paths
+from agent.recording import clip_export
 from agent.recording.growing import growing_segments
 from agent.recording.scan import has_footage, scan_segment
 from agent.recording.sound_feed import SoundFeed
@@ -29,6 +31,7 @@ from tests import synthetic
 from tests.clocks import ManualClock
 from tests.recording.process import REPOSITORY, RecorderProcess
 from tests.recording.rig import Rig, probe_packets
+from tests.recording.taken import make, sign
 from tests.rtsp import RtspServer
 from tests.rtsp_tap import Frame, RtspTap, steps, tail_of
 from tests.waiting import wait_until
@@ -460,3 +463,39 @@ def test_by_default_no_sound_is_asked_for_and_none_is_in_the_file(
         recorder.stop()
         assert "sound.on" not in recorder.log
     assert {tuple(streams(path)) for path in recorder.files()} == {("video",)}
+
+
+def test_a_clip_of_footage_with_sound_has_it_and_verifies_away_from_the_device(
+    rig: Rig, microphone: Microphone, tmp_path: Path
+) -> None:
+    microphone.format = FORMAT
+    rig.start()
+    rig.connect()
+    play(rig, microphone, 7)
+    rig.stop()
+    card = sign(rig.store, rig.paths, rig.clock)
+    start_us = rig.segments()[0]["start_us"]
+    clip = make(rig, card, start_us + 1_200_000, start_us + 4_400_000)
+    fact = clip_export.state_export(
+        rig.store, rig.clock.now(), clip, account="hr", reason="on_site", note="", simulated=True
+    )
+    sign(rig.store, rig.paths, rig.clock)
+    record = clip_export.await_record(rig.store, fact, wait=lambda _: None)
+    folder = tmp_path / "clip"
+    clip_export.write_folder(folder, clip_export.all_members(clip, record))
+    verdict = verify_clip(folder, card)
+    assert verdict.findings == [] and verdict.is_export_signed
+    heard = 0
+    for cut in clip.cuts:
+        path = folder / cut.segment.names[0]
+        assert streams(path) == ["video", "audio"]
+        heard += path.read_bytes().count(SILENCE)
+        command = ["ffmpeg", "-v", "warning", "-xerror", "-i", str(path), "-f", "null", "-"]
+        assert subprocess.run(command, capture_output=True, check=True, timeout=60).stderr == b""
+    assert heard >= 4 / 0.064 - 8, "the sound of its four seconds"
+    path = folder / clip.cuts[1].segment.names[0]
+    content = bytearray(path.read_bytes())
+    content[content.rindex(SILENCE)] ^= 1  # of the last fragment of its two seconds, in the sound alone
+    path.write_bytes(content)
+    (finding,) = verify_clip(folder, card).findings
+    assert (finding.file, finding.part) == (clip.cuts[1].segment.names[0], clip.cuts[1].segment.last_fragment)
