@@ -8,8 +8,11 @@ from agent.store.footage import LONGEST_SEGMENT_US
 _SEGMENT = "segment.*, run.time_base_denominator AS ticks_per_second, run.simulated, run.boot_id"
 _TRUE_START = "(correction.true_offset_us + segment.monotonic_start_ns / 1000)"
 _CORRECTED = (
-    " FROM clock_correction AS correction JOIN run ON run.boot_id = correction.boot_id AND run.camera = ?"
-    " JOIN segment ON segment.run_id = run.id"
+    # CROSS JOIN keeps SQLite to this order: corrections are few, and without it a look at one day begins
+    # with the segments of three years.
+    " FROM clock_correction AS correction"
+    " CROSS JOIN run ON run.boot_id = correction.boot_id AND run.camera = ?"
+    " CROSS JOIN segment ON segment.run_id = run.id"
     " AND segment.monotonic_start_ns >= correction.from_monotonic_ns"
     " AND segment.monotonic_start_ns < correction.until_monotonic_ns"
     # Few corrections touch a day; without this each look would read the segments of all of them.
