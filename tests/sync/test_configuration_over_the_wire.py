@@ -211,7 +211,7 @@ def test_what_is_sent_while_the_device_is_off_arrives_when_it_is_on(
     assert result.exit_code == 3
     assert "no answer" in result.stderr
     device.start_sync()
-    wait_until(lambda: current_configuration(store).checkin.margin == 0.2, 30, "applied in the morning")
+    wait_until(lambda: current_configuration(store).checkin.margin == 0.2, 15, "applied in the morning")
 
 
 @pytest.fixture

@@ -51,16 +51,16 @@ def test_a_record_leaves_the_outbox_on_its_receipt_and_on_nothing_less(
     device.start_sync()
     heard = receiver.wait_records(head)
     assert [record.sequence for record in heard] == list(range(1, head + 1)), "order on the wire"
-    wait_until(lambda: device.status.in_flight == head, 30, "sent, acknowledged by the broker, not receipted")
+    wait_until(lambda: device.status.in_flight == head, 5, "sent, acknowledged by the broker, not receipted")
     assert device.receipted_through == 0
     receiver.say(Channel.RECEIPTS, receipt_for(receiver_key, heard[:10]))
-    wait_until(lambda: device.receipted_through == 10, 30, "the receipted part has left")
+    wait_until(lambda: device.receipted_through == 10, 5, "the receipted part has left")
     receiver.say(Channel.RECEIPTS, receipt_for(receiver_key, heard[20:]))
-    wait_until(lambda: device.status.in_flight == 10, 30, "receipts out of order are kept")
+    wait_until(lambda: device.status.in_flight == 10, 5, "receipts out of order are kept")
     assert device.receipted_through == 10
     receiver.say(Channel.RECEIPTS, receipt_for(receiver_key, heard[10:20]))
-    wait_until(lambda: device.receipted_through == head, 30, "and joined")
-    wait_until(lambda: device.status.lag == 0, 30, "the board says so")
+    wait_until(lambda: device.receipted_through == head, 5, "and joined")
+    wait_until(lambda: device.status.lag == 0, 5, "the board says so")
 
 
 @pytest.mark.promise("I5")
@@ -70,7 +70,7 @@ def test_no_more_than_the_window_is_under_way(
     device.make_records(120)
     device.start_sync()
     heard = receiver.wait_records(50)
-    wait_until(lambda: device.status.in_flight == 50, 30, "the window is full")
+    wait_until(lambda: device.status.in_flight == 50, 5, "the window is full")
     receiver.say(Channel.RECEIPTS, receipt_for(receiver_key, heard[:50]))
     assert len(receiver.wait_records(100)) == 100
 
@@ -86,7 +86,7 @@ def test_without_a_receipt_records_go_again_in_order(
     assert [record.sequence for record in receiver.records()[: 2 * head]] == [*range(1, head + 1)] * 2
     assert device.status.resends >= 1
     receiver.say(Channel.RECEIPTS, receipt_for(receiver_key, receiver.records()))
-    wait_until(lambda: device.status.lag == 0, 30, "receipted")
+    wait_until(lambda: device.status.lag == 0, 5, "receipted")
 
 
 @pytest.mark.promise("I5")
@@ -100,7 +100,7 @@ def test_a_receipt_that_is_not_the_receivers_or_not_ours_moves_nothing(
     receiver.say(Channel.RECEIPTS, receipt_for(stranger, heard))
     receiver.say(Channel.RECEIPTS, receipt_for(receiver_key, heard, source=SOURCE + "x"))
     receiver.say(Channel.RECEIPTS, b'{"received": [[1, 5]]}')
-    wait_until(lambda: device.status.ignored_receipts == 3, 30, "three ignored")
+    wait_until(lambda: device.status.ignored_receipts == 3, 5, "three ignored")
     template = json.loads(
         Receipt(source=SOURCE, time="2026-11-21T00:00:00.000000Z", received=()).model_dump_json()
     )
@@ -111,7 +111,7 @@ def test_a_receipt_that_is_not_the_receivers_or_not_ours_moves_nothing(
     ):
         receipt = Receipt.model_validate(template | {"received": (part,)})
         receiver.say(Channel.RECEIPTS, sign_receipt(receiver_key, receipt))
-    wait_until(lambda: device.status.refused_receipts == 2, 30, "never made, and other bytes")
+    wait_until(lambda: device.status.refused_receipts == 2, 5, "never made, and other bytes")
     assert device.receipted_through == 0
 
 
@@ -123,11 +123,11 @@ def test_a_bad_verdict_is_kept_and_the_rest_flows(
     heard = receiver.wait_records(head)
     verdict = ReceiptVerdict(sequence=3, sha256=heard[2].sha256, code="chain", detail="does not follow 2")
     receiver.say(Channel.RECEIPTS, receipt_for(receiver_key, heard, verdicts=(verdict,)))
-    wait_until(lambda: device.status.bad_records == 1, 30, "the verdict is on the board")
+    wait_until(lambda: device.status.bad_records == 1, 5, "the verdict is on the board")
     assert device.receipted_through == head
     withdrawn = verdict.model_copy(update={"code": "withdrawn", "detail": "chain"})
     receiver.say(Channel.RECEIPTS, receipt_for(receiver_key, [], verdicts=(withdrawn,)))
-    wait_until(lambda: device.status.bad_records == 0, 30, "and goes when it is taken back")
+    wait_until(lambda: device.status.bad_records == 0, 5, "and goes when it is taken back")
 
 
 def test_many_bad_verdicts_fill_no_journal_and_are_counted_with_receipts_only(
@@ -178,27 +178,27 @@ def test_a_killed_broker_costs_nothing(
     device.start_sync()
     heard = receiver.wait_records(first)
     receiver.say(Channel.RECEIPTS, receipt_for(receiver_key, heard[:10]))
-    wait_until(lambda: device.receipted_through == 10, 30, "a part is receipted before")
+    wait_until(lambda: device.receipted_through == 10, 5, "a part is receipted before")
     broker.kill()
-    wait_until(lambda: device.status.state == "waiting", 30, "the loss is noticed and said")
+    wait_until(lambda: device.status.state == "waiting", 10, "the loss is noticed and said")
     head = device.make_records(20)
     broker.start()
     wait_until(lambda: len(receiver.records()) >= first + head - 10, 40, "the rest goes again")
     again = [record.sequence for record in receiver.records()[first:]]
     assert again[: head - 10] == list(range(11, head + 1)), "in order, behind the cursor"
     receiver.say(Channel.RECEIPTS, receipt_for(receiver_key, receiver.records()))
-    wait_until(lambda: device.receipted_through == head, 30, "receipted after")
+    wait_until(lambda: device.receipted_through == head, 10, "receipted after")
 
 
 def test_presence_is_said_after_every_connect_and_at_the_end(
     device: Device, receiver: Party, broker: Broker
 ) -> None:
     device.start_sync()
-    wait_until(lambda: receiver.heard(Channel.PRESENCE), 30, "online")
+    wait_until(lambda: receiver.heard(Channel.PRESENCE), 10, "online")
     device.stop_sync()
-    wait_until(lambda: len(receiver.heard(Channel.PRESENCE)) == 2, 30, "leaving")
+    wait_until(lambda: len(receiver.heard(Channel.PRESENCE)) == 2, 10, "leaving")
     device.start_sync()
-    wait_until(lambda: len(receiver.heard(Channel.PRESENCE)) == 3, 30, "online again")
+    wait_until(lambda: len(receiver.heard(Channel.PRESENCE)) == 3, 10, "online again")
     said = [json.loads(payload) for payload in receiver.heard(Channel.PRESENCE)]
     assert [presence["state"] for presence in said] == ["online", "leaving", "online"]
     assert {presence["source"] for presence in said} == {SOURCE}
@@ -226,10 +226,10 @@ def test_a_restart_begins_behind_the_cursor(
     device.start_sync()
     heard = receiver.wait_records(head)
     receiver.say(Channel.RECEIPTS, receipt_for(receiver_key, heard[:6]))
-    wait_until(lambda: device.receipted_through == 6, 30, "a part is receipted")
+    wait_until(lambda: device.receipted_through == 6, 5, "a part is receipted")
     device.stop_sync()
     device.start_sync()
-    wait_until(lambda: len(receiver.records()) == head + head - 6, 30, "only the rest goes again")
+    wait_until(lambda: len(receiver.records()) == head + head - 6, 10, "only the rest goes again")
     assert [record.sequence for record in receiver.records()[head:]] == list(range(7, head + 1))
     assert outbox.cursor(store, "province").receipted_through == 6
 

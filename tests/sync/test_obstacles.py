@@ -75,7 +75,7 @@ def test_another_nodes_certificate_is_a_fault_that_names_the_access_list(
     foreign = broker.credentials("inst/other")
     device = start(changed(settings, certificate_file=foreign.certificate_file, key_file=foreign.key_file))
     device.make_records(1)
-    wait_until(lambda: device.status.state == "fault", 30, "it is said")
+    wait_until(lambda: device.status.state == "fault", 15, "it is said")
     assert "access list" in device.status.en
 
 
@@ -84,7 +84,7 @@ def test_a_missing_file_is_a_fault_that_names_it(
     key: str, start: Start, settings: Settings, tmp_path: Path
 ) -> None:
     device = start(changed(settings, **{key: tmp_path / "absent.pem"}))
-    wait_until(lambda: device.status.state == "fault", 30, "it is said")
+    wait_until(lambda: device.status.state == "fault", 15, "it is said")
     assert device.status.zh
     assert ("absent.pem" in device.status.en) or ("No such file" in device.status.en)
 
@@ -95,7 +95,7 @@ def test_a_broker_whose_certificate_is_another_authoritys_is_not_spoken_to(
     from provincial.pki import init_authority
 
     device = start(changed(settings, ca_file=init_authority(tmp_path / "other-ca")))
-    wait_until(lambda: device.status.state == "fault", 30, "it is said")
+    wait_until(lambda: device.status.state == "fault", 15, "it is said")
     assert "not trusted" in device.status.en
 
 
@@ -103,7 +103,7 @@ def test_nobody_there_is_waited_for(start: Start, settings: Settings) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         device = start(changed(settings, port=closed.getsockname()[1]))
-        wait_until(lambda: device.status.state == "waiting", 30, "it is said")
+        wait_until(lambda: device.status.state == "waiting", 15, "it is said")
         assert "连不上" in device.status.zh
 
 
@@ -173,7 +173,7 @@ def test_a_broker_without_mqtt_5_gets_3_1_1(
     assert older.refused == 1, "refused once, then 3.1.1 directly"
     assert device.status.protocol == "MQTT 3.1.1"
     receiver.say(Channel.RECEIPTS, receipt_for(receiver_key, heard))
-    wait_until(lambda: device.receipted_through == head, 30, "receipted over 3.1.1")
+    wait_until(lambda: device.receipted_through == head, 10, "receipted over 3.1.1")
     receiver.close()
     older.close()
 
@@ -190,7 +190,7 @@ def test_without_a_destination_sync_waits_and_says_so(
 ) -> None:
     context, thread = run_role(paths, settings.model_copy(update={"sync": Sync()}), clock)
     status = paths.status / "sync.json"
-    wait_until(lambda: (board.read_json(status) or {}).get("state") == "waiting", 30, "the board says so")
+    wait_until(lambda: (board.read_json(status) or {}).get("state") == "waiting", 10, "the board says so")
     content = board.read_json(status)
     assert content is not None
     assert "记录留在本机" in content["message"]["zh"]
@@ -222,8 +222,8 @@ def test_the_role_puts_its_keys_on_the_card_and_the_lag_on_the_board(
     Device(paths, store, settings).make_records(3)
     context, thread = run_role(paths, settings, clock)
     status = paths.status / "sync.json"
-    wait_until(lambda: (board.read_json(status) or {}).get("state") == "running", 30, "connected")
-    wait_until(lambda: (board.read_json(status) or {})["detail"]["lag"] == 4, 30, "four without a receipt")
+    wait_until(lambda: (board.read_json(status) or {}).get("state") == "running", 15, "connected")
+    wait_until(lambda: (board.read_json(status) or {})["detail"]["lag"] == 4, 10, "four without a receipt")
     assert ensure_setup_code(paths.keys, store)
     assert json.loads(paths.device_card.read_bytes())["hr"] is None
     commission(store, clock, paths)
@@ -282,7 +282,7 @@ def test_a_client_certificate_that_has_expired_is_named_with_its_date(
     expired = pki.issue(broker.pki, "inst/node", into=tmp_path / "expired")
     day = datetime.now(UTC).date().isoformat()
     device = start(changed(settings, certificate_file=expired.certificate_file, key_file=expired.key_file))
-    wait_until(lambda: device.status.state == "fault", 30, "it is said")
+    wait_until(lambda: device.status.state == "fault", 15, "it is said")
     assert str(expired.certificate_file) in device.status.en
     assert f"有效期至 {day}" in device.status.zh
     assert f"valid until {day}" in device.status.en
@@ -297,7 +297,7 @@ def test_the_board_warns_a_month_before_the_client_certificate_expires(
     clock.wall_us = int((until - timedelta(days=days_left)).timestamp()) * 1_000_000
     context, thread = run_role(paths, settings, clock)
     status = paths.status / "sync.json"
-    wait_until(lambda: (board.read_json(status) or {}).get("state") == "running", 30, "connected")
+    wait_until(lambda: (board.read_json(status) or {}).get("state") == "running", 15, "connected")
     content = board.read_json(status)
     context.stop.set()
     thread.join(20)
@@ -318,7 +318,7 @@ def test_a_damaged_database_is_a_fault_with_its_remedy_in_both_languages(
     with paths.database.open("r+b") as file:
         file.write(b"no database at all, as after a bad disk ".ljust(4096, b"x"))
     device.start_sync()
-    wait_until(lambda: device.status.state == "fault", 30, "it is said")
+    wait_until(lambda: device.status.state == "fault", 15, "it is said")
     said = getattr(device.status, language)
     assert paths.database.name in said
     assert {"zh": "旧文件会移开并保留", "en": "database restore"}[language] in said

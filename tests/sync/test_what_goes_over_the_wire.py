@@ -79,10 +79,10 @@ def test_no_face_template_name_or_id_number_is_published(
         classes=(sha256_hex(text.encode()),), issued_us=now, expires_us=now + 600_000_000
     )
     hr.say(Channel.CONFIGURATION, officer.seal(payload, text))
-    wait_until(lambda: device.sign() > head and receiver.heard(Channel.ANSWERS), 30, "HR is answered")
+    wait_until(lambda: device.sign() > head and receiver.heard(Channel.ANSWERS), 15, "HR is answered")
     key = load_or_create(tmp_path / "receiver-keys")
     receiver.say(Channel.RECEIPTS, receipt_for(key, receiver.records()))
-    wait_until(lambda: device.receipted_through > 0, 30, "receipted")
+    wait_until(lambda: device.receipted_through > 0, 10, "receipted")
     device.stop_sync()
     sent = [
         payload
