@@ -229,9 +229,9 @@ def test_a_damaged_database_costs_neither_log_nor_roster(node: Node) -> None:
 @pytest.mark.rule("R8")
 def test_a_database_that_the_roles_made_anew_gets_the_roster_too(node: Node) -> None:
     node.start("ledger", "archive")
-    wait_until(lambda: node.log(), 60, "the log begins")
-    wait_until(lambda: snapshot_files(node.paths.snapshots), 60, "a snapshot")
-    wait_until(lambda: node.log() == list(read_lines(node.paths.log_copy)), 60, "the log's copy")
+    wait_until(lambda: node.log(), 20, "the log begins")
+    wait_until(lambda: snapshot_files(node.paths.snapshots), 20, "a snapshot")
+    wait_until(lambda: node.log() == list(read_lines(node.paths.log_copy)), 20, "the log's copy")
     node.stop()
     with Store(node.paths.database) as store:
         people(store, node.paths)
@@ -241,7 +241,7 @@ def test_a_database_that_the_roles_made_anew_gets_the_roster_too(node: Node) -> 
     for path in node.paths.state.glob("agent.sqlite*"):
         path.unlink()
     node.start("ledger")
-    wait_until(lambda: len(node.log()) >= 2, 60, "taken back into a new database")
+    wait_until(lambda: len(node.log()) >= 2, 20, "taken back into a new database")
     node.stop()
     answer = node.command("database", "restore")
     assert answer.returncode == 0, answer.stderr
