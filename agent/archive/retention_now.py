@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from agent.archive.checkin_retention import expire_check_ins
+from agent.archive.clock_sight import look
 from agent.archive.removal import Remover
-from agent.archive.retention import Walk, look, roots_of
+from agent.archive.retention_walk import Walk, roots_of
 from agent.clock import Clock
 from agent.settings import Settings
 from agent.store import files_to_remove

@@ -14,8 +14,8 @@ from agent.cli.common import EXIT_CODES, ExitCode, invocation, open_store, refus
 if TYPE_CHECKING:
     from agent.archive.clock_trust import Sight
     from agent.archive.entitlement import Entitlement
-    from agent.archive.retention import Walk
     from agent.archive.retention_plan import Group
+    from agent.archive.retention_walk import Walk
     from agent.settings import Settings
     from agent.store.database import Store
 
@@ -35,7 +35,7 @@ def plan_command(
     as_json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
 ) -> None:
     """只列出，不删除 / A dry run: lists what would go, deletes nothing."""
-    from agent.archive.retention import look
+    from agent.archive.clock_sight import look
     from agent.archive.retention_plan import plan
     from agent.clock import SystemClock
 
@@ -77,7 +77,7 @@ def run_command(
     yes: Annotated[bool, typer.Option("--yes", help="不再询问 / Do not ask.")] = False,
 ) -> None:
     """立即删除已到期的录像和签到资料 / Delete now what is past its retention, under the same conditions."""
-    from agent.archive.retention import DOUBTS, look
+    from agent.archive.clock_sight import DOUBTS, look
     from agent.archive.retention_now import expire_all
     from agent.archive.retention_plan import plan
     from agent.clock import SystemClock
@@ -155,7 +155,7 @@ def ended_command(
 
 
 def _walk(settings: Settings) -> Walk:
-    from agent.archive.retention import Walk
+    from agent.archive.retention_walk import Walk
     from agent.policy import PolicyError, load_policies
 
     try:
@@ -174,7 +174,7 @@ def _rules(walk: Walk, store: Store) -> Entitlement:
 
 
 def _say_clock(sight: Sight) -> None:
-    from agent.archive.retention import DOUBTS
+    from agent.archive.clock_sight import DOUBTS
 
     if sight.doubt is None:
         typer.echo("时钟可靠，到期即删 / the clock is vouched for: what is due goes within the hour")

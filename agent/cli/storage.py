@@ -85,7 +85,7 @@ def use_command(
 
 
 def _count(settings: Settings, store: Store) -> Count:
-    from agent.archive.retention import Walk
+    from agent.archive.retention_walk import Walk
     from agent.archive.usage import Count
     from agent.configuration.document import ConfigurationError
     from agent.policy import PolicyError, load_policies

@@ -146,7 +146,7 @@ def retire_command(
 
 
 def _rules(settings: Settings, store: Store) -> Entitlement:
-    from agent.archive.retention import Walk
+    from agent.archive.retention_walk import Walk
     from agent.configuration.document import ConfigurationError
     from agent.policy import PolicyError, load_policies
 

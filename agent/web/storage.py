@@ -11,8 +11,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from agent.archive import usage
+from agent.archive.clock_sight import DOUBTS, look
 from agent.archive.clock_trust import Sight
-from agent.archive.retention import DOUBTS, look
 from agent.archive.retention_plan import WHY
 from agent.classes.binding import BindingError, bind, held_lesson
 from agent.clock import Stamp

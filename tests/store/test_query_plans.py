@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from agent.archive.retention import look
+from agent.archive.clock_sight import look
 from agent.paths import Paths
 from agent.store import (
     access,

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from agent.archive import usage
-from agent.archive.retention import Walk, watch_clock
+from agent.archive.clock_sight import watch_clock
+from agent.archive.retention_walk import Walk
 from agent.archive.shortage import Storage
 from agent.paths import Paths
 from agent.policy import load_policies

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
+from agent.archive.clock_sight import watch_clock
 from agent.archive.removal import Remover
-from agent.archive.retention import Walk, roots_of, watch_clock
+from agent.archive.retention_walk import Walk, roots_of
 from agent.policy import Policies, load_policies
 from agent.settings import Settings
 from agent.store import retention as table

@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from agent.archive.clock_sight import watch_clock
 from agent.archive.entitlement import local_day, midnight_us
-from agent.archive.retention import Retention, watch_clock
+from agent.archive.retention import Retention
 from agent.store import clock_log
 from agent.store.clock_trust import read_clock_trust
 from agent.store.facts import FactType

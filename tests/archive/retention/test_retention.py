@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agent.archive.expiry import Candidate, expire
-from agent.archive.retention import Walk, places_of
+from agent.archive.retention_walk import Walk, places_of
 from agent.evidence import log_holds
 from agent.evidence.keys import load_or_create
 from agent.evidence.ledger import Ledger
