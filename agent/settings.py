@@ -52,6 +52,7 @@ class Storage(_Section):
     runtime: Path = Path("/run/classroom-agent")
     require_volume_marker: bool = True
     minimum_free_mib: Annotated[int, Field(ge=10, le=1_000_000)] = 500
+    scrub_kib_per_second: Annotated[int, Field(ge=16, le=1_000_000)] = 2048
 
     @model_validator(mode="after")
     def _absolute(self) -> Self:

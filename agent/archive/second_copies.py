@@ -10,12 +10,14 @@ from agent.archive.bucket import TokenBucket
 from agent.archive.copies import Copier
 from agent.archive.log_copies import LogCopier
 from agent.archive.part import Word
+from agent.archive.scrub import CopiedFiles, OwnFiles, Scrub, ScrubPlace
 from agent.archive.snapshots import SnapshotKeeper
 from agent.archive.target import check_target
 from agent.archive.worker import Worker
 from agent.clock import Stamp
 from agent.role import RoleContext, State
 from agent.settings import OWN_LOG_COPY, CopySettings
+from agent.store import copies
 from agent.store.database import Store
 from drivers.cameras.backoff import Backoff
 from drivers.disk import check_volume
@@ -43,8 +45,10 @@ class SecondCopies:
         self._copiers: dict[str, Copier] = {}
         self._duties: dict[str, _Duty] = {}
         self._add_own(context)
+        self._add_scrub(context, OwnFiles(context.settings, context.clock))
         for copy in context.settings.copies:
             self._add(context, copy)
+            self._add_scrub(context, CopiedFiles(context.settings, copy, context.clock))
         self._started = False
 
     def step(self, store: Store, stamp: Stamp) -> Word:
@@ -55,6 +59,7 @@ class SecondCopies:
         words = {name: duty.worker.word() for name, duty in self._duties.items()}
         for name, copier in self._copiers.items():
             words[name] = _late(words[name], name, copier, stamp)
+        words["scrub-own"] = _damaged(words["scrub-own"], len(copies.damaged(store)))
         said = {name: word for name, word in words.items() if word.zh}
         states: list[State] = ["running", *(word.state for word in words.values())]
         detail = {
@@ -106,11 +111,29 @@ class SecondCopies:
         )
         self._add_log(context, log_copier, copy.name)
 
+    def _add_scrub(self, context: RoleContext, place: ScrubPlace) -> None:
+        bucket = TokenBucket(context.settings.storage.scrub_kib_per_second << 10)
+        scrub = Scrub(place, context.clock, bucket)
+        worker = Worker(f"scrub-{place.name}", context.paths.database, scrub, place.folder)
+        self._duties[f"scrub-{place.name}"] = _Duty(worker, scrub.detail)
+
     def _add_log(self, context: RoleContext, copier: LogCopier, name: str) -> None:
         soon = Backoff(first=1.0, longest=15.0)  # what this copy lacks when the database is lost is a fork
         database = context.paths.database
         worker = Worker(f"log-{name}", database, copier, copier.folder, backoff=soon, once_more=True)
         self._duties[f"log-{name}"] = _Duty(worker, lambda: {"last": copier.last})
+
+
+def _damaged(word: Word, count: int) -> Word:
+    """Files of our own that no copy made good so far."""
+    if word.zh or not count:
+        return word
+    return Word(
+        "fault",
+        f"{count} 个录像文件已损坏或丢失：查硬盘；有副本时用 copies restore 名称 --damaged 恢复",
+        f"{count} files of footage are damaged or gone: check the disk; where there is a copy, "
+        "`copies restore NAME --damaged` brings them back",
+    )
 
 
 def _late(word: Word, name: str, copier: Copier, stamp: Stamp) -> Word:

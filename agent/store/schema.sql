@@ -395,6 +395,16 @@ CREATE TABLE segment_damage (
   PRIMARY KEY (run_id, sequence)
 ) STRICT, WITHOUT ROWID;
 
+-- How far each place ('own', or a copy's name) was read again in the monthly pass that looks for rotten bits.
+CREATE TABLE scrub (
+  place          TEXT PRIMARY KEY,
+  began_us       INTEGER NOT NULL,
+  run_id         TEXT    NOT NULL,                     -- the last segment that was read
+  sequence       INTEGER NOT NULL,
+  read_segments  INTEGER NOT NULL,
+  finished_us    INTEGER                               -- NULL while the pass lasts
+) STRICT, WITHOUT ROWID;
+
 -- Time without video, each with its reason (I3). end_us is NULL while it lasts.
 CREATE TABLE gap (
   id          TEXT PRIMARY KEY,

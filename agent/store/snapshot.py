@@ -73,6 +73,7 @@ LEFT_OUT = (
     "file_to_remove",  # what it names comes back with the footage's index and expires again
     "volume_check",
     "storage_shortage",
+    "scrub",  # begun anew
     "unscheduled_notice",  # announced anew where it was lost: later, never unannounced
     "file_without_footage",  # found again by looking at the files
 )

@@ -1,0 +1,181 @@
+"""Reading everything again, slowly: a bit that rotted is found while the other copy still has it (R8, I2).
+
+Damage inside the pictures goes unseen by whoever reads time stamps alone, and a file that is never opened is
+found bad on the day it is wanted. So each place is read whole once a month, against the signed hashes, at a
+bounded rate and below everything else. What is bad is stated by a record. Our own file is brought back from a
+copy that has it whole; a copy's file is copied anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from agent.archive.bucket import TokenBucket
+from agent.archive.copies import Metered, is_expired
+from agent.archive.restore import Restorer
+from agent.archive.target import check_target, check_video
+from agent.archive.transfer import hash_from_disk
+from agent.archive.worker import ArchiveError, Pace
+from agent.clock import Clock
+from agent.log import get_logger
+from agent.settings import CopySettings, Settings
+from agent.store import copies
+from agent.store import scrub as table
+from agent.store.database import Row, Store
+from agent.store.scrub import Key, Pass
+from drivers.disk import DiskError, read_marker
+
+EVERY_US: Final = 30 * 86_400_000_000
+"""From the beginning of a pass to that of the next."""
+BATCH: Final = 20
+"""Segments between two notes of the progress: a hundred minutes of film, some minutes of reading."""
+IDLE_S: Final = 3600.0
+DAMAGED_PAUSE_S: Final = 1.0
+
+log = get_logger(__name__)
+
+
+class ScrubPlace(Protocol):
+    """A place whose files are read."""
+
+    name: str
+    folder: Path
+
+    def check(self) -> None:
+        """DiskError, ArchiveError or OSError while its disk is away."""
+        ...
+
+    def rows_after(self, store: Store, after: Key) -> list[Row]: ...
+
+    def mend(self, store: Store, row: Row, found: bytes | None, meter: Metered) -> None:
+        """State that the file has other bytes (`found`; None: unreadable or gone), and have it made good
+        where that can be done."""
+        ...
+
+
+class OwnFiles:
+    """The video folder; mended from whichever copy has the file."""
+
+    name = "own"
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings, self._clock = settings, clock
+        self.folder = settings.storage.video
+
+    def check(self) -> None:
+        check_video(self._settings.storage)
+
+    def rows_after(self, store: Store, after: Key) -> list[Row]:
+        storage = self._settings.storage
+        volume = read_marker(storage.video).volume if storage.require_volume_marker else None
+        return table.own_segments_after(store, after, volume, BATCH)
+
+    def mend(self, store: Store, row: Row, found: bytes | None, meter: Metered) -> None:
+        copies.source_is_damaged(store, self._clock.now(), row, found)
+        for copy in self._settings.copies:
+            try:
+                if self._bring_back(store, copy, row, meter):
+                    log.warning("scrub.mended", copy=copy.name, run=row["run_id"], sequence=row["sequence"])
+                    return
+            except (DiskError, ArchiveError, OSError) as error:
+                log.warning("scrub.copy_away", copy=copy.name, error=str(error))
+
+    def _bring_back(self, store: Store, copy: CopySettings, row: Row, meter: Metered) -> bool:
+        storage = self._settings.storage
+        volume = check_target(copy, storage.video)
+        source = copies.Copy(copy.name, copy.custodian, volume)
+        restorer = Restorer(
+            store,
+            self._clock,
+            storage.video,
+            source,
+            copy.folder,
+            minimum_free=storage.minimum_free_mib << 20,
+        )
+        return restorer.restore([dict(row)], meter, lambda _: None).restored == 1
+
+
+class CopiedFiles:
+    """A second copy; what is bad there is copied anew by the copy's own thread."""
+
+    def __init__(self, settings: Settings, copy: CopySettings, clock: Clock) -> None:
+        self._settings, self._copy, self._clock = settings, copy, clock
+        self.name, self.folder = copy.name, copy.folder
+        self._volume = ""
+
+    def check(self) -> None:
+        self._volume = check_target(self._copy, self._settings.storage.video)
+
+    def rows_after(self, store: Store, after: Key) -> list[Row]:
+        return table.copied_segments_after(store, self._copy.name, self._volume, after, BATCH)
+
+    def mend(self, store: Store, row: Row, found: bytes | None, meter: Metered) -> None:
+        copy = copies.Copy(self._copy.name, self._copy.custodian, self._volume)
+        copies.copy_is_damaged(store, self._clock.now(), copy, row, found)
+
+
+class Scrub:
+    """The work of one place's reading thread."""
+
+    def __init__(self, place: ScrubPlace, clock: Clock, bucket: TokenBucket) -> None:
+        self._place, self._clock, self._bucket = place, clock, bucket
+        self._state: Pass | None = None
+
+    def detail(self) -> dict[str, Any]:
+        """For the board."""
+        state = self._state
+        if state is None:
+            return {}
+        return {
+            "began_us": state.began_us,
+            "read_segments": state.read_segments,
+            "finished_us": state.finished_us,
+        }
+
+    def work(self, store: Store, pace: Pace) -> float:
+        """Read up to `BATCH` files; seconds until the next."""
+        now_us = self._clock.now().wall_us
+        state = table.current_pass(store, self._place.name)
+        if state is None or (state.finished_us is not None and not 0 <= now_us - state.began_us < EVERY_US):
+            state = Pass(now_us, table.START, 0, None)
+        self._state = state
+        if state.finished_us is not None:
+            return IDLE_S
+        self._place.check()
+        rows = self._place.rows_after(store, state.after)
+        found = self._read(store, rows, Metered(pace, self._bucket))
+        if rows:
+            last = (rows[-1]["run_id"], rows[-1]["sequence"])
+            state = replace(state, after=last, read_segments=state.read_segments + len(rows))
+        else:
+            state = replace(state, finished_us=now_us)
+            log.info("scrub.finished", place=self._place.name, segments=state.read_segments)
+        with store.transaction():
+            table.put_pass(store, self._place.name, state)
+        self._state = state
+        return DAMAGED_PAUSE_S if found else 0.0
+
+    def _read(self, store: Store, rows: Sequence[Row], meter: Metered) -> int:
+        count = 0
+        for row in rows:
+            key = (row["run_id"], row["sequence"])
+            found = _hash(self._place.folder / row["path"], meter)
+            if found == row["sha256"]:
+                continue
+            self._place.check()  # not damaged but away: its disk went in the middle of it
+            if is_expired(store, row):
+                continue
+            log.error("scrub.bad", place=self._place.name, run=key[0], sequence=key[1])
+            count += 1
+            self._place.mend(store, row, found, meter)
+        return count
+
+
+def _hash(path: Path, meter: Metered) -> bytes | None:
+    try:
+        return hash_from_disk(path, meter)
+    except OSError:
+        return None  # a bad place on the disk, or no file
