@@ -168,12 +168,64 @@ class Sync(_Section):
         return self
 
 
+Pin = Annotated[int, Field(ge=0, le=27)]
+ClockFace = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+
+
+class IndicatorSettings(_Section):
+    """Lamp and buzzer at the door."""
+
+    red_pin: Pin | None = None
+    green_pin: Pin | None = None
+    yellow_pin: Pin | None = None
+    buzzer_pin: Pin | None = None
+    active_high: bool = True
+
+    @model_validator(mode="after")
+    def _each_pin_once(self) -> Self:
+        named = [self.red_pin, self.green_pin, self.yellow_pin, self.buzzer_pin]
+        pins = [pin for pin in named if pin is not None]
+        if not pins:
+            raise ValueError(
+                "no pin is named: name red_pin, green_pin, yellow_pin or buzzer_pin, or leave the section out"
+            )
+        if len(set(pins)) != len(pins):
+            raise ValueError(f"a pin is named twice, found {pins}")
+        return self
+
+
+class VoiceSettings(_Section):
+    """The voice at the door."""
+
+    language: Literal["zh", "en"] = "zh"
+    volume: Annotated[int, Field(ge=1, le=100)] = 80
+    device: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_:=,.-]{0,63}$")] = "default"
+    prompts: Path | None = None
+    quiet_from: ClockFace | None = None
+    quiet_until: ClockFace | None = None
+
+    @model_validator(mode="after")
+    def _quiet_has_two_ends(self) -> Self:
+        if (self.quiet_from is None) != (self.quiet_until is None):
+            raise ValueError("quiet_from and quiet_until belong together")
+        return self
+
+    def is_quiet(self, face: str) -> bool:
+        """Whether nothing is said at `face` (HH:MM in the classroom)."""
+        if self.quiet_from is None or self.quiet_until is None:
+            return False
+        if self.quiet_from <= self.quiet_until:
+            return self.quiet_from <= face < self.quiet_until
+        return face >= self.quiet_from or face < self.quiet_until
+
+
 class Web(_Section):
     """The local page."""
 
     host: Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f.:]+$")] = "0.0.0.0"  # noqa: S104 (people in the room open it)
     port: Annotated[int, Field(ge=1, le=65535)] = 8443
     idle_minutes: Annotated[int, Field(ge=1, le=720)] = 30
+    kiosk: bool = False
 
 
 class Log(_Section):
@@ -191,6 +243,8 @@ class Settings(_Section):
     copies: tuple[CopySettings, ...] = ()
     sync: Sync = Sync()
     web: Web = Web()
+    indicator: IndicatorSettings | None = None
+    voice: VoiceSettings | None = None
     log: Log = Log()
 
     @model_validator(mode="after")
@@ -260,6 +314,7 @@ _PATH_KEYS = frozenset(
         "runtime",
         "folder",
         "path",
+        "prompts",
         "ca_file",
         "certificate_file",
         "key_file",

@@ -191,8 +191,8 @@ DoorState = Literal["open", "no_session", "unavailable"]
 class AnswerBoard:
     """Publishes what the door says as one JSON file (`Paths.answers`), replaced by atomic rename.
 
-    `{run, state, monotonic_ns, at_us, boot_id, prompt, answers}`: `run` changes with each process, `prompt`
-    is what the nearest person should do now, `answers` are the last `HISTORY` with their numbers.
+    `{run, state, fault, monotonic_ns, at_us, boot_id, prompt, answers}`: `run` changes with each process,
+    `prompt` is what the nearest person should do now, `answers` are the last `HISTORY` with their numbers.
     """
 
     def __init__(self, path: Path) -> None:
@@ -202,6 +202,7 @@ class AnswerBoard:
         self._answers: deque[Answer] = deque(maxlen=HISTORY)
         self._state: DoorState = "unavailable"
         self._prompt: Answer | None = None
+        self._fault: str | None = None
 
     def give(self, given: Answer, stamp: Stamp) -> Answer:
         """Number and publish an answer at once; returns it as published. OSError when the board is full
@@ -212,16 +213,20 @@ class AnswerBoard:
         self._publish(stamp)
         return numbered
 
-    def show(self, state: DoorState, prompt: Answer | None, stamp: Stamp) -> None:
+    def show(
+        self, state: DoorState, prompt: Answer | None, stamp: Stamp, *, fault: str | None = None
+    ) -> None:
         """How the door is and what the nearest person should do. Call at least once a second: a reader
-        takes a board that stands still for a dead door. OSError when the board is full."""
-        self._state, self._prompt = state, prompt
+        takes a board that stands still for a dead door. `fault` names what is missing while `unavailable`
+        (camera, model, engine, record, database). OSError when the board is full."""
+        self._state, self._prompt, self._fault = state, prompt, fault
         self._publish(stamp)
 
     def _publish(self, stamp: Stamp) -> None:
         content: dict[str, Any] = {
             "run": self._run,
             "state": self._state,
+            "fault": self._fault,
             "at_us": stamp.wall_us,
             "monotonic_ns": stamp.monotonic_ns,
             "boot_id": stamp.boot_id,

@@ -10,7 +10,7 @@ import sqlite3
 from collections import Counter
 from dataclasses import dataclass, field
 
-from agent.checkin.answers import AnswerKind
+from agent.checkin.answers import Answer, AnswerKind
 from agent.checkin.attendant import Attendant, Reply
 from agent.checkin.gallery import GalleryLoader
 from agent.checkin.journal import Availability, Journal
@@ -50,6 +50,8 @@ class View:
     faces: tuple[FaceReport, ...] = ()
     answers: dict[int, Reply] = field(default_factory=dict)
     """By track, as long as the track lasts."""
+    prompts: dict[int, Answer] = field(default_factory=dict)
+    """What a face is asked to do (a challenge), by track; said in place of the gate's remedy."""
     fault: str | None = None
     """Set when nobody can be recognised now; everybody is sent to the other way in."""
 
@@ -129,7 +131,7 @@ class Door:
         if self._engine_is_proven(report, now_ns):
             self._works()
         self._answer(report, session, now_ns)
-        return View(report.faces, dict(self._answers), self.availability.fault)
+        return View(report.faces, dict(self._answers), fault=self.availability.fault)
 
     def _engine_is_proven(self, report: FrameReport, now_ns: int) -> bool:
         """Whether this picture ends an outage. A search alone does not when it is templates that fail: the

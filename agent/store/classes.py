@@ -105,6 +105,16 @@ def people_of(store: Store, class_id: str, *, also_left: bool = False) -> list[P
     return [Person(*row) for row in rows]
 
 
+def name_and_role(store: Store, person_id: str, class_id: str) -> tuple[str, PersonRole | None] | None:
+    """A person's name, and role in the class (None: not in it); None when there is no such person."""
+    row = store.row(
+        "SELECT p.name, e.role FROM person p LEFT JOIN enrolment e ON e.person_id = p.id AND e.class_id = ?"
+        " AND e.left_us IS NULL WHERE p.id = ?",
+        (class_id, person_id),
+    )
+    return None if row is None else (row["name"], row["role"])
+
+
 def session(store: Store, session_id: str) -> Session | None:
     row = store.row("SELECT * FROM session WHERE id = ?", (session_id,))
     return None if row is None else Session(*row)
