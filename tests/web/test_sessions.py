@@ -105,7 +105,9 @@ def test_what_was_missing_before_the_lesson_was_opened_is_one_and_the_same_gap_e
     page = visitor.get(f"/sessions/{lesson.session}").text
     facts, hours = page[: page.index("class-hours")], page[page.index("class-hours") :]
     assert "没有缺口" not in page
-    assert ">3 分 00 秒</span>" in facts and "缺口 3 分 00 秒：" in facts and "3 分 00 秒：没有说明原因" in hours
+    assert (
+        ">3 分 00 秒</span>" in facts and "缺口 3 分 00 秒：" in facts and "3 分 00 秒：没有说明原因" in hours
+    )
     assert "缺口 3 分 00 秒" in visitor.get("/sessions").text or local(start_us).hour < 1
     tape.gap("camera", start_us - 3 * MINUTE_US, start_us)
     page = visitor.get(f"/sessions/{lesson.session}").text
