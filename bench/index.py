@@ -34,6 +34,7 @@ from agent.store.database import Store, Value
 from tests import synthetic
 from tests.recording.process import RecorderProcess
 from tests.waiting import wait_until
+from tests.weight import weigh_as_its_unit
 
 SEGMENTS = 105_000
 """Three years of eight hours a day in segments of five minutes."""
@@ -190,17 +191,19 @@ def _record(number: int) -> dict[str, Value]:
 
 def measure_start(paths: Paths, clip: Path) -> dict[str, Any]:
     """Start the recorder as an installation does, until the first frame is durable and the sweep is done."""
-    wrapper = (
-        ("nice", "-n", "-10") if os.geteuid() == 0 else ()
-    )  # its unit gives it ten times the others' weight
-    process = RecorderProcess(paths, f'driver = "file"\npath = "{clip}"', wrapper=wrapper)
+    process = RecorderProcess(paths, f'driver = "file"\npath = "{clip}"', wrapper=("setsid",))
     old = set(paths.segments.iterdir())
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began_ns = time.monotonic_ns()
     process.start()
     try:
+        assert process.process is not None  # noqa: S101 (started just now)
+        pid = process.process.pid
+        wait_until(lambda: os.getsid(pid) == pid, 10, "a session of its own")
+        weigh_as_its_unit(pid)
         file = wait_until(lambda: _first_footage(paths, old), 60, "a first durable frame")
         durable_ns = time.monotonic_ns()
+        assert file is not None  # noqa: S101 (waited for)
         first_ns = read_header(file).monotonic_start_ns
         wait_until(lambda: _is_indexed(paths, file.parent.name), 300, "the run in the index")
         swept_ns = time.monotonic_ns()

@@ -27,9 +27,7 @@ from agent.paths import Paths
 from agent.settings import load_settings
 from tests.faults.injector import Injector
 from tests.recording.process import REPOSITORY, RecorderProcess
-
-PRIORITY = -10
-"""Of a recorder beside whatever else the machine does: its unit, too, gives it ten times their weight."""
+from tests.weight import weigh_as_its_unit
 
 
 @dataclass(frozen=True)
@@ -166,8 +164,7 @@ def _child(order: dict[str, str | int]) -> NoReturn:
     code = 3
     try:
         os.setsid()
-        if os.geteuid() == 0:
-            os.nice(PRIORITY)
+        weigh_as_its_unit(os.getpid())
         log = os.open(str(order["log"]), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
