@@ -68,15 +68,8 @@ class PeopleWatch:
 
 def people_in_the_room(paths: Paths, stamp: Stamp) -> bool | None:
     """The watcher's fresh word (agent/visibility/presence.py); None without one."""
-    try:
-        status = board.read_json(paths.status / "watch.json")
-    except (OSError, ValueError):
-        return None
-    if status is None or status.get("boot_id") != stamp.boot_id:
-        return None
-    said_ns, detail = status.get("monotonic_ns"), status.get("detail")
-    if not isinstance(said_ns, int) or stamp.monotonic_ns - said_ns > WORD_TRUSTED_NS:
-        return None
+    word = board.fresh_word(paths.status / "watch.json", stamp, WORD_TRUSTED_NS)
+    detail = None if word is None else word.get("detail")
     presence = detail.get("presence") if isinstance(detail, dict) else None
     return presence.get("present") is True if isinstance(presence, dict) else None
 

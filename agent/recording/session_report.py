@@ -32,8 +32,6 @@ from agent.store.classes import Session
 from agent.store.database import Row, Store
 from drivers.disk import DiskError, read_marker
 
-STATUS_TRUSTED_NS: Final = 10_000_000_000
-"""The recorder speaks every second; its older word says nothing of now."""
 CAMERA: Final = "rear"
 
 ReadTimes = Callable[[Path, PlacedRow], FileTimes]
@@ -111,7 +109,7 @@ def report(
 ) -> SessionReport:
     """Read the files and judge. Raises nothing for a file: one that proves nothing is named in the report."""
     files, unprovable = _read_all(evidence, paths.video, read)
-    status = _recorder_status(paths, now)
+    status = board.fresh_word(paths.status / "recorder.json", now)
     hours_planned = class_hours(session)
     holes = evidence.holes if status is not None else tuple(_bounded(evidence.holes, hours_planned))
     known = {(row["run_id"], row["sequence"]) for row in evidence.rows}
@@ -203,19 +201,6 @@ def _lies_elsewhere(video: Path, volume: str | None) -> bool:
 
 def _named(row: PlacedRow, reason: Any, detail: str) -> Unprovable:
     return Unprovable(row["path"], row["start_us"], row["end_us"], reason, detail)
-
-
-def _recorder_status(paths: Paths, now: Stamp) -> dict[str, Any] | None:
-    """The recorder's word while it is fresh."""
-    try:
-        status = board.read_json(paths.status / "recorder.json")
-    except (OSError, ValueError):
-        return None
-    if status is None or status.get("boot_id") != now.boot_id:
-        return None
-    said_ns = status.get("monotonic_ns")
-    fresh = isinstance(said_ns, int) and now.monotonic_ns - said_ns <= STATUS_TRUSTED_NS
-    return status if fresh else None
 
 
 def _growing(video: Path, status: dict[str, Any] | None) -> Iterator[FileTimes]:

@@ -21,8 +21,6 @@ from agent.paths import Paths
 SEGMENT_HEADER: Final = uuid.UUID("7a1c56e0-3f0d-4d0b-9a52-3c1a6e1f8b01")
 """The recorder's header box; a test holds it equal to the recorder's own."""
 LARGEST_KEY_FRAME: Final = 16 << 20
-STATUS_TRUSTED_NS: Final = 10_000_000_000
-"""The recorder speaks every second; its older word says nothing of what it writes now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +89,8 @@ class SegmentFollower:
             raise
 
     def _locate(self, now: Stamp) -> _Place | None:
-        try:
-            status = board.read_json(self._paths.status / "recorder.json")
-        except (OSError, ValueError):
-            status = None
-        if status is None or not _is_fresh(status, now):
+        status = board.fresh_word(self._paths.status / "recorder.json", now)
+        if status is None:
             return self._newest_file()
         detail = status.get("detail")
         segment = detail.get("segment") if isinstance(detail, dict) else None
@@ -117,12 +112,6 @@ class SegmentFollower:
             self._paths.segments.glob("*/*.mp4"), key=lambda path: path.stat().st_mtime_ns, default=None
         )
         return None if newest is None else _Place(newest, None)
-
-
-def _is_fresh(status: dict[str, Any], now: Stamp) -> bool:
-    said_ns = status.get("monotonic_ns")
-    is_of_this_boot = status.get("boot_id") == now.boot_id
-    return is_of_this_boot and isinstance(said_ns, int) and now.monotonic_ns - said_ns <= STATUS_TRUSTED_NS
 
 
 class _SegmentReader:
