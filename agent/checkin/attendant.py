@@ -25,6 +25,7 @@ from models.faces import Template
 _ANSWERS: dict[Outcome, AnswerKind] = {
     "accepted": AnswerKind.ACCEPTED,
     "already_checked_in": AnswerKind.ALREADY_CHECKED_IN,
+    "checked_out": AnswerKind.CHECKED_OUT,
     "not_in_class": AnswerKind.NOT_IN_CLASS,
     "unknown": AnswerKind.UNKNOWN,
     "suspected_attack": AnswerKind.SUSPECTED_ATTACK,
@@ -32,7 +33,7 @@ _ANSWERS: dict[Outcome, AnswerKind] = {
 }
 
 
-_PRESENT = frozenset({"accepted", "already_checked_in"})
+_PRESENT = frozenset({"accepted", "already_checked_in", "checked_out"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ class Attendant:
             liveness=liveness,
             portrait=portrait(*case.best),
             simulated=self._simulated,
+            template=case.template,
         )
         recorded = self._journal.record(entry, session.id, stamp)
         if recorded is None:

@@ -15,15 +15,27 @@ from typing import Literal
 from agent.checkin.consent import current_consent
 from agent.checkin.liveness import Liveness
 from agent.checkin.photos import PhotoAlbum, SealedPhoto
+from agent.checkin.suspicion import Sight, Suspicions
+from agent.classes import spot_check
 from agent.clock import Stamp
-from agent.store import classes
+from agent.configuration.document import wants_check_out
+from agent.store import check_ins, classes
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
+from models.faces import Template
 
 MAX_DETAIL = 500
 """Characters of a fault's description in a record, as the protocol's schema has it."""
 
-Outcome = Literal["accepted", "already_checked_in", "not_in_class", "unknown", "suspected_attack", "failed"]
+Outcome = Literal[
+    "accepted",
+    "already_checked_in",
+    "checked_out",
+    "not_in_class",
+    "unknown",
+    "suspected_attack",
+    "failed",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +54,8 @@ class Entry:
     portrait: bytes
     """JPEG."""
     simulated: bool
+    template: Template | None = None
+    """Of the face that was answered, to know it again in the same lesson; never written anywhere (I7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +64,8 @@ class Recorded:
 
     check_in_id: str
     outcome: Outcome
-    """`already_checked_in` where another answer was faster."""
+    """`already_checked_in` where another answer was faster; `checked_out` where HR wants check-outs and the
+    lesson's middle is past."""
     person_id: str | None
     """None where the person may not be named any more."""
 
@@ -61,6 +76,7 @@ class Journal:
     def __init__(self, store: Store, album: PhotoAlbum) -> None:
         self._store = store
         self._album = album
+        self._suspicions = Suspicions()
 
     def record(self, entry: Entry, session_id: str, stamp: Stamp) -> Recorded | None:
         """Commit `entry`, durable on return; None when the session is not open any more.
@@ -71,7 +87,7 @@ class Journal:
             session = classes.session(self._store, session_id)
             if session is None or session.state != "open":
                 return None
-            entry = self._as_it_stands(entry, session)
+            entry = self._as_it_stands(entry, session, stamp)
             photo = None
             if entry.outcome != "already_checked_in":  # the acceptance already has one
                 subject = entry.person_id or str(uuid.uuid4())
@@ -81,9 +97,20 @@ class Journal:
             recorded = Recorded(str(uuid.uuid4()), entry.outcome, entry.person_id)
             self._insert(recorded, entry, session_id, stamp, photo)
             self._state(recorded, entry, session, stamp, photo)
+            self._follow(recorded, entry, session, stamp)
         return recorded
 
-    def _as_it_stands(self, entry: Entry, session: classes.Session) -> Entry:
+    def _follow(self, recorded: Recorded, entry: Entry, session: classes.Session, stamp: Stamp) -> None:
+        """What else this answer means: a spot check passed, reason for a suspicion."""
+        named = entry.person_id
+        if named is not None and recorded.outcome in ("accepted", "already_checked_in", "checked_out"):
+            spot_check.passed_by(self._store, stamp, session.id, named, recorded.check_in_id, stamp.wall_us)
+        sight = Sight(
+            recorded.check_in_id, recorded.outcome, named, entry.template, entry.threshold, entry.simulated
+        )
+        self._suspicions.look(self._store, stamp, session, sight)
+
+    def _as_it_stands(self, entry: Entry, session: classes.Session, stamp: Stamp) -> Entry:
         """`entry` by what the database says now: the gallery that decided it may be a second old."""
         if entry.outcome not in ("accepted", "not_in_class"):
             return entry
@@ -97,11 +124,10 @@ class Journal:
         )
         if enrolled is None:
             return replace(entry, outcome="not_in_class")
-        earlier = self._store.row(
-            "SELECT 1 FROM check_in WHERE session_id = ? AND person_id = ? AND outcome = 'accepted'",
-            (session.id, entry.person_id),
-        )
-        return entry if earlier is None else replace(entry, outcome="already_checked_in")
+        if check_ins.accepted_row(self._store, session.id, entry.person_id or "") is None:
+            return entry
+        leaves = check_ins.is_after_the_middle(session, stamp.wall_us) and wants_check_out(self._store)
+        return replace(entry, outcome="checked_out" if leaves else "already_checked_in")
 
     def _insert(
         self, recorded: Recorded, entry: Entry, session_id: str, stamp: Stamp, photo: SealedPhoto | None
@@ -178,7 +204,7 @@ class Availability:
     def __init__(self, store: Store, *, simulated: bool) -> None:
         self._store = store
         self._simulated = simulated
-        self._fault = _standing_fault(store)
+        self._fault = check_ins.standing_fault(store)
 
     @property
     def fault(self) -> str | None:
@@ -215,14 +241,3 @@ class Availability:
                     session_id=session.id if session else None,
                 ),
             )
-
-
-def _standing_fault(store: Store) -> str | None:
-    """The outage that was stated last and not yet ended; looked for among the newest facts only, because
-    the table grows for years."""
-    row = store.row(
-        "SELECT type, data ->> 'fault' AS fault FROM fact WHERE id > (SELECT max(id) FROM fact) - 10000"
-        " AND type IN (?, ?) ORDER BY id DESC LIMIT 1",
-        (FactType.CHECK_IN_UNAVAILABLE.value, FactType.CHECK_IN_RESTORED.value),
-    )
-    return row["fault"] if row is not None and row["type"] == FactType.CHECK_IN_UNAVAILABLE else None

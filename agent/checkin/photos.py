@@ -13,16 +13,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import cv2
-import numpy as np
+from typing import TYPE_CHECKING
 
 from agent.board import sync_folder, write_atomically
 from agent.log import get_logger
 from agent.store.database import Store
-from agent.store.vault import Vault
-from models.faces import DetectedFace
-from models.images import BGRImage
+from agent.store.vault import Vault, VaultError
+
+if TYPE_CHECKING:
+    from models.faces import DetectedFace
+    from models.images import BGRImage
+
+# The page keeps and opens photos too and shall not hold OpenCV (30 MiB) for it: imported where it is used.
 
 MAX_SIDE_PX = 480
 JPEG_QUALITY = 88
@@ -41,6 +43,9 @@ class SealedPhoto:
 
 def portrait(image: BGRImage, face: DetectedFace) -> bytes:
     """JPEG of the face with half its width around it (a whole one below), at most MAX_SIDE_PX long."""
+    import cv2
+    import numpy as np
+
     height, width = image.shape[:2]
     box, margin = face.box, face.box.width // 2
     top, bottom = max(0, box.top - margin), min(height, box.bottom + 2 * margin)
@@ -54,6 +59,8 @@ def portrait(image: BGRImage, face: DetectedFace) -> bytes:
 
 def encode_jpeg(image: BGRImage) -> bytes:
     """`image` as JPEG; ValueError when it cannot be encoded (an empty picture)."""
+    import cv2
+
     encoded, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not encoded:
         raise ValueError(f"a picture of shape {image.shape} cannot be encoded as JPEG")
@@ -88,6 +95,17 @@ class PhotoAlbum:
         except BaseException:
             path.unlink(missing_ok=True)
             raise
+
+    def opened(self, store: Store, photo_id: str) -> bytes:
+        """JPEG of a photo. VaultError when its file or key is gone, or it is not what was sealed."""
+        row = store.row("SELECT subject_id, sha256 FROM photo WHERE id = ?", (photo_id,))
+        try:
+            sealed = self.path(photo_id).read_bytes()
+        except OSError as error:
+            raise VaultError(f"photo {photo_id} cannot be read: {error.strerror}") from error
+        if row is None or hashlib.sha256(sealed).digest() != row["sha256"]:
+            raise VaultError(f"photo {photo_id} is not the one that was sealed")
+        return self._vault.open(store, row["subject_id"], "evidence", sealed)
 
     def path(self, photo_id: str) -> Path:
         """File of a photo; ValueError unless `photo_id` is a UUID (I12)."""

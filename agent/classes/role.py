@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from agent import board
+from agent.classes import spot_check
 from agent.classes.recording_plan import HORIZON_US, RecordingModes, RecordingPlan, wanted_until_us
 from agent.classes.session import MINUTE_US, Moment, Pace, Transition, decide
 from agent.classes.unscheduled import Unscheduled
@@ -131,6 +132,7 @@ class Keeper:
         moment = Moment(stamp.wall_us, self._clock_state(stamp), ago_us)
         if decide(undecided, moment, self._pace):
             self._apply(store, stamp, moment)
+        spot_check.expire(store, stamp)
         self._follow_people_without_lesson(store, stamp, bool(is_present), is_lesson_time=bool(undecided))
         if is_present is not None:
             # Around a lesson too, who is counted and never moves hangs on the wall.

@@ -54,6 +54,10 @@ class CheckIn(_Section):
     minimum_face_px: Annotated[int, Field(ge=40, le=600)] = 96
     """Narrowest face that is taken, in pixels. 96 is a face at 1.5 m in a picture 1280 wide; half of it
     reaches further, errs more often and makes looking for faces four times as dear."""
+    check_out: bool = False
+    """Whether a second look into the camera after a lesson's middle counts as the check-out. No notice asks
+    for it. `true` shows who left early and costs a queue at the end; who forgets it is present all the same,
+    and attendance then shows an arrival without a leaving."""
 
 
 class Visibility(_Section):
@@ -133,6 +137,14 @@ def current_configuration(store: Store) -> HrConfiguration:
     if row is None:
         return HrConfiguration()
     return _validated(row["document"])
+
+
+def wants_check_out(store: Store) -> bool:
+    """Whether HR staff want a second look after a lesson's middle to count as the check-out."""
+    try:
+        return current_configuration(store).checkin.check_out
+    except ConfigurationError:  # of another program version: without the word for it nobody is checked out
+        return False
 
 
 def with_changes(

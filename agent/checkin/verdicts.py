@@ -1,0 +1,125 @@
+"""HR's word on suspicions and teachers (R15), and what follows for the class: the alarm of R7."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from agent.checkin.class_rules import RULES, impostor_limit
+from agent.clock import Stamp
+from agent.log import get_logger
+from agent.store import suspicions as table
+from agent.store.database import Row, Store
+from agent.store.facts import Fact, FactType, state_fact
+from agent.store.suspicions import Decision
+
+LONGEST_REASON: Final = 500
+
+log = get_logger(__name__)
+
+
+class VerdictError(Exception):
+    """A decision cannot be taken; the message says why, in Chinese and English."""
+
+
+def decide(
+    store: Store, stamp: Stamp, suspicion_id: str, decision: Decision, account: str, reason: str
+) -> int:
+    """HR's word on a suspicion, in a transaction of its own; returns the decision's number. VerdictError.
+
+    A decision is taken back by another: 'reopened', or the opposite. The alarm of R7 is raised or ended with
+    it, in records of their own.
+    """
+    reason = checked_reason(reason)
+    with store.transaction():
+        row = table.suspicion_row(store, suspicion_id)
+        if row is None:
+            raise VerdictError("没有这条疑点 / there is no such suspicion")
+        state = "open" if decision == "reopened" else decision
+        if row["state"] == state:
+            raise VerdictError("这条疑点已经这样核实过了 / that is how it stands already")
+        store.execute("UPDATE suspicion SET state = ? WHERE id = ?", (state, suspicion_id))
+        number = store.add(
+            "INSERT INTO suspicion_decision (suspicion_id, decision, account, reason, decided_us)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (suspicion_id, decision, account, reason, stamp.wall_us),
+        )
+        confirmed = table.confirmed_impostors(store, row["class_id"])
+        data = {
+            "suspicion": suspicion_id,
+            "kind": row["kind"],
+            "decision": decision,
+            "account": account,
+            "reason_sha256": hashlib.sha256(reason.encode()).hexdigest(),
+            "number": number,
+            "supersedes": row["number"],
+            "confirmed_in_class": confirmed,
+        }
+        simulated = bool(row["simulated"])
+        state_fact(
+            store,
+            stamp,
+            Fact(
+                FactType.SUSPICION_DECIDED,
+                f"suspicion/{suspicion_id}",
+                simulated,
+                data,
+                class_id=row["class_id"],
+                session_id=row["session_id"],
+            ),
+        )
+        _judge_alarm(store, stamp, row, confirmed, simulated=simulated)
+    log.info("suspicion.decided", suspicion=suspicion_id, decision=decision)
+    return number
+
+
+def _judge_alarm(store: Store, stamp: Stamp, row: Row, confirmed: int, *, simulated: bool) -> None:
+    class_id, limit = row["class_id"], impostor_limit(row["opening_day"], row["city"])
+    stands = store.row("SELECT 1 FROM impostor_alarm WHERE class_id = ?", (class_id,)) is not None
+    is_due = limit is not None and confirmed >= limit
+    if limit is None or stands == is_due:
+        return
+    if is_due:
+        store.insert("impostor_alarm", {"class_id": class_id, "raised_us": stamp.wall_us})
+    else:
+        store.execute("DELETE FROM impostor_alarm WHERE class_id = ?", (class_id,))
+    rules = RULES.of(row["opening_day"], row["city"])
+    sources = rules.limits["impostor_attendances"].sources if rules else ()
+    data = {
+        "raised": is_due,
+        "confirmed": confirmed,
+        "limit": limit,
+        "notices": [source.notice for source in sources],
+    }
+    fact = Fact(FactType.IMPOSTOR_ALARM, f"class/{class_id}", simulated, data, class_id=class_id)
+    state_fact(store, stamp, fact)
+    log.warning("impostor.alarm", raised=is_due, confirmed=confirmed)
+
+
+def register_teacher(
+    store: Store, stamp: Stamp, person_id: str, *, registered: bool, simulated: bool
+) -> bool:
+    """HR staff found a teacher in the register, or take that back; False when that is how it stands."""
+    with store.transaction():
+        if registered:
+            changed = store.execute(
+                "INSERT INTO registered_teacher (person_id, stated_us) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                (person_id, stamp.wall_us),
+            )
+        else:
+            changed = store.execute("DELETE FROM registered_teacher WHERE person_id = ?", (person_id,))
+        if changed.rowcount != 1:
+            return False
+        data = {"registered": registered}
+        state_fact(store, stamp, Fact(FactType.TEACHER_REGISTERED, f"person/{person_id}", simulated, data))
+    return True
+
+
+def checked_reason(reason: str) -> str:
+    """A reason without blanks around it. VerdictError unless it has 1 to 500 characters."""
+    reason = reason.strip()
+    if not 1 <= len(reason) <= LONGEST_REASON:
+        raise VerdictError(
+            f"须写明理由，最多 {LONGEST_REASON} 字 / give a reason of at most {LONGEST_REASON} characters"
+        )
+    return reason

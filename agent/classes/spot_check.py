@@ -1,0 +1,240 @@
+"""Random spot checks during a lesson (R17, R18): one present trainee is asked to look into the door camera.
+
+Nobody chooses whom: the draw is the machine's own randomness, and the record carries the seed and a hash of
+the candidates, so that it can be done again. The check is passed by the door's next answer to that very
+person (the journal says so), missed when its minutes are over, and void where nobody could have passed it.
+Minutes are counted by the monotonic clock: setting the wall clock saves nobody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import uuid
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from agent.clock import Stamp
+from agent.store import check_ins, classes
+from agent.store.database import Row, Store
+from agent.store.facts import Fact, FactType, state_fact
+
+MINUTES: Final = range(1, 61)
+DEFAULT_MINUTES: Final = 10
+Origin = Literal["page", "console", "message"]
+Result = Literal["passed", "missed", "void"]
+
+
+class SpotCheckError(Exception):
+    """Nobody can be drawn; the message says why, in Chinese and English, and names nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpotCheck:
+    """A row of `spot_check` with the person's name ('' after an erasure)."""
+
+    id: str
+    session_id: str
+    person_id: str
+    name: str
+    drawn_us: int
+    minutes: int
+    result: Result | None
+    ended_us: int | None
+
+    @property
+    def until_us(self) -> int:
+        """By the wall clock, for people; the monotonic clock decides."""
+        return self.drawn_us + self.minutes * 60_000_000
+
+
+def draw(
+    store: Store, stamp: Stamp, room: str, minutes: int, origin: Origin, *, simulated: bool
+) -> SpotCheck:
+    """Draw one of the trainees who are present in `room` now, in a transaction of its own. SpotCheckError."""
+    with store.transaction():
+        return draw_within(store, stamp, room, minutes, origin, simulated=simulated)
+
+
+def draw_within(
+    store: Store, stamp: Stamp, room: str, minutes: int, origin: Origin, *, simulated: bool
+) -> SpotCheck:
+    """`draw` in the caller's transaction."""
+    if minutes not in MINUTES:
+        raise SpotCheckError(f"期限须为 1 到 {MINUTES[-1]} 分钟 / give 1 to {MINUTES[-1]} minutes")
+    session = classes.open_session(store, room)
+    if session is None:
+        raise SpotCheckError("现在没有课 / no session now")
+    if running(store, session.id) is not None:
+        raise SpotCheckError("上一次抽查还没结束 / a spot check is still running")
+    candidates = _candidates(store, session.id)
+    if not candidates:
+        raise SpotCheckError("没有已签到的学员 / no trainee is present")
+    seed = secrets.token_hex(32)
+    chosen = drawn_by(seed, candidates)
+    identifier = str(uuid.uuid4())
+    store.insert(
+        "spot_check",
+        {
+            "id": identifier,
+            "session_id": session.id,
+            "person_id": chosen,
+            "drawn_us": stamp.wall_us,
+            "minutes": minutes,
+            "monotonic_ns": stamp.monotonic_ns,
+            "boot_id": stamp.boot_id,
+            "simulated": int(simulated),
+        },
+    )
+    data = {
+        "spot_check": identifier,
+        "minutes": minutes,
+        "candidates": len(candidates),
+        "candidates_sha256": hashlib.sha256("\n".join(candidates).encode()).hexdigest(),
+        "seed": seed,
+        "origin": origin,
+    }
+    _state(store, stamp, FactType.SPOT_CHECK_DRAWN, session, chosen, data, simulated=simulated)
+    found = running(store, session.id)
+    assert found is not None  # noqa: S101 (inserted above, in this transaction)
+    return found
+
+
+def drawn_by(seed: str, candidates: list[str]) -> str:
+    """Who is drawn: the rule that the record's schema states. `candidates` in ascending order."""
+    return candidates[int(hashlib.sha256(seed.encode("ascii")).hexdigest(), 16) % len(candidates)]
+
+
+def running(store: Store, session_id: str) -> SpotCheck | None:
+    """The check of a session that still runs; the schema allows one."""
+    row = store.row(f"{_SELECT} WHERE c.session_id = ? AND c.result IS NULL", (session_id,))
+    return None if row is None else SpotCheck(**dict(row))
+
+
+def checks(store: Store, session_id: str) -> list[SpotCheck]:
+    """Every check of a session, oldest first."""
+    rows = store.rows(f"{_SELECT} WHERE c.session_id = ? ORDER BY c.drawn_us, c.id", (session_id,))
+    return [SpotCheck(**dict(row)) for row in rows]
+
+
+def passed_by(
+    store: Store, stamp: Stamp, session_id: str, person_id: str, check_in_id: str, at_us: int
+) -> bool:
+    """The door answered this person: end their running check as passed. In the caller's transaction.
+
+    `at_us`: when the person stood there, `stamp`: now; they differ where people decided in between.
+    """
+    row = store.row(
+        "SELECT * FROM spot_check WHERE session_id = ? AND person_id = ? AND result IS NULL"
+        " AND drawn_us <= ?",
+        (session_id, person_id, at_us),
+    )
+    if row is None or (at_us == stamp.wall_us and _is_over(row, stamp)):
+        return False
+    if at_us > row["drawn_us"] + row["minutes"] * 60_000_000:
+        return False
+    _end(store, stamp, row, "passed", check_in_id, (at_us - row["drawn_us"]) // 1_000_000)
+    return True
+
+
+def expire(store: Store, stamp: Stamp) -> int:
+    """End the checks that nobody passed in time; returns how many. The keeper calls it each second: while
+    none runs it costs one look at an index."""
+    if not store.rows("SELECT 1 FROM spot_check WHERE result IS NULL LIMIT 1"):
+        return 0
+    ended = 0
+    with store.transaction():
+        for row in store.rows("SELECT * FROM spot_check WHERE result IS NULL"):
+            result = _result_now(store, row, stamp)
+            if result is not None:
+                _end(store, stamp, row, result, None, None)
+                ended += 1
+    return ended
+
+
+def _result_now(store: Store, row: Row, stamp: Stamp) -> Result | None:
+    until_us = row["drawn_us"] + row["minutes"] * 60_000_000
+    waiting = check_ins.awaiting_of(store, row["session_id"], row["person_id"])
+    if any(row["drawn_us"] <= entry["at_us"] <= until_us for entry in waiting):
+        return None  # came by PIN, and people have not decided yet
+    session = classes.session(store, row["session_id"])
+    is_over = _is_over(row, stamp)
+    if row["boot_id"] != stamp.boot_id or (not is_over and (session is None or session.state != "open")):
+        return "void"
+    if not is_over:
+        return None
+    return "void" if check_ins.standing_fault(store) else "missed"
+
+
+def _is_over(row: Row, stamp: Stamp) -> bool:
+    if row["boot_id"] != stamp.boot_id:
+        return True
+    return bool(stamp.monotonic_ns - row["monotonic_ns"] > row["minutes"] * 60_000_000_000)
+
+
+def _end(
+    store: Store, stamp: Stamp, row: Row, result: Result, check_in_id: str | None, seconds: int | None
+) -> None:
+    store.execute(
+        "UPDATE spot_check SET result = ?, ended_us = ? WHERE id = ?", (result, stamp.wall_us, row["id"])
+    )
+    session = classes.session(store, row["session_id"])
+    assert session is not None  # noqa: S101 (a foreign key)
+    data = {
+        "spot_check": row["id"],
+        "result": result,
+        "check_in": check_in_id,
+        "seconds": None if seconds is None else max(0, seconds),
+    }
+    _state(
+        store,
+        stamp,
+        FactType.SPOT_CHECK_ENDED,
+        session,
+        row["person_id"],
+        data,
+        simulated=bool(row["simulated"]),
+    )
+
+
+def _candidates(store: Store, session_id: str) -> list[str]:
+    """Trainees who came and did not leave since, in ascending order of their ids."""
+    rows = store.rows(
+        "SELECT c.person_id FROM check_in c JOIN session s ON s.id = c.session_id"
+        " JOIN enrolment e ON e.class_id = s.class_id AND e.person_id = c.person_id AND e.left_us IS NULL"
+        " WHERE c.session_id = ? AND c.outcome = 'accepted' AND e.role = 'trainee'"
+        " AND NOT EXISTS (SELECT 1 FROM check_in o WHERE o.session_id = c.session_id"
+        " AND o.person_id = c.person_id AND o.outcome = 'checked_out') ORDER BY c.person_id",
+        (session_id,),
+    )
+    return [row["person_id"] for row in rows]
+
+
+def _state(
+    store: Store,
+    stamp: Stamp,
+    type_: FactType,
+    session: classes.Session,
+    person_id: str,
+    data: dict[str, Any],
+    *,
+    simulated: bool,
+) -> None:
+    state_fact(
+        store,
+        stamp,
+        Fact(
+            type_,
+            f"person/{person_id}",
+            simulated,
+            data,
+            class_id=session.class_id,
+            session_id=session.id,
+        ),
+    )
+
+
+_SELECT = (
+    "SELECT c.id, c.session_id, c.person_id, p.name, c.drawn_us, c.minutes, c.result, c.ended_us"
+    " FROM spot_check c JOIN person p ON p.id = c.person_id"
+)

@@ -1,0 +1,186 @@
+"""Suspicions and what was decided of them. Queries only; what raises them is agent/checkin/suspicion.py's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.store.database import Row, Store
+
+Kind = Literal["stranger", "attack", "one_face_two_people", "unregistered_teacher"]
+State = Literal["open", "confirmed", "rejected"]
+Decision = Literal["confirmed", "rejected", "reopened"]
+
+IMPOSTORS: tuple[Kind, ...] = ("stranger", "attack", "one_face_two_people")
+"""Kinds that count as impostor attendances (R7); a teacher of no register is R15's."""
+MOST_SIGHTINGS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One answer of the door that raised a suspicion."""
+
+    check_in_id: str
+    at_us: int
+    has_photo: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A suspicion with names for the page ('' after an erasure, None: nobody was named)."""
+
+    id: str
+    kind: Kind
+    state: State
+    session_id: str
+    class_id: str
+    class_title: str
+    person: str | None
+    other_person: str | None
+    first_us: int
+    last_us: int
+    times: int
+    simulated: bool
+    account: str | None
+    reason: str | None
+    decided_us: int | None
+    sightings: tuple[Sighting, ...]
+    """The newest, at most `MOST_SIGHTINGS`."""
+
+
+_SELECT = (
+    "SELECT x.id, x.kind, x.state, x.session_id, s.class_id, k.title AS class_title, p.name AS person,"
+    " o.name AS other_person, x.first_us, x.last_us, x.simulated, d.account, d.reason, d.decided_us,"
+    " (SELECT count(*) FROM suspicion_sighting WHERE suspicion_id = x.id) AS times"
+    " FROM suspicion x JOIN session s ON s.id = x.session_id JOIN class k ON k.id = s.class_id"
+    " LEFT JOIN person p ON p.id = x.person_id LEFT JOIN person o ON o.id = x.other_person_id"
+    " LEFT JOIN suspicion_decision d ON d.number ="
+    " (SELECT max(number) FROM suspicion_decision WHERE suspicion_id = x.id)"
+)
+
+
+def suspicions(
+    store: Store,
+    *,
+    session_id: str | None = None,
+    states: tuple[State, ...] = ("open", "confirmed", "rejected"),
+    limit: int = 100,
+) -> list[Suspicion]:
+    """Suspicions of a session or of all, open ones first, then the newest first."""
+    marks = ", ".join("?" for _ in states)
+    rows = store.rows(
+        f"{_SELECT} WHERE (? IS NULL OR x.session_id = ?) AND x.state IN ({marks})"
+        " ORDER BY x.state <> 'open', x.first_us DESC, x.id LIMIT ?",
+        (session_id, session_id, *states, limit),
+    )
+    return [_suspicion(store, row) for row in rows]
+
+
+def _suspicion(store: Store, row: Row) -> Suspicion:
+    seen = store.rows(
+        "SELECT c.id, c.at_us, f.id IS NOT NULL AS has_photo FROM suspicion_sighting t"
+        " JOIN check_in c ON c.id = t.check_in_id"
+        " LEFT JOIN photo f ON f.id = c.photo_id AND f.expired_us IS NULL"
+        " WHERE t.suspicion_id = ? ORDER BY c.at_us DESC, c.id LIMIT ?",
+        (row["id"], MOST_SIGHTINGS),
+    )
+    sightings = tuple(Sighting(s["id"], s["at_us"], bool(s["has_photo"])) for s in seen)
+    return Suspicion(**{**dict(row), "simulated": bool(row["simulated"])}, sightings=sightings)
+
+
+def suspicion_row(store: Store, suspicion_id: str) -> Row | None:
+    """Ids, kind, state, what selects the class's notices, and the newest decision's number."""
+    return store.row(
+        "SELECT x.id, x.kind, x.state, x.session_id, x.simulated, s.class_id, k.opening_day, k.city,"
+        " (SELECT max(number) FROM suspicion_decision WHERE suspicion_id = x.id) AS number"
+        " FROM suspicion x JOIN session s ON s.id = x.session_id JOIN class k ON k.id = s.class_id"
+        " WHERE x.id = ?",
+        (suspicion_id,),
+    )
+
+
+def open_of_person(
+    store: Store, kind: Kind, session_id: str, person_id: str | None, other_id: str | None, since_us: int
+) -> str | None:
+    """An undecided suspicion of the same kind and people in a session, last seen since `since_us`."""
+    row = store.row(
+        "SELECT id FROM suspicion WHERE kind = ? AND session_id = ? AND person_id IS ?"
+        " AND other_person_id IS ? AND state = 'open' AND last_us >= ? ORDER BY first_us DESC LIMIT 1",
+        (kind, session_id, person_id, other_id, since_us),
+    )
+    return None if row is None else row["id"]
+
+
+def is_open(store: Store, suspicion_id: str, session_id: str) -> bool:
+    """Whether a suspicion of the session is undecided."""
+    row = store.row(
+        "SELECT 1 FROM suspicion WHERE id = ? AND session_id = ? AND state = 'open'",
+        (suspicion_id, session_id),
+    )
+    return row is not None
+
+
+def cleared_in_class(store: Store, kind: Kind, class_id: str, person_id: str) -> bool:
+    """Whether HR's newest word on such a suspicion about a person in a class was that it is not so."""
+    row = store.row(
+        "SELECT x.state FROM suspicion x JOIN session s ON s.id = x.session_id"
+        " WHERE x.kind = ? AND s.class_id = ? AND x.person_id = ? AND x.state <> 'open'"
+        " ORDER BY (SELECT max(number) FROM suspicion_decision WHERE suspicion_id = x.id) DESC LIMIT 1",
+        (kind, class_id, person_id),
+    )
+    return row is not None and row["state"] == "rejected"
+
+
+def see_again(store: Store, suspicion_id: str, check_in_id: str, at_us: int) -> None:
+    """One more sighting; in the caller's transaction."""
+    store.execute("UPDATE suspicion SET last_us = max(last_us, ?) WHERE id = ?", (at_us, suspicion_id))
+    store.insert("suspicion_sighting", {"suspicion_id": suspicion_id, "check_in_id": check_in_id})
+
+
+def confirmed_impostors(store: Store, class_id: str) -> int:
+    """Impostor attendances confirmed in a class."""
+    marks = ", ".join("?" for _ in IMPOSTORS)
+    return store.number(
+        "SELECT count(*) FROM suspicion x JOIN session s ON s.id = x.session_id"  # noqa: S608 (own words)
+        f" WHERE s.class_id = ? AND x.state = 'confirmed' AND x.kind IN ({marks})",
+        (class_id, *IMPOSTORS),
+    )
+
+
+def confirmed_teachers(store: Store, class_id: str) -> int:
+    """Teachers of no register confirmed in a class (R15)."""
+    return store.number(
+        "SELECT count(DISTINCT x.person_id) FROM suspicion x JOIN session s ON s.id = x.session_id"
+        " WHERE s.class_id = ? AND x.state = 'confirmed' AND x.kind = 'unregistered_teacher'",
+        (class_id,),
+    )
+
+
+def open_count(store: Store, session_id: str | None = None) -> int:
+    """Undecided suspicions, of one session or of all."""
+    return store.number(
+        "SELECT count(*) FROM suspicion WHERE state = 'open' AND (:session IS NULL OR session_id = :session)",
+        {"session": session_id},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A class whose alarm of R7 stands."""
+
+    class_id: str
+    title: str
+    confirmed: int
+    raised_us: int
+
+
+def alarms(store: Store) -> list[Alarm]:
+    """Every alarm that stands, the newest first."""
+    rows = store.rows(
+        "SELECT a.class_id, k.title, a.raised_us FROM impostor_alarm a JOIN class k ON k.id = a.class_id"
+        " ORDER BY a.raised_us DESC, a.class_id"
+    )
+    return [
+        Alarm(row["class_id"], row["title"], confirmed_impostors(store, row["class_id"]), row["raised_us"])
+        for row in rows
+    ]
