@@ -68,13 +68,16 @@ class _Prompting:
     spoken_ns: int | None = None
 
 
+PersonOf = Callable[[str], tuple[str, PersonRole | None] | None]
+"""Name and role of a person; None: unknown."""
+
+
 class Announcer:
     """One door's. One thread."""
 
     def __init__(
         self,
         board: AnswerBoard,
-        person_of: Callable[[str], tuple[str, PersonRole | None] | None],
         *,
         lamp: Outlet[Signal] | None = None,
         voice: Outlet[Spoken] | None = None,
@@ -82,7 +85,7 @@ class Announcer:
         is_quiet: Callable[[int], bool] = lambda wall_us: False,
     ) -> None:
         self._board = board
-        self._person_of = person_of
+        self._person_of: PersonOf = lambda person_id: None
         self._lamp = lamp
         self._voice = voice
         self._language = language
@@ -95,6 +98,10 @@ class Announcer:
         self._shown: tuple[DoorState, Answer | None] | None = None
         self._shown_ns = 0
         self._signal: Signal | None = None
+
+    def names_from(self, person_of: PersonOf) -> None:
+        """Name people by `person_of` from now on (it may raise sqlite3.Error)."""
+        self._person_of = person_of
 
     def follow(self, view: View, state: DoorState, stamp: Stamp) -> None:
         """Say what is new in `view`. Call for every picture, as soon as the door has looked at it."""
@@ -114,9 +121,10 @@ class Announcer:
         self._prompting = None
         self._show("unavailable", None, fault, stamp)
 
-    def colour_of(self, track_id: int) -> int | None:
-        """The colour (1..`COLOURS`) of a face's frame in the picture last followed."""
-        return self._colours.get(track_id)
+    @property
+    def colours(self) -> dict[int, int]:
+        """Colour (1..`COLOURS`) of each face's frame in the picture last followed, by track."""
+        return self._colours
 
     @property
     def faults(self) -> dict[str, str]:
@@ -211,4 +219,5 @@ class Announcer:
 
     def _speak(self, said: Answer, stamp: Stamp) -> None:
         if self._voice is not None and not self._is_quiet(stamp.wall_us):
-            self._voice.put(Spoken(said.kind.value, sentence(said, self._language)))
+            spoken = Spoken(said.kind.value, sentence(said, self._language))
+            self._voice.put(spoken, yields=said.is_prompt)

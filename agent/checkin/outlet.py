@@ -63,11 +63,12 @@ class Outlet(Generic[T]):
         """Why nothing comes out now, for the status board; None while it works."""
         return self._fault
 
-    def put(self, item: T) -> None:
-        """Play `item` next. Never blocks, never raises."""
+    def put(self, item: T, *, yields: bool = False) -> None:
+        """Play `item` next; one that `yields` only if nothing else waits. Never blocks, never raises."""
         with self._changed:
-            self._waiting = _Waiting(item)
-            self._changed.notify()
+            if self._waiting is None or not yields:
+                self._waiting = _Waiting(item)
+                self._changed.notify()
 
     def close(self) -> None:
         """End the thread and its device; one that hangs is left to the process's end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,16 @@ class LivePicture:
         self._simulated = simulated
         self._published_ns: int | None = None
 
-    def show(self, image: BGRImage, view: View, session_id: str | None, stamp: Stamp) -> None:
-        """Publish unless the last picture is younger than `INTERVAL_NS`. OSError when the board is full."""
+    def show(
+        self,
+        image: BGRImage,
+        view: View,
+        session_id: str | None,
+        stamp: Stamp,
+        colours: Mapping[int, int] | None = None,
+    ) -> None:
+        """Publish unless the last picture is younger than `INTERVAL_NS`; `colours` are those of the tracks'
+        frames. OSError when the board is full."""
         if self._published_ns is not None and stamp.monotonic_ns - self._published_ns < INTERVAL_NS:
             return
         self._published_ns = stamp.monotonic_ns
@@ -46,7 +55,7 @@ class LivePicture:
             "height": picture.shape[0],
             "simulated": self._simulated,
             "session_id": session_id,
-            **describe(view, session_id, scale),
+            **describe(view, session_id, scale, colours or {}),
         }
         board.publish_frame(self._frames, self._name, encode_jpeg(picture), about)
 
@@ -55,12 +64,12 @@ class LivePicture:
         about = {
             "at_us": stamp.wall_us,
             "simulated": self._simulated,
-            **describe(View(fault="camera"), None, 1.0),
+            **describe(View(fault="camera"), None, 1.0, {}),
         }
         board.write_json(self._frames / f"{self._name}.json", about)
 
 
-def describe(view: View, session_id: str | None, scale: float) -> dict[str, Any]:
+def describe(view: View, session_id: str | None, scale: float, colours: Mapping[int, int]) -> dict[str, Any]:
     """What is told: a state, a message for whoever stands nearest, and each face with its own.
 
     `state`: "no_session", "unavailable" or "open". Boxes are [left, top, width, height] in pixels of the
@@ -74,6 +83,7 @@ def describe(view: View, session_id: str | None, scale: float) -> dict[str, Any]
             {
                 "box": [round(side * scale) for side in face.box],
                 "track": face.track_id,
+                "colour": colours.get(face.track_id),
                 "reason": face.reason,
                 "answer": reply.answer if reply else None,
                 "person_id": reply.person_id if reply else None,

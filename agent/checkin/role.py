@@ -14,6 +14,8 @@ from contextlib import closing
 from typing import Literal
 
 from agent.checkin.door import Door, View
+from agent.checkin.fittings import announcer_of
+from agent.checkin.front import Front
 from agent.checkin.journal import Availability, Journal
 from agent.checkin.liveness import NoLivenessJudge
 from agent.checkin.photos import PhotoAlbum
@@ -23,6 +25,7 @@ from agent.checkin.thresholds import CheckinThresholds
 from agent.configuration.document import ConfigurationError
 from agent.log import get_logger
 from agent.role import RoleContext
+from agent.store.classes import PersonRole, name_and_role
 from agent.store.database import Store, StoreError
 from agent.store.vault import Vault
 from drivers.cameras import open_camera
@@ -51,17 +54,22 @@ def run(context: RoleContext) -> None:
     # What comes from a camera that is not live, or from a trial installation, never counts (I9).
     simulated = camera.simulated or context.settings.node.environment != "production"
     picture = LivePicture(context.paths.frames, CAMERA, simulated=simulated)
-    store = _store_when_there(context, picture)
+    with closing(camera), closing(announcer_of(context.settings, context.paths)) as announcer:
+        _attend(context, camera, Front(picture, announcer, context.clock), simulated=simulated)
+
+
+def _attend(context: RoleContext, camera: Camera, front: Front, *, simulated: bool) -> None:
+    store = _store_when_there(context, front)
     if store is None:
         return
-    with store, closing(camera):
+    with store:
         vault = Vault(context.paths.keys)
         album = PhotoAlbum(context.paths.photos, vault)
         vault.sweep(store)
         album.sweep(store)
         while not context.stop.is_set():
             thresholds = _thresholds(store)
-            engine = _engine_when_there(context, store, thresholds, picture, simulated=simulated)
+            engine = _engine_when_there(context, store, thresholds, front, simulated=simulated)
             if engine is None:
                 return
             door = Door(
@@ -75,7 +83,7 @@ def run(context: RoleContext) -> None:
                 room=context.settings.node.room,
                 simulated=simulated,
             )
-            _Attendance(context, store, camera, door, thresholds, picture).serve()
+            _Attendance(context, store, camera, door, thresholds, front).serve()
 
 
 def _close_at_stop(context: RoleContext, camera: Camera) -> None:
@@ -83,29 +91,30 @@ def _close_at_stop(context: RoleContext, camera: Camera) -> None:
     camera.close()
 
 
-def _store_when_there(context: RoleContext, picture: LivePicture) -> Store | None:
+def _store_when_there(context: RoleContext, front: Front) -> Store | None:
     """The database, waited for while it cannot be used; None when the role was stopped."""
     while not context.stop.is_set():
         try:
             return Store(context.paths.database)
         except (StoreError, sqlite3.Error) as error:
             log.warning("database.unusable", error=str(error))
-            _show_unavailable(picture, context)
             zh, en = (error.zh, error.en) if isinstance(error, StoreError) else (str(error), str(error))
             _report_for(
                 context,
-                RETRY_S,
+                front,
+                "database",
                 f"数据库不可用，{OTHER_WAY_ZH}：{zh}",
                 f"database unusable, {OTHER_WAY_EN}: {en}",
             )
     return None
 
 
-def _report_for(context: RoleContext, seconds: float, zh: str, en: str) -> None:
-    """Report a fault for so long, or until the role is stopped."""
-    deadline = time.monotonic() + seconds
+def _report_for(context: RoleContext, front: Front, fault: str, zh: str, en: str) -> None:
+    """Report a fault for `RETRY_S`, to the board and to people, or until the role is stopped."""
+    deadline = time.monotonic() + RETRY_S
     while time.monotonic() < deadline and not context.stop.is_set():
         context.report("fault", zh, en)
+        front.unavailable(fault)
         context.stop.wait(1.0)
 
 
@@ -122,7 +131,7 @@ def _engine_when_there(
     context: RoleContext,
     store: Store,
     thresholds: CheckinThresholds,
-    picture: LivePicture,
+    front: Front,
     *,
     simulated: bool,
 ) -> FaceEngine | None:
@@ -134,10 +143,10 @@ def _engine_when_there(
         except ModelError as error:
             log.warning("model.unusable", error=str(error))
             _state(availability, context, str(error))
-            _show_unavailable(picture, context)
             _report_for(
                 context,
-                RETRY_S,
+                front,
+                "model",
                 f"人脸模型不可用，{OTHER_WAY_ZH}：{error}",
                 f"face model unusable, {OTHER_WAY_EN}: {error}",
             )
@@ -162,13 +171,6 @@ def _end_model_fault(availability: Availability, context: RoleContext) -> None:
         log.warning("restoration.not_recorded", error=str(error))
 
 
-def _show_unavailable(picture: LivePicture, context: RoleContext) -> None:
-    try:
-        picture.unavailable(context.clock.now())
-    except OSError as error:  # a full runtime folder; the status board may say it still
-        log.warning("picture.unwritable", error=str(error))
-
-
 class _Attendance:
     """One door with its camera, until the role is stopped or HR changes the thresholds."""
 
@@ -179,14 +181,15 @@ class _Attendance:
         camera: Camera,
         door: Door,
         thresholds: CheckinThresholds,
-        picture: LivePicture,
+        front: Front,
     ) -> None:
         self._context = context
         self._store = store
         self._camera = camera
         self._door = door
         self._thresholds = thresholds
-        self._picture = picture
+        self._front = front
+        front.names_from(self._name)
         self._thresholds_changed = False
         self._reported_ns = 0
         self._frames_reported = 0
@@ -214,13 +217,13 @@ class _Attendance:
             self._refresh()
         view = self._door.see(frame.image, frame.arrived_ns)
         session = self._door.situation.session
-        try:
-            stamp = self._context.clock.now()
-            self._picture.show(frame.image, view, session.id if session else None, stamp)
-        except OSError as error:  # a full runtime folder costs the live picture, not the check-in
-            log.warning("picture.unwritable", error=str(error))
+        self._front.show(frame.image, view, session.id if session else None)
         if due:
             self._report(view, now_ns)
+
+    def _name(self, person_id: str) -> tuple[str, PersonRole | None] | None:
+        session = self._door.situation.session
+        return None if session is None else name_and_role(self._store, person_id, session.class_id)
 
     def _refresh(self) -> None:
         self._thresholds_changed = False
@@ -250,6 +253,7 @@ class _Attendance:
             "answers": dict(tally.answers),
             "simulated": self._camera.simulated,
             "fault": view.fault or self._database_fault,
+            "outlets": self._front.faults,
         }
         self._reported_ns, self._frames_reported = now_ns, tally.frames
         if detail["fault"]:
@@ -265,7 +269,6 @@ class _Attendance:
         log.warning("camera.failed", error=str(error), retry_in_s=round(seconds, 1))
         self._refresh()
         self._door.camera_failed(str(error))
-        _show_unavailable(self._picture, self._context)
         deadline = time.monotonic() + seconds
         while True:
             self._context.report(
@@ -274,6 +277,7 @@ class _Attendance:
                 f"no picture from the door camera, {OTHER_WAY_EN}: {error}",
                 fault="camera",
             )
+            self._front.unavailable("camera")
             remaining = deadline - time.monotonic()
             if remaining <= 0 or self._context.stop.wait(min(1.0, remaining)):
                 return
