@@ -14,6 +14,7 @@ from agent.store.clock_trust import (
     has_timetable,
     newest_fact_us,
     newest_word_us,
+    oldest_footage_us,
     put_clock_trust,
     read_clock_trust,
 )
@@ -35,6 +36,11 @@ DOUBTS: dict[Doubt, tuple[str, str]] = {
     "behind": (
         "到期清理暂停：时钟比最新的记录还早",
         "nothing expires: the clock is earlier than the newest statement",
+    ),
+    "no_history": (
+        "到期清理暂停：数据库是新的或恢复的，而录像早于它 32 天以上，须由人社部门核对一次时钟",
+        "nothing expires: this database is new or was put back, and footage is more than 32 days older; HR "
+        "staff must compare the clock once",
     ),
 }
 
@@ -64,4 +70,5 @@ def _look(store: Store, stamp: Stamp) -> tuple[ClockTrust | None, Sight]:
         trust = clock_trust.confirmed(trust, comparison.wall_us, comparison.stated_us)
     if word is not None and trust.timetable_us is None and has_timetable(store):
         trust = replace(trust, timetable_us=stamp.wall_us + word.uncertainty_us)
-    return trust, clock_trust.sight(trust, stamp, word, newest_us)
+    oldest_us = oldest_footage_us(store) if word is not None and trust.since_us else None
+    return trust, clock_trust.sight(trust, stamp, word, newest_us, oldest_us)

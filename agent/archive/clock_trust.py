@@ -11,7 +11,10 @@ acts only when, besides the vouch of this instant,
   days a time;
 - the clock has not leapt further than 32 days between two sightings of a vouched clock. After a longer
   absence nobody on this machine can tell holidays from a forged time: HR staff compare the clock once;
-- it is later than the newest statement in the database.
+- it is later than the newest statement in the database;
+- no footage is older than 32 days before this database first saw the clock. Where one is, a database was lost
+  or put back, and with it the history of the clock: whoever forges a year and deletes the database would
+  begin a new history in that year. HR staff compare the clock once.
 
 Deleting late costs disk. A device without a network or a check for longer than 32 days rests in the same way.
 """
@@ -42,7 +45,7 @@ must not confirm because the clock was set back first."""
 COMPARED_WITHIN_US = 600_000_000
 """HR's watch and the device's clock must agree to this for a comparison to confirm a leap."""
 
-Doubt = Literal["not_vouched", "too_short", "leap", "behind"]
+Doubt = Literal["not_vouched", "too_short", "leap", "behind", "no_history"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ def observe(
         return before
     if before is None:
         last_us = stamp.wall_us if newest_us is None else newest_us
-        before = ClockTrust(last_us, "", stamp.monotonic_ns, 0, None, None)
+        before = ClockTrust(last_us, "", stamp.monotonic_ns, 0, None, None, stamp.wall_us)
     elapsed_us = stamp.wall_us - before.last_us
     seen = replace(before, last_us=stamp.wall_us, boot_id=stamp.boot_id, monotonic_ns=stamp.monotonic_ns)
     if stamp.boot_id == before.boot_id:
@@ -99,17 +102,28 @@ def confirmed(trust: ClockTrust, compared_wall_us: int, stated_us: int) -> Clock
     """After HR's comparison: `compared_wall_us` the device's time then, `stated_us` the watch's. One that was
     made on the far side of the leap confirms it."""
     agrees = abs(compared_wall_us - stated_us) <= COMPARED_WITHIN_US
+    if agrees and compared_wall_us >= trust.since_us - COMPARED_BEFORE_US:
+        trust = replace(trust, since_us=0)
     if trust.leap_us is None or not agrees or compared_wall_us < trust.leap_us:
         return trust
     return replace(trust, leap_us=None)
 
 
-def sight(trust: ClockTrust | None, stamp: Stamp, vouch: Vouch | None, newest_us: int | None) -> Sight:
-    """Whether retention may act by this clock now. `newest_us`: when the newest fact was stated."""
+def sight(
+    trust: ClockTrust | None,
+    stamp: Stamp,
+    vouch: Vouch | None,
+    newest_us: int | None,
+    oldest_us: int | None = None,
+) -> Sight:
+    """Whether retention may act by this clock now. `newest_us`: when the newest fact was stated; `oldest_us`:
+    when the oldest footage begins."""
     if vouch is None or trust is None:
         return Sight(None, "not_vouched")
     if trust.leap_us is not None:
         return Sight(None, "leap")
+    if trust.since_us and oldest_us is not None and trust.since_us - oldest_us > LONGEST_ABSENCE_US:
+        return Sight(None, "no_history")
     if stamp.wall_us + SET_US < max(trust.last_us, newest_us or 0):
         return Sight(None, "behind")
     if trust.vouched_ns < NEEDED_NS:

@@ -20,12 +20,14 @@ class ClockTrust:
     vouched_ns: int
     leap_us: int | None
     timetable_us: int | None
+    since_us: int = 0
+    """When this database first saw a vouched clock; 0 once HR staff have compared it since."""
 
 
 def read_clock_trust(store: Store) -> ClockTrust | None:
     """What was seen of the clock so far."""
     row = store.row(
-        "SELECT last_us, boot_id, monotonic_ns, vouched_ns, leap_us, timetable_us FROM clock_trust"
+        "SELECT last_us, boot_id, monotonic_ns, vouched_ns, leap_us, timetable_us, since_us FROM clock_trust"
     )
     return None if row is None else ClockTrust(*row)
 
@@ -34,8 +36,8 @@ def put_clock_trust(store: Store, trust: ClockTrust) -> None:
     """Replace the row."""
     store.execute(
         "INSERT OR REPLACE INTO clock_trust"
-        " (id, last_us, boot_id, monotonic_ns, vouched_ns, leap_us, timetable_us)"
-        " VALUES (1, ?, ?, ?, ?, ?, ?)",
+        " (id, last_us, boot_id, monotonic_ns, vouched_ns, leap_us, timetable_us, since_us)"
+        " VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
         (
             trust.last_us,
             trust.boot_id,
@@ -43,6 +45,7 @@ def put_clock_trust(store: Store, trust: ClockTrust) -> None:
             trust.vouched_ns,
             trust.leap_us,
             trust.timetable_us,
+            trust.since_us,
         ),
     )
 
@@ -63,6 +66,14 @@ def newest_word_us(store: Store) -> int | None:
     if footage is not None and footage[1] == "synchronised":
         found.append(footage[0])
     return max((each for each in found if each is not None), default=None)
+
+
+def oldest_footage_us(store: Store) -> int | None:
+    """When the oldest footage begins of which a synchronised clock said so."""
+    row = store.row(
+        "SELECT start_us FROM segment WHERE clock_state = 'synchronised' ORDER BY start_us LIMIT 1"
+    )
+    return None if row is None else int(row["start_us"])
 
 
 def has_timetable(store: Store) -> bool:

@@ -555,6 +555,9 @@ CREATE TABLE clock_trust (
                                                        -- less a share of the time unseen; below 0: owed
   leap_us       INTEGER,                               -- only a comparison by HR staff later than this confirms
                                                        -- a leap of the clock; NULL: it did not leap
+  since_us      INTEGER NOT NULL,                      -- first sighting by this database: footage much older than
+                                                       -- that outlived another one, whose history is lost; 0
+                                                       -- once HR staff have compared the clock since
   timetable_us  INTEGER                                -- from when on this database surely held a timetable; what
                                                        -- was recorded before is nobody's to call "no session"
 ) STRICT;
