@@ -4,8 +4,11 @@ A `FaceEngine` is one detector with one recognition network. Templates of differ
 different spaces and are never compared: every stored template carries its engine's `name`.
 
 **Distance** is the Euclidean (L2) distance between two templates of one engine: 0 for the same
-picture, larger for less alike. What distance still counts as one person is not a property of the
-engine but of its use (`match_threshold`); `weights.toml` states what was measured.
+picture, larger for less alike. Engines choose the length of their templates so that the false match
+rate per comparison is 1e-3 near 0.53, whichever the engine: HR's threshold keeps its meaning when the
+engine changes. For templates of equal length it orders as their cosine does. What distance still counts
+as one person is not a property of the engine but of its use (`match_threshold`); `weights.toml` states
+what was measured.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.images import BGRImage, Box, Point
+from models.weights import ModelError
 
 Template = npt.NDArray[np.float32]
 """Shape (template_length,), dtype float32."""
@@ -39,6 +43,8 @@ class DetectedFace:
     right_eye: Point
     nose: Point
     """Point under the tip of the nose."""
+    contour: tuple[Point, ...] = ()
+    """The 68 points of `models.face_points` where the engine finds them, else none."""
 
     def moved(self, right: int, down: int) -> DetectedFace:
         """The same face in a picture with `right` more columns on its left and `down` more rows on top."""
@@ -54,6 +60,7 @@ class DetectedFace:
             left_eye=move(self.left_eye),
             right_eye=move(self.right_eye),
             nose=move(self.nose),
+            contour=tuple(move(point) for point in self.contour),
         )
 
 
@@ -61,7 +68,7 @@ class FaceEngine(Protocol):
     """Detector and template network. Not safe for use by two threads at once."""
 
     name: str
-    """Written beside each template, e.g. "dlib-resnet-v1"."""
+    """Written beside each template, e.g. "dlib-resnet-v1". Another alignment or network: another name."""
     template_length: int
 
     def detect(self, image: BGRImage) -> list[DetectedFace]:
@@ -85,19 +92,62 @@ def _dlib_resnet_v1(min_face_px: int, models_folder: Path | None) -> FaceEngine:
     return DlibFaceEngine(min_face_px=min_face_px, models_folder=models_folder)
 
 
-_ENGINES: dict[str, Callable[[int, Path | None], FaceEngine]] = {"dlib-resnet-v1": _dlib_resnet_v1}
-DEFAULT_ENGINE = "dlib-resnet-v1"
+def _mobile_512_v1(min_face_px: int, models_folder: Path | None) -> FaceEngine:
+    from models.mobile_engine import MobileFaceEngine  # 60 MB of onnxruntime
+
+    return MobileFaceEngine(min_face_px=min_face_px, models_folder=models_folder)
+
+
+_ENGINES: dict[str, Callable[[int, Path | None], FaceEngine]] = {
+    "mobile-512-v1": _mobile_512_v1,
+    "dlib-resnet-v1": _dlib_resnet_v1,
+}
+FALLBACK_ENGINE = "dlib-resnet-v1"
+"""Its files come with the Python packages: it is there on every machine."""
+ENGINES = tuple(_ENGINES)
+"""Every engine, the better ones first: measured by bench/faces.py, figures in bench/RESULTS.md."""
 
 
 def load_engine(
-    name: str = DEFAULT_ENGINE, *, min_face_px: int = 96, models_folder: Path | None = None
+    name: str = FALLBACK_ENGINE, *, min_face_px: int = 96, models_folder: Path | None = None
 ) -> FaceEngine:
     """The engine `name`, its model files verified; `min_face_px` is the narrowest face box it must find.
 
-    ValueError for a name that is not known, ModelError for a model file that is missing or differs.
+    `models_folder` holds what `classroom-agent models install` put there. ValueError for a name that is not
+    known, ModelError for a model file that is missing or differs.
     """
     try:
         make = _ENGINES[name]
     except KeyError:
         raise ValueError(f"face engine {name!r} is not known; known: {', '.join(_ENGINES)}") from None
     return make(min_face_px, models_folder)
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenEngine:
+    """The engine that `"auto"` came to."""
+
+    engine: FaceEngine
+    passed_over: tuple[str, ...]
+    """Why each better engine cannot be used, one sentence each."""
+
+
+def choose_engine(
+    wanted: str = "auto", *, min_face_px: int = 96, models_folder: Path | None = None
+) -> ChosenEngine:
+    """The engine `wanted`, or for "auto" the best whose files are there and right.
+
+    Only "auto" passes over an engine: whoever named one gets that or ModelError (I9). ModelError too when
+    none can be used, ValueError for a name that is not known.
+    """
+    if wanted != "auto":
+        return ChosenEngine(load_engine(wanted, min_face_px=min_face_px, models_folder=models_folder), ())
+    passed_over: list[str] = []
+    for name in ENGINES:
+        try:
+            engine = load_engine(name, min_face_px=min_face_px, models_folder=models_folder)
+        except ModelError as error:
+            passed_over.append(str(error))
+        else:
+            return ChosenEngine(engine, tuple(passed_over))
+    raise ModelError(passed_over[-1])

