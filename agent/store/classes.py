@@ -77,6 +77,8 @@ class Present:
     at_us: int
     method: Literal["face", "pin"]
     simulated: bool
+    left_us: int | None
+    """The last check-out; None without one."""
 
 
 def training_class(store: Store, class_id: str) -> TrainingClass | None:
@@ -185,14 +187,18 @@ def undecided_sessions(store: Store, room: str, until_us: int) -> list[Session]:
 def present(store: Store, session_id: str) -> list[Present]:
     """Who was accepted in a session, in the order of arrival; trainees and teachers alike."""
     rows = store.rows(
-        "SELECT c.person_id, p.name, e.role, c.at_us, c.method, c.simulated FROM check_in c"
+        "SELECT c.person_id, p.name, e.role, c.at_us, c.method, c.simulated, (SELECT max(o.at_us)"
+        " FROM check_in o WHERE o.session_id = c.session_id AND o.person_id = c.person_id"
+        " AND o.outcome = 'checked_out') AS left_us FROM check_in c"
         " JOIN person p ON p.id = c.person_id JOIN session s ON s.id = c.session_id"
         " LEFT JOIN enrolment e ON e.class_id = s.class_id AND e.person_id = c.person_id"
         " WHERE c.session_id = ? AND c.outcome = 'accepted' ORDER BY c.at_us, c.id",
         (session_id,),
     )
     return [
-        Present(r["person_id"], r["name"], r["role"], r["at_us"], r["method"], bool(r["simulated"]))
+        Present(
+            r["person_id"], r["name"], r["role"], r["at_us"], r["method"], bool(r["simulated"]), r["left_us"]
+        )
         for r in rows
     ]
 

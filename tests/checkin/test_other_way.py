@@ -1,0 +1,261 @@
+"""Number, PIN and picture: who is noted, who decides, and that nothing else makes anybody present."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+import pytest
+import structlog
+
+from agent.checkin import other_way
+from agent.checkin.other_way import TEACHER, DecisionError, decide
+from agent.checkin.pins import TRIES_OF_ALL, PinError, remove_pin, weakness
+from agent.configuration.document import HrConfiguration, with_changes
+from agent.paths import Paths
+from agent.store import check_ins, classes
+from agent.store.database import Store
+from tests.checkin.other_rows import JPEG, Lesson
+from tests.clocks import ManualClock
+
+
+@pytest.fixture
+def lesson(store: Store, paths: Paths, clock: ManualClock) -> Lesson:
+    return Lesson(store, paths, clock)
+
+
+def present(lesson: Lesson) -> list[str]:
+    return [person.person_id for person in classes.present(lesson.store, lesson.session)]
+
+
+def want_check_out(lesson: Lesson) -> None:
+    document = with_changes(HrConfiguration(), {"checkin.check_out": True})
+    lesson.store.insert(
+        "configuration", {"revision": 1, "document": document.model_dump_json(), "applied_us": 1}
+    )
+
+
+@pytest.mark.promise("I9")
+@pytest.mark.rule("R1")
+def test_an_entry_counts_from_when_it_was_made_once_somebody_confirms_it(lesson: Lesson) -> None:
+    person = lesson.person()
+    check_in = lesson.noted(lesson.give_pin(person))
+    came_us = lesson.clock.wall_us
+    assert present(lesson) == [], "undecided is not present"
+    (row, said) = lesson.facts("check-in.answered")[0]
+    assert (row["subject"], said["outcome"], said["method"]) == (
+        f"person/{person}",
+        "awaiting_confirmation",
+        "pin",
+    )
+    lesson.clock.advance(600)
+    assert decide(lesson.store, lesson.clock.now(), check_in, "confirmed", "hr", "") == "accepted"
+    (found,) = classes.present(lesson.store, lesson.session)
+    assert (found.person_id, found.at_us, found.method) == (person, came_us, "pin")
+    (_, decided) = lesson.facts("check-in.decided")[0]
+    assert (decided["decision"], decided["outcome"], decided["account"]) == ("confirmed", "accepted", "hr")
+    photo = check_ins.photo_of(lesson.store, check_in)
+    assert photo is not None
+    assert lesson.album.opened(lesson.store, photo["id"]) == JPEG
+    assert JPEG not in lesson.album.path(photo["id"]).read_bytes(), "sealed"
+
+
+@pytest.mark.promise("I9")
+def test_rejected_is_not_present_and_a_later_decision_takes_it_back(lesson: Lesson) -> None:
+    check_in = lesson.noted(lesson.give_pin(lesson.person()))
+    now = lesson.clock.now()
+    with pytest.raises(DecisionError, match="reason"):
+        decide(lesson.store, now, check_in, "rejected", "hr", "  ")
+    assert decide(lesson.store, now, check_in, "rejected", "hr", "照片不是本人") == "rejected"
+    assert present(lesson) == []
+    assert decide(lesson.store, now, check_in, "confirmed", "hr", "看错了") == "accepted"
+    assert len(present(lesson)) == 1
+    with pytest.raises(DecisionError, match="stands already"):
+        decide(lesson.store, now, check_in, "confirmed", "hr", "")
+    said = [data for _, data in lesson.facts("check-in.decided")]
+    assert [(one["decision"], one["supersedes"]) for one in said] == [
+        ("rejected", None),
+        ("confirmed", said[0]["number"]),
+    ]
+    assert "照片不是本人" not in json.dumps(said, ensure_ascii=False), "reasons stay on the device"
+
+
+@pytest.mark.promise("I9")
+def test_by_face_and_by_pin_a_person_counts_once(lesson: Lesson) -> None:
+    first, second = lesson.person("甲"), lesson.person("乙")
+    waiting = lesson.noted(lesson.give_pin(first))
+    lesson.look("accepted", first)
+    assert decide(lesson.store, lesson.clock.now(), waiting, "confirmed", "hr", "") == "already_checked_in"
+    lesson.look("accepted", second)
+    given = lesson.give_pin(second, "593024")
+    assert lesson.enter(given.number, given.pin).code == "already_checked_in"
+    third = lesson.person("丙")
+    given = lesson.give_pin(third, "130752")
+    decide(lesson.store, lesson.clock.now(), lesson.noted(given), "confirmed", "hr", "")
+    assert lesson.look("accepted", third).outcome == "already_checked_in"
+    assert sorted(present(lesson)) == sorted([first, second, third])
+
+
+@pytest.mark.promise("I9")
+def test_without_a_fresh_picture_of_its_own_there_is_no_entry(lesson: Lesson) -> None:
+    given, other = lesson.give_pin(lesson.person("甲")), lesson.give_pin(lesson.person("乙"), "593024")
+    assert lesson.enter(given.number, given.pin, picture=False).code == "no_picture"
+    lesson.show()
+    lesson.clock.advance(10)
+    assert lesson.enter(given.number, given.pin, picture=False).code == "no_picture", "an old picture"
+    lesson.noted(given)
+    taken = other_way.door_picture(lesson.paths.frames, lesson.clock.now())
+    assert taken is not None
+    entered = other_way.enter(
+        lesson.store,
+        lesson.vault,
+        lesson.album,
+        lesson.paths.frames,
+        lesson.clock.now(),
+        room="R101",
+        number=str(other.number),
+        pin=other.pin,
+        simulated=True,
+    )
+    assert entered.code == "no_picture", "one picture serves one entry"
+    (lesson.paths.frames / "door.json").write_text('{"at_us": %d}' % lesson.clock.wall_us)
+    assert other_way.door_picture(lesson.paths.frames, lesson.clock.now()) is None, "the camera is away"
+    assert len(lesson.facts("check-in.answered")) == 1
+
+
+def test_who_is_of_no_class_here_or_comes_without_a_lesson_is_told_so(lesson: Lesson) -> None:
+    given = lesson.give_pin(lesson.person(enrolled=False))
+    assert lesson.enter(given.number, given.pin).code == "not_in_class"
+    assert present(lesson) == []
+    lesson.store.execute("UPDATE session SET state = 'closed'")
+    assert lesson.enter(given.number, given.pin).code == "no_session"
+
+
+def test_an_album_that_cannot_be_written_notes_nobody(lesson: Lesson) -> None:
+    given = lesson.give_pin(lesson.person())
+    lesson.paths.photos.rmdir()
+    assert lesson.enter(given.number, given.pin).code == "fault"
+    assert lesson.facts("check-in.answered") == []
+    lesson.paths.photos.mkdir()
+    lesson.noted(given)
+
+
+@pytest.mark.promise("I10")
+def test_guessing_is_bounded_for_a_person_and_for_the_device(lesson: Lesson) -> None:
+    given = lesson.give_pin(lesson.person())
+    codes = [lesson.enter(given.number, "000001").code for _ in range(6)]
+    assert codes == ["wrong"] * 5 + ["locked"]
+    assert lesson.enter(given.number, given.pin).code == "locked", "not even the right one now"
+    lesson.clock.step_wall(-600)
+    lesson.new_session()
+    assert lesson.enter(given.number, given.pin).code == "locked", "a clock that was set back opens nothing"
+    lesson.clock.step_wall(600)
+    lesson.clock.advance(15 * 60)
+    assert lesson.enter(given.number, given.pin).code == "waiting"
+    for number in range(TRIES_OF_ALL):
+        assert lesson.enter(5000 + number, "12").code in ("wrong", "locked")
+    other = lesson.give_pin(lesson.person("乙"), "593024")
+    assert lesson.enter(other.number, other.pin).code == "locked", "the device as a whole"
+
+
+@pytest.mark.promise("I10")
+def test_a_right_pin_costs_no_tries_and_a_new_one_ends_a_lock(lesson: Lesson) -> None:
+    person = lesson.person()
+    given = lesson.give_pin(person)
+    for _ in range(8):
+        assert lesson.enter(given.number, given.pin).code in ("waiting", "already_waiting")
+    for _ in range(6):
+        lesson.enter(given.number, "999998")
+    again = lesson.give_pin(person, "775301")
+    assert again.number == given.number
+    assert lesson.enter(given.number, given.pin).code == "wrong", "the old PIN is none"
+    assert lesson.enter(again.number, again.pin).code == "already_waiting"
+    assert remove_pin(lesson.store, lesson.clock.now(), person, "hr", simulated=True)
+    assert lesson.enter(again.number, again.pin).code == "wrong"
+
+
+@pytest.mark.promise("I6", "I7")
+def test_no_pin_stands_anywhere_and_without_the_key_nothing_can_be_tried(lesson: Lesson) -> None:
+    person = lesson.person()
+    with structlog.testing.capture_logs() as logs:
+        given = lesson.give_pin(person, "482913")
+        lesson.enter(given.number, "482914")
+        lesson.noted(given)
+    dump = "\n".join(sqlite3.connect(lesson.paths.database).iterdump())
+    for secret in ("482913", "482914"):
+        assert secret not in str(logs)
+        assert secret not in dump
+    sealed = bytes(lesson.store.one("SELECT sealed FROM pin")["sealed"])
+    assert b"argon2" not in sealed
+    opened = lesson.vault.open(lesson.store, person, "evidence", sealed)
+    assert opened.startswith(b"$argon2id$")
+    assert all(str(given.number) not in json.dumps(data) for _, data in lesson.facts("person.pin-changed"))
+    lesson.vault.destroy(lesson.store, person, "evidence")
+    assert lesson.enter(given.number, given.pin).code == "fault"
+
+
+@pytest.mark.parametrize(
+    "pin", ["123456", "987654", "111111", "112211", "123123", "12345", "12345a", "１２３４５６"]
+)
+def test_a_pin_that_is_tried_first_is_refused(lesson: Lesson, pin: str) -> None:
+    assert weakness(pin)
+    with pytest.raises(PinError) as refused:
+        lesson.give_pin(lesson.person(), pin)
+    assert pin not in str(refused.value)
+
+
+def test_drawn_pins_and_numbers_are_fit_and_differ(lesson: Lesson) -> None:
+    given = [lesson.give_pin(lesson.person(str(n)), None) for n in range(8)]
+    assert all(weakness(one.pin) is None and 100 <= one.number < 1000 for one in given)
+    assert len({one.number for one in given}) == 8
+
+
+@pytest.mark.promise("I10")
+def test_a_teacher_decides_over_trainees_of_the_lesson_that_he_checked_in_to(lesson: Lesson) -> None:
+    trainee, teacher, stranger = lesson.person("甲"), lesson.person("赵", "teacher"), lesson.person("钱")
+    check_in = lesson.noted(lesson.give_pin(trainee))
+    account, now = TEACHER + teacher, lesson.clock.now()
+    assert other_way.teacher_in_charge(lesson.store, "R101", teacher) is None
+    for who in (account, TEACHER + stranger, TEACHER + trainee, "anybody"):
+        with pytest.raises(DecisionError):
+            decide(lesson.store, now, check_in, "confirmed", who, "")
+    lesson.look("accepted", teacher)
+    found = other_way.teacher_in_charge(lesson.store, "R101", teacher)
+    assert found is not None
+    assert found.id == lesson.session
+    assert decide(lesson.store, now, check_in, "confirmed", account, "") == "accepted"
+    colleague = lesson.person("孙", "teacher")
+    entry = lesson.noted(lesson.give_pin(colleague, "593024"))
+    with pytest.raises(DecisionError, match="HR staff decide"):
+        decide(lesson.store, now, entry, "confirmed", account, "")
+    lesson.store.execute("UPDATE session SET state = 'closed'")
+    with pytest.raises(DecisionError, match="over"):
+        decide(lesson.store, now, check_in, "rejected", account, "x")
+
+
+def test_leaving_is_noted_by_either_way_where_hr_wants_it(lesson: Lesson) -> None:
+    by_face, by_pin = lesson.person("甲"), lesson.person("乙")
+    given = lesson.give_pin(by_pin)
+    lesson.look("accepted", by_face)
+    first = lesson.noted(given)
+    lesson.clock.advance(45 * 60)
+    assert lesson.look("accepted", by_face).outcome == "already_checked_in", "not wanted, not said"
+    assert lesson.enter(given.number, given.pin).code == "already_waiting"
+    want_check_out(lesson)
+    assert lesson.look("accepted", by_face).outcome == "checked_out"
+    last = lesson.noted(given)
+    assert lesson.enter(given.number, given.pin).code == "already_waiting"
+    now = lesson.clock.now()
+    with pytest.raises(DecisionError, match="earlier"):
+        decide(lesson.store, now, last, "confirmed", "hr", "")
+    assert decide(lesson.store, now, first, "confirmed", "hr", "") == "accepted"
+    assert decide(lesson.store, now, last, "confirmed", "hr", "") == "checked_out"
+    found = classes.present(lesson.store, lesson.session)
+    assert {one.person_id for one in found} == {by_face, by_pin}
+    assert all(one.left_us is not None and one.left_us > one.at_us for one in found)
+
+
+def test_who_comes_late_is_not_taken_for_leaving(lesson: Lesson) -> None:
+    want_check_out(lesson)
+    lesson.clock.advance(45 * 60)
+    assert lesson.look("accepted", lesson.person()).outcome == "accepted"
