@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+MODELS_FOLDER = Path("/var/lib/classroom-agent/models")
+"""Where `classroom-agent models install` puts model files. Not below `state`: they hold nothing of a node."""
+
 
 @dataclass(frozen=True, slots=True)
 class Paths:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from agent.paths import Paths
+from agent.paths import MODELS_FOLDER, Paths
 from drivers.cameras.options import FileOptions, Picamera2Options, RtspOptions, V4l2Options
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
@@ -102,6 +102,19 @@ class Recording(_Section):
     silence_seconds: Annotated[float, Field(ge=1, le=60)] = 5.0
     pre_roll_seconds: Annotated[int, Field(ge=0, le=3600)] = 300
     post_roll_seconds: Annotated[int, Field(ge=0, le=3600)] = 300
+
+
+class CheckInSettings(_Section):
+    """What recognises faces. When it says "accepted" is HR's."""
+
+    engine: Literal["auto", "mobile-512-v1", "dlib-resnet-v1"] = "auto"
+    models_folder: Path = MODELS_FOLDER
+
+    @model_validator(mode="after")
+    def _absolute(self) -> Self:
+        if not self.models_folder.is_absolute():
+            raise ValueError(f"models_folder = {str(self.models_folder)!r}: an absolute path is expected")
+        return self
 
 
 class Visibility(_Section):
@@ -239,6 +252,7 @@ class Settings(_Section):
     storage: Storage = Storage()
     cameras: dict[CameraRole, CameraSettings]
     recording: Recording = Recording()
+    checkin: CheckInSettings = CheckInSettings()
     visibility: Visibility = Visibility()
     copies: tuple[CopySettings, ...] = ()
     sync: Sync = Sync()
@@ -313,6 +327,7 @@ _PATH_KEYS = frozenset(
         "video",
         "runtime",
         "folder",
+        "models_folder",
         "path",
         "prompts",
         "ca_file",

@@ -21,6 +21,7 @@ COMMANDS = {
     "clock": "agent.cli.clock:clock_app",
     "class": "agent.cli.classes:class_app",
     "enrol": "agent.cli.enrol:enrol_command",
+    "models": "agent.cli.models:models_app",
     "hr-config": "agent.sync.commands:hr_config_command",
     "apply-config": "agent.sync.commands:apply_config_command",
     "storage": "agent.cli.storage:storage_app",

