@@ -70,10 +70,8 @@ def newest_word_us(store: Store) -> int | None:
 
 def oldest_footage_us(store: Store) -> int | None:
     """When the oldest footage begins of which a synchronised clock said so."""
-    row = store.row(
-        "SELECT start_us FROM segment WHERE clock_state = 'synchronised' ORDER BY start_us LIMIT 1"
-    )
-    return None if row is None else int(row["start_us"])
+    row = store.row("SELECT min(start_us) AS start_us FROM segment WHERE clock_state = 'synchronised'")
+    return None if row is None or row["start_us"] is None else int(row["start_us"])
 
 
 def has_timetable(store: Store) -> bool:

@@ -204,12 +204,13 @@ CREATE TABLE check_in (
   distance    REAL,                                    -- to the matched template; engine's own measure
   margin      REAL,                                    -- to the nearest other person
   frames      INTEGER,                                 -- frames that agreed
-  liveness    TEXT NOT NULL CHECK (liveness IN ('live', 'not_judged', 'attack')),
+  liveness    TEXT NOT NULL CHECK (liveness IN ('live', 'attack', 'unsure', 'not_judged')),
   photo_id    TEXT REFERENCES photo (id),
   simulated   INTEGER NOT NULL CHECK (simulated IN (0, 1))
 ) STRICT;
 CREATE UNIQUE INDEX accepted_once ON check_in (session_id, person_id) WHERE outcome = 'accepted';
 CREATE INDEX check_in_by_session ON check_in (session_id, at_us);
+CREATE INDEX check_in_awaiting ON check_in (session_id) WHERE outcome = 'awaiting_confirmation';
 CREATE INDEX check_in_by_person ON check_in (person_id);  -- what keeps a person's name
 
 -- Evidence photos lie sealed in state/photos/ID.sealed; the row exists only after the file is synced.
@@ -355,6 +356,8 @@ CREATE TABLE segment (
   PRIMARY KEY (run_id, sequence)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX segment_by_time ON segment (start_us, end_us);
+-- The oldest footage of a clock that was right: asked each second by retention.
+CREATE INDEX segment_synchronised ON segment (start_us) WHERE clock_state = 'synchronised';
 -- Which run follows which, whatever the wall clock was set to in between.
 CREATE INDEX run_follows ON segment (previous_sha256) WHERE sequence = 0;
 
