@@ -109,7 +109,8 @@ class GpioIndicator:
         with ExitStack() as all_of_them:
             for name, device in self._devices.items():
                 all_of_them.enter_context(_explained(name))
-                all_of_them.callback(device.close)  # switches off, and ends the pattern's thread
+                all_of_them.callback(device.close)
+                all_of_them.callback(device.off)  # first: closing leaves a pin as it is
             self._devices = {}
 
 
