@@ -38,7 +38,12 @@ PUBLIC_PAGES = frozenset({"/login", "/setup"})
 SETUP_PAGE = "/setup"
 LOGIN_PAGE = "/login"
 
-PASSIVE = frozenset({"/now/board", "/frames/rear.jpg", "/frames/door.jpg"})
+KIOSK_PAGE, KIOSK_EVENTS, KIOSK_PICTURE = "/kiosk", "/kiosk/events", "/kiosk/door.jpg"
+KIOSK = frozenset({KIOSK_PAGE, KIOSK_EVENTS, KIOSK_PICTURE})
+"""Open without login to a browser on this very machine, the screen at the door, where the technician has one
+(`web.kiosk`). They show who stands before the screen and no roster. Behind the login for everybody else."""
+
+PASSIVE = KIOSK | {"/now/board", "/frames/rear.jpg", "/frames/door.jpg"}
 """Fetched by the page itself every second: no sign that somebody is there, so the idle time runs on."""
 PASSIVE_OF_PLAYER = re.compile(r"/player/[^/]+/(timeline|index\.m3u8|media\.m3u8)")
 """A live player asks for these even while it is paused. While it plays it fetches footage: that counts."""
@@ -53,7 +58,7 @@ _YEAR_S = 365 * 24 * 3600
 
 
 PUBLIC = PUBLIC_PAGES | STATIC_FILES.keys()
-"""The whole allow-list."""
+"""The whole allow-list, besides `KIOSK` for the screen at the door."""
 
 log = get_logger(__name__)
 
@@ -155,6 +160,8 @@ class Gate:
             return PlainTextResponse(text, HTTPStatus.MISDIRECTED_REQUEST)
         if path.startswith("/static/") and path in PUBLIC:
             return None
+        if path in KIOSK and self._site.settings.web.kiosk and is_this_machine(request):
+            return None  # nor does it ask the database: the screen goes on without
         if not await self._first_start_is_over():
             return None if path == SETUP_PAGE else _lead_to(SETUP_PAGE, request, visit)
         if path in PUBLIC or visit.visitor is not None:
@@ -225,6 +232,16 @@ def is_own_host(host: str) -> bool:
     except ValueError:
         return name == "localhost" or name.partition(".")[0] == hostname()
     return True
+
+
+def is_this_machine(request: Request) -> bool:
+    """Whether the connection comes from this machine itself; no proxy stands between."""
+    try:
+        address = ipaddress.ip_address(request.client.host if request.client else "")
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 def cookie(name: str, value: str, *, max_age: int | None = None) -> str:

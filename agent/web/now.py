@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from agent import board
 from agent.clock import Stamp
@@ -24,6 +24,7 @@ from agent.web import alerts as alert_rules
 from agent.web.corrected_footage import gaps_between
 from agent.web.locale import Words, end_of_day_us, local
 from agent.web.names import ANSWER_LEVELS, ANSWERS, KINDS
+from agent.web.review_alerts import review_alerts
 from agent.web.site import Site, site_of, visit_of
 from agent.web.timeline import spans, video_seconds
 
@@ -115,10 +116,17 @@ async def frame(request: Request, camera: str) -> Response:
     """A camera's newest picture; only names that this node knows reach the file system (I12)."""
     if camera not in CAMERAS:
         raise HTTPException(HTTPStatus.NOT_FOUND)
-    path = site_of(request).paths.frames / f"{camera}.jpg"
-    if not await asyncio.to_thread(path.is_file):
-        raise HTTPException(HTTPStatus.NOT_FOUND)
-    return FileResponse(path, media_type="image/jpeg")
+    return await newest_picture(site_of(request).paths, camera)
+
+
+async def newest_picture(paths: Paths, camera: str) -> Response:
+    """What stands on the frame board, read in one go: a file is replaced there several times a second, and
+    one sent piece by piece by its name could have the length of one picture and the bytes of the next."""
+    try:
+        jpeg = await asyncio.to_thread((paths.frames / f"{camera}.jpg").read_bytes)
+    except FileNotFoundError:
+        raise HTTPException(HTTPStatus.NOT_FOUND) from None
+    return Response(jpeg, media_type="image/jpeg")
 
 
 async def _render(request: Request, template: str) -> Response:
@@ -138,11 +146,12 @@ async def _render(request: Request, template: str) -> Response:
         head=room.head,
         unsigned_facts=room.unsigned_facts,
     )
+    waiting = await site.store.run(lambda store: review_alerts(store, words))
     return site.render(
         request,
         template,
         room=room,
-        alerts=found,
+        alerts=sorted([*found, *waiting], key=lambda alert: alert_rules.LEVELS.index(alert.level)),
         level_names=alert_rules.LEVEL_NAMES,
         pictures=[
             read_picture(site.paths, camera, words) for camera in CAMERAS if camera in site.settings.cameras

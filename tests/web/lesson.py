@@ -36,7 +36,9 @@ ORIGIN = Origin("henan-demo", "room-101", "node-1", "rear", "file", simulated=Tr
 MINUTE_US = 60_000_000
 
 
-def settings_for(paths: Paths, port: int, *, environment: str = "demonstration") -> Settings:
+def settings_for(
+    paths: Paths, port: int, *, environment: str = "demonstration", kiosk: bool = False
+) -> Settings:
     """Settings of a demonstration node whose cameras are files."""
     return Settings.model_validate(
         {
@@ -53,7 +55,7 @@ def settings_for(paths: Paths, port: int, *, environment: str = "demonstration")
             }
             if environment == "demonstration"
             else {"rear": {"driver": "rtsp", "url": "rtsp://192.0.2.1/1"}},
-            "web": {"host": "127.0.0.1", "port": port},
+            "web": {"host": "127.0.0.1", "port": port, "kiosk": kiosk},
         }
     )
 

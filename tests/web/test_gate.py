@@ -20,6 +20,8 @@ PUBLIC_LIST = {
     "/login",
     "/setup",
     "/static/hls.light.min.js",
+    "/static/kiosk.css",
+    "/static/kiosk.js",
     "/static/mark.svg",
     "/static/now.js",
     "/static/page.css",
