@@ -2,6 +2,10 @@
 
 The same answer to the same face is recorded once a visit. A stranger's visit is recognised by the
 template of the last one, held in memory for the cooldown alone and never written anywhere (I7).
+
+Where liveness decides (a live camera in production), only `live` is accepted; who is unsure is asked to turn
+the head before anything is recorded, once a conclusion. Elsewhere its verdict is recorded and decides nothing
+(I9).
 """
 
 from __future__ import annotations
@@ -47,6 +51,13 @@ class Reply:
     """None when nothing was recorded: no session, or the same visit as before."""
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """No answer yet: this track shall be asked to turn its head (`Pipeline.question`)."""
+
+    track_id: int
+
+
 @dataclass(slots=True)
 class _Visit:
     track_id: int
@@ -67,20 +78,27 @@ class Attendant:
         *,
         engine: str,
         simulated: bool,
+        liveness_decides: bool,
     ) -> None:
         self._journal = journal
         self._liveness = liveness
         self._thresholds = thresholds
         self._engine = engine
         self._simulated = simulated
+        self._liveness_decides = liveness_decides
         self._visits: list[_Visit] = []
 
-    def answer(self, case: Case, session: Session, gallery: Gallery, stamp: Stamp) -> Reply:
-        """Decide and record. Raises what liveness judge and journal raise; nothing is then recorded."""
+    def answer(self, case: Case, session: Session, gallery: Gallery, stamp: Stamp) -> Reply | Question:
+        """Decide and record. Raises what the journal raises; nothing is then recorded."""
         self._forget_past_visits(stamp.monotonic_ns)
-        liveness = self._liveness.judge(case.frames)
-        outcome = "suspected_attack" if liveness.outcome == "attack" else _outcome(case.conclusion, gallery)
+        outcome = _outcome(case.conclusion, gallery)
         person_id = case.conclusion.person_id
+        if self._liveness_decides:
+            decided = self._under_liveness(outcome, case, session, stamp)
+            if decided is None:
+                return Question(case.track_id)
+            outcome = decided
+            person_id = None if outcome == "failed" else person_id
         earlier = self._same_visit(outcome, person_id, case.template)
         if earlier is not None:
             earlier.track_id, earlier.seen_ns = case.track_id, stamp.monotonic_ns
@@ -94,7 +112,7 @@ class Attendant:
             margin=case.conclusion.margin,
             threshold=self._thresholds.match_distance,
             frames=case.conclusion.frames,
-            liveness=liveness,
+            liveness=case.liveness,
             portrait=portrait(*case.best),
             simulated=self._simulated,
             template=case.template,
@@ -107,6 +125,28 @@ class Attendant:
             _Visit(case.track_id, recorded.outcome, person_id, case.template, stamp.monotonic_ns)
         )
         return Reply(case.track_id, _ANSWERS[recorded.outcome], person_id, recorded.check_in_id)
+
+    def _under_liveness(self, outcome: Outcome, case: Case, session: Session, stamp: Stamp) -> Outcome | None:
+        """What the verdict leaves of `outcome`; None when the person must be asked first. An attack is one
+        whatever the match says, and nobody becomes present who is not live; who is present already is left
+        alone.
+        """
+        liveness, policy = case.liveness, self._thresholds.liveness
+        if liveness.outcome == "attack":
+            return "suspected_attack"
+        if outcome != "accepted":
+            return outcome
+        is_asked_always = policy == "always_challenge" and liveness.challenge is None
+        if liveness.outcome == "live" and not is_asked_always:
+            return outcome
+        person_id = case.conclusion.person_id
+        if self._same_visit(outcome, person_id, case.template) is not None:
+            return outcome
+        if self._journal.is_settled(session.id, person_id, stamp):
+            return "already_checked_in"
+        may_ask = policy != "passive" and liveness.challenge is None and self._liveness.can_challenge
+        judged = liveness.outcome != "not_judged"
+        return None if may_ask and judged else "failed"
 
     def saw(self, track_ids: set[int], now_ns: int) -> None:
         """These tracks are in the picture: their visits last. Call for every picture that was searched."""

@@ -10,8 +10,8 @@ import sqlite3
 from collections import Counter
 from dataclasses import dataclass, field
 
-from agent.checkin.answers import Answer, AnswerKind
-from agent.checkin.attendant import Attendant, Reply
+from agent.checkin.answers import Answer, AnswerKind, answer
+from agent.checkin.attendant import Attendant, Question, Reply
 from agent.checkin.gallery import GalleryLoader
 from agent.checkin.journal import Availability, Journal
 from agent.checkin.liveness import LivenessJudge
@@ -41,6 +41,10 @@ class Tally:
     templates: int = 0
     gate: Counter[str] = field(default_factory=Counter)
     answers: Counter[str] = field(default_factory=Counter)
+    questions: int = 0
+    """Faces that were asked to turn."""
+    liveness: Counter[str] = field(default_factory=Counter)
+    """Verdicts of the answers given; an attack by its species (print, screen_still, replay, unknown)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +83,10 @@ class Door:
         self._engine = engine
         self._thresholds = thresholds
         self._clock = clock
-        self._pipeline = Pipeline(engine, thresholds)
         self._journal = journal
         self._liveness = liveness
         self._simulated = simulated
+        self._pipeline = self._new_pipeline()
         self._attendant = self._new_attendant()
         self._answers: dict[int, Reply] = {}
         self._session_id: str | None = None
@@ -95,7 +99,7 @@ class Door:
         if session_id != self._session_id:
             self._session_id = session_id
             self._answers.clear()
-            self._pipeline = Pipeline(self._engine, self._thresholds)
+            self._pipeline = self._new_pipeline()
             self._attendant = self._new_attendant()  # a visit to one session is none to the next
             log.info("session.changed", session_id=session_id, people=len(self.situation.gallery))
 
@@ -106,13 +110,28 @@ class Door:
             self._thresholds,
             engine=self._engine.name,
             simulated=self._simulated,
+            liveness_decides=self._liveness_decides,
         )
+
+    def _new_pipeline(self) -> Pipeline:
+        return Pipeline(self._engine, self._liveness, self._thresholds)
+
+    @property
+    def _liveness_decides(self) -> bool:
+        """A replayed photo is an attack by definition, and what is simulated never counts (I9)."""
+        return not self._simulated
 
     def see(self, image: BGRImage, now_ns: int) -> View:
         """Look at one picture of `now_ns`. Without an open session nobody is looked for. Never raises what
         the engine or the recording of an answer raised."""
         self.tally.frames += 1
         session = self.situation.session
+        missing = self._liveness.ready(now_ns)
+        if missing is not None and self._liveness_decides:
+            # Without its judge of liveness the door would take a photo for a person.
+            self._answers.clear()
+            self._fail("model", missing)
+            return View() if session is None else View(fault="model")
         if session is None:
             if self.availability.fault in ("camera", "model"):
                 self._works()
@@ -122,7 +141,7 @@ class Door:
         except Exception as error:
             if self.availability.fault != "engine":  # one trace an outage, not ten a second
                 log.exception("engine.failed")
-            self._pipeline = Pipeline(self._engine, self._thresholds)
+            self._pipeline = self._new_pipeline()
             self._answers.clear()
             self._engine_failed_ns = now_ns
             self._fail("engine", type(error).__name__)
@@ -131,7 +150,7 @@ class Door:
         if self._engine_is_proven(report, now_ns):
             self._works()
         self._answer(report, session, now_ns)
-        return View(report.faces, dict(self._answers), fault=self.availability.fault)
+        return View(report.faces, dict(self._answers), self._prompts(), self.availability.fault)
 
     def _engine_is_proven(self, report: FrameReport, now_ns: int) -> bool:
         """Whether this picture ends an outage. A search alone does not when it is templates that fail: the
@@ -158,6 +177,11 @@ class Door:
                 self._pipeline.reconsider(case.track_id)
                 reply = Reply(case.track_id, AnswerKind.OTHER_WAY, None, None)
             else:
+                if isinstance(reply, Question):
+                    self._pipeline.question(reply.track_id, now_ns)
+                    self.tally.questions += 1
+                    continue
+                self.tally.liveness[case.liveness.species or case.liveness.outcome] += 1
                 if reply.check_in_id is not None and self.availability.fault == "record":
                     self._works()
             self.tally.answers[reply.answer] += 1
@@ -165,6 +189,12 @@ class Door:
         alive = self._pipeline.track_ids
         self._answers = {track: reply for track, reply in self._answers.items() if track in alive}
         self._attendant.saw(alive, now_ns)
+
+    def _prompts(self) -> dict[int, Answer]:
+        return {
+            track_id: answer(AnswerKind.TURN, track_id=track_id, direction=direction)
+            for track_id, direction in self._pipeline.directions.items()
+        }
 
     def _count(self, report: FrameReport) -> None:
         self.tally.searched += report.searched

@@ -100,6 +100,19 @@ class Journal:
             self._follow(recorded, entry, session, stamp)
         return recorded
 
+    def is_settled(self, session_id: str, person_id: str | None, stamp: Stamp) -> bool:
+        """Whether one more look at this person changes nothing: present already, no check-out due, no spot
+        check running."""
+        session = classes.session(self._store, session_id)
+        if person_id is None or session is None:
+            return False
+        if check_ins.accepted_row(self._store, session_id, person_id) is None:
+            return False
+        check = spot_check.running(self._store, session_id)
+        if check is not None and check.person_id == person_id:
+            return False
+        return not (check_ins.is_after_the_middle(session, stamp.wall_us) and wants_check_out(self._store))
+
     def _follow(self, recorded: Recorded, entry: Entry, session: classes.Session, stamp: Stamp) -> None:
         """What else this answer means: a spot check passed, reason for a suspicion."""
         named = entry.person_id
@@ -112,11 +125,11 @@ class Journal:
 
     def _as_it_stands(self, entry: Entry, session: classes.Session, stamp: Stamp) -> Entry:
         """`entry` by what the database says now: the gallery that decided it may be a second old."""
-        if entry.outcome not in ("accepted", "not_in_class"):
+        if entry.outcome not in ("accepted", "already_checked_in", "not_in_class"):
             return entry
         if current_consent(self._store, entry.person_id or "") is None:
             return replace(entry, outcome="failed", person_id=None)
-        if entry.outcome == "not_in_class":
+        if entry.outcome != "accepted":
             return entry
         enrolled = self._store.row(
             "SELECT 1 FROM enrolment WHERE class_id = ? AND person_id = ? AND left_us IS NULL",
@@ -183,6 +196,9 @@ class Journal:
                         "outcome": entry.liveness.outcome,
                         "judge": entry.liveness.judge,
                         "score": _rounded(entry.liveness.score),
+                        "frames": entry.liveness.frames,
+                        "challenge": entry.liveness.challenge,
+                        "species": entry.liveness.species,
                     },
                     "photo": {"id": photo.id, "sha256": photo.sha256.hex()} if photo else None,
                 },

@@ -1,18 +1,22 @@
-"""From pictures to conclusions: detect, track, gate, choose the best frames, match.
+"""From pictures to conclusions: detect, track, gate, liveness, choose the best frames, match, ask in doubt.
 
-Everything it does can be read off its `FrameReport`s: why each face was or was not taken, and when each
-track came to which conclusion. It touches no database and records nothing.
+A conclusion is told when the track's liveness is known; one that is told may be questioned (`question`), and
+is told again with what came of it. Everything it does can be read off its `FrameReport`s: why each face was
+or was not taken, and when each track came to which conclusion. It touches no database and records nothing.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from agent.checkin.deliberation import Conclusion, Deliberation, Finding
 from agent.checkin.gallery import Gallery, Match
 from agent.checkin.gate import GateReason, judge, suitability
+from agent.checkin.liveness import Liveness, LivenessJudge, TrackLiveness
 from agent.checkin.motion import MotionGate
+from agent.checkin.questioning import Direction, Questioning, Wanted
 from agent.checkin.search import Search
 from agent.checkin.thresholds import CheckinThresholds
 from agent.checkin.tracker import Tracker
@@ -50,6 +54,7 @@ class Case:
     """The one of them most fit to be looked at, of those that gave the name: the evidence photo's."""
     template: Template
     """Of that frame."""
+    liveness: Liveness
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,25 +92,23 @@ class _Subject:
     """What is known of one track."""
 
     deliberation: Deliberation
+    liveness: TrackLiveness
     candidates: list[_Candidate] = field(default_factory=list)
     probes: deque[_Probe] = field(default_factory=lambda: deque(maxlen=KEPT_FRAMES))
     looked_ns: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _LookAtOne:
-    """What one template led to."""
-
-    track_id: int
-    case: Case | None
-    reopened: bool
+    held: Conclusion | None = None
+    """Concluded, and not said yet: liveness needs more frames."""
+    told: Case | None = None
+    """The last case of the conclusion that stands."""
+    questioning: Questioning | None = None
 
 
 class Pipeline:
     """One door camera's faces. Not thread-safe."""
 
-    def __init__(self, engine: FaceEngine, thresholds: CheckinThresholds) -> None:
+    def __init__(self, engine: FaceEngine, liveness: LivenessJudge, thresholds: CheckinThresholds) -> None:
         self._engine = engine
+        self._liveness = liveness
         self._thresholds = thresholds
         self._motion = MotionGate()
         self._search = Search(engine)
@@ -133,16 +136,27 @@ class Pipeline:
             quality = face_quality.measure(image, face)
             reason = judge(image, face, quality, self._thresholds)
             reports.append(FaceReport(track.id, face.box, reason, quality))
-            if reason is GateReason.TAKEN:
-                self._subject(track.id).candidates.append(
-                    _Candidate(image, face, suitability(quality), now_ns)
-                )
-        look = self._look_at_one(now_ns, gallery)
-        if look is None:
-            return FrameReport(True, tuple(reports))
-        cases = () if look.case is None else (look.case,)
-        reopened = frozenset((look.track_id,) if look.reopened else ())
-        return FrameReport(True, tuple(reports), cases, 1, reopened)
+            self._take(track.id, image, face, quality, reason, now_ns)
+        made, reopened = self._make_one_template(now_ns, gallery)
+        return FrameReport(True, tuple(reports), tuple(self._due_cases(now_ns)), made, reopened)
+
+    def question(self, track_id: int, now_ns: int) -> None:
+        """Ask this track, whose named case was just told, to turn its head; another case tells how it
+        ended."""
+        subject = self._subjects.get(track_id)
+        if subject is None or subject.told is None or subject.told.conclusion.person_id is None:
+            return  # it has left
+        person_id = subject.told.conclusion.person_id
+        subject.questioning = Questioning(person_id, subject.told.liveness, self._thresholds, now_ns)
+
+    @property
+    def directions(self) -> dict[int, Direction]:
+        """Where the tracks that are asked now should look."""
+        return {
+            track_id: subject.questioning.direction
+            for track_id, subject in self._subjects.items()
+            if subject.questioning is not None
+        }
 
     @property
     def track_ids(self) -> set[int]:
@@ -153,17 +167,58 @@ class Pipeline:
         """Begin this track's deliberation anew: its answer could not be given."""
         self._subjects.pop(track_id, None)
 
-    def _look_at_one(self, now_ns: int, gallery: Gallery) -> _LookAtOne | None:
-        """One template a frame at most, for whoever waits longest: the picture must not stand still."""
+    def _take(
+        self,
+        track_id: int,
+        image: BGRImage,
+        face: DetectedFace,
+        quality: face_quality.FaceQuality,
+        reason: GateReason,
+        now_ns: int,
+    ) -> None:
+        is_taken = reason is GateReason.TAKEN
+        if is_taken:
+            subject = self._subject(track_id)
+            if subject.told is None or subject.questioning is not None:
+                subject.liveness.look(image, face, now_ns)
+            subject.candidates.append(_Candidate(image, face, suitability(quality), now_ns))
+        questioning = self._subjects[track_id].questioning if track_id in self._subjects else None
+        if questioning is not None:
+            points = self._liveness.points(image, face)
+            questioning.look(image, face, points, now_ns, is_taken=is_taken)
+
+    def _make_one_template(self, now_ns: int, gallery: Gallery) -> tuple[int, frozenset[int]]:
+        """One template a frame at most: the picture must not stand still. Those who are asked something go
+        first, then whoever waits longest. How many were made, and the tracks that were reopened by it."""
+        for subject in self._subjects.values():
+            if subject.questioning is not None and subject.questioning.wanted is not None:
+                self._match_questioned(
+                    subject, subject.questioning, subject.questioning.wanted, now_ns, gallery
+                )
+                return 1, frozenset()
         ready = [
             (subject.candidates[0].at_ns, track_id)
             for track_id, subject in self._subjects.items()
             if self._is_ready(subject, now_ns)
         ]
         if not ready:
-            return None
+            return 0, frozenset()
         _, track_id = min(ready)
-        subject = self._subjects[track_id]
+        reopened = self._look_at(self._subjects[track_id], now_ns, gallery)
+        return 1, frozenset((track_id,) if reopened else ())
+
+    def _match_questioned(
+        self, subject: _Subject, questioning: Questioning, wanted: Wanted, now_ns: int, gallery: Gallery
+    ) -> None:
+        template = self._engine.template(wanted.image, wanted.face)
+        match = gallery.match(template, self._thresholds)
+        questioning.matched(match, now_ns)
+        if wanted.is_last and questioning.ending == "passed":
+            score = suitability(face_quality.measure(wanted.image, wanted.face))
+            subject.probes.append(_Probe(wanted.image, wanted.face, score, template, match))
+
+    def _look_at(self, subject: _Subject, now_ns: int, gallery: Gallery) -> bool:
+        """Match the best candidate of this track; whether its last answer holds no more."""
         best = max(subject.candidates, key=lambda candidate: candidate.score)
         subject.candidates.clear()
         subject.looked_ns = now_ns
@@ -175,16 +230,41 @@ class Pipeline:
         reopened = was_concluded and (deliberation.conclusion is None or conclusion is not None)
         if reopened:
             subject.probes.clear()  # what was seen before is no evidence about who is there now
+            subject.held = subject.told = None
+            subject.liveness = self._liveness.track()  # another face is judged by its own frames
         if deliberation.gathered:
             subject.probes.append(_Probe(best.image, best.face, best.score, template, match))
-        case = None if conclusion is None else _case(track_id, conclusion, subject)
-        return _LookAtOne(track_id, case, reopened)
+        if conclusion is not None:
+            subject.held = conclusion
+        return reopened
+
+    def _due_cases(self, now_ns: int) -> Iterator[Case]:
+        """Conclusions whose liveness is known by now, and questions that have ended."""
+        for track_id, subject in self._subjects.items():
+            passive = subject.liveness.verdict()
+            if subject.held is not None and passive is not None:
+                subject.told = _case(track_id, subject.held, subject, passive)
+                subject.held = None
+                yield subject.told
+            questioning = subject.questioning
+            if questioning is None or subject.told is None:
+                continue
+            questioning.passes(now_ns)
+            if passive is not None and passive.outcome == "attack":
+                verdict = passive  # a veto, whatever the head did
+            elif questioning.ending is None:
+                continue
+            else:
+                verdict = questioning.verdict
+            subject.questioning = None
+            subject.told = _case(track_id, subject.told.conclusion, subject, verdict)
+            yield subject.told
 
     def _is_ready(self, subject: _Subject, now_ns: int) -> bool:
         waiting = subject.candidates
         if not waiting:
             return False
-        if subject.deliberation.is_final:
+        if subject.deliberation.is_final or subject.held is not None or subject.questioning is not None:
             waiting.clear()
             return False
         if subject.deliberation.conclusion is not None:
@@ -198,7 +278,7 @@ class Pipeline:
 
     def _subject(self, track_id: int) -> _Subject:
         if track_id not in self._subjects:
-            self._subjects[track_id] = _Subject(Deliberation(self._thresholds))
+            self._subjects[track_id] = _Subject(Deliberation(self._thresholds), self._liveness.track())
         return self._subjects[track_id]
 
     def _forget_ended(self) -> None:
@@ -207,12 +287,12 @@ class Pipeline:
             del self._subjects[track_id]
 
 
-def _case(track_id: int, conclusion: Conclusion, subject: _Subject) -> Case:
+def _case(track_id: int, conclusion: Conclusion, subject: _Subject, liveness: Liveness) -> Case:
     """The frame that brought a name about gives that name, so there is always one to choose."""
     fitting = [probe for probe in subject.probes if _gives(probe.match, conclusion)]
     best = max(fitting, key=lambda probe: probe.score)
     frames = tuple((probe.image, probe.face) for probe in subject.probes)
-    return Case(track_id, conclusion, frames, (best.image, best.face), best.template)
+    return Case(track_id, conclusion, frames, (best.image, best.face), best.template, liveness)
 
 
 def _gives(match: Match, conclusion: Conclusion) -> bool:

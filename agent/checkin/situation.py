@@ -21,6 +21,7 @@ def thresholds_in_force(store: Store) -> CheckinThresholds:
         margin=wanted.margin,
         min_face_px=wanted.minimum_face_px,
         frames_that_agree=wanted.frames_that_agree,
+        liveness=wanted.liveness,
     )
 
 

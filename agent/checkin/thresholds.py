@@ -1,12 +1,15 @@
 """The numbers by which the door camera's pictures are judged.
 
-HR staff set the first four (the configuration document); the others are properties of the measures in
+HR staff set the first five (the configuration document); the others are properties of the measures in
 `models.face_quality` and of people walking up to a door, and change with the program.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+LivenessPolicy = Literal["passive", "challenge", "always_challenge"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,9 @@ class CheckinThresholds:
     frames_that_agree: int = 2
     """So many frames must name the same person, and none another, before a name is given (1..10); and always
     more than the frames that do not."""
+
+    liveness: LivenessPolicy = "challenge"
+    """Who is asked to turn the head: nobody, whoever the models are unsure of, or everybody."""
 
     frames_for_unknown: int = 4
     """So many frames without a name make a stranger: more than for a name, as one turned head must not."""

@@ -54,6 +54,11 @@ class CheckIn(_Section):
     minimum_face_px: Annotated[int, Field(ge=40, le=600)] = 96
     """Narrowest face that is taken, in pixels. 96 is a face at 1.5 m in a picture 1280 wide; half of it
     reaches further, errs more often and makes looking for faces four times as dear."""
+    liveness: Literal["passive", "challenge", "always_challenge"] = "challenge"
+    """How the door tells a face from a picture of one. `passive`: by the models alone; whoever they are unsure
+    of goes the other way in, and without the installed MiniFASNet pair everybody. `challenge`: whoever they are
+    unsure of is asked to turn the head, three seconds more. `always_challenge`: everybody is asked; the only one
+    that stops a good print on paper, for a queue that is three seconds a person longer."""
     check_out: bool = False
     """Whether a second look into the camera after a lesson's middle counts as the check-out. No notice asks
     for it. `true` shows who left early and costs a queue at the end; who forgets it is present all the same,

@@ -108,8 +108,15 @@ class Classroom:
     def close_session(self) -> None:
         self.store.execute("UPDATE session SET state = 'closed' WHERE state = 'open'")
 
-    def door(self, engine: FaceEngine | None = None, liveness: LivenessJudge | None = None) -> Door:
-        """A door as its process makes it: with a connection of its own, so that it sees others commit."""
+    def door(
+        self,
+        engine: FaceEngine | None = None,
+        liveness: LivenessJudge | None = None,
+        *,
+        simulated: bool = True,
+    ) -> Door:
+        """A door as its process makes it: with a connection of its own, so that it sees others commit. Where it
+        is not `simulated`, liveness decides."""
         store = Store(self.paths.database, busy_timeout_ms=200)
         door = Door(
             store,
@@ -120,7 +127,7 @@ class Classroom:
             self.thresholds,
             self.clock,
             room=ROOM,
-            simulated=True,
+            simulated=simulated,
         )
         door.refresh()
         return door

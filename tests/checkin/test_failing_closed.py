@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from agent.checkin.answers import AnswerKind
-from agent.checkin.liveness import Liveness
 from agent.checkin.picture import LivePicture
 from models.faces import DetectedFace, FaceEngine, Template
 from models.images import BGRImage
@@ -145,37 +144,6 @@ def test_an_outage_that_a_killed_process_left_is_ended_by_the_next(classroom: Cl
     classroom.look(door, empty(2))
     assert len(classroom.facts("check-in.unavailable")) == 1
     assert len(classroom.facts("check-in.restored")) == 1
-
-
-class AlwaysAttack:
-    """A judge that takes every face for a picture."""
-
-    def judge(self, frames: Sequence[tuple[BGRImage, DetectedFace]]) -> Liveness:
-        assert len(frames) >= 2
-        return Liveness("attack", "always", 0.0)
-
-
-class BrokenJudge:
-    def judge(self, frames: Sequence[tuple[BGRImage, DetectedFace]]) -> Liveness:
-        raise RuntimeError("no liveness model")
-
-
-@pytest.mark.promise("I9")
-def test_a_liveness_judge_vetoes_the_match(classroom: Classroom) -> None:
-    person = classroom.enrolled("obama.jpg", "obama2.jpg")
-    classroom.open_session()
-    classroom.look(classroom.door(liveness=AlwaysAttack()), visit(OBAMA, pictures=20))
-    assert classroom.outcomes() == [("suspected_attack", person)]
-    assert classroom.check_ins()[0]["liveness"] == "attack"
-
-
-@pytest.mark.promise("I9")
-def test_a_broken_liveness_judge_lets_nobody_in(classroom: Classroom) -> None:
-    classroom.enrolled("obama.jpg", "obama2.jpg")
-    classroom.open_session()
-    views = classroom.look(classroom.door(liveness=BrokenJudge()), visit(OBAMA))
-    assert {reply.answer for reply in replies(views)} == {AnswerKind.OTHER_WAY}
-    assert classroom.check_ins() == []
 
 
 @pytest.mark.promise("I9")
