@@ -80,8 +80,25 @@ class Entered:
         return self.code in ("waiting", "already_waiting", "already_checked_in")
 
 
+REFUSED: Final[dict[str, tuple[str, str]]] = {
+    "no_reason": ("不予确认须写明理由", "a rejection needs its reason"),
+    "no_entry": ("没有这条待核实的签到", "no such check-in awaits a decision"),
+    "decided": ("这条签到已经这样核实过了", "that is how it stands already"),
+    "over": ("课已结束，由人社部门核实", "the lesson is over: HR staff decide"),
+    "not_in_charge": ("须是本课已签到的教师", "only a teacher who checked in to this lesson decides"),
+    "teachers_entry": ("教师的签到由人社部门核实", "over teachers HR staff decide"),
+    "left_class": ("此人已不在班级名册", "the person is no longer on the class's list"),
+    "earlier_first": ("请先核实此人较早的一条", "decide over this person's earlier entry first"),
+}
+"""Why a decision cannot be taken, by code: Chinese, English."""
+
+
 class DecisionError(Exception):
-    """A decision cannot be taken; the message says why, in Chinese and English."""
+    """A decision cannot be taken; `code` is one of `REFUSED`, and the message says it in both languages."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        super().__init__(" / ".join(REFUSED[code]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,15 +272,15 @@ def decide(
     """
     reason = reason.strip()[:LONGEST_REASON]
     if decision == "rejected" and not reason:
-        raise DecisionError("不予确认须写明理由 / a rejection needs its reason")
+        raise DecisionError("no_reason")
     with store.transaction():
         entry = check_ins.decided_check_in(store, check_in_id)
         session = None if entry is None else classes.session(store, entry.session_id)
         if entry is None or session is None:
-            raise DecisionError("没有这条待核实的签到 / no such check-in awaits a decision")
+            raise DecisionError("no_entry")
         _check_may_decide(store, session, entry, account)
         if entry.decision == decision:
-            raise DecisionError("这条签到已经这样核实过了 / that is how it stands already")
+            raise DecisionError("decided")
         outcome = "rejected"
         if decision == "confirmed":
             outcome = _counts_as(store, session, entry)
@@ -297,20 +314,20 @@ def _check_may_decide(store: Store, session: Session, entry: DecidedCheckIn, acc
         return
     person_id = account.removeprefix(TEACHER)
     if not account.startswith(TEACHER) or session.state != "open":
-        raise DecisionError("课已结束，由人社部门核实 / the lesson is over: HR staff decide")
+        raise DecisionError("over")
     if not _is_in_charge(store, session, person_id):
-        raise DecisionError("须是本课已签到的教师 / only a teacher who checked in to this lesson decides")
+        raise DecisionError("not_in_charge")
     if entry.role != "trainee":
-        raise DecisionError("教师的签到由人社部门核实 / over teachers HR staff decide")
+        raise DecisionError("teachers_entry")
 
 
 def _counts_as(store: Store, session: Session, entry: DecidedCheckIn) -> str:
     """Present once, whatever ways a person came by."""
     if entry.role is None:
-        raise DecisionError("此人已不在班级名册 / the person is no longer on the class's list")
+        raise DecisionError("left_class")
     earlier = [row["id"] for row in check_ins.awaiting_of(store, session.id, entry.person_id)]
     if earlier and earlier[0] != entry.id and entry.outcome == "awaiting_confirmation":
-        raise DecisionError("请先核实此人较早的一条 / decide over this person's earlier entry first")
+        raise DecisionError("earlier_first")
     accepted = check_ins.accepted_row(store, session.id, entry.person_id, besides=entry.id)
     if accepted is None:
         return "accepted"

@@ -144,8 +144,8 @@ def try_pin(store: Store, vault: Vault, stamp: Stamp, number: str, pin: str) -> 
 
 
 def _is_locked(store: Store, number: int, now_us: int) -> bool:
-    """Distances in both directions: a clock that was set back by minutes opens nothing, and whoever may set it
-    farther gains the day's tries at most each time."""
+    """Distances in both directions: a clock that was set back by minutes opens nothing, and whoever may set
+    it farther gains the day's tries each time."""
     of_all, of_one, of_day = store.one(
         "SELECT count(*) FILTER (WHERE abs(:now - at_us) <= :window),"
         " count(*) FILTER (WHERE abs(:now - at_us) <= :window AND number = :number),"

@@ -18,8 +18,20 @@ LONGEST_REASON: Final = 500
 log = get_logger(__name__)
 
 
+REFUSED: Final[dict[str, tuple[str, str]]] = {
+    "no_suspicion": ("没有这条疑点", "there is no such suspicion"),
+    "judged": ("这条疑点已经这样核实过了", "that is how it stands already"),
+    "no_reason": ("须写明理由，最多 500 字", "give a reason of at most 500 characters"),
+}
+"""Why a suspicion cannot be judged so, by code: Chinese, English."""
+
+
 class VerdictError(Exception):
-    """A decision cannot be taken; the message says why, in Chinese and English."""
+    """A suspicion cannot be judged so; `code` is one of `REFUSED`, the message says it in both languages."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        super().__init__(" / ".join(REFUSED[code]))
 
 
 def decide(
@@ -34,10 +46,10 @@ def decide(
     with store.transaction():
         row = table.suspicion_row(store, suspicion_id)
         if row is None:
-            raise VerdictError("没有这条疑点 / there is no such suspicion")
+            raise VerdictError("no_suspicion")
         state = "open" if decision == "reopened" else decision
         if row["state"] == state:
-            raise VerdictError("这条疑点已经这样核实过了 / that is how it stands already")
+            raise VerdictError("judged")
         store.execute("UPDATE suspicion SET state = ? WHERE id = ?", (state, suspicion_id))
         number = store.add(
             "INSERT INTO suspicion_decision (suspicion_id, decision, account, reason, decided_us)"
@@ -119,7 +131,5 @@ def checked_reason(reason: str) -> str:
     """A reason without blanks around it. VerdictError unless it has 1 to 500 characters."""
     reason = reason.strip()
     if not 1 <= len(reason) <= LONGEST_REASON:
-        raise VerdictError(
-            f"须写明理由，最多 {LONGEST_REASON} 字 / give a reason of at most {LONGEST_REASON} characters"
-        )
+        raise VerdictError("no_reason")
     return reason

@@ -25,8 +25,21 @@ Origin = Literal["page", "console", "message"]
 Result = Literal["passed", "missed", "void"]
 
 
+REFUSED: Final[dict[str, tuple[str, str]]] = {
+    "minutes": ("期限须为 1 到 60 分钟", "give 1 to 60 minutes"),
+    "no_session": ("现在没有课", "no session now"),
+    "running": ("上一次抽查还没结束", "a spot check is still running"),
+    "nobody": ("没有已签到的学员", "no trainee is present"),
+}
+"""Why nobody can be drawn, by code: Chinese, English."""
+
+
 class SpotCheckError(Exception):
-    """Nobody can be drawn; the message says why, in Chinese and English, and names nobody."""
+    """Nobody can be drawn; `code` is one of `REFUSED`, and the message says it in both languages."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        super().__init__(" / ".join(REFUSED[code]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +74,15 @@ def draw_within(
 ) -> SpotCheck:
     """`draw` in the caller's transaction."""
     if minutes not in MINUTES:
-        raise SpotCheckError(f"期限须为 1 到 {MINUTES[-1]} 分钟 / give 1 to {MINUTES[-1]} minutes")
+        raise SpotCheckError("minutes")
     session = classes.open_session(store, room)
     if session is None:
-        raise SpotCheckError("现在没有课 / no session now")
+        raise SpotCheckError("no_session")
     if running(store, session.id) is not None:
-        raise SpotCheckError("上一次抽查还没结束 / a spot check is still running")
+        raise SpotCheckError("running")
     candidates = _candidates(store, session.id)
     if not candidates:
-        raise SpotCheckError("没有已签到的学员 / no trainee is present")
+        raise SpotCheckError("nobody")
     seed = secrets.token_hex(32)
     chosen = drawn_by(seed, candidates)
     identifier = str(uuid.uuid4())

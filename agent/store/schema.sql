@@ -144,6 +144,15 @@ CREATE TABLE template (
   created_us  INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX template_by_person ON template (person_id, engine);
+-- Accepted enrolment photos (face and surroundings, JPEG) under the template key: from them templates are made
+-- anew when the engine changes. They end with the templates.
+CREATE TABLE enrolment_photo (
+  id          TEXT PRIMARY KEY,
+  person_id   TEXT NOT NULL REFERENCES person (id),
+  sealed      BLOB NOT NULL,
+  created_us  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX enrolment_photo_by_person ON enrolment_photo (person_id);
 
 CREATE TABLE class (
   id               TEXT PRIMARY KEY,
@@ -265,7 +274,8 @@ CREATE TABLE suspicion (
   simulated        INTEGER NOT NULL CHECK (simulated IN (0, 1))
 ) STRICT;
 CREATE INDEX suspicion_by_session ON suspicion (session_id, first_us);
-CREATE INDEX suspicion_open ON suspicion (first_us) WHERE state = 'open';
+CREATE INDEX suspicion_open ON suspicion (session_id) WHERE state = 'open';
+CREATE INDEX suspicion_confirmed ON suspicion (kind, session_id) WHERE state = 'confirmed';
 CREATE TABLE suspicion_sighting (
   suspicion_id  TEXT NOT NULL REFERENCES suspicion (id),
   check_in_id   TEXT NOT NULL REFERENCES check_in (id),

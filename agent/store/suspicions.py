@@ -147,13 +147,14 @@ def confirmed_impostors(store: Store, class_id: str) -> int:
     )
 
 
-def confirmed_teachers(store: Store, class_id: str) -> int:
-    """Teachers of no register confirmed in a class (R15)."""
-    return store.number(
-        "SELECT count(DISTINCT x.person_id) FROM suspicion x JOIN session s ON s.id = x.session_id"
-        " WHERE s.class_id = ? AND x.state = 'confirmed' AND x.kind = 'unregistered_teacher'",
-        (class_id,),
+def classes_with_confirmed_teachers(store: Store) -> list[tuple[str, int]]:
+    """Title of each class with teachers confirmed to be in no register (R15), and how many."""
+    rows = store.rows(
+        "SELECT k.title, count(DISTINCT x.person_id) AS teachers FROM suspicion x"
+        " JOIN session s ON s.id = x.session_id JOIN class k ON k.id = s.class_id"
+        " WHERE x.state = 'confirmed' AND x.kind = 'unregistered_teacher' GROUP BY k.id ORDER BY k.id"
     )
+    return [(row["title"], row["teachers"]) for row in rows]
 
 
 def open_count(store: Store, session_id: str | None = None) -> int:

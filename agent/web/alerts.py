@@ -25,6 +25,8 @@ RECEIPT_PATIENCE_S = 600
 LEDGER_PATIENCE = 100
 
 Level = Literal["bad", "warn", "info"]
+LEVELS: tuple[Level, ...] = ("bad", "warn", "info")
+"""The worst first."""
 
 ROLE_NAMES = {
     "ledger": N_("记录签名"),
@@ -134,7 +136,7 @@ def alerts(
     if unsigned_facts > LEDGER_PATIENCE:
         text = words.gettext("有 %(count)d 条事实等待签名，记录签名程序跟不上。")
         found.append(Alert("warn", text % {"count": unsigned_facts}))
-    return sorted(found, key=lambda alert: ("bad", "warn", "info").index(alert.level))
+    return sorted(found, key=lambda alert: LEVELS.index(alert.level))
 
 
 def _of_roles(statuses: list[RoleStatus], words: Words) -> list[Alert]:

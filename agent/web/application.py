@@ -14,7 +14,21 @@ from starlette.types import ASGIApp
 
 from agent.log import get_logger
 from agent.store.database import StoreError
-from agent.web import clips, clock, health, kiosk, login, media, now, player, sessions, storage
+from agent.web import (
+    clips,
+    clock,
+    health,
+    kiosk,
+    kiosk_pin,
+    login,
+    media,
+    now,
+    player,
+    review,
+    sessions,
+    storage,
+    teacher_login,
+)
 from agent.web.gate import Gate
 from agent.web.headers import Headers
 from agent.web.locale import N_
@@ -59,6 +73,8 @@ def build_routes(site: Site) -> FastAPI:
     for path in STATIC_FILES:
         app.add_api_route(path, _static, methods=["GET"], include_in_schema=False)
     for module in (now, sessions, player, media, clips, storage, health, clock, login, kiosk):
+        app.router.routes.extend(module.router.routes)  # flat, so that every route can be enumerated
+    for module in (kiosk_pin, review, teacher_login):
         app.router.routes.extend(module.router.routes)  # flat, so that every route can be enumerated
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(sqlite3.OperationalError, _on_database_error)

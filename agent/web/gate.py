@@ -30,16 +30,22 @@ from agent.web.locale import pick_language
 from agent.web.site import FORM_FIELD_TOKEN, Site, Visit
 from agent.web.static_files import STATIC_FILES
 
+HR_ACCOUNT = "hr"
 SESSION_COOKIE = "__Host-session"
 FORM_COOKIE = "__Host-form"
 LANGUAGE_COOKIE = "__Host-language"
 
-PUBLIC_PAGES = frozenset({"/login", "/setup"})
+PUBLIC_PAGES = frozenset({"/login", "/login/teacher", "/setup"})
 SETUP_PAGE = "/setup"
 LOGIN_PAGE = "/login"
+TEACHER_LOGIN_PAGE = "/login/teacher"
+REVIEW_PAGE = "/review"
+TEACHERS_MAY = re.compile(r"/review(/check-in/[^/]+(/photo)?)?|/logout")
+"""All that a teacher in charge of the lesson may ask for; everything else is HR staff's."""
 
 KIOSK_PAGE, KIOSK_EVENTS, KIOSK_PICTURE = "/kiosk", "/kiosk/events", "/kiosk/door.jpg"
-KIOSK = frozenset({KIOSK_PAGE, KIOSK_EVENTS, KIOSK_PICTURE})
+KIOSK_PIN = "/kiosk/pin"
+KIOSK = frozenset({KIOSK_PAGE, KIOSK_EVENTS, KIOSK_PICTURE, KIOSK_PIN})
 """Open without login to a browser on this very machine, the screen at the door, where the technician has one
 (`web.kiosk`). They show who stands before the screen and no roster. Behind the login for everybody else."""
 
@@ -164,9 +170,15 @@ class Gate:
             return None  # nor does it ask the database: the screen goes on without
         if not await self._first_start_is_over():
             return None if path == SETUP_PAGE else _lead_to(SETUP_PAGE, request, visit)
-        if path in PUBLIC or visit.visitor is not None:
+        if path in PUBLIC:
             return None
-        return _lead_to(LOGIN_PAGE, request, visit)
+        if visit.visitor is None:
+            return _lead_to(LOGIN_PAGE, request, visit)
+        if visit.visitor.account == HR_ACCOUNT or TEACHERS_MAY.fullmatch(path):
+            return None
+        if path in ("/", "/now") and request.method in ("GET", "HEAD"):
+            return RedirectResponse(REVIEW_PAGE, HTTPStatus.SEE_OTHER)
+        return PlainTextResponse(_("这一页只供人社部门查看。"), HTTPStatus.FORBIDDEN)
 
     async def _first_start_is_over(self) -> bool:
         if not self._password_is_set:  # it never becomes unset again, so one true answer is kept

@@ -19,11 +19,11 @@ from agent.paths import Paths
 from agent.store import access
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
-from agent.web.gate import FORM_COOKIE, LOGIN_PAGE, SESSION_COOKIE, SETUP_PAGE, cookie
+from agent.web.gate import FORM_COOKIE, HR_ACCOUNT, LOGIN_PAGE, SESSION_COOKIE, SETUP_PAGE, cookie
 from agent.web.locale import Language
 from agent.web.site import site_of, visit_of
 
-ACCOUNT = "hr"
+ACCOUNT = HR_ACCOUNT
 SETUP_ACCOUNT = "setup"
 START_PAGE = "/now"
 LARGEST_SHARE_OF_REFUSALS = 0.2

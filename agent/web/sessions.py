@@ -21,12 +21,22 @@ from agent.store.continuity import Judgement
 from agent.store.database import Store
 from agent.store.heads import HeadCount
 from agent.store.overview import Answer, Gap
+from agent.web.attendance import read_attendance
 from agent.web.chart import Chart, head_count_chart
 from agent.web.class_hours import SUPERSEDED, VERDICTS, missing_text, read_class_hours
 from agent.web.corrected_footage import CorrectedFootage, corrected_footage, gaps_between
 from agent.web.locale import end_of_day_us, local, start_of_day_us
-from agent.web.names import ANSWER_LEVELS, ANSWERS, KINDS, STATES
+from agent.web.names import (
+    ANSWER_LEVELS,
+    ANSWERS,
+    KINDS,
+    SPOT_CHECK_RESULTS,
+    STATES,
+    SUSPICION_STATES,
+    SUSPICIONS,
+)
 from agent.web.now import Presence, read_presence
+from agent.web.sayings import said_text
 from agent.web.site import site_of, visit_of
 from agent.web.timeline import Span, spans, video_seconds
 
@@ -128,6 +138,7 @@ async def session_page(request: Request, session_id: str) -> Response:
     if found is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
     view, answers, counts, evidence, corrected, stated = found
+    attendance = await site.store.run(lambda store: read_attendance(store, view.session))
     hours = None
     if view.session.state in ("open", "closed"):
         hours = await asyncio.to_thread(
@@ -145,6 +156,11 @@ async def session_page(request: Request, session_id: str) -> Response:
         states=STATES,
         answer_names=ANSWERS,
         answer_levels=ANSWER_LEVELS,
+        attendance=attendance,
+        said=said_text(request.query_params.get("said", ""), words),
+        results=SPOT_CHECK_RESULTS,
+        suspicion_kinds=SUSPICIONS,
+        suspicion_states=SUSPICION_STATES,
         hours=hours,
         corrected=corrected,
         stated=stated,

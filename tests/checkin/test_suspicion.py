@@ -1,4 +1,4 @@
-"""Impostors and teachers of no register: what is suspected, once a person, and what HR's word does (R7, R15)."""
+"""Impostors and teachers of no register: what is suspected, and what HR's word does (R7, R15)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from agent.checkin.verdicts import VerdictError, decide, register_teacher
 from agent.paths import Paths
 from agent.store import suspicions as table
 from agent.store.database import Store
-from agent.store.suspicions import Suspicion
+from agent.store.suspicions import Decision, Suspicion
 from tests.checkin.other_rows import JPEG, Lesson, face
 from tests.clocks import ManualClock
 
@@ -130,7 +130,7 @@ def test_a_teacher_of_no_register_is_no_impostor_attendance(lesson: Lesson) -> N
     for one in found(lesson):
         decide(lesson.store, lesson.clock.now(), one.id, "confirmed", "hr", "查无此人")
     assert alarms(lesson) == []
-    assert table.confirmed_teachers(lesson.store, "C1") == 3
+    assert table.classes_with_confirmed_teachers(lesson.store) == [("电焊工", 3)]
 
 
 @pytest.mark.rule("R7")
@@ -146,14 +146,15 @@ def test_where_no_notice_counts_impostors_there_is_no_alarm(lesson: Lesson) -> N
 def test_what_cannot_be_decided_changes_nothing(lesson: Lesson) -> None:
     lesson.look("unknown", template=face(1))
     now, (one,) = lesson.clock.now(), found(lesson)
-    for wrong in (
-        lambda: decide(lesson.store, now, one.id, "confirmed", "hr", " "),
-        lambda: decide(lesson.store, now, one.id, "confirmed", "hr", "x" * 501),
-        lambda: decide(lesson.store, now, one.id, "reopened", "hr", "x"),
-        lambda: decide(lesson.store, now, "no such", "confirmed", "hr", "x"),
-    ):
+    wrong: list[tuple[str, Decision, str]] = [
+        (one.id, "confirmed", " "),
+        (one.id, "confirmed", "x" * 501),
+        (one.id, "reopened", "x"),
+        ("no such", "confirmed", "x"),
+    ]
+    for identifier, decision, reason in wrong:
         with pytest.raises(VerdictError):
-            wrong()
+            decide(lesson.store, now, identifier, decision, "hr", reason)
     assert lesson.facts("suspicion.decided") == []
     assert found(lesson)[0].state == "open"
 

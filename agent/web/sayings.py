@@ -1,0 +1,32 @@
+"""What a form led to, said on the page that it leads back to."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from agent.checkin import other_way, verdicts
+from agent.classes import spot_check
+from agent.web.locale import N_, Words
+
+SAID: Final[dict[str, tuple[str, str]]] = {
+    "done": ("good", N_("已核实，并写入签名记录。")),
+    "drawn": ("good", N_("已抽查，见下方。请被抽到的学员到门口看摄像头。")),
+    "password": ("bad", N_("密码不对，没有记录。")),
+    "wait": ("bad", N_("密码不对或尝试太多，请稍后再试。没有记录。")),
+    "unseen": ("bad", N_("请先打开照片看过再核实。没有记录。")),
+    "form": ("bad", N_("表单填得不对。没有记录。")),
+}
+"""What the last form led to, by the word that the page's address carries."""
+
+REFUSALS: Final = {"entry": other_way.REFUSED, "suspicion": verdicts.REFUSED, "draw": spot_check.REFUSED}
+"""Why the modules refuse, by the word that an address carries: an address puts no sentence into the page."""
+
+
+def said_text(word: str, words: Words) -> tuple[str, str] | None:
+    """Level and text of what the last form led to; refusals of the modules come as they are."""
+    if word in SAID:
+        level, text = SAID[word]
+        return level, words.gettext(text)
+    whose, _, code = word.partition(".")
+    refusal = REFUSALS.get(whose, {}).get(code)
+    return None if refusal is None else ("bad", refusal[1 if words.language == "en" else 0])
