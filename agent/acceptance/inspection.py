@@ -50,7 +50,7 @@ def _findings(
 ) -> Iterator[Finding]:
     yield from check_clock(reaches_a_network=bool(settings.sync.destinations))
     yield check_password(store)
-    yield from check_models()
+    yield from check_models(settings.checkin.models_folder)
     yield from check_roles(settings, clock.now())
     volume = check_volume_marker(settings)
     yield volume

@@ -15,7 +15,7 @@ from agent.evidence import log_holds
 from agent.log import get_logger
 from agent.policy import Policies
 from agent.store import checkin_retention as rows
-from agent.store import files_to_remove
+from agent.store import files_to_remove, templates
 from agent.store.clock import Vouch
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
@@ -135,7 +135,7 @@ def _erase(
 
     def forget_templates() -> None:
         still_over()
-        rows.delete_templates(store, person_id)
+        templates.delete_of(store, person_id)
 
     try:
         vault.destroy(store, person_id, "template", forget_templates)

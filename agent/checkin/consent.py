@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.clock import Stamp
+from agent.store import templates
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 from agent.store.vault import Vault
@@ -50,13 +51,14 @@ def record_consent(store: Store, person_id: str, consent: Consent, stamp: Stamp)
 
 
 def withdraw_consent(store: Store, vault: Vault, stamp: Stamp, person_id: str, *, simulated: bool) -> None:
-    """End the consent of `person_id`: templates deleted, their key destroyed, stated as a fact (I7).
+    """End the consent of `person_id`: templates and enrolment photos deleted, their key destroyed, stated as
+    a fact (I7).
 
     Evidence of past check-ins stays under the evidence key until its retention ends.
     """
 
     def alongside() -> None:
-        store.execute("DELETE FROM template WHERE person_id = ?", (person_id,))
+        templates.delete_of(store, person_id)
         store.execute(
             "UPDATE consent SET withdrawn_us = ? WHERE person_id = ? AND withdrawn_us IS NULL",
             (stamp.wall_us, person_id),

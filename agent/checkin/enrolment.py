@@ -1,13 +1,13 @@
 """Enrolment: from photos of a person who consented to sealed templates, or a refusal that says why.
 
-All photos are judged before anything is refused, so that one visit mends everything. Nothing is kept of
-a photo: the templates alone are stored, sealed under the person's own key (I7).
+All photos are judged before anything is refused, so that one visit mends everything. Kept are templates and
+the faces that they were made from, sealed under the person's own key and destroyed with it (I7): another
+engine's templates are made from those faces (rederive.py).
 """
 
 from __future__ import annotations
 
 import math
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -16,12 +16,15 @@ from itertools import combinations
 import numpy as np
 
 from agent.checkin.consent import Consent, current_consent, record_consent
+from agent.checkin.enrolment_photos import keepsake
 from agent.checkin.gallery import GalleryLoader
 from agent.checkin.gate import REMEDY, GateReason, judge, suitability
 from agent.checkin.thresholds import CheckinThresholds
 from agent.clock import Stamp
+from agent.store import templates
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
+from agent.store.templates import SealedTemplate
 from agent.store.vault import Vault
 from models import face_quality
 from models.faces import FaceEngine, Template
@@ -70,6 +73,17 @@ class EnrolmentRefusedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class _Made:
+    """What one photo gave."""
+
+    template: Template
+    quality: float
+    """Suitability, 0..1."""
+    keepsake: bytes
+    """The face as JPEG, to be sealed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Enrolment:
     """What was stored."""
 
@@ -91,7 +105,7 @@ def enrol(
     *,
     simulated: bool,
 ) -> Enrolment:
-    """Store templates of `person_id` made from `photos`, in place of earlier ones of this engine.
+    """Store templates of `person_id` made from `photos`, with the faces, in place of all earlier ones.
 
     `consent` None relies on one recorded before. EnrolmentRefusedError with every problem; nothing is
     stored then, the consent neither. Whatever the engine raises is raised.
@@ -106,11 +120,10 @@ def enrol(
         if consent is not None:
             record_consent(store, person_id, consent, stamp)
         vault.create_person_key(store, person_id, "template")
-        replaced = store.execute(
-            "DELETE FROM template WHERE person_id = ? AND engine = ?", (person_id, engine.name)
-        ).rowcount
-        for template, quality in made:
-            _insert(store, vault, engine.name, person_id, template, quality, stamp)
+        sealed = [SealedTemplate(_seal(vault, store, person_id, one.template), one.quality) for one in made]
+        replaced = templates.replace_templates(store, person_id, engine.name, sealed, stamp.wall_us)
+        kept = [vault.seal(store, person_id, "template", one.keepsake) for one in made]
+        templates.replace_photos(store, person_id, kept, stamp.wall_us)
         data = {"engine": engine.name, "templates": len(made), "replaced": replaced}
         data_with_consent = {**data, "consent_version": current_consent(store, person_id)}
         state_fact(
@@ -144,9 +157,9 @@ def _problems_of_person(store: Store, person_id: str, consent: Consent | None) -
 
 def _templates(
     engine: FaceEngine, photos: Sequence[BGRImage], thresholds: CheckinThresholds
-) -> tuple[list[tuple[Template, float]], list[Problem]]:
-    """Template and suitability (0..1) of each photo, and what is wrong with the photos."""
-    made: list[tuple[Template, float]] = []
+) -> tuple[list[_Made], list[Problem]]:
+    """What each photo gave, and what is wrong with the photos."""
+    made: list[_Made] = []
     problems: list[Problem] = []
     strict = replace(thresholds, max_yaw_degrees=min(MAX_YAW_DEGREES, thresholds.max_yaw_degrees))
     for number, photo in enumerate(photos, start=1):
@@ -157,7 +170,7 @@ def _templates(
             made.append(found)
     if not photos:
         problems.append(Problem(Refusal.NO_PHOTOS, "没有照片", "there is no photo"))
-    apart = max((math.dist(a, b) for (a, _), (b, _) in combinations(made, 2)), default=0.0)
+    apart = max((math.dist(a.template, b.template) for a, b in combinations(made, 2)), default=0.0)
     if apart > ONE_PERSON_DISTANCE:
         problems.append(
             Problem(
@@ -171,7 +184,7 @@ def _templates(
 
 def _template(
     engine: FaceEngine, photo: BGRImage, number: int, thresholds: CheckinThresholds
-) -> tuple[Template, float] | Problem:
+) -> _Made | Problem:
     faces = engine.detect(photo)
     if not faces:
         return Problem(
@@ -192,7 +205,7 @@ def _template(
     if reason is not GateReason.TAKEN:
         zh, en = REMEDY[reason]
         return Problem(reason, f"照片 {number}：{zh}", f"photo {number}: {reason.value}; {en}", number)
-    return engine.template(photo, faces[0]), suitability(quality)
+    return _Made(engine.template(photo, faces[0]), suitability(quality), keepsake(photo, faces[0]))
 
 
 def _compare_with_others(
@@ -200,14 +213,14 @@ def _compare_with_others(
     vault: Vault,
     engine: FaceEngine,
     person_id: str,
-    made: Sequence[tuple[Template, float]],
+    made: Sequence[_Made],
     thresholds: CheckinThresholds,
 ) -> tuple[str, ...]:
     """People who look alike; EnrolmentRefusedError when somebody else has this very face."""
     gallery = GalleryLoader(store, vault, engine.name, engine.template_length).load(None)
     nearest: dict[str, float] = {}
-    for template, _ in made:
-        for other, distance in gallery.nearest(template).items():
+    for one in made:
+        for other, distance in gallery.nearest(one.template).items():
             if other != person_id:
                 nearest[other] = min(distance, nearest.get(other, distance))
     same = tuple(sorted(other for other, distance in nearest.items() if distance < DUPLICATE_DISTANCE))
@@ -226,24 +239,5 @@ def _compare_with_others(
     return tuple(sorted(other for other, d in nearest.items() if d < thresholds.match_distance))
 
 
-def _insert(
-    store: Store,
-    vault: Vault,
-    engine: str,
-    person_id: str,
-    template: Template,
-    quality: float,
-    stamp: Stamp,
-) -> None:
-    plaintext = np.asarray(template, dtype="<f4").tobytes()
-    store.insert(
-        "template",
-        {
-            "id": str(uuid.uuid4()),
-            "person_id": person_id,
-            "engine": engine,
-            "sealed": vault.seal(store, person_id, "template", plaintext),
-            "quality": quality,
-            "created_us": stamp.wall_us,
-        },
-    )
+def _seal(vault: Vault, store: Store, person_id: str, template: Template) -> bytes:
+    return vault.seal(store, person_id, "template", np.asarray(template, dtype="<f4").tobytes())

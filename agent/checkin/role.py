@@ -20,6 +20,7 @@ from agent.checkin.journal import Availability, Journal
 from agent.checkin.liveness import NoLivenessJudge
 from agent.checkin.photos import PhotoAlbum
 from agent.checkin.picture import LivePicture
+from agent.checkin.recognition import Recognition, recognition
 from agent.checkin.situation import thresholds_in_force
 from agent.checkin.thresholds import CheckinThresholds
 from agent.configuration.document import ConfigurationError
@@ -31,7 +32,6 @@ from agent.store.vault import Vault
 from drivers.cameras import open_camera
 from drivers.cameras.backoff import Backoff
 from drivers.cameras.base import Camera, CameraError, Frame
-from models.faces import FaceEngine, load_engine
 from models.weights import ModelError
 
 FRAMES_PER_SECOND = 10.0
@@ -69,21 +69,21 @@ def _attend(context: RoleContext, camera: Camera, front: Front, *, simulated: bo
         album.sweep(store)
         while not context.stop.is_set():
             thresholds = _thresholds(store)
-            engine = _engine_when_there(context, store, thresholds, front, simulated=simulated)
-            if engine is None:
+            known = _recognition_when_there(context, store, vault, thresholds, front, simulated=simulated)
+            if known is None:
                 return
             door = Door(
                 store,
                 vault,
                 Journal(store, album),
-                engine,
+                known.engine,
                 NoLivenessJudge(),
                 thresholds,
                 context.clock,
                 room=context.settings.node.room,
                 simulated=simulated,
             )
-            _Attendance(context, store, camera, door, thresholds, front).serve()
+            _Attendance(context, store, camera, door, thresholds, front, known).serve()
 
 
 def _close_at_stop(context: RoleContext, camera: Camera) -> None:
@@ -127,19 +127,20 @@ def _thresholds(store: Store) -> CheckinThresholds:
         return CheckinThresholds()
 
 
-def _engine_when_there(
+def _recognition_when_there(
     context: RoleContext,
     store: Store,
+    vault: Vault,
     thresholds: CheckinThresholds,
     front: Front,
     *,
     simulated: bool,
-) -> FaceEngine | None:
-    """The engine, waited for while its files are missing or wrong; None when the role was stopped."""
+) -> Recognition | None:
+    """The engine with everybody's templates, waited for while files are missing or wrong; None at stop."""
     availability = Availability(store, simulated=simulated)
     while not context.stop.is_set():
         try:
-            engine = load_engine(min_face_px=thresholds.min_face_px)
+            known = recognition(context, store, vault, thresholds, front, simulated=simulated)
         except ModelError as error:
             log.warning("model.unusable", error=str(error))
             _state(availability, context, str(error))
@@ -153,7 +154,7 @@ def _engine_when_there(
             continue
         if availability.fault == "model":
             _end_model_fault(availability, context)
-        return engine
+        return known
     return None
 
 
@@ -182,6 +183,7 @@ class _Attendance:
         door: Door,
         thresholds: CheckinThresholds,
         front: Front,
+        known: Recognition,
     ) -> None:
         self._context = context
         self._store = store
@@ -189,6 +191,7 @@ class _Attendance:
         self._door = door
         self._thresholds = thresholds
         self._front = front
+        self._known = known
         front.names_from(self._name)
         self._thresholds_changed = False
         self._reported_ns = 0
@@ -243,6 +246,7 @@ class _Attendance:
             if seconds
             else None,
             "session_id": session.id if session else None,
+            **self._known.detail(),
             "gallery_people": len(door.situation.gallery),
             "unreadable_templates": door.situation.unreadable_templates,
             "faces_in_view": len(view.faces),

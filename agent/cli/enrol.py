@@ -64,8 +64,9 @@ def enrol_command(
     """用照片登记人脸（正式环境须输入人社部门密码）/ Enrol a face (in production with HR's password).
 
     \b
-    人员须已在班级名册中，并已同意采集人脸。照片不保存，只保存加密的特征。
-    The person must be on the roster and must have consented. Photos are not kept, only sealed templates.
+    人员须已在班级名册中，并已同意采集人脸。特征和照片中的人脸加密保存在本机，撤回同意即销毁。
+    The person must be on the roster and must have consented. Templates and the faces of the photos are kept
+    sealed on this device and destroyed when consent is withdrawn.
     """
     from agent.checkin.consent import Consent
     from agent.checkin.enrolment import EnrolmentRefusedError, enrol
@@ -74,7 +75,7 @@ def enrol_command(
     from agent.configuration.document import ConfigurationError
     from agent.store.database import Store, StoreError
     from agent.store.vault import Vault
-    from models.faces import load_engine
+    from models.faces import choose_engine
     from models.weights import ModelError
 
     invocation: _Invocation = context.obj
@@ -96,7 +97,11 @@ def enrol_command(
             enrolment = enrol(
                 store,
                 Vault(settings.paths.keys),
-                load_engine(min_face_px=thresholds.min_face_px),
+                choose_engine(
+                    settings.checkin.engine,
+                    min_face_px=thresholds.min_face_px,
+                    models_folder=settings.checkin.models_folder,
+                ).engine,
                 SystemClock().now(),
                 found_id,
                 images,

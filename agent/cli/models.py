@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.common import EXIT_CODES, ExitCode, invocation, refuse
+from agent.cli.common import EXIT_CODES, ExitCode, invocation, open_store, refuse
 
 if TYPE_CHECKING:
     from models.weights import Weights
@@ -109,6 +109,47 @@ def test_command(context: typer.Context, folder: Folder = None) -> None:
             typer.echo(f"✓  {row.name}: 偏差 / differs by {difference:.4f} (≤ {TOLERANCE})")
     if wrong:
         refuse(f"{wrong} 个模型不可用 / models cannot be used", ExitCode.REFUSED)
+
+
+@models_app.command("rederive", epilog=EXIT_CODES)
+def rederive_command(context: typer.Context) -> None:
+    """\b
+    换引擎后，由加密的采集照片重新生成人脸特征（签到启动时也会自动做）。
+    Make everybody's templates anew after a change of engine; check-in does it too when it starts.
+    """
+    from agent.checkin.rederive import rederive
+    from agent.checkin.situation import thresholds_in_force
+    from agent.clock import SystemClock
+    from agent.configuration.document import ConfigurationError
+    from agent.store.vault import Vault
+    from models.faces import choose_engine
+    from models.weights import ModelError
+
+    settings = invocation(context).settings()
+
+    def progress(done: int, of: int) -> bool:
+        typer.echo(f"{done + 1}/{of}")
+        return True
+
+    with open_store(settings) as store:
+        try:
+            chosen = choose_engine(
+                settings.checkin.engine,
+                min_face_px=thresholds_in_force(store).min_face_px,
+                models_folder=settings.checkin.models_folder,
+            )
+        except (ModelError, ConfigurationError) as error:
+            refuse(f"故障 / fault: {error}", ExitCode.FAULT)
+        for why in chosen.passed_over:
+            typer.echo(f"注意：未用更好的引擎 / note: a better engine is passed over: {why}", err=True)
+        vault = Vault(settings.paths.keys)
+        made = rederive(store, vault, chosen.engine, SystemClock(), progress, simulated=settings.simulated)
+    typer.echo(
+        f"引擎 / engine {chosen.engine.name}: 重新生成 {len(made.done)} 人 / "
+        f"made anew for {len(made.done)} people"
+    )
+    if made.left_out:
+        refuse(f"须重新采集 / must enrol again: {', '.join(made.left_out)}")
 
 
 def _folder(context: typer.Context, folder: Path | None) -> Path:

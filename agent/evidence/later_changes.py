@@ -14,7 +14,7 @@ from typing import Any
 
 from agent.evidence import log_holds
 from agent.evidence.record import RecordError, read_record
-from agent.store import checkin_retention, records
+from agent.store import checkin_retention, records, templates
 from agent.store.database import Store
 from agent.store.facts import FactType
 
@@ -60,7 +60,7 @@ def _withdraw(store: Store) -> int:
         if event.kind != FactType.CONSENT_WITHDRAWN:
             continue
         person = subject.removeprefix("person/")
-        store.execute("DELETE FROM template WHERE person_id = ?", (person,))
+        templates.delete_of(store, person)
         store.execute("DELETE FROM person_key WHERE subject_id = ? AND purpose = 'template'", (person,))
         count += store.execute(
             "UPDATE consent SET withdrawn_us = ? WHERE person_id = ? AND withdrawn_us IS NULL",
@@ -75,7 +75,7 @@ def _erase(store: Store) -> int:
         person = event.subject.removeprefix("person/")
         if store.row("SELECT 1 FROM person WHERE id = ? AND erased_us IS NULL", (person,)) is None:
             continue
-        store.execute("DELETE FROM template WHERE person_id = ?", (person,))
+        templates.delete_of(store, person)
         store.execute("DELETE FROM person_key WHERE subject_id = ?", (person,))
         checkin_retention.erase_person(store, person, event.time_us)
         count += 1

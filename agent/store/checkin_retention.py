@@ -89,11 +89,6 @@ def has_photos(store: Store, subject_id: str) -> bool:
     return store.row(query, (subject_id,)) is not None
 
 
-def delete_templates(store: Store, person_id: str) -> None:
-    """In the caller's transaction."""
-    store.execute("DELETE FROM template WHERE person_id = ?", (person_id,))
-
-
 def erase_person(store: Store, person_id: str, at_us: int) -> None:
     """Name and number of a person; in the caller's transaction."""
     store.execute(

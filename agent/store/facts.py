@@ -36,6 +36,7 @@ class FactType(StrEnum):
     CHECK_IN_UNAVAILABLE = "check-in.unavailable"
     CHECK_IN_RESTORED = "check-in.restored"
     PERSON_ENROLLED = "person.enrolled"
+    TEMPLATES_REDERIVED = "person.templates-rederived"
     CONSENT_WITHDRAWN = "person.consent-withdrawn"
     CLASS_IMPORTED = "class.imported"
     SESSION_OPENED = "session.opened"

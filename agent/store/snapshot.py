@@ -59,6 +59,7 @@ LEFT_OUT = (
     "record",  # the log's copies
     "person_key",  # in no backup (I7)
     "template",  # opens only with a person's key
+    "enrolment_photo",
     "pin",  # the same; a new one is given
     "pin_failure",
     "photo_view",  # ends with the page's session

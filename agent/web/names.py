@@ -86,6 +86,7 @@ RECORDS = {
     FactType.CHECK_IN_UNAVAILABLE: N_("签到不可用"),
     FactType.CHECK_IN_RESTORED: N_("签到恢复"),
     FactType.PERSON_ENROLLED: N_("人员采集"),
+    FactType.TEMPLATES_REDERIVED: N_("人脸特征重新生成"),
     FactType.CONSENT_WITHDRAWN: N_("撤回同意"),
     FactType.CLASS_IMPORTED: N_("导入班级"),
     FactType.SESSION_OPENED: N_("课次开始"),
