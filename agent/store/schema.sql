@@ -153,15 +153,6 @@ CREATE TABLE enrolment_photo (
   created_us  INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX enrolment_photo_by_person ON enrolment_photo (person_id);
--- Accepted enrolment photos (face and surroundings, JPEG) under the template key: from them templates are made
--- anew when the engine changes. They end with the templates.
-CREATE TABLE enrolment_photo (
-  id          TEXT PRIMARY KEY,
-  person_id   TEXT NOT NULL REFERENCES person (id),
-  sealed      BLOB NOT NULL,
-  created_us  INTEGER NOT NULL
-) STRICT;
-CREATE INDEX enrolment_photo_by_person ON enrolment_photo (person_id);
 
 CREATE TABLE class (
   id               TEXT PRIMARY KEY,
