@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,7 @@ SAYINGS: Final[dict[str, tuple[str, str]]] = {
     "unknown": (N_("未识别"), N_("请用其他方式签到")),
     "suspected_attack": (N_("请本人正对摄像头"), N_("或用其他方式签到")),
     "failed": (N_("未能确认"), N_("请用其他方式签到")),
+    "called": (N_("请看摄像头"), ""),
     "other_way": (N_("请用其他方式签到"), ""),
     "no_session": (N_("现在没有课"), ""),
     "waiting": (N_("请看摄像头"), N_("把脸放在椭圆里")),
@@ -149,16 +151,16 @@ async def events(request: Request) -> Response:
     """`door` when something else is to be shown, `picture` for each new one, `beat` each second."""
     site = site_of(request)
     watch = DoorWatch(site.paths, site.clock)
-    return StreamingResponse(_events(watch), media_type="text/event-stream")
+    return StreamingResponse(_events(watch, site.stop), media_type="text/event-stream")
 
 
-async def _events(watch: DoorWatch) -> AsyncIterator[str]:
-    """Until the browser goes away."""
+async def _events(watch: DoorWatch, stop: threading.Event) -> AsyncIterator[str]:
+    """Until the browser goes away or the server is to end."""
     loop = asyncio.get_running_loop()
     said: tuple[Any, ...] | None = None
     stamp, beat_at = 0, loop.time()
     yield "retry: 1000\n\n"
-    while True:
+    while not stop.is_set():
         door, picture = watch.door(), watch.picture()
         saying = (door["run"], door["state"], door["fault"], door.get("prompt"), _last_number(door))
         if saying != said:

@@ -112,7 +112,7 @@ def run(context: RoleContext) -> None:
             "change web.port",
         )
         raise
-    site = Site(context.settings, context.paths, context.clock)
+    site = Site(context.settings, context.paths, context.clock, context.stop)
     config = uvicorn.Config(
         build_application(site),
         ssl_certfile=files.certificate,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -28,6 +29,8 @@ class Site:
     settings: Settings
     paths: Paths
     clock: Clock
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Set when the server is to end: an answer without an end of its own ends then."""
 
     @cached_property
     def store(self) -> StoreThread:

@@ -83,9 +83,11 @@ def present_clock() -> ManualClock:
 
 
 @contextlib.contextmanager
-def serving(paths: Paths, clock: ManualClock, *, kiosk: bool = False) -> Iterator[Served]:
+def serving(
+    paths: Paths, clock: ManualClock, *, kiosk: bool = False, port: int | None = None
+) -> Iterator[Served]:
     """Run the role in a thread until the block ends; it must stop within 5 s."""
-    settings = settings_for(paths, free_port(), kiosk=kiosk)
+    settings = settings_for(paths, port or free_port(), kiosk=kiosk)
     served = Served(settings, paths, clock)
     context = RoleContext("web", settings, paths, clock, stop=served.stop)
 
