@@ -34,8 +34,8 @@ def new_paths(root: Path) -> Paths:
 class PageProcess:
     """One installation's page, started and stopped again."""
 
-    def __init__(self, paths: Paths) -> None:
-        self.paths, self.port = paths, free_port()
+    def __init__(self, paths: Paths, *, kiosk: bool = False) -> None:
+        self.paths, self.port, self._kiosk = paths, free_port(), kiosk
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -54,7 +54,8 @@ class PageProcess:
         set_first_password(store, now, self.paths.keys, code=code, password=PASSWORD, simulated=True)
 
     def start(self) -> None:
-        web = f'[web]\nhost = "127.0.0.1"\nport = {self.port}'
+        kiosk = "true" if self._kiosk else "false"
+        web = f'[web]\nhost = "127.0.0.1"\nport = {self.port}\nkiosk = {kiosk}'
         config = write_settings(self.paths, more=web, room="room-101", node="node-1")
         command = [sys.executable, "-m", "agent", "--config", str(config), "run", "web"]
         with (self.paths.state / "web.log").open("ab") as log:
