@@ -18,6 +18,7 @@ from agent.checkin.door import View
 from agent.checkin.gate import REMEDY, GateReason
 from agent.checkin.outlet import Outlet
 from agent.checkin.signals import SHOWN_NS, resting_signal, sentence, signal_of
+from agent.checkin.spot_check import Call
 from agent.clock import Stamp
 from agent.log import get_logger
 from agent.store.classes import PersonRole
@@ -115,6 +116,17 @@ class Announcer:
         state = "unavailable" if view.fault else state
         self._show(state, self._prompt(view, stamp) if state == "open" else None, view.fault, stamp)
 
+    def call(self, call: Call, stamp: Stamp) -> None:
+        """Ask somebody who was drawn for a spot check to come and look into the camera."""
+        said = self._named(answer(AnswerKind.CALLED, text=call.text), call.person_id)
+        try:
+            said = self._board.give(said, stamp)
+        except OSError as error:  # a full runtime folder: lamp and voice still say it
+            log.warning("answer.not_shown", error=str(error))
+        self._answered_ns = stamp.monotonic_ns
+        self._light(signal_of(said))
+        self._speak(said, stamp)
+
     def unavailable(self, fault: str, stamp: Stamp) -> None:
         """Nobody can check in by face: say so until `follow` is called again. Call at least once a second."""
         self._replied.clear()
@@ -167,8 +179,11 @@ class Announcer:
         said = answer(reply.answer, track_id=reply.track_id)
         if reply.person_id is None or reply.answer not in _NAMED:
             return said
+        return self._named(said, reply.person_id)
+
+    def _named(self, said: Answer, person_id: str) -> Answer:
         try:
-            person = self._person_of(reply.person_id)
+            person = self._person_of(person_id)
         except sqlite3.Error as error:  # an answer without a name is an answer still
             log.warning("name.unreadable", error=str(error))
             return said

@@ -36,6 +36,8 @@ class AnswerKind(StrEnum):
     SUSPECTED_ATTACK = "suspected_attack"
     FAILED = "failed"
     """This person cannot be told by face now (two people look alike, or liveness could not be judged)."""
+    CALLED = "called"
+    """This person was drawn for a spot check (R17, R18) and is asked to come to the camera."""
     OTHER_WAY = "other_way"
     """Nobody can be told by face now: camera, model, disk or database."""
 
@@ -72,6 +74,7 @@ TEXT: Final[dict[AnswerKind, tuple[str, str]]] = {
     # Neutral: it may be a mistake, and people behind are listening. The record says what was suspected.
     AnswerKind.SUSPECTED_ATTACK: ("请本人正对摄像头", "Please face the camera yourself"),
     AnswerKind.FAILED: ("未能确认，请用其他方式签到", "Not certain: please check in the other way"),
+    AnswerKind.CALLED: ("请看摄像头", "Please look into the camera"),
     AnswerKind.OTHER_WAY: ("请用其他方式签到", "Please check in the other way"),
     AnswerKind.LOOK_HERE: ("请看摄像头", "Look into the camera"),
     AnswerKind.CLOSER: ("请走近一些", "Come closer"),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from agent.checkin.announcer import Announcer, PersonOf
 from agent.checkin.door import View
 from agent.checkin.picture import LivePicture
+from agent.checkin.spot_check import Call
 from agent.clock import Clock
 from agent.log import get_logger
-from models.images import BGRImage
+from models.images import BGRImage, Picture
 
 log = get_logger(__name__)
 
@@ -24,14 +25,18 @@ class Front:
         """As `Announcer.names_from`."""
         self._announcer.names_from(person_of)
 
-    def show(self, image: BGRImage, view: View, session_id: str | None) -> None:
+    def show(self, picture: Picture | BGRImage, view: View, session_id: str | None) -> None:
         """What the door saw and says. Answers go out before the picture is encoded, which takes longer."""
         stamp = self._clock.now()
         self._announcer.follow(view, "no_session" if session_id is None else "open", stamp)
         try:
-            self._picture.show(image, view, session_id, stamp, self._announcer.colours)
+            self._picture.show(picture, view, session_id, stamp, self._announcer.colours)
         except OSError as error:  # a full runtime folder costs the live picture, not the check-in
             log.warning("picture.unwritable", error=str(error))
+
+    def call(self, call: Call) -> None:
+        """As `Announcer.call`, now."""
+        self._announcer.call(call, self._clock.now())
 
     def unavailable(self, fault: str) -> None:
         """Say that nobody can check in by face and what is missing. Call at least once a second."""

@@ -22,6 +22,7 @@ from agent.checkin.photos import PhotoAlbum
 from agent.checkin.picture import LivePicture
 from agent.checkin.recognition import Recognition, recognition
 from agent.checkin.situation import thresholds_in_force
+from agent.checkin.spot_check import Caller
 from agent.checkin.thresholds import CheckinThresholds
 from agent.configuration.document import ConfigurationError
 from agent.log import get_logger
@@ -194,6 +195,7 @@ class _Attendance:
         self._known = known
         front.names_from(self._name)
         self._thresholds_changed = False
+        self._caller = Caller()
         self._reported_ns = 0
         self._frames_reported = 0
         self._database_fault: str | None = None
@@ -233,6 +235,10 @@ class _Attendance:
         try:
             self._door.refresh()
             self._thresholds_changed = _thresholds(self._store) != self._thresholds
+            session = self._door.situation.session
+            call = self._caller.due(self._store, session.id if session else None, self._context.clock.now())
+            if call is not None:
+                self._front.call(call)
             self._database_fault = None
         except sqlite3.Error as error:  # locked or damaged: what is known stays, recording an answer decides
             self._database_fault = str(error)

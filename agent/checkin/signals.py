@@ -24,6 +24,7 @@ _SIGNALS: Final[dict[AnswerKind, Signal]] = {
     AnswerKind.ACCEPTED: _ACCEPTED,
     AnswerKind.CHECKED_OUT: _ACCEPTED,
     AnswerKind.ALREADY_CHECKED_IN: Signal("green", Blink(0.25, 0.25, 4), _TWICE),
+    AnswerKind.CALLED: Signal("yellow", Blink(0.5, 0.5, 4), _TWICE),
 }
 UNAVAILABLE: Final = Signal("red", Blink(0.5, 0.5, None))
 PROMPTING: Final = Signal("yellow", STEADY)

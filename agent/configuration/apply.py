@@ -19,13 +19,13 @@ from typing import Any, Final, Literal
 
 from joserfc.jwk import OKPKey
 
+from agent.classes import spot_check
 from agent.clock import Stamp
 from agent.configuration.credential import current_credential
 from agent.configuration.document import (
     ClassEntry,
     ConfigurationError,
     HrConfiguration,
-    Scalar,
     current_configuration,
     difference,
     with_changes,
@@ -170,9 +170,7 @@ def _judge_opened(
                 "expiry_judged": expiry_judged,
             }
             origin = _Origin(data, opened.signed, source)
-            return _apply(
-                store, vault, stamp, payload.values, opened.classes, payload.base_revision, simulated, origin
-            )
+            return _apply(store, vault, stamp, payload, opened.classes, simulated, origin)
     except RefusedError as refused:
         if judged is None:
             raise
@@ -211,26 +209,25 @@ def _apply(
     store: Store,
     vault: Vault,
     stamp: Stamp,
-    values: Mapping[str, Scalar],
+    payload: Payload,
     classes: Sequence[str],
-    base_revision: int,
     simulated: bool,
     origin: _Origin,
 ) -> Outcome:
-    """Inside the caller's transaction: document, classes and fact, or RefusedError and nothing."""
+    """Inside the caller's transaction: document, classes, spot check, fact; or RefusedError and nothing."""
     before = current_configuration(store)
-    message_id = origin.data["message"]
-    if base_revision != before.revision:
+    if payload.base_revision != before.revision:
         raise RefusedError(
             RefusalCode.STALE_REVISION,
-            f"made for revision {base_revision}, in force is {before.revision}",
-            message_id,
+            f"made for revision {payload.base_revision}, in force is {before.revision}",
+            payload.id,
         )
     try:
         entries = _import_classes(store, vault, stamp, classes, _room_of(origin.source), simulated)
-        after = with_changes(before, values, entries)
+        after = with_changes(before, payload.values, entries)
     except ConfigurationError as error:
-        raise RefusedError(RefusalCode.INVALID, "; ".join(error.problems), message_id) from error
+        raise RefusedError(RefusalCode.INVALID, "; ".join(error.problems), payload.id) from error
+    drawn = _draw(store, stamp, payload, _room_of(origin.source), simulated)
     changes = difference(before, after)
     _insert(store, stamp, after, origin.signed)
     data = {
@@ -239,11 +236,23 @@ def _apply(
         "base_revision": before.revision,
         "changes": changes,
         "classes": [entry.model_dump() for entry in entries],
+        **drawn,
     }
     subject = f"configuration/{after.revision}"
     fact_id = state_fact(store, stamp, Fact(FactType.CONFIGURATION_APPLIED, subject, simulated, data))
     log.info("configuration.applied", revision=after.revision, keys=sorted(changes), classes=len(entries))
-    return Outcome(message_id, after.revision, changes=changes, classes=len(entries), fact_id=fact_id)
+    return Outcome(payload.id, after.revision, changes=changes, classes=len(entries), fact_id=fact_id)
+
+
+def _draw(store: Store, stamp: Stamp, payload: Payload, room: str, simulated: bool) -> dict[str, str]:
+    """The spot check that HR asks for, as the answer names it; empty where none was asked for."""
+    if payload.spot_check is None:
+        return {}
+    try:
+        drawn = spot_check.draw_within(store, stamp, room, payload.spot_check, "message", simulated=simulated)
+    except spot_check.SpotCheckError as error:
+        raise RefusedError(RefusalCode.INVALID, str(error), payload.id) from error
+    return {"spot_check": drawn.id}
 
 
 def _room_of(source: str) -> str:

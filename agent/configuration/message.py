@@ -86,6 +86,8 @@ class Payload(_Part):
     nonce: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{22,64}\z")]
     values: Annotated[dict[Annotated[str, StringConstraints(max_length=100)], Scalar], Field(max_length=100)]
     classes: Annotated[tuple[Sha256, ...], Field(max_length=MAX_CLASSES)]
+    spot_check: Annotated[int, Field(ge=1, le=60)] | None = None
+    """Draw a present trainee at random, who has so many minutes to look into the door camera (R17, R18)."""
 
 
 class _Envelope(_Part):

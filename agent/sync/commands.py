@@ -48,6 +48,17 @@ def hr_config_command(
         list[Path] | None,
         typer.Option("--class", metavar="FILE", help="导入班次 / A class file (.toml, .xlsx)."),
     ] = None,
+    spot_check: Annotated[
+        int | None,
+        typer.Option(
+            "--spot-check",
+            metavar="MINUTES",
+            min=1,
+            max=60,
+            help="随机抽一名在课学员，限时到门口看摄像头 / "
+            "Draw a present trainee, who has so many minutes to look into the door camera.",
+        ),
+    ] = None,
     valid_minutes: Annotated[
         int, typer.Option(min=1, max=31 * 24 * 60, help="有效分钟数 / Applied only within so many minutes.")
     ] = 60,
@@ -74,7 +85,7 @@ def hr_config_command(
     network; --out carries them in the file.
     """
     found, hr = _card(card)
-    change = _change(settings or [], class_files or [], by_hand=out is not None)
+    change = _change(settings or [], class_files or [], spot_check, by_hand=out is not None)
     hr_key = key_from_card(hr, _password(password_file))
     known = _Known(card)
     revision = known.read() if base_revision is None else base_revision
@@ -176,9 +187,9 @@ def _card(path: Path) -> tuple[DeviceCard, HrDerivation]:
     return card, card.hr
 
 
-def _change(settings: list[str], class_files: list[Path], *, by_hand: bool) -> Change:
+def _change(settings: list[str], class_files: list[Path], spot_check: int | None, *, by_hand: bool) -> Change:
     try:
-        return read_change(settings, class_files, by_hand=by_hand)
+        return read_change(settings, class_files, spot_check, by_hand=by_hand)
     except (ConfigurationError, ClassFileError) as error:
         _fail("\n".join(error.problems))
 

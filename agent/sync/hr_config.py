@@ -37,6 +37,8 @@ class Change:
     values: Mapping[str, Scalar]
     classes: tuple[str, ...]
     """JSON texts of class documents."""
+    spot_check: int | None = None
+    """Minutes; None: no spot check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,9 @@ def parse_values(settings: Sequence[str]) -> dict[str, Scalar]:
     return values
 
 
-def read_change(settings: Sequence[str], class_files: Sequence[Path], *, by_hand: bool) -> Change:
+def read_change(
+    settings: Sequence[str], class_files: Sequence[Path], spot_check: int | None = None, *, by_hand: bool
+) -> Change:
     """Values and class files, checked as the device will check them. ConfigurationError, ClassFileError.
 
     `by_hand`: the message is carried as a file, so ID numbers may be in it (I6).
@@ -82,9 +86,11 @@ def read_change(settings: Sequence[str], class_files: Sequence[Path], *, by_hand
     values = parse_values(settings)
     documents = [read_class_file(path).document for path in class_files]
     texts = tuple(document_text(document, with_id_numbers=by_hand) for document in documents)
-    if not values and not texts:
-        raise ConfigurationError(["没有要更改的内容 / nothing to change: give --set or --class"])
-    return Change(values, texts)
+    if not values and not texts and spot_check is None:
+        raise ConfigurationError(
+            ["没有要更改的内容 / nothing to change: give --set, --class or --spot-check"]
+        )
+    return Change(values, texts, spot_check)
 
 
 def seal_change(
@@ -110,6 +116,7 @@ def seal_change(
         nonce=secrets.token_urlsafe(16),
         values=dict(change.values),
         classes=tuple(jws.sha256_hex(text.encode()) for text in change.classes),
+        spot_check=change.spot_check,
     )
     agreement_key = OKPKey.import_key(card.agreement_key.model_dump(include={"kty", "crv", "x"}))
     return payload.id, build_message(payload, change.classes, hr_key, agreement_key, by_wire=not by_hand)

@@ -35,6 +35,7 @@ class Lesson:
     paths: Paths
     clock: ManualClock
     city: str = "jiaozuo"
+    room: str = ROOM
 
     def __post_init__(self) -> None:
         self.vault = Vault(self.paths.keys)
@@ -66,7 +67,7 @@ class Lesson:
             {
                 "id": identifier,
                 "class_id": "C1",
-                "room": ROOM,
+                "room": self.room,
                 "kind": "theory",
                 "planned_start_us": self.clock.wall_us,
                 "planned_end_us": self.clock.wall_us + HOUR_US,
@@ -104,7 +105,7 @@ class Lesson:
             self.album,
             self.paths.frames,
             self.clock.now(),
-            room=ROOM,
+            room=self.room,
             number=str(number),
             pin=pin,
             simulated=True,

@@ -19,6 +19,7 @@ const KINDS = {
   unknown: ["refused", "question", 6000],
   failed: ["refused", "question", 6000],
   suspected_attack: ["prompt", "face", 5000],
+  called: ["prompt", "face", 15000],
   other_way: ["down", "warning", 6000],
   no_session: ["wait", "clock", 3000],
   look_here: ["prompt", "face"],
@@ -121,7 +122,8 @@ function show() {
   const promptDue = door.prompt && (!last || (now - last.since > PROMPT_TAKES_OVER_MS && door.prompt.colour !== last.answer.colour));
   if (last && !promptDue) {
     const [level, shape] = KINDS[last.answer.kind];
-    say(level, shape, words[last.answer.kind], last.answer);
+    const own = last.answer.kind === "called" && [[last.answer.zh, last.answer.en], ["", ""]]; // minutes stand in it
+    say(level, shape, own || words[last.answer.kind], last.answer);
     earlier(results.slice(0, -1).slice(-EARLIER));
   } else if (promptDue && door.state === "open") {
     const [level, shape] = KINDS[door.prompt.kind] ?? KINDS.look_here;
