@@ -21,8 +21,9 @@ def _ring(cx: float, cy: float, rx: float, ry: float, z: float, angles: tuple[fl
 
 
 def head(nose: float = 0.55, width: float = 1.0, length: float = 1.0) -> Points3:
-    """A head that looks ahead: x to the right of the picture, y down, z towards the camera; unit: the distance of
-    the eyes; `nose`: how far its tip stands before the eyes. Shape (68, 3), in the order of 300-W."""
+    """A head that looks ahead: x to the right of the picture, y down, z towards the camera; unit: the
+    distance of the eyes; `nose`: how far its tip stands before the eyes. Shape (68, 3), in the order of
+    300-W."""
     sides = np.linspace(np.pi, 0.0, 17)
     jaw = np.stack([1.15 * np.cos(sides), 0.1 + 1.7 * np.sin(sides), -1.0 + 1.0 * np.sin(sides)], axis=1)
     right_brow = np.array([(-0.9 + 0.175 * i, -0.35 - 0.1 * np.sin(i * np.pi / 4), 0.05) for i in range(5)])

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.checkin.challenge import FLAT_MISFIT, TURNED_DEGREES, TURNED_DEPTH
-from models.head_turn import HeadTurn, apparent_yaw, head_turn
+from models.head_turn import Contour, HeadTurn, apparent_yaw, head_turn
 from tests.models.head import View, head, photograph, seen
 
 NOISE = 0.008
@@ -81,6 +81,6 @@ def test_yaw_is_positive_when_the_nose_points_to_the_right_of_the_picture() -> N
 @pytest.mark.parametrize(
     "points", [np.zeros((68, 2)), np.full((68, 2), np.nan), np.zeros((5, 2))], ids=["one spot", "nan", "five"]
 )
-def test_what_is_no_face_is_refused(points: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_what_is_no_face_is_refused(points: Contour) -> None:
     with pytest.raises(ValueError, match=r"eyes lie on one spot|finite points"):
         head_turn(seen(head(), View()), points)
