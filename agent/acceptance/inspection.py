@@ -9,6 +9,7 @@ from pathlib import Path
 from agent.acceptance.cameras import EXCLUSIVE_DRIVERS, check_door
 from agent.acceptance.copies import check_copies
 from agent.acceptance.findings import Finding, Report
+from agent.acceptance.fittings import check_fittings
 from agent.acceptance.receivers import check_receivers
 from agent.acceptance.roles import check_roles, role_status
 from agent.acceptance.storage import check_storage, check_volume_marker
@@ -59,6 +60,7 @@ def _findings(
     yield from _check_cameras(settings, clock, seconds, disk)
     if volume.verdict != "bad":
         yield from check_storage(settings, _bitrate(so_far))
+    yield from check_fittings(settings, clock.now())
     yield from check_copies(settings)
     yield from check_receivers(settings, store)
 

@@ -114,7 +114,7 @@ def _report_for(context: RoleContext, front: Front, fault: str, zh: str, en: str
     """Report a fault for `RETRY_S`, to the board and to people, or until the role is stopped."""
     deadline = time.monotonic() + RETRY_S
     while time.monotonic() < deadline and not context.stop.is_set():
-        context.report("fault", zh, en)
+        context.report("fault", zh, en, outlets=front.faults)
         front.unavailable(fault)
         context.stop.wait(1.0)
 
@@ -270,10 +270,11 @@ class _Attendance:
             self._context.report(
                 "fault", f"人脸签到故障，{OTHER_WAY_ZH}", f"check-in fault, {OTHER_WAY_EN}", **detail
             )
-        elif session is None:
-            self._context.report("running", "现在没有课", "no session now", **detail)  # the camera is watched
         else:
-            self._context.report("running", "签到中", "checking in", **detail)
+            zh, en = ("现在没有课", "no session now") if session is None else ("签到中", "checking in")
+            if self._front.faults:
+                zh, en = f"{zh}；门口的灯或语音不能用", f"{en}; lamp or voice at the door cannot be used"
+            self._context.report("running", zh, en, **detail)
 
     def _wait_for_camera(self, error: CameraError, seconds: float) -> None:
         log.warning("camera.failed", error=str(error), retry_in_s=round(seconds, 1))
@@ -286,6 +287,7 @@ class _Attendance:
                 f"门口摄像头没有画面，{OTHER_WAY_ZH}：{error}",
                 f"no picture from the door camera, {OTHER_WAY_EN}: {error}",
                 fault="camera",
+                outlets=self._front.faults,
             )
             self._front.unavailable("camera")
             remaining = deadline - time.monotonic()
