@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 
 import pytest
 
 from agent.checkin import other_way
+from agent.checkin.announcer import Announcer, Spoken
+from agent.checkin.answers import AnswerBoard
+from agent.checkin.outlet import Outlet
+from agent.checkin.spot_check import Caller
 from agent.classes import spot_check
 from agent.classes.spot_check import SpotCheck, SpotCheckError, drawn_by
 from agent.paths import Paths
@@ -15,6 +20,19 @@ from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 from tests.checkin.other_rows import ROOM, Lesson, face
 from tests.clocks import ManualClock
+from tests.waiting import wait_until
+
+
+class Heard:
+    """A voice that remembers what it said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def play(self, item: Spoken) -> None:
+        self.said.append(item.text)
+
+    def close(self) -> None: ...
 
 
 @pytest.fixture
@@ -143,3 +161,39 @@ def test_who_checks_in_by_pin_passes_by_pin_once_it_is_confirmed(lesson: Lesson)
     lesson.clock.advance(700)
     assert expire(lesson) == 1
     assert ended(lesson) == ["passed", "missed"]
+
+
+@pytest.mark.rule("R18")
+def test_whoever_is_drawn_is_called_at_the_door_each_minute(lesson: Lesson) -> None:
+    caller, voice = Caller(), Heard()
+    outlet: Outlet[Spoken] = Outlet("voice", lambda: voice, OSError)
+    announcer = Announcer(AnswerBoard(lesson.paths.answers), voice=outlet)
+    announcer.names_from(lambda person: ("王小明", "trainee"))
+    person = lesson.person("王小明")
+    lesson.look("accepted", person)
+
+    def call() -> bool:
+        due = caller.due(lesson.store, lesson.session, lesson.clock.now())
+        if due is not None:
+            announcer.call(due, lesson.clock.now())
+        return due is not None
+
+    assert not call()
+    draw(lesson, minutes=2)
+    assert [call(), call()] == [True, False]
+    wait_until(lambda: len(voice.said) == 1, 5, "the first call is heard")
+    lesson.clock.advance(61)
+    assert call()
+    wait_until(lambda: len(voice.said) == 2, 5, "the second call is heard")
+    outlet.close()
+    said = json.loads(lesson.paths.answers.read_text(encoding="utf-8"))["answers"]
+    assert [(one["kind"], one["name"], one["zh"]) for one in said] == [
+        ("called", "王*明", "请在 2 分钟内看摄像头"),
+        ("called", "王*明", "请在 1 分钟内看摄像头"),
+    ]
+    assert voice.said == ["王同学，请在 2 分钟内看摄像头", "王同学，请在 1 分钟内看摄像头"]
+    lesson.clock.advance(1)
+    lesson.look("accepted", person)
+    lesson.clock.advance(61)
+    assert not call(), "passed"
+    assert caller.due(lesson.store, None, lesson.clock.now()) is None

@@ -18,8 +18,11 @@ from tests.web.conftest import PASSWORD, Served, log_in, set_password, token_in
 
 PUBLIC_LIST = {
     "/login",
+    "/login/teacher",
     "/setup",
     "/static/hls.light.min.js",
+    "/static/keypad.css",
+    "/static/keypad.js",
     "/static/kiosk.css",
     "/static/kiosk.js",
     "/static/mark.svg",
