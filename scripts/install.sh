@@ -12,8 +12,10 @@ readonly UNITS=/etc/systemd/system
 readonly COMMAND=/usr/local/bin/classroom-agent
 readonly ROLES=(ledger keeper recorder watch checkin sync archive web)
 readonly NEEDED_MIB=2048
+readonly DEVICE_KEY=classroom-agent.device-key
+readonly DEVICE_KEY_FILE=/etc/credstore.encrypted/$DEVICE_KEY
 
-wheels="" apt=yes video_folder="" video_device="" models=""
+seal_keys=no wheels="" apt=yes video_folder="" video_device="" models=""
 
 say() { printf '%s\n    %s\n' "$1" "$2"; }
 warn() { printf '注意：%s\n    Note: %s\n' "$1" "$2" >&2; }
@@ -34,6 +36,8 @@ usage() {
                        DIR 必须等于配置里的 [storage] video。
                        confirm: the disk DEV mounted at DIR takes the footage; marks it (once).
                        DIR must equal [storage] video of the settings.
+  --seal-keys          用 systemd-creds（有 TPM 就用 TPM）加密密钥文件（只需一次，不能撤销）
+                       seal the key files by systemd-creds, by the TPM where there is one (once, for good)
   -h, --help           本说明 / this text
 
 再次运行即升级；配置、密钥、录像都保留。/ Run again to upgrade; settings, keys and footage stay.
@@ -45,6 +49,7 @@ parse() {
     case $1 in
       --wheels) wheels=$(readlink -e "${2:?--wheels DIR}") || die "没有这个文件夹：$2" "no such folder: $2"; shift 2 ;;
       --no-apt) apt=no; shift ;;
+      --seal-keys) seal_keys=yes; shift ;;
       --models) models=$(readlink -e "${2:?--models DIR}") || die "没有这个文件夹：$2" "no such folder: $2"; shift 2 ;;
       --video-device) video_device=${2:?--video-device DEV}; shift 2 ;;
       --video-folder) video_folder=${2:?--video-folder DIR}; shift 2 ;;
@@ -120,10 +125,14 @@ install_program() {
     { rm -rf "$build"; die "Python 包没有装全，见上面的提示" "Python packages are missing, see above; without a network use --wheels"; }
   rm -rf "$build"
   cat >"$COMMAND" <<SCRIPT
-#!/bin/sh
+#!/bin/bash
 # Commands act as the roles' own user, so that no file of root's ever stands in a role's way.
 umask 0027
 if [ "\$(id -u)" -eq 0 ]; then
+  if [ -e $DEVICE_KEY_FILE ]; then # root alone can decrypt it; it is handed on in memory
+    exec 3< <(systemd-creds decrypt --name=$DEVICE_KEY $DEVICE_KEY_FILE -)
+    export CLASSROOM_AGENT_DEVICE_KEY_FD=3
+  fi
   exec setpriv --reuid=classroom-agent --regid=classroom-agent --init-groups -- $VENV/bin/classroom-agent "\$@"
 fi
 exec $VENV/bin/classroom-agent "\$@"
@@ -185,6 +194,7 @@ install_units() {
   narrow_camera_unit checkin "$(setting cameras.door.driver)"
   allow_video_folder "$(setting storage.video)"
   allow_copy_folders
+  keep_device_key
   systemctl daemon-reload
   systemctl enable -q classroom-agent.target
 }
@@ -196,6 +206,27 @@ narrow_camera_unit() { # role driver
   [[ $2 == rtsp ]] || install -D -m 0644 "$HERE/systemd/optional/no-network.conf" "$folder/20-no-network.conf"
   [[ $2 == v4l2 || $2 == picamera2 ]] ||
     install -D -m 0644 "$HERE/systemd/optional/no-devices.conf" "$folder/20-no-devices.conf"
+}
+
+# The device's own key: drawn once, kept by systemd-creds, given to the roles that open what is sealed.
+keep_device_key() {
+  local role file
+  if [[ $seal_keys == yes && ! -e $DEVICE_KEY_FILE ]]; then
+    command -v systemd-creds >/dev/null || die "没有 systemd-creds" "systemd-creds is missing"
+    install -d -m 0700 "${DEVICE_KEY_FILE%/*}"
+    head -c 32 /dev/urandom | systemd-creds encrypt --name="$DEVICE_KEY" - "$DEVICE_KEY_FILE.new" ||
+      die "systemd-creds 加密失败" "systemd-creds could not encrypt"
+    mv "$DEVICE_KEY_FILE.new" "$DEVICE_KEY_FILE"
+    [[ -e /dev/tpmrm0 ]] || warn "没有 TPM：设备密钥由本机磁盘上的密钥加密，整盘被拷走时不起作用" \
+      "no TPM: the device key is sealed by a key on this very disk; whoever copies all of the disk has both"
+  fi
+  for role in checkin sync archive web; do
+    file="$UNITS/classroom-agent-$role.service.d/20-device-key.conf"
+    rm -f "$file"
+    [[ -e $DEVICE_KEY_FILE ]] || continue
+    install -d "${file%/*}"
+    printf '[Service]\nLoadCredentialEncrypted=%s:%s\n' "$DEVICE_KEY" "$DEVICE_KEY_FILE" >"$file"
+  done
 }
 
 # Footage on a disk of its own: the roles that write there may, and nobody else.

@@ -29,7 +29,7 @@ from agent.log import get_logger
 from agent.role import RoleContext
 from agent.store.classes import PersonRole, name_and_role
 from agent.store.database import Store, StoreError
-from agent.store.vault import Vault
+from agent.store.vault import Vault, VaultError
 from drivers.cameras import open_camera
 from drivers.cameras.backoff import Backoff
 from drivers.cameras.base import Camera, CameraError, Frame
@@ -66,7 +66,7 @@ def _attend(context: RoleContext, camera: Camera, front: Front, *, simulated: bo
     with store:
         vault = Vault(context.paths.keys)
         album = PhotoAlbum(context.paths.photos, vault)
-        vault.sweep(store)
+        _look_after_keys(store, vault)
         album.sweep(store)
         while not context.stop.is_set():
             thresholds = _thresholds(store)
@@ -85,6 +85,19 @@ def _attend(context: RoleContext, camera: Camera, front: Front, *, simulated: bo
                 simulated=simulated,
             )
             _Attendance(context, store, camera, door, thresholds, front, known).serve()
+
+
+def _look_after_keys(store: Store, vault: Vault) -> None:
+    """Remove retired keys, and wrap for HR's password what was made before it was set. A device key that
+    cannot be used stops no door: whose template cannot be opened goes the other way in; this says why."""
+    try:
+        vault.sweep(store)
+        wrapped = vault.wrap_for_hr(store)
+    except VaultError as error:
+        log.warning("keys.unusable", error=str(error))
+        return
+    if wrapped:
+        log.info("keys.wrapped-for-hr", keys=wrapped)
 
 
 def _close_at_stop(context: RoleContext, camera: Camera) -> None:

@@ -75,6 +75,7 @@ def hr_password_command(context: typer.Context, password_file: PasswordFile = No
         set_first_password,
     )
     from agent.configuration.setup_code import ensure_setup_code
+    from agent.store.vault import Vault, VaultError
 
     settings = invocation(context).settings()
     simulated = settings.node.environment == "demonstration"
@@ -93,6 +94,10 @@ def hr_password_command(context: typer.Context, password_file: PasswordFile = No
                 change_password(store, stamp, old=old, new=new, simulated=simulated)
         except PasswordError as error:
             refuse("\n".join(["密码未改动 / the password was not set:", *error.problems]))
+        try:
+            Vault(settings.paths.keys).wrap_for_hr(store)
+        except VaultError as error:  # wrapped for the old password they stay
+            typer.echo(f"密钥打不开，见 classroom-agent keys status / keys cannot be used: {error}", err=True)
     typer.echo("密码已设置 / the password is set")
 
 

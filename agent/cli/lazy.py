@@ -17,6 +17,7 @@ COMMANDS = {
     "accept": "agent.cli.accept:accept_command",
     "setup-code": "agent.cli.commissioning:setup_code_command",
     "hr-password": "agent.cli.commissioning:hr_password_command",
+    "keys": "agent.cli.keys:keys_app",
     "card": "agent.cli.commissioning:card_command",
     "clock": "agent.cli.clock:clock_app",
     "class": "agent.cli.classes:class_app",

@@ -61,11 +61,11 @@ class PasswordError(Exception):
         super().__init__("\n".join(problems))
 
 
-def derive_key(password: str, salt: bytes, cost: Argon2Cost = Argon2Cost()) -> OKPKey:
-    """HR's private signing key. Takes about 0.04 s on a desk machine, a few times that on a Pi."""
+def derive_seed(password: str, salt: bytes, cost: Argon2Cost = Argon2Cost()) -> bytes:
+    """The 32 bytes that a password yields. Takes about 0.04 s on a desk machine, a few times that on a Pi."""
     if len(salt) != SALT_BYTES:
         raise ValueError(f"salt of {len(salt)} bytes, expected {SALT_BYTES}")
-    seed = hash_secret_raw(
+    return hash_secret_raw(
         passwords.normalise(password),
         salt,
         time_cost=cost.time_cost,
@@ -74,6 +74,11 @@ def derive_key(password: str, salt: bytes, cost: Argon2Cost = Argon2Cost()) -> O
         hash_len=KEY_BYTES,
         type=Type.ID,
     )
+
+
+def derive_key(password: str, salt: bytes, cost: Argon2Cost = Argon2Cost()) -> OKPKey:
+    """HR's private signing key."""
+    seed = derive_seed(password, salt, cost)
     public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
     return OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": _base64url(public), "d": _base64url(seed)})
 

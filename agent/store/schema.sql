@@ -126,7 +126,12 @@ CREATE TABLE person_key (
   purpose      TEXT NOT NULL CHECK (purpose IN ('template', 'evidence')),
   wrapped      BLOB NOT NULL,
   wrapping_id  TEXT NOT NULL,                          -- which wrapping key wraps it
-  PRIMARY KEY (subject_id, purpose)
+  -- An evidence key for HR staff too (agent/store/hr_wrap.py): their password opens it when the device's key is
+  -- lost. In this row, so that nothing of a destroyed key stays.
+  hr_wrapped     BLOB CHECK (hr_wrapped IS NULL OR purpose = 'evidence'),
+  hr_credential  INTEGER,                              -- whose password: hr_credential.id
+  PRIMARY KEY (subject_id, purpose),
+  CHECK ((hr_wrapped IS NULL) = (hr_credential IS NULL))
 ) STRICT;
 
 -- Wrapping keys that this database made and has no use for: their files go at the next sweep, others never.

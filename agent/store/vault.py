@@ -6,7 +6,9 @@ end plus grace) and `evidence` (check-in photos, ID number; kept until retention
 
 Deleting a row is not enough: an old copy of the database still holds it. So each destruction also makes
 a new wrapping key, wraps the remaining keys by it and removes the old file: what an old copy holds is
-wrapped by a key that exists nowhere. The order survives a kill at any instant:
+wrapped by a key that exists nowhere. Evidence keys are wrapped for HR's password too (hr_wrap.py), in the
+same row. Where systemd-creds keeps a device key, the wrapping keys' files are sealed by it (device_key.py).
+The order survives a kill at any instant:
 
 1. commit the new wrapping key's id as retired: whatever becomes of it, its file is known as ours to remove;
 2. under the write lock write and sync its file, delete the row, wrap the others anew, exchange the old id
@@ -22,40 +24,39 @@ one that was damaged and moved away. AES-256-GCM throughout (NIST SP 800-38D).
 from __future__ import annotations
 
 import os
-import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Literal
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from agent.board import sync_folder, write_atomically
-from agent.store.database import Store
+from agent.store import hr_wrap
+from agent.store.configuration import newest_credential
+from agent.store.database import Store, Value
+from agent.store.wrapping_keys import (
+    KEY_BYTES,
+    VaultError,
+    WrappingKeyFiles,
+    WrappingKeyLostError,
+    WrappingKeyMissingError,
+)
+
+__all__ = ["Purpose", "Vault", "VaultError"]
 
 Purpose = Literal["template", "evidence"]
 
-_KEY_BYTES = 32
 _NONCE_BYTES = 12
 _FORMAT = b"\x01"
-_WRAPPING_ID = re.compile(r"^[0-9a-f]{32}$")
-
-
-class VaultError(Exception):
-    """A key is missing or destroyed, or what was sealed was altered; the message says for whom (by id)."""
-
-
-class _WrappingKeyMissingError(VaultError):
-    """A row names a wrapping key whose file is not there."""
 
 
 class Vault:
     """Person keys in the database, wrapped by a key file in `keys_dir`. Holds no key between calls."""
 
-    def __init__(self, keys_dir: Path) -> None:
-        """`keys_dir` exists and is writable by this process alone (0700)."""
-        self._keys_dir = keys_dir
+    def __init__(self, keys_dir: Path, sealed_by: Callable[[], bytes | None] | None = None) -> None:
+        """As WrappingKeyFiles."""
+        self._files = WrappingKeyFiles(keys_dir, sealed_by)
 
     def create_person_key(self, db: Store, person_id: str, purpose: Purpose) -> None:
         """Make the key of `person_id` for `purpose` unless there is one; part of the caller's transaction.
@@ -69,12 +70,19 @@ class Vault:
         wrapping_id = _current_wrapping_id(db)
         if wrapping_id is None:
             wrapping_id = uuid.uuid4().hex
-            self._make_wrapping_key(wrapping_id)
-        wrapped = _encrypt(self._wrapping_key(wrapping_id), os.urandom(_KEY_BYTES), person_id, purpose)
-        db.insert(
-            "person_key",
-            {"subject_id": person_id, "purpose": purpose, "wrapped": wrapped, "wrapping_id": wrapping_id},
-        )
+            self._files.make(wrapping_id)
+        key = os.urandom(KEY_BYTES)
+        row: dict[str, Value] = {
+            "subject_id": person_id,
+            "purpose": purpose,
+            "wrapped": _encrypt(self._files.read(wrapping_id), key, person_id, purpose),
+            "wrapping_id": wrapping_id,
+        }
+        credential = newest_credential(db) if purpose == "evidence" else None
+        if credential is not None:
+            row["hr_wrapped"] = hr_wrap.wrap(credential["public_key"], person_id, key)
+            row["hr_credential"] = credential["id"]
+        db.insert("person_key", row)
 
     def has_key(self, db: Store, person_id: str, purpose: Purpose) -> bool:
         """Whether `person_id` has a key for `purpose` now."""
@@ -123,21 +131,76 @@ class Vault:
         with db.transaction():
             retired = {row[0] for row in db.rows("SELECT wrapping_id FROM retired_wrapping_key")}
             retired -= _wrapping_ids(db)
-            unused = [path for path in self._keys_dir.glob("wrapping-*.key") if _id_of(path) in retired]
-            unused += self._keys_dir.glob(".wrapping-*.key.*")  # killed while writing: never got its name
-            for path in unused:
-                path.unlink(missing_ok=True)
-            if unused:
-                sync_folder(self._keys_dir)
+            self._files.remove(retired)
+            self._files.seal_plain(_wrapping_ids(db))
+
+    def wrap_for_hr(self, db: Store) -> int:
+        """Wrap every evidence key for HR's password in force where it is not yet; how many were wrapped.
+
+        After a password was set or changed, and at a role's start. In one transaction of its own.
+        """
+        with db.transaction():
+            credential = newest_credential(db)
+            if credential is None:
+                return 0
+            rows = db.rows(
+                "SELECT subject_id, wrapped, wrapping_id FROM person_key"
+                " WHERE purpose = 'evidence' AND hr_credential IS NOT ?",
+                (credential["id"],),
+            )
+            for row in rows:
+                subject = row["subject_id"]
+                key = _decrypt(self._files.read(row["wrapping_id"]), row["wrapped"], subject, "evidence")
+                db.execute(
+                    "UPDATE person_key SET hr_wrapped = ?, hr_credential = ?"
+                    " WHERE subject_id = ? AND purpose = 'evidence'",
+                    (hr_wrap.wrap(credential["public_key"], subject, key), credential["id"], subject),
+                )
+        return len(rows)
+
+    def lost_keys(self, db: Store) -> set[str]:
+        """Ids of wrapping keys that rows name and that cannot be used: gone, or sealed elsewhere."""
+        lost = set()
+        for wrapping_id in _wrapping_ids(db):
+            try:
+                self._files.read(wrapping_id)
+            except WrappingKeyLostError:
+                lost.add(wrapping_id)
+        return lost
+
+    def take_back(self, db: Store, opened: Mapping[str, bytes], lost: Collection[str]) -> list[str]:
+        """After the loss of the wrapping keys `lost`: wrap the evidence keys in `opened` (person → key, from
+        HR's password) anew and forget what nobody can open; the ids of people whose template key was lost.
+
+        In the caller's transaction. The lost keys' files, where there are any, stay.
+        """
+        new_id = uuid.uuid4().hex
+        self._files.make(new_id)
+        rows = [
+            row
+            for row in db.rows("SELECT subject_id, purpose, wrapping_id FROM person_key")
+            if row["wrapping_id"] in lost
+        ]
+        for row in rows:
+            subject, purpose = row["subject_id"], row["purpose"]
+            if purpose == "evidence" and subject in opened:
+                wrapped = _encrypt(self._files.read(new_id), opened[subject], subject, purpose)
+                db.execute(
+                    "UPDATE person_key SET wrapped = ?, wrapping_id = ? WHERE subject_id = ? AND purpose = ?",
+                    (wrapped, new_id, subject, purpose),
+                )
+            elif purpose == "template":
+                db.execute("DELETE FROM person_key WHERE subject_id = ? AND purpose = ?", (subject, purpose))
+        return [row["subject_id"] for row in rows if row["purpose"] == "template"]
 
     def _rewrap(self, db: Store, new_id: str) -> None:
         rows = db.rows("SELECT subject_id, purpose, wrapped, wrapping_id FROM person_key")
         if not rows:
             return  # the sweep removes the old file; the next person's key begins a new one
-        self._make_wrapping_key(new_id)
+        self._files.make(new_id)
         db.execute("DELETE FROM retired_wrapping_key WHERE wrapping_id = ?", (new_id,))
-        new_key = self._wrapping_key(new_id)
-        old_keys = {row["wrapping_id"]: self._wrapping_key(row["wrapping_id"]) for row in rows}
+        new_key = self._files.read(new_id)
+        old_keys = {row["wrapping_id"]: self._files.read(row["wrapping_id"]) for row in rows}
         for row in rows:
             subject, purpose = row["subject_id"], row["purpose"]
             key = _decrypt(old_keys[row["wrapping_id"]], row["wrapped"], subject, purpose)
@@ -154,31 +217,11 @@ class Vault:
                 raise VaultError(f"person {person_id} has no {purpose} key: never made, or destroyed (I7)")
             wrapped, wrapping_id = row
             try:
-                return _decrypt(self._wrapping_key(wrapping_id), wrapped, person_id, purpose)
-            except _WrappingKeyMissingError:
+                return _decrypt(self._files.read(wrapping_id), wrapped, person_id, purpose)
+            except WrappingKeyMissingError:
                 if last_try:
                     raise
         raise AssertionError("unreachable")
-
-    def _path(self, wrapping_id: str) -> Path:
-        if not _WRAPPING_ID.match(wrapping_id):  # read from a table, becomes a path (I12)
-            raise VaultError(f"person_key.wrapping_id {wrapping_id!r} is not the id of a wrapping key")
-        return self._keys_dir / f"wrapping-{wrapping_id}.key"
-
-    def _wrapping_key(self, wrapping_id: str) -> bytes:
-        try:
-            key = self._path(wrapping_id).read_bytes()
-        except FileNotFoundError as error:
-            raise _WrappingKeyMissingError(
-                f"{error.filename} is missing: without it the keys of persons open nothing; "
-                "put the device's own keys folder back (it is in no backup, I7)"
-            ) from error
-        if len(key) != _KEY_BYTES:
-            raise VaultError(f"{self._path(wrapping_id)} holds {len(key)} bytes, expected {_KEY_BYTES}")
-        return key
-
-    def _make_wrapping_key(self, wrapping_id: str) -> None:
-        write_atomically(self._path(wrapping_id), os.urandom(_KEY_BYTES), durable=True, mode=0o600)
 
 
 def _key_row(db: Store, subject_id: str, purpose: Purpose) -> tuple[bytes, str] | None:
@@ -197,10 +240,6 @@ def _current_wrapping_id(db: Store) -> str | None:
 
 def _wrapping_ids(db: Store) -> set[str]:
     return {row[0] for row in db.rows("SELECT DISTINCT wrapping_id FROM person_key")}
-
-
-def _id_of(path: Path) -> str:
-    return path.stem.removeprefix("wrapping-")
 
 
 def _binding(subject_id: str, purpose: str) -> bytes:

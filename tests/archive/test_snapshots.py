@@ -122,7 +122,7 @@ def test_a_planted_snapshot_brings_no_records_no_keys_and_no_triggers(
     snapshot.take(paths.database, planted, 1)
     connection = sqlite3.connect(planted)
     connection.execute("INSERT INTO record VALUES (1, NULL, 'x', 'log.started', 1, zeroblob(32), x'00')")
-    connection.execute("INSERT INTO person_key VALUES ('p-1', 'template', x'00', 'x')")
+    connection.execute("INSERT INTO person_key VALUES ('p-1', 'template', x'00', 'x', NULL, NULL)")
     connection.execute("CREATE TRIGGER planted AFTER INSERT ON fact BEGIN DELETE FROM person; END")
     connection.commit()
     connection.close()
