@@ -32,11 +32,6 @@ from models.images import BGRImage
 
 MAX_YAW_DEGREES = 20.0
 """Stricter than at the door: every later check-in is compared with these photos."""
-DUPLICATE_DISTANCE = 0.45
-"""Below it two people's photos count as one face (per comparison FMR 1e-5 on LFW, 0 of 13 000 in a class).
-Between it and the match threshold people look alike, which is said and not refused."""
-ONE_PERSON_DISTANCE = 0.62
-"""Photos of one enrolment farther apart than this show different people (FMR .01 on LFW)."""
 
 
 class Refusal(StrEnum):
@@ -171,7 +166,7 @@ def _templates(
     if not photos:
         problems.append(Problem(Refusal.NO_PHOTOS, "没有照片", "there is no photo"))
     apart = max((math.dist(a.template, b.template) for a, b in combinations(made, 2)), default=0.0)
-    if apart > ONE_PERSON_DISTANCE:
+    if apart > engine.one_person_distance:
         problems.append(
             Problem(
                 Refusal.DIFFERENT_PEOPLE,
@@ -216,14 +211,17 @@ def _compare_with_others(
     made: Sequence[_Made],
     thresholds: CheckinThresholds,
 ) -> tuple[str, ...]:
-    """People who look alike; EnrolmentRefusedError when somebody else has this very face."""
+    """People who look alike; EnrolmentRefusedError when somebody else has this very face.
+
+    Alike is farther than `duplicate_distance` and nearer than the match threshold: said, not refused.
+    """
     gallery = GalleryLoader(store, vault, engine.name, engine.template_length).load(None)
     nearest: dict[str, float] = {}
     for one in made:
         for other, distance in gallery.nearest(one.template).items():
             if other != person_id:
                 nearest[other] = min(distance, nearest.get(other, distance))
-    same = tuple(sorted(other for other, distance in nearest.items() if distance < DUPLICATE_DISTANCE))
+    same = tuple(sorted(other for other, distance in nearest.items() if distance < engine.duplicate_distance))
     if same:
         raise EnrolmentRefusedError(
             [

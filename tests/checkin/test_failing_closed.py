@@ -27,6 +27,8 @@ class BreakingEngine:
         self._engine = engine
         self.name = engine.name
         self.template_length = engine.template_length
+        self.duplicate_distance = engine.duplicate_distance
+        self.one_person_distance = engine.one_person_distance
         self.detect_breaks: Callable[[], None] = lambda: None
         self.template_breaks: Callable[[], None] = lambda: None
 
