@@ -194,6 +194,7 @@ install_units() {
   narrow_camera_unit checkin "$(setting cameras.door.driver)"
   allow_video_folder "$(setting storage.video)"
   allow_copy_folders
+  allow_fittings
   keep_device_key
   systemctl daemon-reload
   systemctl enable -q classroom-agent.target
@@ -227,6 +228,50 @@ keep_device_key() {
     install -d "${file%/*}"
     printf '[Service]\nLoadCredentialEncrypted=%s:%s\n' "$DEVICE_KEY" "$DEVICE_KEY_FILE" >"$file"
   done
+}
+
+# What is fitted at the door: the check-in role gets the pins and the sound card that the settings name.
+allow_fittings() {
+  local folder="$UNITS/classroom-agent-checkin.service.d"
+  rm -f "$folder/30-indicator.conf" "$folder/30-voice.conf"
+  if [[ -n $(setting indicator.active_high) ]]; then
+    if getent group gpio >/dev/null; then
+      install -D -m 0644 "$HERE/systemd/optional/indicator.conf" "$folder/30-indicator.conf"
+    else
+      warn "没有 gpio 用户组，门口的灯不能用（[indicator]）" "there is no group gpio: the lamp at the door cannot be used ([indicator])"
+    fi
+    if is_pi; then fetch_packages python3-lgpio; fi
+  fi
+  if [[ -n $(setting voice.language) ]]; then
+    install -D -m 0644 "$HERE/systemd/optional/voice.conf" "$folder/30-voice.conf"
+    fetch_packages espeak-ng alsa-utils
+  fi
+}
+
+# The screen at the door: a browser under a user of its own (web.kiosk).
+install_kiosk() {
+  if [[ $(setting web.kiosk) != true ]]; then
+    systemctl disable -q --now classroom-kiosk.service 2>/dev/null || true
+    rm -f "$UNITS/classroom-kiosk.service"
+    return 0
+  fi
+  # cage does not start without Xwayland, and a page without a Chinese font shows boxes.
+  fetch_packages cage xwayland chromium fonts-noto-cjk openssl
+  echo 'u classroom-kiosk - "Screen at the door"' | systemd-sysusers -
+  install -m 0755 "$HERE/scripts/kiosk.sh" "$PREFIX/kiosk.sh"
+  sed "s|/kiosk.sh\$|/kiosk.sh $(setting web.port)|" "$HERE/systemd/optional/classroom-kiosk.service" \
+    >"$UNITS/classroom-kiosk.service"
+  systemctl daemon-reload
+  systemctl enable -q classroom-kiosk.service
+  say "门口屏幕已设为开机启动；现在启动：systemctl start classroom-kiosk" \
+    "The screen at the door starts with the machine; now: systemctl start classroom-kiosk"
+}
+
+# Missing ones do not stop the installation: check-in does not need them.
+fetch_packages() {
+  [[ $apt == yes ]] || return 0
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" ||
+    warn "没有装上：$*" "not installed: $*"
 }
 
 # Footage on a disk of its own: the roles that write there may, and nobody else.
@@ -310,5 +355,6 @@ install_settings
 check_settings
 install_models
 install_units
+install_kiosk
 mark_video_disk
 finish

@@ -49,7 +49,10 @@ check() {
 remove_program() {
   systemctl disable -q --now classroom-agent.target 2>/dev/null || true
   systemctl stop 'classroom-agent-*.service' 2>/dev/null || true
-  rm -rf "$UNITS"/classroom-agent.target "$UNITS"/classroom-agent-*.service "$UNITS"/classroom-agent-*.service.d
+  systemctl disable -q --now classroom-kiosk.service 2>/dev/null || true
+  userdel classroom-kiosk 2>/dev/null || true
+  rm -rf "$UNITS"/classroom-agent.target "$UNITS"/classroom-agent-*.service "$UNITS"/classroom-agent-*.service.d \
+    "$UNITS/classroom-kiosk.service"
   systemctl daemon-reload
   rm -rf /opt/classroom-agent "$COMMAND" /run/classroom-agent
   rm -f /usr/lib/sysusers.d/classroom-agent.conf /usr/lib/tmpfiles.d/classroom-agent.conf

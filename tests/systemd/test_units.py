@@ -187,3 +187,49 @@ def test_deleting_the_evidence_takes_what_a_killed_trial_left_and_nothing_of_oth
     run = f"userdel() {{ :; }}\ndelete_evidence=n node=n video={video}\nremove_evidence\n"
     subprocess.run(["bash", "-c", functions + run], check=True, capture_output=True, timeout=30)
     assert [path.name for path in video.iterdir()] == ["holiday"]
+
+
+@pytest.mark.parametrize("camera", ["no-network", "no-devices"])
+def test_the_door_gets_its_pins_and_its_sound_card_and_no_more(root: Path, camera: str) -> None:
+    """As scripts/install.sh lays the drop-ins where the settings have [indicator] and [voice]."""
+    folder = root / "etc/systemd/system/classroom-agent-checkin.service.d"
+    folder.mkdir()
+    shutil.copy(UNITS / f"optional/{camera}.conf", folder / f"20-{camera}.conf")
+    for name in ("indicator", "voice"):
+        shutil.copy(UNITS / f"optional/{name}.conf", folder / f"30-{name}.conf")
+    try:
+        verified = analyze(root, "verify", "classroom-agent.target")
+        answer = analyze(root, "security", "--offline=true", "classroom-agent-checkin.service")
+    finally:
+        shutil.rmtree(folder)
+    assert (verified.returncode, verified.stderr) == (0, "")
+    match = re.search(r"exposure level for \S+: ([0-9.]+)", answer.stdout)
+    assert match
+    assert float(match[1]) <= WORST_EXPOSURE
+
+
+def test_the_screens_unit_is_no_role_and_may_enter_nothing_of_the_agents(root: Path) -> None:
+    content = (UNITS / "optional/classroom-kiosk.service").read_text(encoding="utf-8")
+    cage, script = root / "usr/bin/cage", root / "opt/classroom-agent/kiosk.sh"
+    cage.parent.mkdir(parents=True, exist_ok=True)
+    for program in (cage, script):
+        program.touch(mode=0o755)
+    installed = root / "etc/systemd/system/classroom-kiosk.service"
+    installed.write_text(content, encoding="utf-8")
+    try:
+        verified = analyze(root, "verify", "classroom-kiosk.service")
+    finally:
+        installed.unlink()
+    others = re.compile(r"Unit \S+ not found|Failed to add dependency")  # the rest of a machine is not here
+    assert [line for line in verified.stderr.splitlines() if not others.search(line)] == []
+    hidden = re.search(r"^InaccessiblePaths=(.*)$", content, re.MULTILINE)
+    assert hidden
+    for folder in (INSTALLED.state, INSTALLED.runtime, Path("/etc/classroom-agent")):
+        assert f"-{folder}" in hidden[1].split()
+    assert re.search(r"^User=classroom-kiosk$", content, re.MULTILINE)
+
+
+def test_the_screens_browser_refuses_a_port_that_is_none() -> None:
+    script = str(REPOSITORY / "scripts" / "kiosk.sh")
+    wrong = subprocess.run(["bash", script, "8443; id"], capture_output=True, text=True, check=False)
+    assert (wrong.returncode, wrong.stdout) == (2, "")
