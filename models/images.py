@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 BGRImage = npt.NDArray[np.uint8]
 """Picture of shape (height, width, 3), dtype uint8, channels blue, green, red."""
+
+GreyImage = npt.NDArray[np.uint8]
+"""Brightness of shape (height, width), dtype uint8."""
+
+
+class Picture(Protocol):
+    """A camera's picture whose colours may cost something and whose brightness does not."""
+
+    @property
+    def image(self) -> BGRImage: ...
+
+    @property
+    def grey(self) -> GreyImage: ...
+
+
+def in_colour(picture: Picture | BGRImage) -> BGRImage:
+    """The whole picture's colours."""
+    return picture if isinstance(picture, np.ndarray) else picture.image
+
+
+def at_least_grey(picture: Picture | BGRImage) -> GreyImage | BGRImage:
+    """What of a picture costs nothing: its brightness, or where only colours were given, those."""
+    return picture if isinstance(picture, np.ndarray) else picture.grey
+
 
 Point = tuple[float, float]
 """(x, y) in pixels from the upper left corner of the picture."""

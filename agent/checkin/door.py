@@ -24,7 +24,7 @@ from agent.store.classes import Session
 from agent.store.database import Store
 from agent.store.vault import Vault
 from models.faces import FaceEngine
-from models.images import BGRImage
+from models.images import BGRImage, Picture
 
 ENGINE_TRUSTED_NS = 10_000_000_000
 """An engine that failed is trusted again when it made a template, or failed no more for so long."""
@@ -58,6 +58,8 @@ class View:
     """What a face is asked to do (a challenge), by track; said in place of the gate's remedy."""
     fault: str | None = None
     """Set when nobody can be recognised now; everybody is sent to the other way in."""
+    is_at_rest: bool = False
+    """Nobody is looked for, or nothing moves and nobody is there: nothing to see."""
 
 
 class Door:
@@ -121,7 +123,7 @@ class Door:
         """A replayed photo is an attack by definition, and what is simulated never counts (I9)."""
         return not self._simulated
 
-    def see(self, image: BGRImage, now_ns: int) -> View:
+    def see(self, picture: Picture | BGRImage, now_ns: int) -> View:
         """Look at one picture of `now_ns`. Without an open session nobody is looked for. Never raises what
         the engine or the recording of an answer raised."""
         self.tally.frames += 1
@@ -135,9 +137,9 @@ class Door:
         if session is None:
             if self.availability.fault in ("camera", "model"):
                 self._works()
-            return View()
+            return View(is_at_rest=True)
         try:
-            report = self._pipeline.process(image, now_ns, self.situation.gallery)
+            report = self._pipeline.process(picture, now_ns, self.situation.gallery)
         except Exception as error:
             if self.availability.fault != "engine":  # one trace an outage, not ten a second
                 log.exception("engine.failed")
@@ -150,7 +152,9 @@ class Door:
         if self._engine_is_proven(report, now_ns):
             self._works()
         self._answer(report, session, now_ns)
-        return View(report.faces, dict(self._answers), self._prompts(), self.availability.fault)
+        return View(
+            report.faces, dict(self._answers), self._prompts(), self.availability.fault, report.is_at_rest
+        )
 
     def _engine_is_proven(self, report: FrameReport, now_ns: int) -> bool:
         """Whether this picture ends an outage. A search alone does not when it is templates that fail: the

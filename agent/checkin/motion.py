@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from models.images import BGRImage
+from models.images import BGRImage, GreyImage, Picture, at_least_grey
 
 WIDTH_PX = 96
 DIFFERENCE = 12
@@ -16,7 +16,7 @@ MOVED_SHARE = 0.005
 """Share of moved pixels that counts as motion: a tenth of a face that is just large enough."""
 HOLD_NS = 2_000_000_000
 """After the last motion the detector stays on so long: people stand still to be recognised."""
-IDLE_INTERVAL_NS = 1_000_000_000
+IDLE_INTERVAL_NS = 2_000_000_000
 """Without any motion the detector still looks once in this time, for who was there before."""
 _LEARNING_RATE = 0.1
 
@@ -28,29 +28,35 @@ class MotionGate:
         self._background: Any = None
         self._moved_ns: int | None = None
         self._searched_ns: int | None = None
+        self.moved_share = 0.0
+        """Of the last picture, 0..1; motion from `MOVED_SHARE`."""
+        self.is_at_rest = False
+        """Nothing moved for `HOLD_NS` and nobody is followed."""
 
-    def is_open(self, image: BGRImage, now_ns: int, *, someone_is_tracked: bool) -> bool:
-        """Whether to search `image`, taken at `now_ns` (monotonic nanoseconds)."""
-        if self._moved(image):
+    def is_open(self, picture: Picture | BGRImage, now_ns: int, *, someone_is_tracked: bool) -> bool:
+        """Whether to search `picture`, taken at `now_ns` (monotonic nanoseconds)."""
+        self.moved_share = self._moved(at_least_grey(picture))
+        if self.moved_share >= MOVED_SHARE:
             self._moved_ns = now_ns
         recently = self._moved_ns is not None and now_ns - self._moved_ns <= HOLD_NS
+        self.is_at_rest = not (recently or someone_is_tracked)
         due = self._searched_ns is None or now_ns - self._searched_ns >= IDLE_INTERVAL_NS
-        if not (recently or due or someone_is_tracked):
+        if self.is_at_rest and not due:
             return False
         self._searched_ns = now_ns
         return True
 
-    def _moved(self, image: BGRImage) -> bool:
-        height = max(1, round(image.shape[0] * WIDTH_PX / image.shape[1]))
+    def _moved(self, picture: GreyImage | BGRImage) -> float:
+        """Share of pixels that differ from the background; all of them do in a first picture."""
+        height = max(1, round(picture.shape[0] * WIDTH_PX / picture.shape[1]))
         # Nearest first: averaging a whole 1080p picture would cost more than all the rest of this gate.
-        coarse = cv2.resize(image, (WIDTH_PX * 4, height * 4), interpolation=cv2.INTER_NEAREST)
-        small = cv2.resize(
-            cv2.cvtColor(coarse, cv2.COLOR_BGR2GRAY), (WIDTH_PX, height), interpolation=cv2.INTER_AREA
-        )
+        coarse = cv2.resize(picture, (WIDTH_PX * 4, height * 4), interpolation=cv2.INTER_NEAREST)
+        grey = coarse if coarse.ndim == 2 else cv2.cvtColor(coarse, cv2.COLOR_BGR2GRAY)
+        small = cv2.resize(grey, (WIDTH_PX, height), interpolation=cv2.INTER_AREA)
         current = small.astype(np.float32)
         if self._background is None or self._background.shape != current.shape:
             self._background = current
-            return True
+            return 1.0
         moved = float(np.mean(np.abs(current - self._background) > DIFFERENCE))
         cv2.accumulateWeighted(current, self._background, _LEARNING_RATE)
-        return moved >= MOVED_SHARE
+        return moved

@@ -15,11 +15,13 @@ from agent.checkin.door import View
 from agent.checkin.gate import REMEDY
 from agent.checkin.photos import encode_jpeg
 from agent.clock import Stamp
-from models.images import BGRImage
+from models.images import BGRImage, Picture, in_colour
 
 WIDTH_PX = 960
 INTERVAL_NS = 250_000_000
 """Four pictures a second: enough to see oneself, cheap enough for a Pi."""
+REST_INTERVAL_NS = 1_000_000_000
+"""And one a second of an empty doorway: encoding it would else cost more than watching it."""
 
 
 class LivePicture:
@@ -33,31 +35,33 @@ class LivePicture:
 
     def show(
         self,
-        image: BGRImage,
+        picture: Picture | BGRImage,
         view: View,
         session_id: str | None,
         stamp: Stamp,
         colours: Mapping[int, int] | None = None,
     ) -> None:
-        """Publish unless the last picture is younger than `INTERVAL_NS`; `colours` are those of the tracks'
-        frames. OSError when the board is full."""
-        if self._published_ns is not None and stamp.monotonic_ns - self._published_ns < INTERVAL_NS:
+        """Publish unless the last picture is younger than `INTERVAL_NS`, or `REST_INTERVAL_NS` where there is
+        nothing to see; `colours` are those of the tracks' frames. OSError when the board is full."""
+        interval_ns = REST_INTERVAL_NS if view.is_at_rest else INTERVAL_NS
+        if self._published_ns is not None and stamp.monotonic_ns - self._published_ns < interval_ns:
             return
         self._published_ns = stamp.monotonic_ns
+        image = in_colour(picture)
         scale = min(1.0, WIDTH_PX / image.shape[1])
-        small = (
-            cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image
-        )
-        picture = np.asarray(small, dtype=np.uint8)
+        # From half the size on nothing is skipped, and averaging areas costs several times as much.
+        method = cv2.INTER_LINEAR if scale >= 0.5 else cv2.INTER_AREA
+        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=method) if scale < 1 else image
+        shown = np.asarray(small, dtype=np.uint8)
         about = {
             "at_us": stamp.wall_us,
-            "width": picture.shape[1],
-            "height": picture.shape[0],
+            "width": shown.shape[1],
+            "height": shown.shape[0],
             "simulated": self._simulated,
             "session_id": session_id,
             **describe(view, session_id, scale, colours or {}),
         }
-        board.publish_frame(self._frames, self._name, encode_jpeg(picture), about)
+        board.publish_frame(self._frames, self._name, encode_jpeg(shown), about)
 
     def unavailable(self, stamp: Stamp) -> None:
         """Say that nobody can check in by face; the last picture stays and its description says so."""

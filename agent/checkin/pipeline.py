@@ -22,7 +22,7 @@ from agent.checkin.thresholds import CheckinThresholds
 from agent.checkin.tracker import Tracker
 from models import face_quality
 from models.faces import DetectedFace, FaceEngine, Template
-from models.images import BGRImage, Box
+from models.images import BGRImage, Box, Picture, in_colour
 
 BEST_OF = 2
 """A template is made of the best of so many taken frames: each costs as much as several detections."""
@@ -66,6 +66,8 @@ class FrameReport:
     faces: tuple[FaceReport, ...] = ()
     cases: tuple[Case, ...] = ()
     templates_made: int = 0
+    is_at_rest: bool = False
+    """Nothing moves in front of the door and nobody is followed."""
     reopened: frozenset[int] = frozenset()
     """Tracks whose last answer holds no more: somebody else may stand there."""
 
@@ -116,7 +118,7 @@ class Pipeline:
         self._subjects: dict[int, _Subject] = {}
         self._gallery: Gallery | None = None
 
-    def process(self, image: BGRImage, now_ns: int, gallery: Gallery) -> FrameReport:
+    def process(self, picture: Picture | BGRImage, now_ns: int, gallery: Gallery) -> FrameReport:
         """Take one picture of `now_ns` (monotonic nanoseconds).
 
         Another `gallery` than last time begins every deliberation anew. Whatever the engine raises is
@@ -125,8 +127,9 @@ class Pipeline:
         if gallery is not self._gallery:
             self._gallery = gallery
             self._subjects.clear()
-        if not self._motion.is_open(image, now_ns, someone_is_tracked=bool(self._tracker.tracks)):
-            return FrameReport(searched=False)
+        if not self._motion.is_open(picture, now_ns, someone_is_tracked=bool(self._tracker.tracks)):
+            return FrameReport(searched=False, is_at_rest=True)
+        image = in_colour(picture)
         followed = [track.box for track in self._tracker.tracks]
         detected = self._search.faces(image, followed, now_ns)
         tracks = self._tracker.update([face.box for face in detected], now_ns)
@@ -138,7 +141,14 @@ class Pipeline:
             reports.append(FaceReport(track.id, face.box, reason, quality))
             self._take(track.id, image, face, quality, reason, now_ns)
         made, reopened = self._make_one_template(now_ns, gallery)
-        return FrameReport(True, tuple(reports), tuple(self._due_cases(now_ns)), made, reopened)
+        return FrameReport(
+            True,
+            tuple(reports),
+            tuple(self._due_cases(now_ns)),
+            made,
+            is_at_rest=self._motion.is_at_rest and not reports,
+            reopened=reopened,
+        )
 
     def question(self, track_id: int, now_ns: int) -> None:
         """Ask this track, whose named case was just told, to turn its head; another case tells how it

@@ -13,11 +13,13 @@ import time
 from contextlib import closing
 from typing import Literal
 
+import cv2
+
 from agent.checkin.door import Door, View
 from agent.checkin.fittings import announcer_of
 from agent.checkin.front import Front
 from agent.checkin.journal import Availability, Journal
-from agent.checkin.liveness import NoLivenessJudge
+from agent.checkin.liveness import PassiveJudge
 from agent.checkin.photos import PhotoAlbum
 from agent.checkin.picture import LivePicture
 from agent.checkin.recognition import Recognition, recognition
@@ -48,6 +50,8 @@ log = get_logger(__name__)
 
 def run(context: RoleContext) -> None:
     """Check people in until `context.stop`. Exceptions end the process; the supervisor starts it again."""
+    # OpenCV's threads spin and wake one another for pictures that one thread shrinks in a millisecond.
+    cv2.setNumThreads(1)
     settings = context.settings.cameras[CAMERA]
     camera = open_camera(CAMERA, settings.driver, **settings.model_dump(exclude={"driver"}))
     watcher = threading.Thread(target=_close_at_stop, args=(context, camera), daemon=True)
@@ -78,7 +82,7 @@ def _attend(context: RoleContext, camera: Camera, front: Front, *, simulated: bo
                 vault,
                 Journal(store, album),
                 known.engine,
-                NoLivenessJudge(),
+                PassiveJudge(context.settings.checkin.models_folder),
                 thresholds,
                 context.clock,
                 room=context.settings.node.room,
@@ -233,9 +237,9 @@ class _Attendance:
         due = now_ns - self._reported_ns >= REPORT_NS
         if due:
             self._refresh()
-        view = self._door.see(frame.image, frame.arrived_ns)
+        view = self._door.see(frame, frame.arrived_ns)
         session = self._door.situation.session
-        self._front.show(frame.image, view, session.id if session else None)
+        self._front.show(frame, view, session.id if session else None)
         if due:
             self._report(view, now_ns)
 
@@ -274,6 +278,8 @@ class _Attendance:
             "templates": tally.templates,
             "gate": dict(tally.gate),
             "answers": dict(tally.answers),
+            "questions": tally.questions,
+            "liveness": dict(tally.liveness),
             "simulated": self._camera.simulated,
             "fault": view.fault or self._database_fault,
             "outlets": self._front.faults,

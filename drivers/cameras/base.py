@@ -8,7 +8,7 @@ do when it stops is decided by the recorder's state machine, so a driver reports
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, Protocol, runtime_checkable
@@ -19,6 +19,8 @@ import numpy.typing as npt
 Codec = Literal["h264", "hevc"]
 BGRImage = npt.NDArray[np.uint8]
 """Picture of shape (height, width, 3), dtype uint8, channels blue, green, red."""
+GreyImage = npt.NDArray[np.uint8]
+"""Brightness of shape (height, width), dtype uint8."""
 
 
 class CameraError(Exception):
@@ -59,15 +61,33 @@ class Packet:
     """CLOCK_MONOTONIC nanoseconds at which the packet reached this process."""
 
 
-@dataclass(frozen=True, slots=True)
 class Frame:
-    """One decoded picture for inference."""
+    """One decoded picture for inference. Its colours are computed when they are first asked for: a doorway in
+    which nothing moves is judged by brightness alone, which cameras send as it is."""
 
-    image: BGRImage
-    number: int
-    """Counts up by one per picture taken from the camera; a jump shows pictures left out."""
-    arrived_ns: int
-    """CLOCK_MONOTONIC nanoseconds at which the picture was taken over."""
+    __slots__ = ("_image", "_to_bgr", "_to_grey", "arrived_ns", "number")
+
+    def __init__(
+        self, number: int, arrived_ns: int, to_bgr: Callable[[], BGRImage], to_grey: Callable[[], GreyImage]
+    ) -> None:
+        self.number = number
+        """Counts up by one per picture taken from the camera; a jump shows pictures left out."""
+        self.arrived_ns = arrived_ns
+        """CLOCK_MONOTONIC nanoseconds at which the picture was taken over."""
+        self._to_bgr, self._to_grey = to_bgr, to_grey
+        self._image: BGRImage | None = None
+
+    @property
+    def image(self) -> BGRImage:
+        """The whole picture in colour."""
+        if self._image is None:
+            self._image = self._to_bgr()
+        return self._image
+
+    @property
+    def grey(self) -> GreyImage:
+        """The whole picture's brightness; not to be written into."""
+        return self._to_grey()
 
 
 @runtime_checkable

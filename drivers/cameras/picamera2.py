@@ -13,9 +13,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from drivers.cameras.base import BGRImage, CameraError, Packet, StreamInfo
+from drivers.cameras.base import BGRImage, CameraError, GreyImage, Packet, StreamInfo
 from drivers.cameras.feed import Feed
 from drivers.cameras.guard import StreamGuard
 from drivers.cameras.streaming import PacketSink, Picture, StreamingCamera
@@ -83,14 +84,15 @@ class Picamera2Camera(StreamingCamera):
                 finally:
                     device.stop_encoder(encoder)
 
-    def _read_pictures(self, slot: Feed[Picture], silence_timeout: float) -> None:
+    def _read_pictures(self, slot: Feed[Picture], silence_timeout: float, interval: float) -> None:
         with self._running() as device:
             width, height = device.camera_configuration()["lores"]["size"]
             number = 0
             while not slot.closed:
                 number += 1
                 planes = self._captured(device, silence_timeout)
-                slot.replace(Picture(number, time.monotonic_ns(), _bgr_of(planes, width, height)))
+                brightness = partial(_brightness_of, planes, width, height)
+                slot.replace(Picture(number, time.monotonic_ns(), _bgr_of(planes, width, height), brightness))
 
     def _captured(self, device: Any, silence_timeout: float) -> npt.NDArray[np.uint8]:
         try:
@@ -224,3 +226,7 @@ def _bgr_of(planes: npt.NDArray[np.uint8], width: int, height: int) -> Callable[
         return cv2.cvtColor(planes, cv2.COLOR_YUV2BGR_I420)[:height, :width].astype("uint8", copy=False)
 
     return convert
+
+
+def _brightness_of(planes: npt.NDArray[np.uint8], width: int, height: int) -> GreyImage:
+    return planes[:height, :width]

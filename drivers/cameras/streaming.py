@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
 
 import av
+import numpy as np
 
-from drivers.cameras.base import BGRImage, CameraError, Frame, Packet, StreamInfo
+from drivers.cameras.base import BGRImage, CameraError, Frame, GreyImage, Packet, StreamInfo
 from drivers.cameras.feed import Feed, SilenceError
 from drivers.cameras.packet_feed import PacketFeed
 
@@ -30,11 +31,12 @@ _JOIN_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A decoded picture that is converted only when somebody takes it."""
+    """A decoded picture that is converted only when somebody wants it so."""
 
     number: int
     arrived_ns: int
     to_bgr: Callable[[], BGRImage]
+    to_grey: Callable[[], GreyImage]
 
 
 class PacketSink(Protocol):
@@ -65,13 +67,34 @@ class PacketSink(Protocol):
     def on_close(self, release: Callable[[], None]) -> None: ...
 
 
+class Pace:
+    """Which of a camera's pictures are wanted: at most one in `interval` seconds, by their arrival."""
+
+    def __init__(self, interval: float) -> None:
+        # A camera's own pictures jitter; one that comes a little early is the wanted one.
+        self._interval_ns = int(interval * 0.9e9)
+        self._taken_ns: int | None = None
+
+    def wants(self, arrived_ns: int) -> bool:
+        """Whether the picture that arrived then is wanted; the next is so an interval later."""
+        if self._taken_ns is not None and arrived_ns - self._taken_ns < self._interval_ns:
+            return False
+        self._taken_ns = arrived_ns
+        return True
+
+
 class DecodingSink:
-    """A `PacketSink` that decodes in the reading thread and keeps the newest picture only."""
+    """A `PacketSink` that decodes in the reading thread and keeps the newest picture only.
+
+    Between two pictures that are wanted, those to which no other refers are not decoded: in a stream with
+    B-frames or temporal layers that is half of them or more. The others must be, whatever they cost.
+    """
 
     burst_seconds = 0.0
 
-    def __init__(self, slot: Feed[Picture]) -> None:
+    def __init__(self, slot: Feed[Picture], interval: float = 0.0) -> None:
         self._slot = slot
+        self._pace = Pace(interval)
         self._decoder: av.VideoCodecContext | None = None
         self._taken = 0
         self.fail = slot.fail
@@ -86,7 +109,9 @@ class DecodingSink:
         decoder = av.CodecContext.create(stream.codec, "r")
         assert isinstance(decoder, av.VideoCodecContext)  # noqa: S101 (h264 and hevc are video codecs)
         decoder.extradata = stream.extradata
-        decoder.thread_type = "SLICE"  # frame threads would hand each picture over several pictures late
+        # Threads by frame would hand each picture over several pictures late, and cameras send one slice a
+        # picture, so that threads by slice only wake one another.
+        decoder.thread_type, decoder.thread_count = "SLICE", 1
         self._decoder = decoder
 
     def offer(self, packet: Packet) -> bool:
@@ -96,13 +121,16 @@ class DecodingSink:
         assert self._decoder is not None  # noqa: S101 (`begin` comes first)
         encoded = av.Packet(packet.data)
         encoded.pts, encoded.dts = packet.pts, packet.dts
+        self._decoder.skip_frame = "DEFAULT" if self._pace.wants(packet.arrived_ns) else "NONREF"
         try:
             pictures = self._decoder.decode(encoded)
         except av.InvalidDataError:
             return not self.closed  # one damaged picture; the next key frame repairs it, silence is noticed
         for picture in pictures:
             self._taken += 1
-            self._slot.replace(Picture(self._taken, packet.arrived_ns, bgr_of(picture)))
+            self._slot.replace(
+                Picture(self._taken, packet.arrived_ns, bgr_of(picture), brightness_of(picture))
+            )
         return not self.closed
 
 
@@ -111,6 +139,25 @@ def bgr_of(picture: av.VideoFrame) -> Callable[[], BGRImage]:
 
     def convert() -> BGRImage:
         return cast(BGRImage, picture.to_ndarray(format="bgr24"))
+
+    return convert
+
+
+_BRIGHTNESS_FIRST = frozenset(
+    f"{family}{sampling}p" for family in ("yuv", "yuvj") for sampling in (420, 422, 440, 444)
+) | {"nv12", "nv21", "nv16", "gray"}
+"""Pixel formats whose first plane is the brightness, a byte a pixel."""
+
+
+def brightness_of(picture: av.VideoFrame) -> Callable[[], GreyImage]:
+    """The brightness of a decoded picture: nearly always what it holds already, without a copy."""
+
+    def convert() -> GreyImage:
+        if picture.format.name not in _BRIGHTNESS_FIRST:
+            return cast(GreyImage, picture.to_ndarray(format="gray"))
+        plane: Any = picture.planes[0]
+        rows = np.frombuffer(plane, np.uint8)[: plane.line_size * picture.height]
+        return rows.reshape(picture.height, plane.line_size)[:, : picture.width]
 
     return convert
 
@@ -144,9 +191,9 @@ class StreamingCamera(ABC):
         `silence_timeout` seconds after the device went silent, or by a release given to `sink.on_close`.
         """
 
-    def _read_pictures(self, slot: Feed[Picture], silence_timeout: float) -> None:
-        """As `_read`, for pictures."""
-        self._read(DecodingSink(slot), silence_timeout)
+    def _read_pictures(self, slot: Feed[Picture], silence_timeout: float, interval: float) -> None:
+        """As `_read`, for pictures; of which one in `interval` seconds is wanted."""
+        self._read(DecodingSink(slot, interval), silence_timeout)
 
     @property
     def stream(self) -> StreamInfo:
@@ -189,12 +236,12 @@ class StreamingCamera(ABC):
         slot: Feed[Picture] = Feed(1)
         interval = 1 / per_second
         due = time.monotonic()
-        read = lambda: self._read_pictures(slot, silence_timeout)  # noqa: E731
+        read = lambda: self._read_pictures(slot, silence_timeout, interval)  # noqa: E731
         pictures = self._items(slot, read, slot.take, silence_timeout)
         for picture in pictures:
             if time.monotonic_ns() - picture.arrived_ns > silence_timeout * 1e9:
                 continue  # the camera fell silent while the consumer was busy: no old picture is served
-            yield Frame(picture.to_bgr(), picture.number, picture.arrived_ns)
+            yield Frame(picture.number, picture.arrived_ns, picture.to_bgr, picture.to_grey)
             due = max(due + interval, time.monotonic())
             slot.wait_closed(due - time.monotonic())
 

@@ -21,7 +21,7 @@ from drivers.cameras.feed import Feed
 from drivers.cameras.ffmpeg_process import FfmpegProcess
 from drivers.cameras.guard import StreamGuard
 from drivers.cameras.libav import demux, describe, pump, reason, video_stream
-from drivers.cameras.streaming import PacketSink, Picture, StreamingCamera, bgr_of
+from drivers.cameras.streaming import Pace, PacketSink, Picture, StreamingCamera, bgr_of, brightness_of
 from drivers.cameras.timestamps import as_stated
 from drivers.cameras.v4l2_formats import pixel_formats
 
@@ -94,20 +94,26 @@ class V4l2Camera(StreamingCamera):
             if not sink.closed:
                 raise process.fault()
 
-    def _read_pictures(self, slot: Feed[Picture], silence_timeout: float) -> None:
+    def _read_pictures(self, slot: Feed[Picture], silence_timeout: float, interval: float) -> None:
         """Pictures as the camera gives them, without the way through H.264 where it gives others."""
         with FfmpegProcess(self._command(for_pictures=True), self.where) as process:
             slot.on_close(process.kill)
             with _nut(process) as container:
-                self._decode(container, slot)
+                self._decode(container, slot, Pace(interval))
             if not slot.closed:
                 raise process.fault()
 
-    def _decode(self, container: InputContainer, slot: Feed[Picture]) -> None:
+    def _decode(self, container: InputContainer, slot: Feed[Picture], pace: Pace) -> None:
+        stands_alone = container.streams.video[0].codec_context.name in ("mjpeg", "rawvideo")
         try:
-            for number, picture in enumerate(container.decode(video=0), start=1):
-                if not slot.replace(Picture(number, time.monotonic_ns(), bgr_of(picture))):
-                    return
+            for number, packet in enumerate(container.demux(video=0), start=1):
+                arrived_ns = time.monotonic_ns()
+                if stands_alone and packet.size and not pace.wants(arrived_ns):
+                    continue
+                for picture in packet.decode():
+                    decoded = Picture(number, arrived_ns, bgr_of(picture), brightness_of(picture))
+                    if not slot.replace(decoded):
+                        return
         except av.FFmpegError as error:
             raise CameraError(f"{self.where}: 图像数据损坏 / damaged pictures: {reason(error)}") from error
 
