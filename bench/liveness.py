@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import math
 import os
 import random
 import sys
@@ -26,6 +27,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from agent.checkin.challenge import FLAT_MISFIT, FLAT_TILT_DEGREES, TURNED_DEGREES, TURNED_DEPTH
 from agent.checkin.gate import GateReason, judge
@@ -142,8 +144,10 @@ def _frame(score: PassiveScores) -> str:
     return "live" if live is not None and live >= 0.5 else "not live"
 
 
-def tilted(image: BGRImage, yaw: float, pitch: float, roll: float) -> BGRImage:
-    """`image` as a flat print that is turned by these degrees."""
+def tilted(
+    image: BGRImage, yaw: float, pitch: float, roll: float
+) -> tuple[BGRImage, npt.NDArray[np.float64]]:
+    """`image` as a flat print that is turned by these degrees, and the homography that turned it."""
     height, width = image.shape[:2]
     focal = 1.6 * max(height, width)
     turn = np.eye(3)
@@ -153,9 +157,8 @@ def tilted(image: BGRImage, yaw: float, pitch: float, roll: float) -> BGRImage:
     plane = np.column_stack([turn[:, 0], turn[:, 1], (0, 0, focal)])
     middle = np.array([[1, 0, -width / 2], [0, 1, -height / 2], [0, 0, 1]])
     matrix = camera @ plane @ middle
-    return np.asarray(
-        cv2.warpPerspective(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), np.uint8
-    )
+    print_ = cv2.warpPerspective(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(print_, np.uint8), matrix
 
 
 def challenge(media: Path, engine: FaceEngine, points: PassiveJudge, people: int) -> dict[str, Any]:
@@ -167,16 +170,22 @@ def challenge(media: Path, engine: FaceEngine, points: PassiveJudge, people: int
     heads: Counter[str] = Counter()
     prints: dict[int, Counter[str]] = {degrees: Counter() for degrees in (15, 25, 35, 45)}
 
-    def found(image: BGRImage) -> Contour | None:
-        faces: list[DetectedFace] = engine.detect(image)
-        return points.points(image, faces[0]) if faces else None
+    def found(
+        image: BGRImage, near: tuple[float, float] | None = None
+    ) -> tuple[Contour, DetectedFace] | None:
+        """Points of the largest face, or of the one that lies `near`: others stand in these photographs too."""
+        for face in engine.detect(image):
+            if near is None or math.dist(face.box.centre, near) < 0.5 * face.box.width:
+                contour = points.points(image, face)
+                return None if contour is None else (contour, face)
+        return None
 
     for person in list(photos)[:people]:
         images = [
             np.asarray(cv2.resize(np.asarray(cv2.imread(str(path))), None, fx=2, fy=2), np.uint8)
             for path in photos[person]
         ]
-        views = [view for image in images if (view := found(image)) is not None]
+        views = [view[0] for image in images if (view := found(image)) is not None]
         for one, other in itertools.combinations(views, 2):
             turn = head_turn(one, other)
             if abs(turn.yaw_degrees) >= TURNED_DEGREES:
@@ -190,11 +199,13 @@ def challenge(media: Path, engine: FaceEngine, points: PassiveJudge, people: int
             continue
         for degrees, counts in prints.items():
             way = draw.choice((-1, 1)) * degrees
-            view = found(tilted(images[0], way, draw.uniform(-20, 20), draw.uniform(-20, 20)))
+            image, matrix = tilted(images[0], way, draw.uniform(-20, 20), draw.uniform(-20, 20))
+            place = matrix @ (*ahead[1].box.centre, 1.0)
+            view = found(image, (float(place[0] / place[2]), float(place[1] / place[2])))
             if view is None:
                 counts["face not found"] += 1
                 continue
-            turn = head_turn(ahead, view)
+            turn = head_turn(ahead[0], view[0])
             counts["tilted"] += 1
             is_turn = abs(turn.yaw_degrees) >= TURNED_DEGREES and turn.depth >= TURNED_DEPTH
             counts["counted as turned"] += is_turn

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.checkin import questioning
 from agent.checkin.challenge import SECONDS, Challenge, Progress, Side
+from agent.checkin.gallery import Match
+from agent.checkin.liveness import Liveness
+from agent.checkin.questioning import Questioning
+from agent.checkin.thresholds import CheckinThresholds
+from models.faces import DetectedFace
 from models.head_turn import Contour
+from models.images import Box
 from tests.models.head import Points3, View, head, photograph, seen
 
 FRAME_NS = 100_000_000
@@ -101,3 +109,39 @@ def test_time_runs_out() -> None:
 def test_who_does_not_look_ahead_first_is_waited_for() -> None:
     challenge = Challenge("left", 0)
     assert play(challenge, frames(head(), (20, 20, 15, 6, *TURN[2:]), "left")) is Progress.BACK
+
+
+IMAGE = np.zeros((8, 8, 3), np.uint8)
+FACE = DetectedFace(Box(0, 0, 8, 8), 1.0, ((0.0, 0.0),) * 5, (1.0, 1.0), (5.0, 1.0), (3.0, 4.0))
+ALICE = Match("alice", 0.3, 0.2, is_near=True, is_named=True)
+BOB = Match("bob", 0.3, 0.2, is_near=True, is_named=True)
+
+
+def question(turned: Match, ahead: Match, monkeypatch: pytest.MonkeyPatch) -> Questioning:
+    """Alice is asked and a head turns rightly; `turned` and `ahead` are whom its templates match then."""
+    monkeypatch.setattr(questioning, "random_side", lambda: "left")
+    asked = Questioning("alice", Liveness("unsure", "x", 0.5, 3), CheckinThresholds(), 0)
+    for number, points in enumerate([*frames(head(), TURN, "left"), seen(head(), View())]):
+        asked.look(IMAGE, FACE, points, number * FRAME_NS, is_taken=True)
+        if asked.wanted is not None:
+            asked.matched(ahead if asked.wanted.is_last else turned, number * FRAME_NS)
+    return asked
+
+
+@pytest.mark.promise("I9")
+def test_the_same_person_before_during_and_after_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = question(ALICE, ALICE, monkeypatch)
+    assert asked.ending == "passed"
+    assert asked.verdict == Liveness("live", "x", 0.5, 3, challenge="passed")
+
+
+@pytest.mark.promise("I9")
+@pytest.mark.parametrize(("turned", "ahead"), [(BOB, ALICE), (ALICE, BOB), (BOB, BOB)])
+def test_another_person_at_the_turn_or_after_it_does_not(
+    turned: Match, ahead: Match, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = question(turned, ahead, monkeypatch)
+    assert asked.ending is None  # a second try has begun
+    asked.passes(20_000_000_000)
+    assert asked.ending == "failed"
+    assert asked.verdict.outcome == "unsure"
