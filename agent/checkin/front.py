@@ -34,6 +34,16 @@ class Front:
         except OSError as error:  # a full runtime folder costs the live picture, not the check-in
             log.warning("picture.unwritable", error=str(error))
 
+    def film(self, image: Picture | BGRImage, fault: str) -> None:
+        """Nobody can check in by face, and the camera is well: its picture goes on the board, for entries by
+        PIN. Call at least once a second."""
+        stamp = self._clock.now()
+        self._announcer.unavailable(fault, stamp)
+        try:
+            self._picture.show(image, View(fault=fault), None, stamp)
+        except OSError as error:
+            log.warning("picture.unwritable", error=str(error))
+
     def call(self, call: Call) -> None:
         """As `Announcer.call`, now."""
         self._announcer.call(call, self._clock.now())

@@ -74,7 +74,9 @@ def _attend(context: RoleContext, camera: Camera, front: Front, *, simulated: bo
         album.sweep(store)
         while not context.stop.is_set():
             thresholds = _thresholds(store)
-            known = _recognition_when_there(context, store, vault, thresholds, front, simulated=simulated)
+            known = _recognition_when_there(
+                context, camera, store, vault, thresholds, front, simulated=simulated
+            )
             if known is None:
                 return
             door = Door(
@@ -136,6 +138,23 @@ def _report_for(context: RoleContext, front: Front, fault: str, zh: str, en: str
         context.stop.wait(1.0)
 
 
+def _film_for(context: RoleContext, camera: Camera, front: Front, zh: str, en: str) -> None:
+    """As `_report_for`, with the camera's pictures on the board: whoever checks in by PIN is photographed."""
+    deadline, reported = time.monotonic() + RETRY_S, 0.0
+    try:
+        for frame in camera.frames(FRAMES_PER_SECOND):
+            now = time.monotonic()
+            if now - reported >= 1.0:
+                reported = now
+                context.report("fault", zh, en, outlets=front.faults)
+            front.film(frame.image, "model")
+            if now >= deadline or context.stop.is_set():
+                return
+    except CameraError as error:
+        log.warning("camera.failed", error=str(error))
+    _report_for(context, front, "model", zh, en)
+
+
 def _thresholds(store: Store) -> CheckinThresholds:
     try:
         return thresholds_in_force(store)
@@ -147,6 +166,7 @@ def _thresholds(store: Store) -> CheckinThresholds:
 
 def _recognition_when_there(
     context: RoleContext,
+    camera: Camera,
     store: Store,
     vault: Vault,
     thresholds: CheckinThresholds,
@@ -162,10 +182,10 @@ def _recognition_when_there(
         except ModelError as error:
             log.warning("model.unusable", error=str(error))
             _state(availability, context, str(error))
-            _report_for(
+            _film_for(
                 context,
+                camera,
                 front,
-                "model",
                 f"人脸模型不可用，{OTHER_WAY_ZH}：{error}",
                 f"face model unusable, {OTHER_WAY_EN}: {error}",
             )

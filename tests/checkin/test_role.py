@@ -14,6 +14,7 @@ import pytest
 
 from agent import board
 from agent.checkin import role
+from agent.checkin.other_way import door_picture
 from agent.checkin.photos import PhotoAlbum
 from agent.clock import SystemClock
 from agent.paths import Paths
@@ -97,6 +98,8 @@ def test_the_role_checks_people_in_from_a_camera_and_marks_it_simulated(
         wait_until(lambda: status(paths)["detail"].get("answers"), 5, "the status counts the answer")
         wait_until(lambda: status(paths)["detail"].get("frames_per_second"), 5, "the status has a rate")
     assert classroom.outcomes()[0] == ("accepted", person)
+    told = (board.read_json(paths.answers) or {})["answers"]
+    assert told[0]["kind"] == "accepted", "the screen, lamp and voice are told what is recorded"
     assert classroom.check_ins()[0]["simulated"] == 1
     assert classroom.facts("check-in.answered")[0][0]["simulated"] == 1
     detail = status(paths)["detail"]
@@ -116,6 +119,7 @@ def test_a_missing_camera_is_said_and_reconnected(
         wait_until(lambda: status(paths).get("detail", {}).get("fault") == "camera", 20, "says so")
         assert status(paths)["state"] == "waiting"
         assert (board.read_json(paths.frames / "door.json") or {})["state"] == "unavailable"
+        assert (board.read_json(paths.answers) or {})["fault"] == "camera"
         wait_until(lambda: classroom.facts("check-in.unavailable"), 5, "the outage is a fact")
         clip.symlink_to(door_clip)
         wait_until(lambda: classroom.check_ins(), 40, "checks in once the camera is there")
@@ -138,6 +142,8 @@ def test_a_model_that_is_not_the_measured_one_stops_check_in_with_the_reason(
         message = status(paths)["message"]
         assert "请用其他方式签到" in message["zh"]
         assert "SHA-256" in message["en"]
+        now = SystemClock().now
+        wait_until(lambda: door_picture(paths.frames, now()), 20, "whoever checks in by PIN is photographed")
         assert (board.read_json(paths.frames / "door.json") or {})["state"] == "unavailable"
     assert [data["fault"] for _, data in classroom.facts("check-in.unavailable")] == ["model"]
     assert classroom.check_ins() == []
