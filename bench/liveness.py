@@ -173,7 +173,8 @@ def challenge(media: Path, engine: FaceEngine, points: PassiveJudge, people: int
     def found(
         image: BGRImage, near: tuple[float, float] | None = None
     ) -> tuple[Contour, DetectedFace] | None:
-        """Points of the largest face, or of the one that lies `near`: others stand in these photographs too."""
+        """Points of the largest face, or of the one that lies `near`: others stand in these photographs
+        too."""
         for face in engine.detect(image):
             if near is None or math.dist(face.box.centre, near) < 0.5 * face.box.width:
                 contour = points.points(image, face)
