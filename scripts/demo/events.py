@@ -13,6 +13,9 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 OUTCOMES = {
     "accepted": ("签到成功", "checked in"),
     "already_checked_in": ("已签到", "already checked in"),
+    "checked_out": ("已签退", "checked out"),
+    "awaiting_confirmation": ("密码签到，待核实", "by PIN, to be decided"),
+    "rejected": ("核实未通过", "not confirmed"),
     "not_in_class": ("不是本班人员", "not in this class"),
     "unknown": ("不认识，未签到", "unknown, not checked in"),
     "suspected_attack": ("疑似照片，未签到", "looks like a picture, not checked in"),
