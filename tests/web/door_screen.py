@@ -42,6 +42,8 @@ class DoorScreen:
     prompt: Answer | None = None
     faces: list[tuple[int, int]] = field(default_factory=list)
     """Centre x and width of each head in the picture; it gets the colours 1, 2, … in this order."""
+    sees: bool = True
+    """False: the board goes on, and no new picture comes."""
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -91,6 +93,8 @@ class DoorScreen:
         with self._lock:
             stamp = self.clock.now()
             self._board.show(self.state, self.prompt, stamp, fault=self.fault)
+            if not self.sees:
+                return
             faces = [
                 {
                     "box": [x - width // 2, 150, width, round(width * 1.2)],

@@ -263,6 +263,19 @@ def test_the_screen_outlives_the_page_server(browser: Browser, folders: Paths, d
     page.close()
 
 
+def test_a_picture_that_stands_still_is_taken_away(
+    open_screen: Callable[..., Page], door: DoorScreen
+) -> None:
+    page = open_screen("nonsense")  # no such language: Chinese
+    door.show(faces=[(480, 190)])
+    page.wait_for_function("() => !document.getElementById('picture').hidden")
+    door.sees = False
+    page.wait_for_function("() => document.getElementById('picture').hidden", timeout=8000)
+    says(page, "请看摄像头")
+    door.sees = True
+    page.wait_for_function("() => !document.getElementById('picture').hidden")
+
+
 def test_a_crowd_is_answered_one_after_the_other(open_screen: Callable[..., Page], door: DoorScreen) -> None:
     """Faster than the eighty in a minute that a class is: none is left out, the last one stands."""
     page = open_screen()

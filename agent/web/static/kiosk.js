@@ -45,6 +45,7 @@ let heardAt = performance.now();
 let source = null;
 let drawn = "";
 let loading = false;
+let pictureAt = 0;
 
 function sizeOf(text) {
   if (!/[\u3400-\u9fff]/.test(text)) return text.length > 20 || /\S{10}/.test(text) ? "long" : "wide";
@@ -116,6 +117,7 @@ function earlier(list) {
 function show() {
   const now = performance.now();
   if (now - heardAt > SILENT_MS) return state("lost");
+  if (now - pictureAt > SILENT_MS) noPicture(); // a face that stays when its owner has gone
   results = results.filter((result) => result.until > now);
   if (door.state === "unavailable") return state("unavailable");
   const last = results.at(-1);
@@ -171,6 +173,7 @@ async function draw(told) {
     if (door.state !== "open") return;
     picture.src = loader.src;
     picture.hidden = false;
+    pictureAt = performance.now();
     delete document.body.dataset.picture;
     drawFrames(told);
   } catch {
