@@ -124,6 +124,14 @@ def running(store: Store, session_id: str) -> SpotCheck | None:
     return None if row is None else SpotCheck(**dict(row))
 
 
+def seconds_left(store: Store, check_id: str, stamp: Stamp) -> int:
+    """How long a check still runs, by the monotonic clock; 0 when it is over."""
+    row = store.row("SELECT * FROM spot_check WHERE id = ? AND result IS NULL", (check_id,))
+    if row is None or _is_over(row, stamp):
+        return 0
+    return int(row["minutes"] * 60 - (stamp.monotonic_ns - row["monotonic_ns"]) // 1_000_000_000)
+
+
 def checks(store: Store, session_id: str) -> list[SpotCheck]:
     """Every check of a session, oldest first."""
     rows = store.rows(f"{_SELECT} WHERE c.session_id = ? ORDER BY c.drawn_us, c.id", (session_id,))
