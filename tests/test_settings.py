@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 import traceback
 from pathlib import Path
@@ -298,3 +299,41 @@ def toml(value: Any) -> str:
     if isinstance(value, float):
         return {"inf": "inf", "-inf": "-inf", "nan": "nan"}.get(str(value), repr(value))
     return str(value)
+
+
+def test_what_the_example_offers_for_the_door_is_valid(tmp_path: Path) -> None:
+    lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
+    start, end = lines.index("# [indicator]"), lines.index("[log]")
+    offered = [line.removeprefix("# ") for line in lines[start:end] if re.match(r"# (\[|\w+ = )", line)]
+    path = tmp_path / "agent.toml"
+    path.write_text("\n".join([*lines, *offered]), encoding="utf-8")
+    loaded = load_settings(path)
+    assert loaded.indicator is not None
+    assert (loaded.indicator.red_pin, loaded.indicator.active_high) == (17, True)
+    assert loaded.voice is not None
+    assert loaded.voice.is_quiet("22:00")
+    assert not loaded.web.kiosk, (
+        "a screen is open to whoever stands there: only where the technician wants it"
+    )
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        "[indicator]",
+        "[indicator]\nred_pin = 17\ngreen_pin = 17",
+        "[indicator]\nred_pin = 28",
+        '[voice]\nlanguage = "cmn"',
+        '[voice]\nquiet_from = "21:30"',
+        '[voice]\nquiet_from = "25:00"\nquiet_until = "07:00"',
+        '[voice]\ndevice = "; rm -rf /"',
+        '[voice]\ndevice = "-x"',
+        "[voice]\nvolume = 0",
+    ],
+)
+def test_wrong_pins_and_voices_are_refused(tmp_path: Path, section: str) -> None:
+    path = tmp_path / "agent.toml"
+    example = EXAMPLE.read_text(encoding="utf-8")
+    path.write_text(f"{example}\n{section}\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match=section[1:6]):
+        load_settings(path)
