@@ -157,7 +157,7 @@ class Pipeline:
         if subject is None or subject.told is None or subject.told.conclusion.person_id is None:
             return  # it has left
         person_id = subject.told.conclusion.person_id
-        subject.questioning = Questioning(person_id, subject.told.liveness, self._thresholds, now_ns)
+        subject.questioning = Questioning(person_id, subject.told.liveness, now_ns)
 
     @property
     def directions(self) -> dict[int, Direction]:

@@ -13,7 +13,6 @@ from typing import Final, Literal
 from agent.checkin.challenge import Challenge, Progress, random_side
 from agent.checkin.gallery import Match
 from agent.checkin.liveness import LIVE_FROM, Liveness
-from agent.checkin.thresholds import CheckinThresholds
 from models.faces import DetectedFace
 from models.head_turn import Contour
 from models.images import BGRImage
@@ -21,10 +20,6 @@ from models.images import BGRImage
 TRIES: Final = 2
 LOOK_AHEAD_NS: Final = 2_500_000_000
 """After the turn, a good picture from the front must come within this time."""
-TURNED_ALLOWANCE: Final = 0.06
-"""By so much farther than the match threshold the turned face may be: a template made at 20 degrees is
-farther from the enrolled one, and before and after it the face must match without any allowance."""
-
 Direction = Literal["left", "right", "middle"]
 Ending = Literal["passed", "failed", "flat"]
 
@@ -43,12 +38,9 @@ class Questioning:
     """One track's. Call `look` for every frame in which the track's face was found, `passes` for the
     others."""
 
-    def __init__(
-        self, person_id: str, liveness: Liveness, thresholds: CheckinThresholds, now_ns: int
-    ) -> None:
+    def __init__(self, person_id: str, liveness: Liveness, now_ns: int) -> None:
         self.person_id = person_id
         self._liveness = liveness
-        self._thresholds = thresholds
         self._tries = 1
         self._challenge = Challenge(random_side(), now_ns)
         self._wanted: Wanted | None = None
@@ -106,9 +98,9 @@ class Questioning:
                 self.ending = "passed"
             else:
                 self._fail(now_ns)  # somebody else, or a bad picture: either way nothing is proven
-        elif match.person_id == self.person_id and match.distance is not None:
-            limit = self._thresholds.match_distance + TURNED_ALLOWANCE
-            self._turned_is_known = self._turned_is_known or match.distance < limit
+        elif match.is_near and match.person_id == self.person_id:
+            # Nobody need be nearest by the margin here: before the turn and after it they must.
+            self._turned_is_known = True
 
     @property
     def verdict(self) -> Liveness:

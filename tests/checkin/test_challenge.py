@@ -14,7 +14,6 @@ from agent.checkin.challenge import SECONDS, Challenge, Progress, Side
 from agent.checkin.gallery import Match
 from agent.checkin.liveness import Liveness
 from agent.checkin.questioning import Questioning
-from agent.checkin.thresholds import CheckinThresholds
 from models.faces import DetectedFace
 from models.head_turn import Contour
 from models.images import Box
@@ -120,7 +119,7 @@ BOB = Match("bob", 0.3, 0.2, is_near=True, is_named=True)
 def question(turned: Match, ahead: Match, monkeypatch: pytest.MonkeyPatch) -> Questioning:
     """Alice is asked and a head turns rightly; `turned` and `ahead` are whom its templates match then."""
     monkeypatch.setattr(questioning, "random_side", lambda: "left")
-    asked = Questioning("alice", Liveness("unsure", "x", 0.5, 3), CheckinThresholds(), 0)
+    asked = Questioning("alice", Liveness("unsure", "x", 0.5, 3), 0)
     for number, points in enumerate([*frames(head(), TURN, "left"), seen(head(), View())]):
         asked.look(IMAGE, FACE, points, number * FRAME_NS, is_taken=True)
         if asked.wanted is not None:
