@@ -17,6 +17,7 @@ from agent.web import camera_alerts, clock
 from agent.web.certificate import CertificateFiles, fingerprints
 from agent.web.names import record_name
 from agent.web.now import read_room
+from agent.web.recognition import recognition_view
 from agent.web.site import site_of, visit_of
 
 ENTRIES_PER_PAGE = 100
@@ -96,11 +97,16 @@ async def health_page(request: Request) -> Response:
         clock=await clock.read_clock(site, now),
         clock_answer=clock.ANSWERS.get(request.query_params.get("clock", "")),
         camera=_camera(statuses),
+        recognition=recognition_view(_detail_of(statuses, "checkin"), words),
         camera_states=camera_alerts.STATES,
         camera_levels=camera_alerts.STATE_LEVELS,
         room=room,
         fingerprints=await asyncio.to_thread(fingerprints, CertificateFiles.within(site.paths.keys)),
     )
+
+
+def _detail_of(statuses: list[alert_rules.RoleStatus], role: str) -> dict[str, Any]:
+    return next((status.detail for status in statuses if status.role == role and status.state != "silent"), {})
 
 
 def _camera(statuses: list[alert_rules.RoleStatus]) -> dict[str, Any] | None:
