@@ -93,6 +93,8 @@ class Attendant:
         self._forget_past_visits(stamp.monotonic_ns)
         outcome = _outcome(case.conclusion, gallery)
         person_id = case.conclusion.person_id
+        if self._journal.awaits_look(session.id, person_id):  # asked to look again: this is another visit
+            self._visits = [visit for visit in self._visits if visit.person_id != person_id]
         if self._liveness_decides:
             decided = self._under_liveness(outcome, case, session, stamp)
             if decided is None:

@@ -37,6 +37,8 @@ Outcome = Literal[
     "failed",
 ]
 
+_PRESENT = frozenset({"accepted", "already_checked_in", "checked_out"})
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -87,6 +89,7 @@ class Journal:
             session = classes.session(self._store, session_id)
             if session is None or session.state != "open":
                 return None
+            was_judged = entry.outcome == "accepted"  # not: known to be present, and not looked at closely
             entry = self._as_it_stands(entry, session, stamp)
             photo = None
             if entry.outcome != "already_checked_in":  # the acceptance already has one
@@ -97,7 +100,7 @@ class Journal:
             recorded = Recorded(str(uuid.uuid4()), entry.outcome, entry.person_id)
             self._insert(recorded, entry, session_id, stamp, photo)
             self._state(recorded, entry, session, stamp, photo)
-            self._follow(recorded, entry, session, stamp)
+            self._follow(recorded, entry, session, stamp, was_judged=was_judged)
         return recorded
 
     def is_settled(self, session_id: str, person_id: str | None, stamp: Stamp) -> bool:
@@ -108,15 +111,27 @@ class Journal:
             return False
         if check_ins.accepted_row(self._store, session_id, person_id) is None:
             return False
-        check = spot_check.running(self._store, session_id)
-        if check is not None and check.person_id == person_id:
+        if self.awaits_look(session_id, person_id):
             return False
         return not (check_ins.is_after_the_middle(session, stamp.wall_us) and wants_check_out(self._store))
 
-    def _follow(self, recorded: Recorded, entry: Entry, session: classes.Session, stamp: Stamp) -> None:
+    def awaits_look(self, session_id: str, person_id: str | None) -> bool:
+        """Whether this person was drawn for a spot check and has not been seen since."""
+        check = None if person_id is None else spot_check.running(self._store, session_id)
+        return check is not None and check.person_id == person_id
+
+    def _follow(
+        self,
+        recorded: Recorded,
+        entry: Entry,
+        session: classes.Session,
+        stamp: Stamp,
+        *,
+        was_judged: bool,
+    ) -> None:
         """What else this answer means: a spot check passed, reason for a suspicion."""
         named = entry.person_id
-        if named is not None and recorded.outcome in ("accepted", "already_checked_in", "checked_out"):
+        if was_judged and named is not None and entry.outcome in _PRESENT:
             spot_check.passed_by(self._store, stamp, session.id, named, recorded.check_in_id, stamp.wall_us)
         sight = Sight(
             recorded.check_in_id, recorded.outcome, named, entry.template, entry.threshold, entry.simulated
