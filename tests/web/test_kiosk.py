@@ -15,6 +15,7 @@ from agent.checkin.announcer import Announcer
 from agent.checkin.answers import AnswerBoard, AnswerKind, answer
 from agent.clock import SystemClock
 from agent.paths import Paths
+from agent.web import kiosk as kiosk_page
 from agent.web.application import build_application
 from agent.web.gate import KIOSK, KIOSK_EVENTS, KIOSK_PAGE, KIOSK_PICTURE
 from agent.web.kiosk import FAULTS, SAYINGS, SILENT_NS, DoorWatch
@@ -236,12 +237,13 @@ def test_prompts_tell_what_to_do_and_an_answer_goes_again(
 
 
 def test_a_door_that_was_killed_is_said_and_forgotten_when_it_is_back(
-    open_screen: Callable[..., Page], door: DoorScreen
+    open_screen: Callable[..., Page], door: DoorScreen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(kiosk_page, "SILENT_NS", 1_200_000_000)  # how long it truly is has a test of its own
     page = open_screen()
     says(page, "请看摄像头")
     door.stop()
-    says(page, "人脸签到暂停", SILENT_NS / 1e9 + 2)
+    says(page, "人脸签到暂停", 4)
     assert page.inner_text("#cause") == "签到程序没有运行"
     door.restart()
     says(page, "请看摄像头")
@@ -281,7 +283,7 @@ def test_a_crowd_is_answered_one_after_the_other(open_screen: Callable[..., Page
     page = open_screen()
     says(page, "请看摄像头")
     page.evaluate(COLLECT_NAMES)
-    people = [f"{surname}小{given}" for surname in "赵钱孙李周" for given in "明红伟芳"]
+    people = [f"{surname}小{given}" for surname in "赵钱周" for given in "明红伟芳"]
     for name in people:
         door.give(AnswerKind.ACCEPTED, name=name, colour=1)
         page.wait_for_timeout(150)  # one every 150 ms: five times as many as eighty in a minute
