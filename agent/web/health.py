@@ -106,7 +106,9 @@ async def health_page(request: Request) -> Response:
 
 
 def _detail_of(statuses: list[alert_rules.RoleStatus], role: str) -> dict[str, Any]:
-    return next((status.detail for status in statuses if status.role == role and status.state != "silent"), {})
+    return next(
+        (status.detail for status in statuses if status.role == role and status.state != "silent"), {}
+    )
 
 
 def _camera(statuses: list[alert_rules.RoleStatus]) -> dict[str, Any] | None:
