@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from agent.checkin.challenge import FLAT_MISFIT, TURNED_DEGREES, TURNED_DEPTH
 from models.head_turn import Contour, HeadTurn, apparent_yaw, head_turn
-from tests.models.head import View, head, photograph, seen
+from tests.models.head import View, between, head, photograph, seen
 
 NOISE = 0.008
 """What `models.face_points` scatters on one face, in eye distances (bench/RESULTS.md)."""
 
-heads = st.builds(head, nose=st.floats(0.45, 0.65), width=st.floats(0.9, 1.1), length=st.floats(0.9, 1.1))
-distances = st.floats(5.0, 25.0)
+heads = st.builds(head, nose=between(0.45, 0.65), width=between(0.9, 1.1), length=between(0.9, 1.1))
+distances = between(5.0, 25.0)
 seeds = st.integers(0, 1000)
 
 
@@ -26,10 +26,10 @@ def counts_as_turn(turn: HeadTurn) -> bool:
 @pytest.mark.promise("I9")
 @given(
     face=heads,
-    yaw=st.floats(20, 40),
+    yaw=between(20, 40),
     to_the_left=st.booleans(),
-    pitch=st.floats(-8, 8),
-    roll=st.floats(-8, 8),
+    pitch=between(-8, 8),
+    roll=between(-8, 8),
     distance=distances,
     seed=seeds,
 )
@@ -44,10 +44,10 @@ def test_a_turning_head_counts_and_to_its_side(face, yaw, to_the_left, pitch, ro
 @pytest.mark.promise("I9")
 @given(
     face=heads,
-    taken=st.builds(View, yaw=st.floats(-25, 25), pitch=st.floats(-10, 10), distance=distances),
-    yaw=st.floats(-45, 45),
-    pitch=st.floats(-45, 45),
-    roll=st.floats(-45, 45),
+    taken=st.builds(View, yaw=between(-25, 25), pitch=between(-10, 10), distance=distances),
+    yaw=between(-45, 45),
+    pitch=between(-45, 45),
+    roll=between(-45, 45),
     distance=distances,
     seed=seeds,
 )
@@ -61,7 +61,7 @@ def test_a_picture_that_is_tilted_never_counts(face, taken, yaw, pitch, roll, di
 
 
 @pytest.mark.promise("I9")
-@given(face=heads, yaw=st.floats(30, 45), distance=distances, seed=seeds)
+@given(face=heads, yaw=between(30, 45), distance=distances, seed=seeds)
 def test_a_tilted_picture_fits_a_flat_one_and_a_turned_head_does_not(face, yaw, distance, seed) -> None:  # type: ignore[no-untyped-def]
     photo = photograph(face, View(distance=distance))
     ahead = View(distance=distance, noise=NOISE, seed=seed)
