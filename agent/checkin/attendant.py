@@ -112,7 +112,7 @@ class Attendant:
             engine=self._engine,
             distance=case.conclusion.distance,
             margin=case.conclusion.margin,
-            threshold=self._thresholds.match_distance,
+            threshold=case.conclusion.cut or self._thresholds.match_distance,
             frames=case.conclusion.frames,
             liveness=case.liveness,
             portrait=portrait(*case.best),

@@ -8,15 +8,18 @@
       └───│── without a name, first time: a later frame names somebody ◄───────────────────┤
           └── ambiguous for as long as the track lasts ◄── without a name, second time ────┘
 
-One frame never names anybody, nor do several among as many that do not. Between two people nothing is
-guessed: ambiguous sends to the other way in. A track has two tries at a name and no more: whoever resembles
-somebody a little would otherwise only have to stand there until chance names them.
+One frame never names anybody, nor do several among as many that do not; and the frames that name somebody
+must be the better ones, too: together they outweigh the others by quality. Whoever has a look-alike in the
+class needs one frame more. Between two people nothing is guessed: ambiguous sends to the other way in. A
+track has two tries at a name and no more: whoever resembles somebody a little would otherwise only have to
+stand there until chance names them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from agent.checkin.gallery import Match
 from agent.checkin.thresholds import CheckinThresholds
@@ -43,8 +46,25 @@ class Conclusion:
     """Smallest margin among the frames that agreed."""
     frames: int
     """Frames that agreed on the name; when not named, frames looked at."""
+    cut: float | None = None
+    """The limit that `distance` was held to."""
+    margin_needed: float | None = None
+    """The largest that any of these frames was held to."""
+
+    def numbers(self) -> dict[str, Any]:
+        """What was found and what it was held to, without saying who: why somebody was not taken."""
+        numbers = {
+            "distance": self.distance,
+            "cut": self.cut,
+            "margin": self.margin,
+            "margin_needed": self.margin_needed,
+        }
+        rounded = {name: None if value is None else round(value, 3) for name, value in numbers.items()}
+        return {"finding": self.finding.value, "frames": self.frames, **rounded}
 
 
+LEAST_WEIGHT = 0.05
+"""Of the poorest frame beside the best one: it counts little, and never nothing."""
 TRIES = 2
 """Deliberations of one track that may end without a name; the last one's end stands."""
 
@@ -55,14 +75,16 @@ class Deliberation:
     def __init__(self, thresholds: CheckinThresholds) -> None:
         self._thresholds = thresholds
         self._matches: list[Match] = []
+        self._weights: list[float] = []
         self._ended_without_name = 0
         self._differing = 0
         self.conclusion: Conclusion | None = None
 
-    def add(self, match: Match) -> Conclusion | None:
+    def add(self, match: Match, quality: float = 1.0) -> Conclusion | None:
         """Take one frame's match; the conclusion when this frame brought it about, else None.
 
-        After it `conclusion` is None where the deliberation began anew, with or without this frame.
+        `quality` (0..1): how fit the frame was for a template. After it `conclusion` is None where the
+        deliberation began anew, with or without this frame.
         """
         if self.is_final:
             return None
@@ -73,6 +95,7 @@ class Deliberation:
                 self._check_it_is_still(match, self.conclusion)
                 return None
         self._matches.append(match)
+        self._weights.append(max(quality, LEAST_WEIGHT))
         self.conclusion = self._conclude()
         if self.conclusion is not None and self.conclusion.finding is not Finding.NAMED:
             self._ended_without_name += 1
@@ -94,7 +117,7 @@ class Deliberation:
         return self._differing > 0
 
     def _begin_anew(self) -> None:
-        self._matches, self._differing, self.conclusion = [], 0, None
+        self._matches, self._weights, self._differing, self.conclusion = [], [], 0, None
 
     def _check_it_is_still(self, match: Match, conclusion: Conclusion) -> None:
         """As many frames in a row as make a stranger: somebody stepped into the named person's place."""
@@ -110,13 +133,8 @@ class Deliberation:
         names = {match.person_id for match in named}
         if len(names) > 1:
             return self._without_name(Finding.AMBIGUOUS)
-        is_majority = 2 * len(named) > len(self._matches)
-        if is_majority and len(named) >= self._thresholds.frames_that_agree:
-            margins = [match.margin for match in named if match.margin is not None]
-            nearest = min(match.distance for match in named if match.distance is not None)
-            return Conclusion(
-                Finding.NAMED, named[0].person_id, nearest, min(margins, default=None), len(named)
-            )
+        if named and len(named) >= self._needed(named) and self._is_majority(named):
+            return self._conclusion(Finding.NAMED, named[0].person_id, named)
         if len(self._matches) >= self._thresholds.frames_for_unknown and not named:
             near = any(match.is_near for match in self._matches)
             return self._without_name(Finding.AMBIGUOUS if near else Finding.UNKNOWN)
@@ -124,11 +142,32 @@ class Deliberation:
             return self._without_name(Finding.AMBIGUOUS)
         return None
 
+    def _needed(self, named: list[Match]) -> int:
+        return self._thresholds.frames_that_agree + any(match.is_look_alike for match in named)
+
+    def _is_majority(self, named: list[Match]) -> bool:
+        """By number and by quality: neither many blurred frames nor one sharp one name somebody alone."""
+        weight = sum(w for match, w in zip(self._matches, self._weights, strict=True) if match.is_named)
+        return 2 * len(named) > len(self._matches) and 2 * weight > sum(self._weights)
+
     @property
     def _patience(self) -> int:
         # HR may ask for more agreeing frames than the usual limit leaves room for as a majority.
         return max(self._thresholds.frames_at_most, 2 * self._thresholds.frames_that_agree)
 
     def _without_name(self, finding: Finding) -> Conclusion:
-        nearest = min((match.distance for match in self._matches if match.distance is not None), default=None)
-        return Conclusion(finding, None, nearest, None, len(self._matches))
+        return self._conclusion(finding, None, self._matches)
+
+    def _conclusion(self, finding: Finding, person_id: str | None, matches: list[Match]) -> Conclusion:
+        held = [match for match in matches if match.distance is not None]
+        nearest = min(held, key=lambda match: match.distance or 0.0, default=None)
+        margins = [match.margin for match in matches if match.margin is not None]
+        return Conclusion(
+            finding=finding,
+            person_id=person_id,
+            distance=nearest.distance if nearest else None,
+            margin=min(margins, default=None) if person_id is not None else None,
+            frames=len(matches),
+            cut=nearest.cut if nearest else None,
+            margin_needed=max((match.margin_needed or 0.0 for match in held), default=None),
+        )

@@ -17,6 +17,7 @@ def thresholds_in_force(store: Store) -> CheckinThresholds:
     """HR's revision in force (its ranges are checked there). ConfigurationError when it cannot be read."""
     wanted = current_configuration(store).checkin
     return CheckinThresholds(
+        false_match_rate=wanted.false_match_rate,
         match_distance=wanted.match_threshold,
         margin=wanted.margin,
         min_face_px=wanted.minimum_face_px,

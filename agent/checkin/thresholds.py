@@ -1,6 +1,6 @@
 """The numbers by which the door camera's pictures are judged.
 
-HR staff set the first five (the configuration document); the others are properties of the measures in
+HR staff set the first six (the configuration document); the others are properties of the measures in
 `models.face_quality` and of people walking up to a door, and change with the program.
 """
 
@@ -14,15 +14,17 @@ LivenessPolicy = Literal["passive", "challenge", "always_challenge"]
 
 @dataclass(frozen=True, slots=True)
 class CheckinThresholds:
-    """Defaults were measured with the engine dlib-resnet-v1; figures in models/weights.toml."""
+    """Figures in bench/RESULTS.md."""
 
+    false_match_rate: float = 0.003
+    """Share of strangers whom one frame may take for somebody of the class (0 < rate <= 0.1). The cut of each
+    class is fitted to it (agent/checkin/cut_fitting.py). A name needs most of the frames, which happens to at
+    most twice this share (Markov's inequality) and, frames being little alike, to far fewer."""
     match_distance: float = 0.52
-    """A face is a person's only when nearer than this (0..2, the engine's distance). Higher lets strangers
-    through as somebody, lower sends enrolled people to the other way in. At 0.52: per comparison FMR 2e-4
-    (class photos) to 7e-4 (LFW), FNMR .15 for one frame against one enrolled photo."""
+    """No face farther away than this (0..2, the engine's distance) is anybody's, whatever was fitted."""
     margin: float = 0.04
-    """And only when the nearest other PERSON is farther by at least this (0..2): two who look alike are
-    never told apart by a hair."""
+    """The nearest other PERSON is farther by at least this (0..2), or more where the fit says so: two who
+    look alike are never told apart by a hair."""
     min_face_px: int = 96
     """Narrowest face that is taken, in pixels of the camera's picture (40..1000). With a 1280 px wide
     picture and a 66 degree lens 96 px is a face at 1.5 m. Halving it makes detection four times as dear."""

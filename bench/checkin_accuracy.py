@@ -1,0 +1,309 @@
+#!/usr/bin/env python3
+"""Who is recognised at the door, who is not, and which strangers are: the product's own gallery and fitted
+cut.
+
+    python -m bench.checkin_accuracy [--engine NAME] [--out result.json]     (CLASSROOM_AGENT_SHARED set)
+
+Two sets (`bench.face_sets`), each enrolled with one photo, and with that and the two earliest others; tested
+on what is later than all of these, the same probes for both. Strangers: each person in turn is left out of
+the gallery, the cut fitted to those who remain, and every probe of that person is a stranger's. The cuts come
+from the enrolments; the figures "by scores", where the cut is read off the probes themselves, are there to
+compare engines by.
+
+Intervals are the wider of two at 95 %: Wilson's over the probes, and a bootstrap over people, because one
+person's probes hang together. Prints numbers only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.checkin.cut_fitting import fit
+from agent.checkin.deliberation import Deliberation, Finding
+from agent.checkin.gallery import Gallery, Match
+from agent.checkin.matching import StoredTemplate, TemplateMatrix
+from agent.checkin.thresholds import CheckinThresholds
+from bench.face_sets import ENROLMENT_PHOTO, SETS, Photo, media_folder, read
+from models.faces import ENGINES, load_engine
+from models.impostors import impostor_baseline
+
+MORE_PHOTOS = 2
+FALSE_ALARM = 0.01
+FMR = {"class_faces": 1e-3, "lfw": 1e-4}
+BANDS: dict[str, tuple[float, float]] = {
+    "all": (0, math.inf),
+    "<80 px": (0, 80),
+    "80-120 px": (80, 120),
+    ">=120 px": (120, math.inf),
+    ">=80 px": (80, math.inf),
+}
+RESAMPLES = 1000
+
+Numbers = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One set under one enrolment."""
+
+    engine: str
+    gallery: dict[str, list[Photo]]
+    probes: list[Photo]
+    """Of people in the gallery, in the order of their days."""
+
+    def templates(self, *, without: str | None = None) -> list[StoredTemplate]:
+        return [
+            StoredTemplate(f"{person}/{number}", person, photo.template, photo.quality)
+            for person, photos in self.gallery.items()
+            if person != without
+            for number, photo in enumerate(photos)
+        ]
+
+
+def trial(engine: str, photos: list[Photo], enrolled: int) -> Trial:
+    """`enrolled` photos a person (1 or 1 + MORE_PHOTOS); the probes are the same for both."""
+    by_person: dict[str, list[Photo]] = defaultdict(list)
+    for photo in sorted(photos, key=lambda photo: photo.day):
+        by_person[photo.person].append(photo)
+    gallery, probes = {}, []
+    for person, of_person in by_person.items():
+        early = of_person[: 1 + MORE_PHOTOS]
+        if early[0].day == ENROLMENT_PHOTO:
+            gallery[person] = early[:enrolled]
+            probes += [photo for photo in of_person if photo.day > early[-1].day]
+    return Trial(engine, gallery, probes)
+
+
+def interval(flags: Flags, people: list[str]) -> tuple[float, float]:
+    """95 % interval of the share of `flags`: the wider of Wilson's and a bootstrap over `people`."""
+    of, z = len(flags), 1.96
+    right = int(flags.sum())
+    middle, spread = right + z * z / 2, z * math.sqrt(right * (of - right) / of + z * z / 4)
+    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for person, flag in zip(people, flags.tolist(), strict=True):
+        sums[person][0] += flag
+        sums[person][1] += 1
+    table = np.array(list(sums.values()))
+    drawn = table[np.random.default_rng(1).integers(len(table), size=(RESAMPLES, len(table)))].sum(axis=1)
+    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], (0.025, 0.975))
+    return (
+        round(float(min(low, (middle - spread) / (of + z * z))), 4),
+        round(float(max(high, (middle + spread) / (of + z * z))), 4),
+    )
+
+
+def share(flags: Flags, people: list[str]) -> dict[str, Any]:
+    return {
+        "share": round(float(flags.mean()), 4),
+        "interval": interval(flags, people),
+        "of": len(flags),
+        "people": len(set(people)),
+    }
+
+
+def by_scores(this: Trial, fmr: float) -> Callable[[Flags], dict[str, Any]]:
+    """FNMR at `fmr` and identification at FALSE_ALARM for the probes chosen, cuts read off all probes."""
+    matrix = TemplateMatrix(this.templates())
+    far = np.stack([matrix.of_people(probe.template) for probe in this.probes]).astype(np.float64)
+    owners = [probe.person for probe in this.probes]
+    own = np.array(owners)[:, None] == np.array(matrix.people)
+    genuine, impostor = far[own], np.sort(far[~own])
+    cut = float(impostor[int(fmr * len(impostor))])
+    as_stranger = np.sort(np.where(own, np.inf, far).min(axis=1))
+    open_cut = float(as_stranger[int(FALSE_ALARM * len(as_stranger))])
+    right = np.array(matrix.people)[far.argmin(axis=1)] == np.array(owners)
+    fitted = fit(matrix.sample(np.arange(len(matrix.people))), impostor_baseline(this.engine)).cut(fmr)
+
+    def rates(chosen: Flags) -> dict[str, Any]:
+        people = [owner for owner, is_chosen in zip(owners, chosen, strict=True) if is_chosen]
+        others = far[chosen][~own[chosen]]
+        return {
+            "fnmr_at_fmr": {"fmr": fmr, "cut": round(cut, 4)} | share(genuine[chosen] >= cut, people),
+            "fnmr_at_fitted_fmr": {
+                "wanted_fmr": fmr,
+                "cut": round(fitted, 4),
+                "obtained_fmr": round(float((others < fitted).mean()), 6),
+                "comparisons": len(others),
+            }
+            | share(genuine[chosen] >= fitted, people),
+            "identified_at_1_percent_false_alarm": {"cut": round(open_cut, 4)}
+            | share((right & (far.min(axis=1) < open_cut))[chosen], people),
+        }
+
+    return rates
+
+
+def at_the_door(this: Trial, thresholds: CheckinThresholds) -> Callable[[Flags], dict[str, Any]]:
+    """The product's answers under its own fitted cut and margin: by one frame, by two, by whole visits."""
+    members = dict.fromkeys(this.gallery, "trainee")
+    gallery = Gallery(this.templates(), members, this.engine)  # type: ignore[arg-type]
+    fitted = gallery.fitted(thresholds)
+    matches = [gallery.match(probe.template, thresholds) for probe in this.probes]
+    strangers: list[Match] = [matches[0]] * len(matches)
+    for person in this.gallery:
+        without = Gallery(this.templates(without=person), members, this.engine)  # type: ignore[arg-type]
+        for number, probe in enumerate(this.probes):
+            if probe.person == person:
+                strangers[number] = without.match(probe.template, thresholds)
+
+    def rates(chosen: Flags) -> dict[str, Any]:
+        numbers = np.flatnonzero(chosen).tolist()
+        people = [this.probes[number].person for number in numbers]
+        pairs = [
+            (one, other)
+            for one, other in pairwise(numbers)
+            if this.probes[one].person == this.probes[other].person
+        ]
+        pair_people = [this.probes[one].person for one, _ in pairs]
+
+        def names(match: Match, number: int) -> bool:
+            return match.is_named and match.person_id == this.probes[number].person
+
+        def agree(among: list[Match], one: int, other: int) -> bool:
+            both = among[one], among[other]
+            return all(match.is_named for match in both) and both[0].person_id == both[1].person_id
+
+        wrong = [matches[n].is_named and not names(matches[n], n) for n in numbers]
+        result = {
+            "one_frame": {
+                "identified": share(np.array([names(matches[n], n) for n in numbers]), people),
+                "named_as_another": int(sum(wrong)),
+                "false_alarm": share(np.array([strangers[n].is_named for n in numbers]), people),
+            }
+        }
+        if pairs:
+            result["two_frames"] = {
+                "identified": share(
+                    np.array([agree(matches, a, b) and names(matches[a], a) for a, b in pairs]), pair_people
+                ),
+                "false_alarm": share(np.array([agree(strangers, a, b) for a, b in pairs]), pair_people),
+            }
+        result["visit"] = _visits(this, numbers, matches, strangers, thresholds)
+        return result
+
+    return lambda chosen: {"fitted": fitted.as_detail() if fitted else None} | rates(chosen)
+
+
+def _visits(
+    this: Trial,
+    numbers: list[int],
+    matches: list[Match],
+    strangers: list[Match],
+    thresholds: CheckinThresholds,
+) -> dict[str, Any]:
+    """A person's probes by four to six, as if one visit had shown them; they are of different days,
+    though."""
+    visits: list[list[int]] = []
+    for number in numbers:
+        fits = visits and len(visits[-1]) < thresholds.frames_at_most
+        if fits and this.probes[visits[-1][0]].person == this.probes[number].person:
+            visits[-1].append(number)
+        else:
+            visits.append([number])
+    visits = [visit for visit in visits if len(visit) >= thresholds.frames_for_unknown]
+    if not visits:
+        return {}
+    people = [this.probes[visit[0]].person for visit in visits]
+    named = [_named_by(visit, matches, this, thresholds) for visit in visits]
+    return {
+        "identified": share(np.array([a == b for a, b in zip(named, people, strict=True)]), people),
+        "named_as_another": sum(a not in (None, b) for a, b in zip(named, people, strict=True)),
+        "false_alarm": share(
+            np.array([_named_by(visit, strangers, this, thresholds) is not None for visit in visits]), people
+        ),
+    }
+
+
+def _named_by(
+    visit: list[int], matches: list[Match], this: Trial, thresholds: CheckinThresholds
+) -> str | None:
+    deliberation = Deliberation(thresholds)
+    for number in visit:
+        conclusion = deliberation.add(matches[number], this.probes[number].quality)
+        if conclusion is not None and conclusion.finding is Finding.NAMED:
+            return conclusion.person_id
+    return None
+
+
+def measure(engine: str, set_name: str, photos: list[Photo], thresholds: CheckinThresholds) -> dict[str, Any]:
+    """Every figure of one engine on one set."""
+    result: dict[str, Any] = {}
+    for enrolled in (1, 1 + MORE_PHOTOS):
+        this = trial(engine, photos, enrolled)
+        scored, answered = by_scores(this, FMR[set_name]), at_the_door(this, thresholds)
+        widths = np.array([probe.width_px for probe in this.probes])
+        of_enrolment: dict[str, Any] = {}
+        for band, (low, high) in BANDS.items():
+            chosen = (widths >= low) & (widths < high)
+            if chosen.sum() >= 10:
+                of_enrolment[band] = scored(chosen) | {"door": answered(chosen)}
+        result[f"{enrolled}_photos"] = of_enrolment
+    return result
+
+
+def speed(templates: int = 10_000, length: int = 512, rounds: int = 300) -> dict[str, Any]:
+    """Milliseconds of one match against so many templates of half as many people."""
+    random = np.random.default_rng(1)
+    values = random.normal(size=(templates, length)).astype(np.float32)
+    values *= np.float32(0.466) / np.linalg.norm(values, axis=1, keepdims=True)
+    stored = [StoredTemplate(f"t{n:05}", f"p{n // 2:05}", row) for n, row in enumerate(values)]
+    gallery = Gallery(stored, {f"p{n:05}": "trainee" for n in range(40)}, ENGINES[0])
+    thresholds = CheckinThresholds()
+    began = time.perf_counter()
+    gallery.match(values[0], thresholds)
+    fitting = time.perf_counter() - began
+    wall, cpu = [], []
+    for row in values[:rounds]:
+        before, before_cpu = time.perf_counter(), time.process_time()
+        gallery.match(row, thresholds)
+        wall.append(time.perf_counter() - before)
+        cpu.append(time.process_time() - before_cpu)
+    return {
+        "templates": templates,
+        "people": len(gallery),
+        "first_match_with_fit_ms": round(1e3 * fitting, 1),
+        "wall_ms": {q: round(1e3 * float(np.quantile(wall, q)), 2) for q in (0.5, 0.95, 1.0)},
+        "cpu_ms": {q: round(1e3 * float(np.quantile(cpu, q)), 2) for q in (0.5, 0.95, 1.0)},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="签到识别精度 / accuracy of recognition at the door")
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--engine", choices=ENGINES, action="append", help="不写则全部 / all if left out")
+    parser.add_argument("--models", type=Path, default=Path(sys.prefix) / "share/classroom-agent/models")
+    parser.add_argument("--rate", type=float, default=CheckinThresholds().false_match_rate)
+    arguments = parser.parse_args()
+    media = media_folder()
+    thresholds = CheckinThresholds(false_match_rate=arguments.rate)
+    results: list[dict[str, Any]] = [{"benchmark": "matching", **speed()}]
+    for name in arguments.engine or ENGINES:
+        engine = load_engine(name, min_face_px=80, models_folder=arguments.models)
+        for set_name in SETS:
+            photos, missed = read(engine, set_name, media)
+            found = measure(name, set_name, photos, thresholds)
+            results.append(
+                {"benchmark": "checkin_accuracy", "engine": name, "set": set_name, "no_face_found": missed}
+                | found
+            )
+    print(json.dumps(results, indent=2))
+    if arguments.out:
+        arguments.out.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
