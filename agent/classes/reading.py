@@ -49,13 +49,13 @@ def read_class_file(path: Path) -> SourceFile:
             data = file.read(LARGEST_FILE + 1)
     except OSError as error:
         raise ClassFileError([f"{path}: 读不了 / cannot be read: {error.strerror}"]) from error
-    if len(data) > LARGEST_FILE:
-        raise ClassFileError([f"{path}: 文件过大 / larger than {LARGEST_FILE >> 20} MiB"])
     return read_class_bytes(data, str(path), "xlsx" if path.suffix.lower() == ".xlsx" else "toml")
 
 
 def read_class_bytes(data: bytes, source: str, form: Literal["toml", "xlsx"]) -> SourceFile:
     """The same for bytes at hand, e.g. an upload; `source` names them in problems."""
+    if len(data) > LARGEST_FILE:
+        raise ClassFileError([f"{source}: 文件过大 / larger than {LARGEST_FILE >> 20} MiB"])
     digest = hashlib.sha256(data).hexdigest()
     if form == "xlsx":
         return SourceFile(_check_workbook(read_workbook(data, source), source), digest)

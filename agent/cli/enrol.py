@@ -1,4 +1,4 @@
-"""`enrol`: a face to a name of the roster. The page will do the same by agent/checkin/enrolment.py.
+"""`enrol …`: a face to a name of the roster: from photos, a folder or zip of them, or at the door camera.
 
 Imports that load models stay inside the commands: `--help` must not cost 50 MB.
 """
@@ -6,31 +6,101 @@ Imports that load models stay inside the commands: `--help` must not cost 50 MB.
 from __future__ import annotations
 
 import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, Protocol
 
 import typer
 
 from agent.cli.commissioning import PasswordFile, require_hr
+from agent.cli.common import EXIT_CODES
 
 if TYPE_CHECKING:
+    from agent.checkin.consent import Consent
+    from agent.checkin.enrolment import Enrolment
+    from agent.checkin.photo_file import PhotoReader
+    from agent.checkin.thresholds import CheckinThresholds
     from agent.settings import Settings
     from agent.store.database import Store
+    from agent.store.vault import Vault
+    from models.faces import FaceEngine
     from models.images import BGRImage
 
 REFUSED, USAGE, FAULT = 1, 2, 3
 """Exit codes, as the program's help names them."""
 
-MAX_PHOTO_BYTES = 30_000_000
-MAX_SIDE_PX = 2000
-"""Larger photos are made smaller first: a telephone's 12 megapixels would be searched for seconds."""
+enrol_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+ClassId = Annotated[str, typer.Option("--class", metavar="CLASS", help="班级编号 / Id of the class.")]
+PersonName = Annotated[
+    str | None, typer.Option("--person-name", metavar="NAME", help="名册上的姓名 / Name on the roster.")
+]
+PersonId = Annotated[
+    str | None, typer.Option("--person-id", metavar="ID", help="或人员编号 / Or the person's id.")
+]
+ConsentVersion = Annotated[
+    str | None,
+    typer.Option(
+        "--consent-version",
+        metavar="VERSION",
+        help="同意书版本；已有记录时可省略 / Version of the consent text agreed to; "
+        "may be left out when one is recorded.",
+    ),
+]
+RecordedBy = Annotated[
+    str | None,
+    typer.Option("--recorded-by", metavar="WHO", help="记录同意的人 / Who records the consent."),
+]
 
 
 class _Invocation(Protocol):
     def settings(self) -> Settings: ...
 
 
-def enrol_command(
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """What an enrolment needs, with HR's password given."""
+
+    settings: Settings
+    store: Store
+    vault: Vault
+    engine: FaceEngine
+    thresholds: CheckinThresholds
+    consent: Consent | None
+
+    def enrol(self, person_id: str, photos: list[BGRImage], *, simulated: bool = False) -> Enrolment:
+        """EnrolmentRefusedError."""
+        from agent.checkin.enrolment import enrol
+        from agent.clock import SystemClock
+
+        return enrol(
+            self.store,
+            self.vault,
+            self.engine,
+            SystemClock().now(),
+            person_id,
+            photos,
+            self.consent,
+            self.thresholds,
+            simulated=simulated or self.settings.simulated,
+        )
+
+
+@enrol_app.callback()
+def enrol_group() -> None:
+    """登记人脸（正式环境须输入人社部门密码）/ Enrol faces (in production with HR's password).
+
+    \b
+    人员须已在班级名册中，并已同意采集人脸。特征和人脸照片只加密保存在本机，撤回同意即销毁密钥。
+    The person must be on the roster and must have consented. Templates and face photos are kept sealed on
+    this device alone; withdrawing the consent destroys their key.
+    """
+
+
+@enrol_app.command("photos", epilog=EXIT_CODES)
+def photos_command(
     context: typer.Context,
     photos: Annotated[
         list[Path],
@@ -39,50 +109,163 @@ def enrol_command(
             help="本人的照片，两三张更好 / Photos of the person; two or three are better.",
         ),
     ],
-    class_id: Annotated[str, typer.Option("--class", metavar="CLASS", help="班级编号 / Id of the class.")],
-    person_name: Annotated[
-        str | None, typer.Option("--person-name", metavar="NAME", help="名册上的姓名 / Name on the roster.")
-    ] = None,
-    person_id: Annotated[
-        str | None, typer.Option("--person-id", metavar="ID", help="或人员编号 / Or the person's id.")
-    ] = None,
-    consent_version: Annotated[
-        str | None,
-        typer.Option(
-            "--consent-version",
-            metavar="VERSION",
-            help="同意书版本；已有记录时可省略 / Version of the consent text agreed to; "
-            "may be left out when one is recorded.",
-        ),
-    ] = None,
-    recorded_by: Annotated[
-        str | None,
-        typer.Option("--recorded-by", metavar="WHO", help="记录同意的人 / Who records the consent."),
-    ] = None,
+    class_id: ClassId,
+    person_name: PersonName = None,
+    person_id: PersonId = None,
+    consent_version: ConsentVersion = None,
+    recorded_by: RecordedBy = None,
     password_file: PasswordFile = None,
 ) -> None:
-    """用照片登记人脸（正式环境须输入人社部门密码）/ Enrol a face (in production with HR's password).
+    """用照片登记一个人 / Enrol one person from photos."""
+    from agent.checkin.enrolment import EnrolmentRefusedError
+    from agent.checkin.photo_file import PhotoReader
+
+    _one_of(person_name, person_id)
+    with PhotoReader() as reader:
+        images = [read_photo(reader, path) for path in photos]
+    with _desk(context, consent_version, recorded_by, password_file) as desk:
+        found_id = _person_id(desk.store, class_id, person_name, person_id)
+        try:
+            _say(desk.enrol(found_id, images))
+        except EnrolmentRefusedError as error:
+            _end(f"未登记 / not enrolled:\n{error}", REFUSED)
+
+
+@enrol_app.command("folder", epilog=EXIT_CODES)
+def folder_command(
+    context: typer.Context,
+    source: Annotated[Path, typer.Argument(metavar="FOLDER|FILE.zip")],
+    class_id: ClassId,
+    consent_version: ConsentVersion = None,
+    recorded_by: RecordedBy = None,
+    password_file: PasswordFile = None,
+) -> None:
+    """从文件夹或 zip 登记全班 / Enrol a class from a folder or zip.
 
     \b
-    人员须已在班级名册中，并已同意采集人脸。特征和照片中的人脸加密保存在本机，撤回同意即销毁。
-    The person must be on the roster and must have consented. Templates and the faces of the photos are kept
-    sealed on this device and destroyed when consent is withdrawn.
+    文件名写人员编号、姓名，或身份证号末四位以上；同一人多张加 _2、_3。逐个文件报告结果。
+    A file's name is the person's id, name, or the last four or more characters of the ID number; _2, _3 for
+    more of one person. Every file gets its line.
     """
-    from agent.checkin.consent import Consent
-    from agent.checkin.enrolment import EnrolmentRefusedError, enrol
-    from agent.checkin.situation import thresholds_in_force
+    from agent.checkin.enrolment import EnrolmentRefusedError
+    from agent.checkin.photo_batch import BatchError, Roster, read_batch
+    from agent.checkin.photo_file import PhotoFileError, PhotoReader
+
+    wrong = 0
+    photos: dict[str, list[BGRImage]] = {}
+    with _desk(context, consent_version, recorded_by, password_file) as desk:
+        _known_class(desk.store, class_id)
+        roster = Roster(desk.store, desk.vault, class_id)
+        with PhotoReader() as reader:
+            try:
+                for entry in read_batch(source):
+                    people = roster.named(entry.name)
+                    try:
+                        if entry.content is None:
+                            raise PhotoFileError("不是可用的照片文件", "no photo file that can be used")
+                        image = reader.read(entry.content)
+                        if len(people) != 1:
+                            raise PhotoFileError(
+                                "名册上没有此人" if not people else "名册上有几个人符合",
+                                "nobody on the roster" if not people else "several on the roster",
+                            )
+                    except PhotoFileError as error:
+                        wrong += 1
+                        typer.echo(f"✘ {entry.label}: {error}")
+                    else:
+                        photos.setdefault(people[0].id, []).append(image)
+                        typer.echo(f"· {entry.label} → {people[0].id}")
+            except BatchError as error:
+                _end(str(error), USAGE)
+        for person_id, images in photos.items():
+            try:
+                _say(desk.enrol(person_id, images))
+            except EnrolmentRefusedError as error:
+                wrong += 1
+                typer.echo(f"✘ {person_id}: 未登记 / not enrolled:\n{error}")
+    if wrong:
+        raise typer.Exit(REFUSED)
+
+
+@enrol_app.command("camera", epilog=EXIT_CODES)
+def camera_command(
+    context: typer.Context,
+    class_id: ClassId,
+    person_name: PersonName = None,
+    person_id: PersonId = None,
+    consent_version: ConsentVersion = None,
+    recorded_by: RecordedBy = None,
+    password_file: PasswordFile = None,
+    seconds: Annotated[
+        int, typer.Option("--seconds", min=5, max=300, help="最多拍多久 / How long to try.")
+    ] = 60,
+) -> None:
+    """在门口摄像头前登记一个人，边拍边提示 / Enrol one person at the door camera, with live guidance."""
+    from agent.checkin.enrolment import EnrolmentRefusedError
+    from agent.checkin.guided_enrolment import Guidance, Guide, Step, door_pictures
     from agent.clock import SystemClock
+
+    _one_of(person_name, person_id)
+    with _desk(context, consent_version, recorded_by, password_file) as desk:
+        found_id = _person_id(desk.store, class_id, person_name, person_id)
+        guide, last, simulated = Guide(desk.engine, desk.thresholds), None, False
+        clock = SystemClock()
+        for shown in door_pictures(desk.settings.paths.frames, lambda: clock.now().wall_us, seconds):
+            guidance = Guidance(Step.NO_PICTURE, 0) if shown is None else guide.look(shown[0])
+            simulated = simulated or (shown is not None and shown[1])
+            if guidance != last:
+                typer.echo(f"[{guidance.taken}] {' / '.join(guidance.said)}")
+            last = guidance
+            if guidance.step is Step.DONE:
+                break
+        if not guide.photos:
+            _end("没有拍到可用的照片，未登记 / no usable picture; not enrolled", REFUSED)
+        try:
+            _say(desk.enrol(found_id, guide.photos, simulated=simulated))
+        except EnrolmentRefusedError as error:
+            _end(f"未登记 / not enrolled:\n{error}", REFUSED)
+
+
+@enrol_app.command("withdraw", epilog=EXIT_CODES)
+def withdraw_command(
+    context: typer.Context,
+    class_id: ClassId,
+    person_name: PersonName = None,
+    person_id: PersonId = None,
+    password_file: PasswordFile = None,
+) -> None:
+    """撤回同意：销毁此人的人脸特征和密钥 / Withdraw the consent: templates and their key are destroyed."""
+    from agent.checkin.consent import withdraw_consent
+    from agent.clock import SystemClock
+    from agent.store.database import Store
+    from agent.store.vault import Vault
+
+    invocation: _Invocation = context.obj
+    settings = invocation.settings()
+    _one_of(person_name, person_id)
+    with Store(settings.paths.database) as store:
+        require_hr(settings, store, password_file)
+        found_id = _person_id(store, class_id, person_name, person_id)
+        stamp = SystemClock().now()
+        withdraw_consent(store, Vault(settings.paths.keys), stamp, found_id, simulated=settings.simulated)
+    typer.echo(f"已撤回并销毁 {found_id} / withdrawn and destroyed: {found_id}")
+
+
+@contextmanager
+def _desk(
+    context: typer.Context, consent_version: str | None, recorded_by: str | None, password_file: Path | None
+) -> Iterator[_Desk]:
+    """The store with HR's password checked, and the engine that the door uses."""
+    from agent.checkin.consent import Consent
+    from agent.checkin.situation import thresholds_in_force
     from agent.configuration.document import ConfigurationError
     from agent.store.database import Store, StoreError
-    from agent.store.vault import Vault
+    from agent.store.vault import Vault, VaultError
     from models.faces import choose_engine
     from models.weights import ModelError
 
     invocation: _Invocation = context.obj
     settings = invocation.settings()
-    if (person_name is None) == (person_id is None):
-        _end("请给出 --person-name 或 --person-id 之一 / give either --person-name or --person-id", USAGE)
-    images = [read_photo(path) for path in photos]
     consent = None
     if consent_version is not None:
         try:
@@ -92,27 +275,17 @@ def enrol_command(
     try:
         with Store(settings.paths.database) as store:
             require_hr(settings, store, password_file)
-            found_id = _person_id(store, class_id, person_name, person_id)
             thresholds = thresholds_in_force(store)
-            enrolment = enrol(
-                store,
-                Vault(settings.paths.keys),
-                choose_engine(
-                    settings.checkin.engine,
-                    min_face_px=thresholds.min_face_px,
-                    models_folder=settings.checkin.models_folder,
-                ).engine,
-                SystemClock().now(),
-                found_id,
-                images,
-                consent,
-                thresholds,
-                simulated=settings.node.environment != "production",
-            )
-    except EnrolmentRefusedError as error:
-        _end(f"未登记 / not enrolled:\n{error}", REFUSED)
-    except (ModelError, StoreError, ConfigurationError) as error:
+            wanted = settings.checkin
+            engine = choose_engine(
+                wanted.engine, min_face_px=thresholds.min_face_px, models_folder=wanted.models_folder
+            ).engine
+            yield _Desk(settings, store, Vault(settings.paths.keys), engine, thresholds, consent)
+    except (ModelError, StoreError, ConfigurationError, VaultError) as error:
         _end(f"故障 / fault: {error}", FAULT)
+
+
+def _say(enrolment: Enrolment) -> None:
     typer.echo(
         f"已登记 {enrolment.person_id}：{enrolment.templates} 个特征 / "
         f"enrolled {enrolment.person_id}: {enrolment.templates} templates"
@@ -125,32 +298,30 @@ def enrol_command(
         )
 
 
-def read_photo(path: Path) -> BGRImage:
-    """The picture in `path`, upright, at most MAX_SIDE_PX long; ends the command if it is none."""
-    import cv2
-    import numpy as np
+def read_photo(reader: PhotoReader, path: Path) -> BGRImage:
+    """The picture in `path`, upright, at most 2000 px long; ends the command if it is none."""
+    from agent.checkin.photo_file import LARGEST_BYTES, PhotoFileError
 
     try:
-        if path.stat().st_size > MAX_PHOTO_BYTES:
-            _end(f"{path}: 文件超过 30 MB / larger than 30 MB; 请用较小的照片 / use a smaller photo", USAGE)
-        content = np.frombuffer(path.read_bytes(), dtype=np.uint8)
+        with path.open("rb") as file:
+            content = file.read(LARGEST_BYTES + 1)
+        return reader.read(content)
     except OSError as error:
         _end(f"{path}: 读不了 / cannot be read: {error.strerror}", USAGE)
-    image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
-    if image is None:
-        _end(f"{path}: 不是 JPEG 或 PNG 照片 / is no JPEG or PNG photo", USAGE)
-    scale = MAX_SIDE_PX / max(image.shape[:2])
-    if scale < 1:
-        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return np.asarray(image, dtype=np.uint8)
+    except PhotoFileError as error:
+        _end(f"{path}: {error}", USAGE)
+
+
+def _one_of(person_name: str | None, person_id: str | None) -> None:
+    if (person_name is None) == (person_id is None):
+        _end("请给出 --person-name 或 --person-id 之一 / give either --person-name or --person-id", USAGE)
 
 
 def _person_id(store: Store, class_id: str, name: str | None, person_id: str | None) -> str:
     """The one person of the class who is meant; ends the command when there is none or more than one."""
-    from agent.store.classes import people_of, training_class
+    from agent.store.classes import people_of
 
-    if training_class(store, class_id) is None:
-        _end(f"没有班级 {class_id}，请先导入 / there is no class {class_id}; import it first", USAGE)
+    _known_class(store, class_id)
     people = people_of(store, class_id)
     found = [person for person in people if person.id == person_id or (name and person.name == name)]
     if not found:
@@ -163,6 +334,13 @@ def _person_id(store: Store, class_id: str, name: str | None, person_id: str | N
         choices = ", ".join(f"{person.id} (…{person.id_number_last4 or '????'})" for person in found)
         _end(f"有同名者，请用 --person-id / several have this name, use --person-id: {choices}", USAGE)
     return found[0].id
+
+
+def _known_class(store: Store, class_id: str) -> None:
+    from agent.store.classes import training_class
+
+    if training_class(store, class_id) is None:
+        _end(f"没有班级 {class_id}，请先导入 / there is no class {class_id}; import it first", USAGE)
 
 
 def _end(sentence: str, code: int) -> NoReturn:

@@ -108,7 +108,7 @@ def prepare_node(stage: Stage) -> None:
         say(f"登记人脸：{person.name}", f"enrolling {person.name}")
         photos = [str(samples.FOLDER / photo) for photo in person.enrolled_from]
         named = ("--class", CLASS, "--person-name", person.name)
-        agent(stage, "enrol", *named, "--consent-version", "demo-1", *photos)
+        agent(stage, "enrol", "photos", *named, "--consent-version", "demo-1", *photos)
 
 
 def register_node(stage: Stage) -> None:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner, Result
 
-from agent.cli.enrol import enrol_command
+from agent.cli.enrol import enrol_app
 from agent.paths import Paths
 from agent.settings import Settings
 from tests.checkin.classroom import CLASS, Classroom
@@ -37,11 +36,11 @@ class Invocation:
         )
 
 
-def enrol(paths: Paths, *arguments: str | Path, environment: str = "demonstration") -> Result:
-    app = typer.Typer()
-    app.command("enrol")(enrol_command)
+def enrol(
+    paths: Paths, *arguments: str | Path, environment: str = "demonstration", by: str = "photos"
+) -> Result:
     invocation = Invocation(paths, environment)
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], obj=invocation)
+    return CliRunner().invoke(enrol_app, [by, *(str(argument) for argument in arguments)], obj=invocation)
 
 
 def photo(name: str) -> Path:
