@@ -54,7 +54,7 @@ lint: setup-test
 
 bench: setup-test samples
 	$(BIN)/python bench/recorder.py
-	$(BIN)/python bench/checkin.py
+	$(BIN)/python -m bench.checkin
 
 clean:
 	rm -rf .venv .demo .samples build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from agent.checkin.answers import Answer, AnswerKind, answer
 from agent.checkin.attendant import Attendant, Question, Reply
+from agent.checkin.diary import Diary
 from agent.checkin.gallery import GalleryLoader
 from agent.checkin.journal import Availability, Journal
 from agent.checkin.liveness import LivenessJudge
@@ -88,6 +89,7 @@ class Door:
         self._journal = journal
         self._liveness = liveness
         self._simulated = simulated
+        self.diary = Diary()
         self._pipeline = self._new_pipeline()
         self._attendant = self._new_attendant()
         self._answers: dict[int, Reply] = {}
@@ -127,6 +129,7 @@ class Door:
         """Look at one picture of `now_ns`. Without an open session nobody is looked for. Never raises what
         the engine or the recording of an answer raised."""
         self.tally.frames += 1
+        self.diary.begin_anew()
         session = self.situation.session
         missing = self._liveness.ready(now_ns)
         if missing is not None and self._liveness_decides:
@@ -163,6 +166,7 @@ class Door:
             return report.templates_made > 0 or now_ns - self._engine_failed_ns >= ENGINE_TRUSTED_NS
         return self.availability.fault in ("camera", "model")
 
+        self.diary.saw(report, self._answers, now_ns)
     def camera_failed(self, detail: str) -> None:
         """The camera is gone: nobody can check in by face until `see` is called again."""
         self._answers.clear()

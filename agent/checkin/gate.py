@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from enum import StrEnum
+from itertools import starmap
 
 from agent.checkin.thresholds import CheckinThresholds
 from models.face_quality import FaceQuality
@@ -42,26 +44,56 @@ REMEDY: dict[GateReason, tuple[str, str]] = {
 """What the person is told: Chinese, English."""
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One measure of a face against its limit."""
+
+    measure: str
+    """Name of the measure, as in `FaceQuality`; `outside_px`: how far the face reaches beyond the picture."""
+    value: float
+    is_upper: bool
+    """Whether `limit` is the largest good value (else the smallest)."""
+    limit: float
+    reason: GateReason
+    """Why a face is not taken that fails it."""
+
+    @property
+    def is_passed(self) -> bool:
+        return self.value <= self.limit if self.is_upper else self.value >= self.limit
+
+
+def checks(
+    image: BGRImage, face: DetectedFace, quality: FaceQuality, limits: CheckinThresholds
+) -> tuple[Check, ...]:
+    """Every measure of `face` with its limit, in the order in which the person can mend them."""
+    height, width = image.shape[:2]
+    box = face.box
+    outside = max(-box.left, -box.top, box.right - width, box.bottom - height, 0)
+    table: tuple[tuple[str, float, bool, float, GateReason], ...] = (
+        ("outside_px", outside, True, 0, GateReason.CUT_OFF),
+        ("width_px", quality.width_px, False, limits.min_face_px, GateReason.TOO_SMALL),
+        ("yaw_degrees", abs(quality.yaw_degrees), True, limits.max_yaw_degrees, GateReason.TURNED),
+        ("roll_degrees", abs(quality.roll_degrees), True, limits.max_roll_degrees, GateReason.TILTED),
+        ("brightness", quality.brightness, False, limits.min_brightness, GateReason.TOO_DARK),
+        ("brightness", quality.brightness, True, limits.max_brightness, GateReason.TOO_BRIGHT),
+        ("clipped", quality.clipped, True, limits.max_clipped, GateReason.TOO_BRIGHT),
+        ("contrast", quality.contrast, False, limits.min_contrast, GateReason.FLAT),
+        ("sharpness", quality.sharpness, False, limits.min_sharpness, GateReason.BLURRED),
+    )
+    return tuple(starmap(Check, table))
+
+
+def first_failed(made: tuple[Check, ...]) -> Check | None:
+    """The check for which a face is not taken; None when it is."""
+    return next((check for check in made if not check.is_passed), None)
+
+
 def judge(
     image: BGRImage, face: DetectedFace, quality: FaceQuality, thresholds: CheckinThresholds
 ) -> GateReason:
-    """The first reason against taking `face`, in the order in which the person can mend them."""
-    height, width = image.shape[:2]
-    box = face.box
-    checks = (
-        (box.left < 0 or box.top < 0 or box.right > width or box.bottom > height, GateReason.CUT_OFF),
-        (quality.width_px < thresholds.min_face_px, GateReason.TOO_SMALL),
-        (abs(quality.yaw_degrees) > thresholds.max_yaw_degrees, GateReason.TURNED),
-        (abs(quality.roll_degrees) > thresholds.max_roll_degrees, GateReason.TILTED),
-        (quality.brightness < thresholds.min_brightness, GateReason.TOO_DARK),
-        (
-            quality.brightness > thresholds.max_brightness or quality.clipped > thresholds.max_clipped,
-            GateReason.TOO_BRIGHT,
-        ),
-        (quality.contrast < thresholds.min_contrast, GateReason.FLAT),
-        (quality.sharpness < thresholds.min_sharpness, GateReason.BLURRED),
-    )
-    return next((reason for failed, reason in checks if failed), GateReason.TAKEN)
+    """The first reason against taking `face`."""
+    failed = first_failed(checks(image, face, quality, thresholds))
+    return GateReason.TAKEN if failed is None else failed.reason
 
 
 def suitability(quality: FaceQuality) -> float:

@@ -15,6 +15,8 @@ from typing import Literal
 
 import cv2
 
+from agent import board
+from agent.checkin import diary
 from agent.checkin.door import Door, View
 from agent.checkin.fittings import announcer_of
 from agent.checkin.front import Front
@@ -308,6 +310,10 @@ class _Attendance:
         if detail["fault"]:
             self._context.report(
                 "fault", f"人脸签到故障，{OTHER_WAY_ZH}", f"check-in fault, {OTHER_WAY_EN}", **detail
+        try:
+            board.write_json(self._context.paths.status / diary.FILE, door.diary.as_detail(now_ns))
+        except OSError as error:  # a full runtime folder costs the explanations, not the check-in
+            log.warning("diary.unwritable", error=str(error))
             )
         else:
             zh, en = ("现在没有课", "no session now") if session is None else ("签到中", "checking in")

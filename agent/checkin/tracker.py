@@ -18,7 +18,12 @@ MIN_OVERLAP = 0.2
 MAX_STEP = 0.8
 """Or a step of the centre of at most so many box widths: at 5 frames/s a walking face may leave its box."""
 FORGET_NS = 1_000_000_000
-"""A track not seen for so long has ended: the person left, or turned away."""
+"""A track not seen for so long has ended, the person left or turned away: if pictures were there to see it."""
+FORGET_PICTURES = 2
+"""So many pictures must have missed it: on a machine so busy that it takes less than a picture a second every
+face would else be a new one each time, and nobody ever answered for."""
+FORGET_AT_LAST_NS = 3_000_000_000
+"""But after so long it has ended anyway: somebody else may have taken the place unseen."""
 
 
 @dataclass(slots=True)
@@ -28,6 +33,8 @@ class Track:
     id: int
     box: Box
     seen_ns: int
+    missed: int = 0
+    """Pictures since it was seen."""
 
 
 class Tracker:
@@ -43,8 +50,8 @@ class Tracker:
         return list(self._tracks)
 
     def update(self, boxes: Sequence[Box], now_ns: int) -> list[Track]:
-        """The track of each box, in the order of `boxes`; ends tracks unseen for `FORGET_NS`."""
-        self._tracks = [track for track in self._tracks if now_ns - track.seen_ns <= FORGET_NS]
+        """The track of each box, in the order of `boxes`; ends those long unseen."""
+        self._tracks = [track for track in self._tracks if not _has_ended(track, now_ns)]
         pairs = sorted(
             (
                 (affinity, place, track)
@@ -64,8 +71,15 @@ class Tracker:
             if place not in assigned:
                 assigned[place] = Track(next(self._ids), box, now_ns)
                 self._tracks.append(assigned[place])
-            assigned[place].box, assigned[place].seen_ns = box, now_ns
+            assigned[place].box, assigned[place].seen_ns, assigned[place].missed = box, now_ns, -1
+        for track in self._tracks:
+            track.missed += 1
         return [assigned[place] for place in range(len(boxes))]
+
+
+def _has_ended(track: Track, now_ns: int) -> bool:
+    unseen_ns = now_ns - track.seen_ns
+    return unseen_ns > (FORGET_NS if track.missed >= FORGET_PICTURES else FORGET_AT_LAST_NS)
 
 
 def _affinity(before: Box, now: Box) -> float:

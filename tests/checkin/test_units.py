@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from agent.checkin.deliberation import Deliberation, Finding
 from agent.checkin.gallery import NOBODY, Gallery, Match, StoredTemplate
 from agent.checkin.thresholds import CheckinThresholds
-from agent.checkin.tracker import FORGET_NS, Tracker
+from agent.checkin.tracker import FORGET_AT_LAST_NS, FORGET_NS, Tracker
 from models.images import Box
 
 LIMITS = CheckinThresholds()
@@ -196,10 +196,20 @@ def test_a_face_missed_for_a_moment_keeps_its_track_and_one_gone_does_not() -> N
     (again,) = tracker.update([square(30)], SECOND)
     assert again.id == first.id
     (later,) = tracker.update([square(30)], SECOND + FORGET_NS + 1)
+    tracker.update([], SECOND + FORGET_NS // 3)
+    tracker.update([], SECOND + FORGET_NS // 2)
     assert later.id != first.id
 
 
 def test_a_face_far_away_or_of_another_size_is_another_track() -> None:
+def test_on_a_machine_slower_than_a_picture_a_second_a_face_keeps_its_track() -> None:
+    tracker = Tracker()
+    ids = {tracker.update([square(10 * step)], step * 3 * SECOND // 2)[0].id for step in range(5)}
+    assert len(ids) == 1
+    (later,) = tracker.update([square(40)], 6 * SECOND + FORGET_AT_LAST_NS + 1)
+    assert later.id not in ids
+
+
     tracker = Tracker()
     (first,) = tracker.update([square(0)], 0)
     (far,) = tracker.update([square(400)], 1)
