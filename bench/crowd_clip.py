@@ -145,7 +145,7 @@ def write(out: Path, visits: Sequence[Visit], seconds: float, face_of: FaceWidth
     """H.264 at 10 pictures/s, key frame every 2 s, no B-frames, readable by its owner alone."""
     out.touch(mode=0o600)
     with av.open(str(out), "w", format="mp4") as container:
-        options = {"preset": "ultrafast", "crf": "22", "sc_threshold": "0"}
+        options = {"preset": "ultrafast", "crf": "27", "sc_threshold": "0"}
         stream = container.add_stream("libx264", rate=FPS, options=options)
         assert isinstance(stream, av.VideoStream)  # noqa: S101 (libx264 is a video encoder)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"

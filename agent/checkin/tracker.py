@@ -18,7 +18,7 @@ MIN_OVERLAP = 0.2
 MAX_STEP = 0.8
 """Or a step of the centre of at most so many box widths: at 5 frames/s a walking face may leave its box."""
 FORGET_NS = 1_000_000_000
-"""A track not seen for so long has ended, the person left or turned away: if pictures were there to see it."""
+"""A track not seen for so long has ended (the person left or turned away), if pictures could have seen it."""
 FORGET_PICTURES = 2
 """So many pictures must have missed it: on a machine so busy that it takes less than a picture a second every
 face would else be a new one each time, and nobody ever answered for."""
