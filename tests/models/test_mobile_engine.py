@@ -55,6 +55,13 @@ def test_every_person_in_a_group_is_found_once(fast: FaceEngine) -> None:
     assert [face.box.width for face in faces] == sorted((face.box.width for face in faces), reverse=True)
 
 
+@pytest.mark.parametrize("min_face_px", [60, 96])
+@pytest.mark.parametrize("name", ["obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"])
+def test_a_portrait_holds_one_face_and_no_badge_or_pattern_is_another(name: str, min_face_px: int) -> None:
+    engine = load_engine("mobile-512-v1", min_face_px=min_face_px, models_folder=installed_models())
+    assert len(engine.detect(sample_photo(name))) == 1
+
+
 def test_boxes_and_eyes_are_where_the_other_engine_has_them(fast: FaceEngine) -> None:
     """Thresholds in pixels and degrees keep their meaning when the engine changes; of a head turned by 30
     degrees and more the two tell different angles."""
