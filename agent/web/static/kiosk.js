@@ -86,7 +86,7 @@ function say(level, shape, lines, answer, cause = "") {
 // Nothing may be cut off, least of all a name: what is small goes first, then everything gets smaller.
 function fit() {
   const panel = element("say");
-  for (const step of ["0", "1", "2", "3"]) {
+  for (const step of ["0", "1", "2", "3", "4"]) {
     document.body.dataset.fit = step;
     if (panel.scrollHeight <= panel.clientHeight) return;
   }
