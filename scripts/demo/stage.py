@@ -253,6 +253,7 @@ receiver_key_file = "{FOLDER}/receiver/receiver.jwk.public"
 [web]
 host = "127.0.0.1"
 port = {page_port}
+kiosk = true
 
 [log]
 level = "WARNING"
