@@ -118,7 +118,7 @@ def test_without_a_fresh_picture_of_its_own_there_is_no_entry(lesson: Lesson) ->
         simulated=True,
     )
     assert entered.code == "no_picture", "one picture serves one entry"
-    (lesson.paths.frames / "door.json").write_text('{"at_us": %d}' % lesson.clock.wall_us)
+    (lesson.paths.frames / "door.json").write_text(json.dumps({"at_us": lesson.clock.wall_us}))
     assert other_way.door_picture(lesson.paths.frames, lesson.clock.now()) is None, "the camera is away"
     assert len(lesson.facts("check-in.answered")) == 1
 
