@@ -111,6 +111,8 @@ class Remembering:
     def __init__(self, engine: FaceEngine) -> None:
         self._engine = engine
         self.name, self.template_length = engine.name, engine.template_length
+        self.duplicate_distance = engine.duplicate_distance
+        self.one_person_distance = engine.one_person_distance
 
     def detect(self, image: BGRImage) -> list[DetectedFace]:
         key = hashlib.sha256(image.tobytes()).digest()
