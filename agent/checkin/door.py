@@ -83,13 +83,13 @@ class Door:
         self.situation = Situation(store, loader, room)
         self.availability = Availability(store, simulated=simulated)
         self.tally = Tally()
+        self.diary = Diary()
         self._engine = engine
         self._thresholds = thresholds
         self._clock = clock
         self._journal = journal
         self._liveness = liveness
         self._simulated = simulated
-        self.diary = Diary()
         self._pipeline = self._new_pipeline()
         self._attendant = self._new_attendant()
         self._answers: dict[int, Reply] = {}
@@ -118,6 +118,7 @@ class Door:
         )
 
     def _new_pipeline(self) -> Pipeline:
+        self.diary.begin_anew()
         return Pipeline(self._engine, self._liveness, self._thresholds)
 
     @property
@@ -129,7 +130,6 @@ class Door:
         """Look at one picture of `now_ns`. Without an open session nobody is looked for. Never raises what
         the engine or the recording of an answer raised."""
         self.tally.frames += 1
-        self.diary.begin_anew()
         session = self.situation.session
         missing = self._liveness.ready(now_ns)
         if missing is not None and self._liveness_decides:
@@ -155,6 +155,7 @@ class Door:
         if self._engine_is_proven(report, now_ns):
             self._works()
         self._answer(report, session, now_ns)
+        self.diary.saw(report, self._answers, now_ns)
         return View(
             report.faces, dict(self._answers), self._prompts(), self.availability.fault, report.is_at_rest
         )
@@ -166,7 +167,6 @@ class Door:
             return report.templates_made > 0 or now_ns - self._engine_failed_ns >= ENGINE_TRUSTED_NS
         return self.availability.fault in ("camera", "model")
 
-        self.diary.saw(report, self._answers, now_ns)
     def camera_failed(self, detail: str) -> None:
         """The camera is gone: nobody can check in by face until `see` is called again."""
         self._answers.clear()

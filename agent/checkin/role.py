@@ -307,13 +307,13 @@ class _Attendance:
             "outlets": self._front.faults,
         }
         self._reported_ns, self._frames_reported = now_ns, tally.frames
-        if detail["fault"]:
-            self._context.report(
-                "fault", f"人脸签到故障，{OTHER_WAY_ZH}", f"check-in fault, {OTHER_WAY_EN}", **detail
         try:
             board.write_json(self._context.paths.status / diary.FILE, door.diary.as_detail(now_ns))
         except OSError as error:  # a full runtime folder costs the explanations, not the check-in
             log.warning("diary.unwritable", error=str(error))
+        if detail["fault"]:
+            self._context.report(
+                "fault", f"人脸签到故障，{OTHER_WAY_ZH}", f"check-in fault, {OTHER_WAY_EN}", **detail
             )
         else:
             zh, en = ("现在没有课", "no session now") if session is None else ("签到中", "checking in")
