@@ -4,6 +4,7 @@ shown."""
 from __future__ import annotations
 
 import csv
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -86,8 +87,9 @@ def _read_one(engine: FaceEngine, person: str, day: int, path: Path) -> Photo | 
     # The sets are cut close around the face: no detector was made for that.
     scale = max(1.0, SMALLEST_PICTURE_PX / min(image.shape[:2]))
     large = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    side = BORDER_PX
     framed = np.asarray(
-        cv2.copyMakeBorder(large, *[BORDER_PX] * 4, borderType=cv2.BORDER_REPLICATE), np.uint8
+        cv2.copyMakeBorder(large, side, side, side, side, borderType=cv2.BORDER_REPLICATE), np.uint8
     )
     face = _in_the_middle(framed, engine.detect(framed))
     if face is None:
@@ -102,6 +104,6 @@ def _in_the_middle(image: BGRImage, faces: list[DetectedFace]) -> DetectedFace |
 
     def away(face: DetectedFace) -> float:
         box = face.box
-        return (box.left + box.width / 2 - width / 2) ** 2 + (box.top + box.height / 2 - height / 2) ** 2
+        return math.hypot(box.left + box.width / 2 - width / 2, box.top + box.height / 2 - height / 2)
 
     return min(faces, key=away, default=None)

@@ -9,9 +9,12 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 from agent.checkin.answers import Answer, AnswerKind, answer
 from agent.checkin.attendant import Attendant, Question, Reply
+from agent.checkin.cut_fitting import FittedCut
+from agent.checkin.deliberation import Conclusion
 from agent.checkin.diary import Diary
 from agent.checkin.gallery import GalleryLoader
 from agent.checkin.journal import Availability, Journal
@@ -44,6 +47,8 @@ class Tally:
     answers: Counter[str] = field(default_factory=Counter)
     questions: int = 0
     """Faces that were asked to turn."""
+    last_conclusion: dict[str, Any] | None = None
+    """Numbers and limits of the last one (`Conclusion.numbers`)."""
     liveness: Counter[str] = field(default_factory=Counter)
     """Verdicts of the answers given; an attack by its species (print, screen_still, replay, unknown)."""
 
@@ -106,6 +111,11 @@ class Door:
             self._pipeline = self._new_pipeline()
             self._attendant = self._new_attendant()  # a visit to one session is none to the next
             log.info("session.changed", session_id=session_id, people=len(self.situation.gallery))
+
+    @property
+    def fitted(self) -> FittedCut | None:
+        """The limits by which somebody is one of the class now."""
+        return self.situation.gallery.fitted(self._thresholds)
 
     def _new_attendant(self) -> Attendant:
         return Attendant(
@@ -176,6 +186,7 @@ class Door:
         for track_id in report.reopened:
             self._answers.pop(track_id, None)
         for case in report.cases:
+            self._tell_why(case.conclusion)
             try:
                 reply = self._attendant.answer(case, session, self.situation.gallery, self._clock.now())
             except Exception as error:
@@ -197,6 +208,12 @@ class Door:
         alive = self._pipeline.track_ids
         self._answers = {track: reply for track, reply in self._answers.items() if track in alive}
         self._attendant.saw(alive, now_ns)
+
+    def _tell_why(self, conclusion: Conclusion) -> None:
+        """The numbers of a conclusion and the limits they were held to: no id, as these lines outlive a
+        roster."""
+        self.tally.last_conclusion = conclusion.numbers()
+        log.info("face.concluded", **self.tally.last_conclusion)
 
     def _prompts(self) -> dict[int, Answer]:
         return {

@@ -55,7 +55,8 @@ class TemplateMatrix:
 
     def of_people(self, probe: Template) -> Distances:
         """Distance of `probe` (length,) to each person; (people,). What is no number is infinitely far."""
-        return self._people_of(self._of_templates(probe[None]))[0]
+        far: Distances = self._people_of(self._of_templates(probe[None]))[0]
+        return far
 
     def nearest_of_people(self, probe: Template) -> Distances:
         """Distance of `probe` to each person's nearest template; (people,)."""

@@ -245,7 +245,7 @@ class Pipeline:
         match = gallery.match(template, self._thresholds)
         deliberation = subject.deliberation
         was_concluded = deliberation.conclusion is not None
-        conclusion = deliberation.add(match)
+        conclusion = deliberation.add(match, best.score)
         reopened = was_concluded and (deliberation.conclusion is None or conclusion is not None)
         if reopened:
             subject.probes.clear()  # what was seen before is no evidence about who is there now

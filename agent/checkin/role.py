@@ -285,6 +285,7 @@ class _Attendance:
 
     def _report(self, view: View, now_ns: int) -> None:
         door, tally, session = self._door, self._door.tally, self._door.situation.session
+        fitted = door.fitted
         seconds = (now_ns - self._reported_ns) / 1e9 if self._reported_ns else 0.0
         detail = {
             "frames_per_second": round((tally.frames - self._frames_reported) / seconds, 1)
@@ -301,6 +302,8 @@ class _Attendance:
             "gate": dict(tally.gate),
             "answers": dict(tally.answers),
             "questions": tally.questions,
+            "fitted": fitted.as_detail() if fitted else None,
+            "last_conclusion": tally.last_conclusion,
             "liveness": dict(tally.liveness),
             "simulated": self._camera.simulated,
             "fault": view.fault or self._database_fault,
