@@ -61,7 +61,7 @@ from models.images import BGRImage
 from models.weights import verified_path
 
 SAMPLES = Path(__file__).resolve().parent.parent / ".samples"
-ENROLLED = {"one": ("obama.jpg", "obama2.jpg"), "two": ("biden.jpg",)}
+ENROLLED = {"one": ("obama.jpg",), "two": ("biden.jpg",)}
 VISITS = (("one", 1.5), ("two", 7.0), (None, 12.5))
 """Who stands in the clip of scripts/samples.py from which second on, for VISIT_SECONDS; None: a stranger."""
 VISIT_SECONDS = 4.0
