@@ -24,6 +24,7 @@ from agent.store.vault import Vault
 from tests.checkin.other_rows import face
 from tests.clocks import ManualClock
 from tests.synthetic import picture
+from tests.waiting import wait_until
 from tests.web.conftest import (
     PASSWORD,
     TOKEN,
@@ -338,9 +339,8 @@ def test_in_a_browser_the_page_is_read_and_used(
     page = tab.page
     page.goto("/review?lang=en")
     page.click("text=Open photos >> nth=0")
-    page.wait_for_function(
-        "[...document.querySelectorAll('img.evidence')].filter(i => i.naturalWidth).length == 2"
-    )
+    loaded = "[...document.querySelectorAll('img.evidence')].filter(i => i.naturalWidth).length == 2"
+    wait_until(lambda: page.evaluate(loaded), 10, "both photos are shown")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     case = page.locator(f'[id="{check_in}"]')
     case.locator('input[name="password"]').fill(PASSWORD)
