@@ -336,3 +336,14 @@ def test_somebody_who_was_there_before_and_stands_still_is_found(classroom: Clas
     classroom.open_session()
     classroom.look(door, [still] * 30)
     assert classroom.outcomes() == [("accepted", person)]
+
+
+def test_a_machine_slower_than_a_picture_a_second_answers_within_a_visit_of_six_seconds(
+    classroom: Classroom,
+) -> None:
+    person = classroom.enrolled("obama.jpg", "obama2.jpg")
+    classroom.open_session()
+    door = classroom.door()
+    classroom.look(door, [*empty(2), *visit(Standing("biden.jpg"), pictures=5), *empty(4)], fps=0.8)
+    classroom.look(door, [*visit(Standing("obama3.jpg"), pictures=5)], fps=0.8)
+    assert classroom.outcomes() == [("unknown", None), ("accepted", person)]
