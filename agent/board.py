@@ -15,12 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from agent.clock import Stamp
-
 LARGEST_KEY_FRAME: Final = 16 << 20
 """Bytes of one encoded picture with what is said of it; more is none."""
-TRUSTED_NS: Final = 10_000_000_000
-"""A role reports every few seconds; its word is believed for so long."""
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = False, mode: int = 0o640) -> None:
@@ -86,19 +82,6 @@ def read_json(path: Path) -> dict[str, Any] | None:
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected a JSON object, found {type(content).__name__}")
     return content
-
-
-def fresh_word(path: Path, now: Stamp, trusted_ns: int = TRUSTED_NS) -> dict[str, Any] | None:
-    """A role's report in `path`, said in this boot and no longer than `trusted_ns` ago; None without one, and
-    where it cannot be read."""
-    try:
-        word = read_json(path)
-    except (OSError, ValueError):
-        return None
-    if word is None or word.get("boot_id") != now.boot_id:
-        return None
-    said_ns = word.get("monotonic_ns")
-    return word if isinstance(said_ns, int) and now.monotonic_ns - said_ns <= trusted_ns else None
 
 
 def publish_frame(frames: Path, name: str, jpeg: bytes, about: Mapping[str, Any]) -> None:

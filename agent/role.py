@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Final, Literal
 
 import sdnotify
 
 from agent import board
-from agent.clock import Clock
+from agent.clock import Clock, Stamp
 from agent.log import get_logger
 from agent.paths import Paths
 from agent.settings import CameraRole, Settings
@@ -31,6 +32,9 @@ State = Literal["starting", "running", "waiting", "fault"]
 
 REPORT_INTERVAL_S = 2.0
 """A role reports at least this often; the units' WatchdogSec is many times this."""
+
+TRUSTED_NS: Final = 10_000_000_000
+"""A role reports every few seconds; its word is believed for so long."""
 
 log = get_logger(__name__)
 
@@ -91,3 +95,16 @@ class RoleContext:
             board.write_json(self.paths.status / f"{self.role}.json", content)
         except OSError as error:  # a full runtime folder must not stop a recorder
             log.warning("status.unwritable", error=str(error))
+
+
+def fresh_word(path: Path, now: Stamp, trusted_ns: int = TRUSTED_NS) -> dict[str, Any] | None:
+    """A role's report in `path`, said in this boot and no longer than `trusted_ns` ago; None without one, and
+    where it cannot be read."""
+    try:
+        word = board.read_json(path)
+    except (OSError, ValueError):
+        return None
+    if word is None or word.get("boot_id") != now.boot_id:
+        return None
+    said_ns = word.get("monotonic_ns")
+    return word if isinstance(said_ns, int) and now.monotonic_ns - said_ns <= trusted_ns else None

@@ -11,7 +11,6 @@ import uuid
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from agent import board
 from agent.classes import spot_check
 from agent.classes.recording_plan import HORIZON_US, RecordingModes, RecordingPlan, wanted_until_us
 from agent.classes.session import MINUTE_US, Moment, Pace, Transition, decide
@@ -19,7 +18,7 @@ from agent.classes.unscheduled import Unscheduled
 from agent.clock import Stamp
 from agent.log import get_logger
 from agent.paths import Paths
-from agent.role import RoleContext
+from agent.role import RoleContext, fresh_word
 from agent.store import classes as table
 from agent.store import configuration
 from agent.store.database import Store, StoreError
@@ -69,7 +68,7 @@ class PeopleWatch:
 
 def people_in_the_room(paths: Paths, stamp: Stamp) -> bool | None:
     """The watcher's fresh word (agent/visibility/presence.py); None without one."""
-    word = board.fresh_word(paths.status / "watch.json", stamp, WORD_TRUSTED_NS)
+    word = fresh_word(paths.status / "watch.json", stamp, WORD_TRUSTED_NS)
     detail = None if word is None else word.get("detail")
     presence = detail.get("presence") if isinstance(detail, dict) else None
     return presence.get("present") is True if isinstance(presence, dict) else None

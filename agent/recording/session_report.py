@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from agent import board
 from agent.classes.class_hours import ClassHour, VideoDemand, class_hours, video_demand
 from agent.clock import Stamp
 from agent.paths import Paths
@@ -27,6 +26,7 @@ from agent.recording.class_hour_report import (
 from agent.recording.file_times import FileTimes, UnprovableError, read_times, read_times_and_bytes
 from agent.recording.recovery import SegmentPlace
 from agent.recording.true_time import PlacedRow
+from agent.role import fresh_word
 from agent.store import continuity, footage
 from agent.store.classes import Session
 from agent.store.database import Row, Store
@@ -109,7 +109,7 @@ def report(
 ) -> SessionReport:
     """Read the files and judge. Raises nothing for a file: one that proves nothing is named in the report."""
     files, unprovable = _read_all(evidence, paths.video, read)
-    status = board.fresh_word(paths.status / "recorder.json", now)
+    status = fresh_word(paths.status / "recorder.json", now)
     hours_planned = class_hours(session)
     holes = evidence.holes if status is not None else tuple(_bounded(evidence.holes, hours_planned))
     known = {(row["run_id"], row["sequence"]) for row in evidence.rows}

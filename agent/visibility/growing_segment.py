@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from agent import bmff, board
+from agent import bmff
 from agent.bmff import BoxError, Sample, Track
 from agent.clock import Stamp
 from agent.paths import Paths
+from agent.role import fresh_word
 
 SEGMENT_HEADER: Final = uuid.UUID("7a1c56e0-3f0d-4d0b-9a52-3c1a6e1f8b01")
 """The recorder's header box; a test holds it equal to the recorder's own."""
@@ -89,7 +90,7 @@ class SegmentFollower:
             raise
 
     def _locate(self, now: Stamp) -> _Place | None:
-        status = board.fresh_word(self._paths.status / "recorder.json", now)
+        status = fresh_word(self._paths.status / "recorder.json", now)
         if status is None:
             return self._newest_file()
         detail = status.get("detail")
