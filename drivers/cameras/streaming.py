@@ -105,6 +105,11 @@ class DecodingSink:
     def closed(self) -> bool:
         return self._slot.closed
 
+    @property
+    def decoded(self) -> int:
+        """Pictures so far."""
+        return self._taken
+
     def begin(self, stream: StreamInfo) -> None:
         decoder = av.CodecContext.create(stream.codec, "r")
         assert isinstance(decoder, av.VideoCodecContext)  # noqa: S101 (h264 and hevc are video codecs)
