@@ -105,6 +105,19 @@ class _Subject:
     told: Case | None = None
     """The last case of the conclusion that stands."""
     questioning: Questioning | None = None
+    named: str | None = None
+    """Whom the last template named."""
+
+    def judge_from_here(self, match: Match, judge: LivenessJudge) -> None:
+        """Begin liveness anew when another name comes up, or none: nobody is live by his own face's frames for
+        the picture that he holds up after them. An attack stays one."""
+        named = match.person_id if match.is_named else None
+        if named == self.named:
+            return
+        self.named = named
+        verdict = self.liveness.verdict()
+        if verdict is None or verdict.outcome != "attack":
+            self.liveness = judge.track()
 
 
 class Pipeline:
@@ -244,6 +257,7 @@ class Pipeline:
         template = self._engine.template(best.image, best.face)
         match = gallery.match(template, self._thresholds)
         deliberation = subject.deliberation
+        subject.judge_from_here(match, self._liveness)
         was_concluded = deliberation.conclusion is not None
         conclusion = deliberation.add(match, best.score)
         reopened = was_concluded and (deliberation.conclusion is None or conclusion is not None)
