@@ -109,7 +109,7 @@ class _Subject:
     """Whom the last template named."""
 
     def judge_from_here(self, match: Match, judge: LivenessJudge) -> None:
-        """Begin liveness anew when another name comes up, or none: nobody is live by his own face's frames for
+        """Begin liveness anew when another name comes up, or none: nobody is live by his own face for
         the picture that he holds up after them. An attack stays one."""
         named = match.person_id if match.is_named else None
         if named == self.named:
