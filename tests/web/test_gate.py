@@ -28,6 +28,7 @@ PUBLIC_LIST = {
     "/static/mark.svg",
     "/static/now.js",
     "/static/page.css",
+    "/static/people.js",
     "/static/player.js",
 }
 SOME_ID = "11111111-2222-4333-8444-555555555555"

@@ -1,0 +1,221 @@
+"""The people of a class for HR staff: consents, and enrolment by uploaded photos or at the door camera.
+
+The page holds no model: each enrolment is a process of its own (agent/checkin/enrol_job.py). Photos that were
+sent wait in memory, for the visitor who sent them, and are dropped with the answer or after ten minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import sys
+import time
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import APIRouter, HTTPException, Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from agent.checkin.consent import withdraw_consent
+from agent.log import get_logger
+from agent.store import classes
+from agent.store.database import Row, Store
+from agent.store.vault import Vault, VaultError
+from agent.web.clock import password_refusal
+from agent.web.gate import HR_ACCOUNT
+from agent.web.locale import N_
+from agent.web.login import client_address
+from agent.web.sessions import parse_uuid
+from agent.web.site import Site, Visit, site_of, visit_of
+
+MOST_PHOTOS: Final = 5
+KEPT_S: Final = 600.0
+MOST_HELD: Final = 4
+"""People with photos waiting at one time: 5 photos of 20 MB each is all that the page may hold of one."""
+JOB_S: Final = 120.0
+
+SAID: Final = {
+    "withdrawn": ("good", N_("同意已撤回，人脸特征和照片的密钥已销毁。")),
+    "password": ("bad", N_("密码不对，没有记录。")),
+    "wait": ("bad", N_("密码不对或尝试太多，请稍后再试。没有记录。")),
+    "keys": ("bad", N_("密钥打不开，没有撤回。请联系技术员。")),
+}
+
+router = APIRouter()
+log = get_logger(__name__)
+
+
+@dataclass
+class Waiting:
+    """Photos that a visitor sent for one person."""
+
+    since_s: float = field(default_factory=time.monotonic)
+    photos: list[bytes] = field(default_factory=list)
+
+
+_waiting: dict[tuple[bytes, str], Waiting] = {}
+
+
+def _drawer(digest: bytes, person_id: str) -> Waiting:
+    now = time.monotonic()
+    for key in [key for key, held in _waiting.items() if now - held.since_s > KEPT_S]:
+        del _waiting[key]
+    if (digest, person_id) not in _waiting and len(_waiting) >= MOST_HELD:
+        del _waiting[min(_waiting, key=lambda key: _waiting[key].since_s)]
+    return _waiting.setdefault((digest, person_id), Waiting())
+
+
+def _faces_of(store: Store, class_id: str) -> list[Row]:
+    return store.rows(
+        "SELECT p.id, p.name, e.role, c.version, c.given_us, c.recorded_by,"
+        " (SELECT count(*) FROM template t WHERE t.person_id = p.id) AS templates"
+        " FROM enrolment e JOIN person p ON p.id = e.person_id"
+        " LEFT JOIN consent c ON c.id = (SELECT max(id) FROM consent"
+        "  WHERE person_id = p.id AND withdrawn_us IS NULL)"
+        " WHERE e.class_id = ? AND e.left_us IS NULL ORDER BY e.role DESC, p.name, p.id",
+        (class_id,),
+    )
+
+
+async def _page(
+    request: Request, class_id: str | None, status: int = 200, result: dict[str, Any] | None = None
+) -> Response:
+    site = site_of(request)
+
+    def work(store: Store) -> tuple[list[classes.TrainingClass], list[Row]]:
+        found = classes.training_classes(store)
+        wanted = class_id or (found[0].id if found else "")
+        return found, _faces_of(store, wanted)
+
+    found, people = await site.store.run(work)
+    chosen = class_id or (found[0].id if found else "")
+    if class_id is not None and class_id not in {one.id for one in found}:
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    return site.render(
+        request,
+        "people.html",
+        status,
+        classes=found,
+        chosen=chosen,
+        people=people,
+        result=result,
+        said=SAID.get(request.query_params.get("said", "")),
+        most_photos=MOST_PHOTOS,
+    )
+
+
+@router.get("/people")
+async def people_page(request: Request) -> Response:
+    return await _page(request, None)
+
+
+@router.get("/people/class/{class_id}")
+async def class_page(request: Request, class_id: str) -> Response:
+    return await _page(request, class_id)
+
+
+@router.post("/people/{person_id}/photos")
+async def upload(request: Request, person_id: str) -> Response:
+    """One photo as the body, token in a header; it waits for the form (I10: the gate checked both)."""
+    held = _drawer(visit_of(request).token_sha256, parse_uuid(person_id))
+    if request.headers.get("x-photo-number") == "1":
+        held.photos.clear()
+    if len(held.photos) >= MOST_PHOTOS:
+        raise HTTPException(HTTPStatus.FORBIDDEN)
+    held.photos.append(await request.body())
+    return JSONResponse({"photos": len(held.photos)})
+
+
+@router.post("/people/{person_id}/enrol")
+async def enrol(request: Request, person_id: str) -> Response:
+    """HR staff enrol a person with the photos that wait, or at the door camera."""
+    site, visit, identifier = site_of(request), visit_of(request), parse_uuid(person_id)
+    form, address = visit.form or {}, client_address(request)
+    held = _waiting.pop((visit.token_sha256, identifier), Waiting())
+    class_id = form.get("class", "")
+    refused = await site.logins.run(
+        lambda store: password_refusal(store, site.clock, form.get("password", ""), address)
+    )
+    if refused is not None:
+        level, text = SAID[refused]
+        return await _page(
+            request, class_id, HTTPStatus.FORBIDDEN, {"level": level, "lines": [_said(visit, text)]}
+        )
+    photos = held.photos if form.get("source") == "photos" else []
+    if form.get("source") == "photos" and not photos:
+        lines = [_said(visit, N_("没有收到照片，请重新选择。"))]
+        return await _page(request, class_id, HTTPStatus.BAD_REQUEST, {"level": "bad", "lines": lines})
+    done = await _run(site, identifier, form.get("consent_version", "").strip()[:64], photos)
+    if problems := done.get("problems"):
+        lines = [problem[visit.language] for problem in problems]
+        return await _page(request, class_id, HTTPStatus.BAD_REQUEST, {"level": "bad", "lines": lines})
+    text = _said(visit, N_("已登记 %(count)d 个人脸特征。")) % {"count": done["templates"]}
+    alike = [_said(visit, N_("与别人长得很像，签到时可能要用其他方式。"))] if done["look_alikes"] else []
+    return await _page(request, class_id, result=_result("good", text, *alike))
+
+
+def _result(level: str, *lines: str) -> dict[str, Any]:
+    return {"level": level, "lines": lines}
+
+
+def _said(visit: Visit, text: str) -> str:
+    return visit.words.gettext(text)
+
+
+async def _run(site: Site, person_id: str, consent_version: str, photos: list[bytes]) -> dict[str, Any]:
+    """The enrolment's answer; a process that ends without one, or hangs, is a problem like others."""
+    job = {
+        "database": str(site.paths.database),
+        "keys": str(site.paths.keys),
+        "frames": str(site.paths.frames),
+        "models_folder": str(site.settings.checkin.models_folder),
+        "engine": site.settings.checkin.engine,
+        "simulated": site.settings.simulated,
+        "person_id": person_id,
+        "consent_version": consent_version,
+        "recorded_by": HR_ACCOUNT,
+        "photos": [base64.b64encode(photo).decode() for photo in photos],
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "agent.checkin.enrol_job"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        output, _unused = await asyncio.wait_for(process.communicate(json.dumps(job).encode()), JOB_S)
+        answer: dict[str, Any] = json.loads(output)
+    except (TimeoutError, ValueError) as error:
+        log.warning("enrolment.no-answer", error=type(error).__name__, rc=process.returncode)
+        zh, en = "登记程序没有答复，没有登记", "the enrolment did not answer; nobody was enrolled"
+        return {"problems": [{"zh": zh, "en": en}]}
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return answer
+
+
+@router.post("/people/{person_id}/withdraw")
+async def withdraw(request: Request, person_id: str) -> Response:
+    """HR staff withdraw a person's consent: the key of templates and enrolment photos is destroyed (I7)."""
+    site, form, address = site_of(request), visit_of(request).form or {}, client_address(request)
+    identifier = parse_uuid(person_id)
+
+    def work(store: Store) -> str:
+        refused = password_refusal(store, site.clock, form.get("password", ""), address)
+        if refused is not None:
+            return refused
+        try:
+            vault, stamp = Vault(site.paths.keys), site.clock.now()
+            withdraw_consent(store, vault, stamp, identifier, simulated=site.settings.simulated)
+        except VaultError as error:
+            log.warning("consent.not-withdrawn", error=str(error))
+            return "keys"
+        return "withdrawn"
+
+    word = await site.logins.run(work)
+    return RedirectResponse(f"/people?said={word}", HTTPStatus.SEE_OTHER)
