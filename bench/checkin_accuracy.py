@@ -51,8 +51,8 @@ BANDS: dict[str, tuple[float, float]] = {
     ">=120 px": (120, math.inf),
     ">=80 px": (80, math.inf),
 }
-RATES = (CheckinThresholds().false_match_rate, 0.01)
-"""False match rates that the cut is fitted to: the default, and the type test's false alarm."""
+RATES = (0.003, CheckinThresholds().false_match_rate)
+"""False match rates that the cut is fitted to: a stricter one, and the default."""
 RESAMPLES = 1000
 
 Numbers = npt.NDArray[np.float64]

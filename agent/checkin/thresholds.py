@@ -16,7 +16,7 @@ LivenessPolicy = Literal["passive", "challenge", "always_challenge"]
 class CheckinThresholds:
     """Figures in bench/RESULTS.md."""
 
-    false_match_rate: float = 0.003
+    false_match_rate: float = 0.01
     """Share of strangers whom one frame may take for somebody of the class (0 < rate <= 0.1). The cut of each
     class is fitted to it (agent/checkin/cut_fitting.py). A name needs most of the frames, which happens to at
     most twice this share (Markov's inequality) and, frames being little alike, to far fewer."""
