@@ -232,7 +232,7 @@ def empty_doorway(engine: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         node = DoorNode(Path(folder), Path(folder) / "empty.mp4", engine)
         length = SETTLE_SECONDS + EMPTY_SECONDS + 20.0
-        crowd_clip.write(node.clip, (), length, lambda photo: None)
+        crowd_clip.write(node.clip, (), length, lambda photo: None, preset="veryfast")
         node.build().close()
         with node.running() as process:
             time.sleep(SETTLE_SECONDS)

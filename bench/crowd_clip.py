@@ -3,7 +3,8 @@
 Made at run time into a folder of its own and never kept: the people in these sets are shown nowhere. Each
 visitor comes nearer, stands and leaves. A quarter come in twos; of thirty visitors three are dark (face at
 DARK), three have strong light behind them (face at BACKLIT) and three are blurred while they walk. Photos are
-stills: what moves is place, size and noise.
+stills: what moves is place, size and noise. Nobody in a still follows the door's "face the camera", so
+PROMPTED_S after stepping up each visitor's next photo takes the first one's place, where the set has one.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import numpy.typing as npt
 from models.images import BGRImage
 
 WIDTH, HEIGHT, FPS = 1280, 720, 10
-WALK_S, STAND_S, LEAVE_S = 1.5, 4.5, 0.7
+WALK_S, STAND_S, LEAVE_S, PROMPTED_S = 1.5, 4.5, 0.7, 2.0
 FAR_PX, TAKEN_PX = 70.0, 96.0
 """Face widths: at first sight, and the narrowest that the door takes (CheckinThresholds.min_face_px)."""
 SMALLEST_PICTURE_PX = 320
@@ -53,7 +54,8 @@ class Visit:
     """One visitor in the clip."""
 
     name: str
-    photo: Path
+    photos: tuple[Path, ...]
+    """One or two."""
     begins: float
     """Seconds of the clip at which the face comes into view."""
     centre_x: int
@@ -126,7 +128,7 @@ def timetable(
             visits.append(
                 Visit(
                     person.name,
-                    person.seen[0],
+                    person.seen[:2],
                     begins,
                     place + chance.randint(-60, 60),
                     stand_px,
@@ -141,11 +143,16 @@ FaceWidth = Callable[[BGRImage], tuple[float, float, float] | None]
 """Centre and width of the largest face in a picture, pixels; None where none is found."""
 
 
-def write(out: Path, visits: Sequence[Visit], seconds: float, face_of: FaceWidth) -> None:
-    """H.264 at 10 pictures/s, key frame every 2 s, no B-frames, readable by its owner alone."""
+def write(
+    out: Path, visits: Sequence[Visit], seconds: float, face_of: FaceWidth, preset: str = "ultrafast"
+) -> None:
+    """H.264 at 10 pictures/s, key frame every 2 s, no B-frames, readable by its owner alone.
+
+    x264's `ultrafast` leaves out what makes a stream dear to decode (CABAC, deblocking), which cameras use.
+    """
     out.touch(mode=0o600)
     with av.open(str(out), "w", format="mp4") as container:
-        options = {"preset": "ultrafast", "crf": "27", "sc_threshold": "0"}
+        options = {"preset": preset, "crf": "27" if preset == "ultrafast" else "23", "sc_threshold": "0"}
         stream = container.add_stream("libx264", rate=FPS, options=options)
         assert isinstance(stream, av.VideoStream)  # noqa: S101 (libx264 is a video encoder)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
@@ -159,17 +166,19 @@ def write(out: Path, visits: Sequence[Visit], seconds: float, face_of: FaceWidth
 
 def _pictures(visits: Sequence[Visit], seconds: float, face_of: FaceWidth) -> Iterator[BGRImage]:
     wall, noise = _doorway(), _noise()
-    heads: dict[str, _Head] = {}
+    heads: dict[tuple[str, Path], _Head] = {}
     for number in range(round(seconds * FPS)):
         now = number / FPS
         scene = wall.copy()
+        shown = {visit.name for visit in visits if visit.begins <= now < visit.ends}
         for visit in visits:
             if visit.begins <= now < visit.ends:
-                if visit.name not in heads:
-                    heads[visit.name] = _Head.of(visit, face_of)
-                heads[visit.name].draw(scene, now)
-            else:
-                heads.pop(visit.name, None)
+                is_prompted = now - visit.begins >= WALK_S + PROMPTED_S
+                key = visit.name, visit.photos[-1 if is_prompted else 0]
+                if key not in heads:
+                    heads = {known: heads[known] for known in heads if known[0] in shown}
+                    heads[key] = _Head.of(visit, key[1], face_of)
+                heads[key].draw(scene, now)
         yield np.asarray(cv2.add(scene, noise[number % len(noise)]), np.uint8)
 
 
@@ -182,8 +191,8 @@ class _Head:
     face_px: float
 
     @classmethod
-    def of(cls, visit: Visit, face_of: FaceWidth) -> _Head:
-        photo = framed(visit.photo)
+    def of(cls, visit: Visit, path: Path, face_of: FaceWidth) -> _Head:
+        photo = framed(path)
         height, width = photo.shape[:2]
         x, y, face_px = face_of(photo) or (width / 2, height / 2, 0.5 * width)
         wanted = {"dark": DARK, "backlight": BACKLIT}.get(visit.condition)
