@@ -23,7 +23,6 @@ def fast_engine() -> str:
         pytest.skip(f"SKIPPED LOUDLY: {error}; run: classroom-agent models install")
 
 
-@pytest.mark.promise("I9")
 def test_sixteen_people_and_two_strangers_in_two_minutes(shared_media: Path, tmp_path: Path) -> None:
     engine = fast_engine()
     assert engine != FALLBACK_ENGINE
