@@ -154,14 +154,15 @@ class PassiveJudge:
         if self._tried_ns is None or now_ns - self._tried_ns >= RETRY_NS:
             self._tried_ns = now_ns
             try:
-                self._models = self._load(self._folder)
+                models = self._load(self._folder)
                 self._points = _points_when_there(self._folder)
             except ModelError as error:
                 if str(error) != self._missing:
                     log.warning("liveness.unusable", error=str(error))
                 self._missing = str(error)
                 return self._missing
-            log.info("liveness.ready", judge=self._models.name)
+            self._models = models  # last: the door stays shut while a file of either is wrong
+            log.info("liveness.ready", judge=models.name)
             return None
         return self._missing
 
@@ -188,7 +189,7 @@ def _points_when_there(folder: Path | None) -> FacePoints | None:
     try:
         return FacePoints(verified_path("face-points-68", folder))
     except ModelError as error:
-        if not isinstance(error.__cause__, FileNotFoundError):
+        if folder is not None and not isinstance(error.__cause__, FileNotFoundError):
             raise
         log.warning("liveness.no_challenge", error=str(error))
         return None

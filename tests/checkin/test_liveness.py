@@ -35,7 +35,7 @@ from models.faces import DetectedFace, FaceEngine, Template
 from models.head_turn import Contour
 from models.images import BGRImage
 from models.liveness import PassiveScores
-from models.weights import ModelError
+from models.weights import ModelError, weights
 from tests.checkin.classroom import Classroom, replies
 from tests.checkin.doorway import Standing, visit
 from tests.models.head import View as Pose
@@ -295,6 +295,21 @@ def test_nobody_turns_his_own_head_for_anothers_picture(
 
 
 @pytest.mark.promise("I9")
+def test_nobody_is_live_by_his_own_face_for_anothers_picture(classroom: Classroom, person: str) -> None:
+    """His own living face first, then a friend's on a telephone in its place, before anything is concluded:
+    the picture alone would be unsure."""
+    judge = Scripted(PassiveScores(pair=1.0, printed=0.0, screener=1.0))
+
+    def pictures() -> Iterator[BGRImage]:
+        yield from standing(BIDEN, pictures=3)
+        judge.scores = UNSURE
+        yield from standing(OBAMA, pictures=14)
+
+    at_the_door(classroom, judge, pictures(), policy="passive")
+    assert said(classroom) == [("failed", "unsure", None)]
+
+
+@pytest.mark.promise("I9")
 def test_hr_may_have_everybody_asked(classroom: Classroom, person: str, asks_left: None) -> None:
     judge = Scripted(LIVE, turning("left"))
     at_the_door(classroom, judge, standing(OBAMA, pictures=40), policy="always_challenge")
@@ -321,6 +336,14 @@ def test_who_is_present_already_is_asked_nothing(classroom: Classroom, person: s
     door, _ = at_the_door(classroom, Scripted(UNSURE), standing(OBAMA, pictures=14))
     assert door.tally.questions == 0
     assert [outcome for outcome, _ in classroom.outcomes()] == ["accepted", "already_checked_in"]
+
+
+@pytest.mark.promise("I9")
+def test_a_points_model_that_was_tampered_with_keeps_the_door_shut(tmp_path: Path) -> None:
+    (tmp_path / weights("face-points-68").file).write_bytes(b"another model")
+    judge = PassiveJudge(tmp_path, lambda folder: Scripted(LIVE))
+    for now_ns in (0, 1, 30_000_000_000):
+        assert "SHA-256" in (judge.ready(now_ns) or "")
 
 
 def scores(pair: float | None = None, screener: float | None = None, frames: int = 6) -> deque[PassiveScores]:
