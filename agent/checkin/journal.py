@@ -140,10 +140,11 @@ class Journal:
 
     def _as_it_stands(self, entry: Entry, session: classes.Session, stamp: Stamp) -> Entry:
         """`entry` by what the database says now: the gallery that decided it may be a second old."""
-        if entry.outcome not in ("accepted", "already_checked_in", "not_in_class"):
+        if entry.person_id is None:
             return entry
-        if current_consent(self._store, entry.person_id or "") is None:
-            return replace(entry, outcome="failed", person_id=None)
+        if current_consent(self._store, entry.person_id) is None:
+            outcome: Outcome = "suspected_attack" if entry.outcome == "suspected_attack" else "failed"
+            return replace(entry, outcome=outcome, person_id=None)
         if entry.outcome != "accepted":
             return entry
         enrolled = self._store.row(
@@ -152,7 +153,7 @@ class Journal:
         )
         if enrolled is None:
             return replace(entry, outcome="not_in_class")
-        if check_ins.accepted_row(self._store, session.id, entry.person_id or "") is None:
+        if check_ins.accepted_row(self._store, session.id, entry.person_id) is None:
             return entry
         leaves = check_ins.is_after_the_middle(session, stamp.wall_us) and wants_check_out(self._store)
         return replace(entry, outcome="checked_out" if leaves else "already_checked_in")

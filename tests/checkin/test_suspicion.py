@@ -56,6 +56,16 @@ def test_a_picture_held_to_the_camera_and_a_guest_of_another_class_are_suspected
     assert {one.person for one in found(lesson)} == {"甲", "乙", None}
 
 
+@pytest.mark.promise("I7")
+def test_a_picture_of_somebody_whose_consent_ended_meanwhile_names_nobody(lesson: Lesson) -> None:
+    trainee = lesson.person("甲")
+    lesson.agree(trainee)
+    lesson.store.execute("UPDATE consent SET withdrawn_us = 1 WHERE person_id = ?", (trainee,))
+    recorded = lesson.look("suspected_attack", trainee, face(1))
+    assert (recorded.outcome, recorded.person_id) == ("suspected_attack", None)
+    assert [one.person for one in found(lesson)] == [None]
+
+
 @pytest.mark.rule("R7")
 def test_one_face_that_comes_as_two_people_is_suspected(lesson: Lesson) -> None:
     first, second, third = (lesson.person(name) for name in "甲乙丙")
