@@ -21,7 +21,7 @@ from typing import Final, Literal
 
 from agent import board
 from agent.checkin.photos import PhotoAlbum, SealedPhoto
-from agent.checkin.pins import PIN_DIGITS, try_pin
+from agent.checkin.pins import PIN_DIGITS, TEACHER, try_pin
 from agent.checkin.raising import suspect_unregistered
 from agent.classes import spot_check
 from agent.clock import Stamp
@@ -39,8 +39,6 @@ FRESH_US: Final = 2_000_000
 LARGEST_PICTURE: Final = 4 << 20
 LONGEST_REASON: Final = 500
 HR: Final = "hr"
-TEACHER: Final = "teacher/"
-"""What an account's name begins with whose holder is a teacher; the person's id follows."""
 
 EntryCode = Literal[
     "waiting", "already_waiting", "already_checked_in", "wrong", "locked", "no_session", "no_picture",

@@ -18,11 +18,14 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from agent.clock import Stamp
+from agent.store import access
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 from agent.store.vault import Vault
 
 PIN_DIGITS: Final = 6
+TEACHER: Final = "teacher/"
+"""What an account's name begins with whose holder is a teacher; the person's id follows."""
 MINUTE_US: Final = 60_000_000
 WINDOW_US: Final = 15 * MINUTE_US
 DAY_US: Final = 24 * 60 * MINUTE_US
@@ -85,6 +88,7 @@ def set_pin(
             (person_id, number, sealed, stamp.wall_us),
         )
         store.execute("DELETE FROM pin_failure WHERE number = ?", (number,))
+        access.end_sessions_of(store, TEACHER + person_id)  # whoever got in by the old one is out
         _state(store, stamp, person_id, "set", account, simulated=simulated)
     return Given(number, chosen)
 
@@ -94,6 +98,7 @@ def remove_pin(store: Store, stamp: Stamp, person_id: str, account: str, *, simu
     with store.transaction():
         if store.execute("DELETE FROM pin WHERE person_id = ?", (person_id,)).rowcount != 1:
             return False
+        access.end_sessions_of(store, TEACHER + person_id)
         _state(store, stamp, person_id, "removed", account, simulated=simulated)
     return True
 

@@ -102,6 +102,11 @@ def end_session(store: Store, token_sha256: bytes) -> None:
     store.execute("DELETE FROM web_session WHERE token_sha256 = ?", (token_sha256,))
 
 
+def end_sessions_of(store: Store, account: str) -> None:
+    """Log an account out everywhere; in the caller's transaction."""
+    store.execute("DELETE FROM web_session WHERE account = ?", (account,))
+
+
 def tidy_sessions(store: Store, now_us: int) -> None:
     """Forget sessions that can never be valid again."""
     store.execute("DELETE FROM web_session WHERE abs(? - created_us) > ?", (now_us, ABSOLUTE_SESSION_US))

@@ -16,8 +16,9 @@ from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
 from agent.checkin import other_way, verdicts
-from agent.checkin.other_way import TEACHER, DecisionError
+from agent.checkin.other_way import DecisionError
 from agent.checkin.photos import PhotoAlbum
+from agent.checkin.pins import TEACHER
 from agent.checkin.verdicts import VerdictError
 from agent.classes import spot_check
 from agent.classes.spot_check import SpotCheckError

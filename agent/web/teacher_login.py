@@ -10,8 +10,8 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from agent.checkin.other_way import TEACHER, teacher_in_charge
-from agent.checkin.pins import try_pin
+from agent.checkin.other_way import teacher_in_charge
+from agent.checkin.pins import TEACHER, try_pin
 from agent.log import get_logger
 from agent.store import access
 from agent.store.database import Store
@@ -20,6 +20,9 @@ from agent.store.vault import Vault, VaultError
 from agent.web.gate import FORM_COOKIE, REVIEW_PAGE, SESSION_COOKIE, TEACHER_LOGIN_PAGE, cookie
 from agent.web.login import client_address
 from agent.web.site import Site, site_of, visit_of
+
+TRIES = "teachers"
+"""Under this name wrong tries are counted by address."""
 
 log = get_logger(__name__)
 router = APIRouter()
@@ -45,7 +48,15 @@ async def teacher_login(request: Request) -> Response:
 
 
 def _attempt(store: Store, site: Site, number: str, pin: str, address: str) -> tuple[str | None, str]:
-    """A session's token; or None and why: `locked`, or `wrong`, which does not say what was."""
+    """A session's token; or None and why: `locked`, or `wrong`, which does not say what was.
+
+    Each address has few tries of its own: nobody in the network uses up those of the people at the door.
+    """
+    source, now_us = access.source_of(address), site.clock.now().wall_us
+    with store.transaction():
+        if access.remaining_wait_us(store, TRIES, source, now_us) > 0:
+            return None, "locked"
+        access.count_failure(store, TRIES, source, now_us)
     try:
         tried = try_pin(store, Vault(site.paths.keys), site.clock.now(), number.strip(), pin.strip())
     except VaultError as error:
@@ -57,9 +68,10 @@ def _attempt(store: Store, site: Site, number: str, pin: str, address: str) -> t
     with store.transaction():
         if teacher_in_charge(store, site.settings.node.room, tried.person_id) is None:
             return None, "wrong"
+        access.clear_failures(store, TRIES, source)
         access.tidy_sessions(store, now.wall_us)
         account = TEACHER + tried.person_id
         token = access.begin_session(store, account, now.wall_us)
-        data = {"account": account, "address": access.source_of(address)}
+        data = {"account": account, "address": source}
         state_fact(store, now, Fact(FactType.LOGIN, "node", site.settings.simulated, data))
     return token, ""

@@ -9,11 +9,11 @@ import pytest
 import structlog
 
 from agent.checkin import other_way
-from agent.checkin.other_way import TEACHER, DecisionError, decide
-from agent.checkin.pins import TRIES_OF_ALL, PinError, remove_pin, weakness
+from agent.checkin.other_way import DecisionError, decide
+from agent.checkin.pins import TEACHER, TRIES_OF_ALL, PinError, remove_pin, weakness
 from agent.configuration.document import HrConfiguration, with_changes
 from agent.paths import Paths
-from agent.store import check_ins, classes
+from agent.store import access, check_ins, classes
 from agent.store.database import Store
 from tests.checkin.other_rows import JPEG, Lesson
 from tests.clocks import ManualClock
@@ -259,3 +259,19 @@ def test_who_comes_late_is_not_taken_for_leaving(lesson: Lesson) -> None:
     want_check_out(lesson)
     lesson.clock.advance(45 * 60)
     assert lesson.look("accepted", lesson.person()).outcome == "accepted"
+
+
+@pytest.mark.promise("I10")
+@pytest.mark.parametrize("change", ["set", "removed"])
+def test_a_pin_that_changes_ends_what_it_opened(lesson: Lesson, change: str) -> None:
+    """A teacher's PIN became known: HR staff change it, and whoever logged in with it is out at once."""
+    teacher, other = lesson.person("赵", "teacher"), lesson.person("钱", "teacher")
+    lesson.give_pin(teacher)
+    now_us = lesson.clock.wall_us
+    tokens = [access.begin_session(lesson.store, TEACHER + one, now_us) for one in (teacher, other)]
+    if change == "set":
+        lesson.give_pin(teacher, None)
+    else:
+        assert remove_pin(lesson.store, lesson.clock.now(), teacher, "hr", simulated=True)
+    found = [access.find_visitor(lesson.store, token, now_us, 60_000_000) for token in tokens]
+    assert [visitor is not None for visitor in found] == [False, True]

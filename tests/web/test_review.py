@@ -190,6 +190,21 @@ def test_three_confirmed_suspicions_raise_the_alarm_on_the_page(visitor: httpx.C
 
 
 @pytest.mark.promise("I10")
+def test_wrong_teachers_logins_use_up_no_tries_of_the_people_at_the_door(
+    visitor: httpx.Client, desk: Desk, served: Served
+) -> None:
+    with served.client() as stranger:
+
+        def log_in() -> int:
+            token = token_in(stranger.get("/login/teacher"))
+            form = {"token": token, "number": "999", "pin": "000000"}
+            return stranger.post("/login/teacher", data=form).status_code
+
+        assert [log_in() for _ in range(6)] == [403, 403, 403, 429, 429, 429]
+    assert desk.store.number("SELECT count(*) FROM pin_failure") == 3
+
+
+@pytest.mark.promise("I10")
 def test_a_teacher_in_charge_sees_and_decides_the_lessons_entries_and_nothing_else(
     visitor: httpx.Client, desk: Desk, served: Served
 ) -> None:
