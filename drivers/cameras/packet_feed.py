@@ -38,21 +38,30 @@ class PacketFeed(Feed[Packet | StreamInfo]):
         """Where the fragment in hand began."""
         self._one_more = False
         """True: a fragment has just begun, and the next packet makes the one before it whole."""
-        self._handed_over_s = 0.0
+        self._last_dts = 0
+        self._batch: tuple[float, int] | None = None
+        """(our time in seconds, decoding time) of the packet that ended the last batch."""
+        self._tick_s = 0.0
         self._is_due = False
         self._silent_since = time.monotonic()
 
     @property
     def burst_seconds(self) -> float:
-        """See `PacketSink`; 0 until the first batch has shown the stream's pace."""
-        return max(0.0, self._handed_over_s + self._together_seconds - _AWAKE_S - time.monotonic())
+        """See `PacketSink`; 0 until the first batch has shown the stream's pace. By the packets' own
+        time: one that ended a batch amid a sleep was read late, and the next is due all the same."""
+        if self._batch is None:
+            return 0.0
+        ended_s, ended_dts = self._batch
+        gone_s = max(time.monotonic() - ended_s, (self._last_dts - ended_dts) * self._tick_s)
+        return max(0.0, self._together_seconds - gone_s - _AWAKE_S)
 
     def begin(self, stream: StreamInfo) -> None:
         """The packets from now on are of `stream`."""
         with self._changed:
             self._items.append(stream)
             self._span = int(self._together_seconds / stream.time_base)
-            self._fragment_dts = None
+            self._tick_s = float(stream.time_base)
+            self._fragment_dts = self._batch = None
 
     def take_together(self, seconds: float) -> list[Packet | StreamInfo] | None:
         """What waits, once it is due; None once closed. The producer's CameraError when it failed,
@@ -83,8 +92,11 @@ class PacketFeed(Feed[Packet | StreamInfo]):
             return False
         self._items.append(item)
         self._silent_since = time.monotonic()
-        if isinstance(item, Packet) and self._ends_a_batch(item):
-            self._handed_over_s = self._silent_since
+        if not isinstance(item, Packet):
+            return True
+        self._last_dts = item.dts
+        if self._ends_a_batch(item):
+            self._batch = (self._silent_since, item.dts)
             self._is_due = True
             self._changed.notify_all()
         return True

@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from drivers.cameras.base import Packet
 
@@ -76,6 +76,10 @@ class ReceiveBuffer:
         finally:
             self._wake_at(1)  # whoever reads must not wait for as much
 
+    def is_there(self) -> bool:
+        """Whether something waits to be read, or the stream has ended. Never waits."""
+        return bool(self._poll.poll(0))
+
     def _wake_at(self, waiting_bytes: int) -> None:
         self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, waiting_bytes)
 
@@ -104,30 +108,46 @@ def _is_tcp(fd: int) -> bool:
         return own.family in (socket.AF_INET, socket.AF_INET6) and own.type == socket.SOCK_STREAM
 
 
+class Gathering(Protocol):
+    """What `in_bursts` asks of a `ReceiveBuffer`."""
+
+    def gather(self, seconds: float) -> None: ...
+
+    def is_there(self) -> bool: ...
+
+
 def in_bursts(
     packets: Iterable[Packet],
     tick: Fraction,
     pause: Callable[[], float],
-    gather: Callable[[float], None],
+    buffer: Gathering,
     now_ns: Callable[[], int] = time.monotonic_ns,
 ) -> Iterator[Packet]:
-    """`packets` of a live connection, with sleeps (`ReceiveBuffer.gather`) of `pause()` seconds in between,
-    as long as that is above 0. `tick` of their stamps in seconds; `now_ns` as in `Packet.arrived_ns`.
+    """`packets` of a live connection, with sleeps of `pause()` seconds in between, as long as that is
+    above 0. `tick` of their stamps in seconds; `now_ns` as in `Packet.arrived_ns`.
 
     Nobody saw when a packet arrived that gathered: it is reckoned from the last one that was waited for, by
-    the stamps between the two, and lies within the sleep.
+    the stamps between the two, and lies within the sleep. One gathered when it follows at once upon the one
+    before; on a machine that is too busy for that, when it should have come in the sleep and something was
+    there before it was asked for.
     """
     tick_ns = float(tick * 10**9)
-    seen_ns = seen_dts = slept_ns = last_ns = 0
-    for packet in packets:
-        if (was_waited_for := packet.arrived_ns - last_ns > _AT_ONCE_NS) or not slept_ns:
+    seen_ns = seen_dts = slept_ns = woke_ns = last_ns = 0
+    following = iter(packets)
+    while True:
+        was_there = slept_ns > 0 and buffer.is_there()
+        packet = next(following, None)
+        if packet is None:
+            return
+        expected_ns = seen_ns + round((packet.dts - seen_dts) * tick_ns)
+        gathered = packet.arrived_ns - last_ns <= _AT_ONCE_NS or (was_there and expected_ns <= woke_ns)
+        if gathered and slept_ns:
+            yield replace(packet, arrived_ns=min(max(expected_ns, slept_ns), packet.arrived_ns))
+        else:
             seen_ns, seen_dts, slept_ns = packet.arrived_ns, packet.dts, 0
             yield packet
-        else:
-            expected_ns = seen_ns + round((packet.dts - seen_dts) * tick_ns)
-            yield replace(packet, arrived_ns=min(max(expected_ns, slept_ns), packet.arrived_ns))
         last_ns = packet.arrived_ns
-        if was_waited_for and (seconds := pause()) > 0:
+        if not gathered and (seconds := pause()) > 0:
             slept_ns = now_ns()
-            gather(seconds)
-            last_ns = now_ns()
+            buffer.gather(seconds)
+            last_ns = woke_ns = now_ns()

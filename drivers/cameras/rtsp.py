@@ -71,7 +71,7 @@ class RtspCamera(StreamingCamera):
                 if buffer := ReceiveBuffer.of_new_connection(before):
                     closing.callback(buffer.close)
                     tick = guard.stream.time_base
-                    packets = in_bursts(packets, tick, lambda: sink.burst_seconds, buffer.gather)
+                    packets = in_bursts(packets, tick, lambda: sink.burst_seconds, buffer)
                 pump(packets, guard, sink)
             except ReorderedStreamError:
                 self._reorders = True

@@ -93,3 +93,13 @@ def test_closing_wakes_who_waits() -> None:
     feed = begun(0.5)
     threading.Timer(0.05, feed.close).start()
     assert feed.take_together(5) is None
+
+
+@pytest.mark.promise("I1")
+def test_a_reader_that_woke_late_does_not_sleep_as_long_again() -> None:
+    """A key frame in the middle of a sleep ends one fragment and begins another, which is due half a second
+    after its own beginning, and not after the reader's waking."""
+    feed = begun(0.5)
+    for each in (packet(16, key=True), packet(26), packet(36), packet(46)):  # read together at 46
+        feed.put(each)
+    assert feed.burst_seconds <= 0.201, "the next batch is due at 76, and 0.1 s before the reader wakes"
