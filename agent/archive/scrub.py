@@ -8,6 +8,7 @@ copy that has it whole; a copy's file is copied anew.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,11 +23,11 @@ from agent.archive.worker import ArchiveError, Pace
 from agent.clock import Clock
 from agent.log import get_logger
 from agent.settings import CopySettings, Settings
-from agent.store import copies
+from agent.store import copies, files_to_remove, retention
 from agent.store import scrub as table
 from agent.store.database import Row, Store
 from agent.store.scrub import Key, Pass
-from drivers.disk import DiskError, read_marker
+from drivers.disk import DiskError
 
 EVERY_US: Final = 30 * 86_400_000_000
 """From the beginning of a pass to that of the next."""
@@ -48,7 +49,14 @@ class ScrubPlace(Protocol):
         """DiskError, ArchiveError or OSError while its disk is away."""
         ...
 
-    def rows_after(self, store: Store, after: Key) -> list[Row]: ...
+    def rows_after(self, store: Store, after: Key) -> list[Row]:
+        """What should lie on the disk that `check` found."""
+        ...
+
+    def must_have(self, store: Store, row: Row) -> bool:
+        """Whether the file is to be there still: asked when it is not what it should be.
+        DiskError or ArchiveError when its disk was exchanged or went meanwhile."""
+        ...
 
     def mend(self, store: Store, row: Row, found: bytes | None, meter: Metered) -> None:
         """State that the file has other bytes (`found`; None: unreadable or gone), and have it made good
@@ -64,14 +72,19 @@ class OwnFiles:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings, self._clock = settings, clock
         self.folder = settings.storage.video
+        self._volume = ""
 
     def check(self) -> None:
-        check_video(self._settings.storage)
+        self._volume = check_video(self._settings.storage)
 
     def rows_after(self, store: Store, after: Key) -> list[Row]:
-        storage = self._settings.storage
-        volume = read_marker(storage.video).volume if storage.require_volume_marker else None
-        return table.own_segments_after(store, after, volume, BATCH)
+        return table.own_segments_after(store, after, self._volume or None, BATCH)
+
+    def must_have(self, store: Store, row: Row) -> bool:
+        _same_disk(self.name, self._volume, check_video(self._settings.storage))
+        if self._volume and row["volume"] is None and not os.path.lexists(self.folder / row["path"]):
+            return False  # never seen on this disk: it went with the one before
+        return not is_expired(store, row)
 
     def mend(self, store: Store, row: Row, found: bytes | None, meter: Metered) -> None:
         copies.source_is_damaged(store, self._clock.now(), row, found)
@@ -95,7 +108,11 @@ class OwnFiles:
             copy.folder,
             minimum_free=storage.minimum_free_mib << 20,
         )
-        return restorer.restore([dict(row)], meter, lambda _: None).restored == 1
+        restored = restorer.restore([dict(row)], meter, lambda _: None).restored == 1
+        if restored and is_expired(store, row):  # its retention ended while it was brought: it goes again
+            with store.transaction():
+                files_to_remove.put(store, retention.LOCAL, row["path"], self._clock.now().wall_us)
+        return restored
 
 
 class CopiedFiles:
@@ -111,6 +128,11 @@ class CopiedFiles:
 
     def rows_after(self, store: Store, after: Key) -> list[Row]:
         return table.copied_segments_after(store, self._copy.name, self._volume, after, BATCH)
+
+    def must_have(self, store: Store, row: Row) -> bool:
+        _same_disk(self.name, self._volume, check_target(self._copy, self._settings.storage.video))
+        held = retention.copies_of(store, self._copy.name, (row["run_id"], row["sequence"]))
+        return held is not None and (held.volume or "") == self._volume
 
     def mend(self, store: Store, row: Row, found: bytes | None, meter: Metered) -> None:
         copy = copies.Copy(self._copy.name, self._copy.custodian, self._volume)
@@ -163,15 +185,25 @@ class Scrub:
         for row in rows:
             key = (row["run_id"], row["sequence"])
             found = _hash(self._place.folder / row["path"], meter)
-            if found == row["sha256"]:
+            if found == row["sha256"] or not self._place.must_have(store, row):
                 continue
-            self._place.check()  # not damaged but away: its disk went in the middle of it
-            if is_expired(store, row):
+            found = _hash(self._place.folder / row["path"], meter)
+            if found == row["sha256"]:
+                log.warning("scrub.read_badly_once", place=self._place.name, run=key[0], sequence=key[1])
                 continue
             log.error("scrub.bad", place=self._place.name, run=key[0], sequence=key[1])
             count += 1
             self._place.mend(store, row, found, meter)
         return count
+
+
+def _same_disk(place: str, before: str, now: str) -> None:
+    """Files that one disk has are not missing from another."""
+    if now != before:
+        raise ArchiveError(
+            f"{place} 的磁盘刚刚更换，将从新磁盘继续检查",
+            f"{place}: its disk was just exchanged; reading goes on with what the new one has",
+        )
 
 
 def _hash(path: Path, meter: Metered) -> bytes | None:

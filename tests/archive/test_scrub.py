@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 
 import pytest
 
 from agent.archive.bucket import TokenBucket
 from agent.archive.scrub import BATCH, EVERY_US, IDLE_S, CopiedFiles, OwnFiles, Scrub
-from agent.archive.worker import StoppedError
-from agent.store import copies
+from agent.archive.worker import ArchiveError, StoppedError
+from agent.store import copies, retention
 from agent.store import scrub as table
+from drivers.disk import MARKER, create_marker
 from tests.archive.place import FreePace, Place
 from tests.evidence.schemas import problems_of_facts
 
@@ -122,3 +124,109 @@ def test_footage_that_is_not_there_because_its_disk_is_not_is_no_damage(place: P
     with pytest.raises(Exception, match="not mounted"):
         scrub.work(place.store, FreePace())
     assert place.facts("copy.source-damaged") == []
+
+
+class Meanwhile(FreePace):
+    """Something happens once while a file is read, after so many pieces of it."""
+
+    def __init__(self, after: int, act: Callable[[], None]) -> None:
+        super().__init__()
+        self._after, self._act = after, act
+
+    def beat(self) -> None:
+        super().beat()
+        if self.beats == self._after:
+            self._act()
+
+
+def marked(place: Place) -> Scrub:
+    """Over a video folder whose disk must be marked."""
+    create_marker(place.paths.video)
+    storage = place.settings.storage.model_copy(update={"require_volume_marker": True})
+    settings = place.settings.model_copy(update={"storage": storage})
+    return Scrub(OwnFiles(settings, place.clock), place.clock, TokenBucket(MUCH))
+
+
+@pytest.mark.rule("R8")
+def test_what_was_never_seen_on_this_disk_is_not_missing_from_it(place: Place) -> None:
+    """The disk was exchanged within the hour in which retention notes where files lie."""
+    for _ in range(2):
+        place.segment()
+    place.copy_all()
+    scrub = marked(place)
+    place.source(0).unlink()
+    rot(place, 1)
+    read_all(place, scrub)
+    assert [json.loads(fact["data"])["sequence"] for fact in place.facts("copy.source-damaged")] == [1]
+    assert not place.source(0).exists()
+
+
+@pytest.mark.rule("R8")
+def test_a_disk_exchanged_while_it_is_read_is_not_called_damaged(place: Place) -> None:
+    for _ in range(2):
+        place.segment()
+    scrub = marked(place)
+    volume = json.loads((place.paths.video / MARKER).read_text())["volume"]
+    place.store.execute("UPDATE segment SET volume = ?", (volume,))
+
+    def exchange() -> None:
+        (place.paths.video / MARKER).unlink()
+        create_marker(place.paths.video)
+        place.source(1).unlink()
+
+    with pytest.raises(ArchiveError, match="exchanged"):
+        scrub.work(place.store, Meanwhile(1, exchange))
+    read_all(place, scrub)
+    assert place.facts("copy.source-damaged") == []
+
+
+@pytest.mark.rule("R8")
+def test_a_copy_that_expires_while_it_is_read_is_not_called_damaged(place: Place) -> None:
+    for _ in range(2):
+        place.segment()
+    place.copy_all()
+    key = (place.run, 1)
+
+    def expire() -> None:
+        held = retention.segment(place.store, key)
+        assert held is not None
+        with place.store.transaction():
+            retention.set_expired(place.store, "nas", held, place.clock.now().wall_us)
+        place.target(1).unlink()
+
+    read_all(place, of_copy(place), Meanwhile(1, expire))
+    assert place.facts("copy.segment-damaged") == []
+    held = retention.segment(place.store, key)
+    assert held is not None and retention.removal_due(place.store, "nas", held)
+
+
+@pytest.mark.rule("R8")
+def test_what_is_read_badly_once_and_well_then_is_not_damaged(place: Place) -> None:
+    """A disk that stumbles; what is stated of a file stays in the log for ever."""
+    place.segment()
+    good = place.source(0).read_bytes()
+    rot(place, 0)
+
+    def mend() -> None:
+        place.source(0).write_bytes(good)
+
+    read_all(place, own(place), Meanwhile(2, mend))
+    assert place.facts("copy.source-damaged") == [] and copies.damaged(place.store) == set()
+
+
+@pytest.mark.rule("R8")
+def test_footage_whose_retention_ends_while_it_is_mended_goes_again(place: Place) -> None:
+    place.segment()
+    place.copy_all()
+    rot(place, 0)
+
+    def expire() -> None:
+        held = retention.segment(place.store, (place.run, 0))
+        assert held is not None
+        with place.store.transaction():
+            retention.set_expired(place.store, retention.LOCAL, held, place.clock.now().wall_us)
+            place.store.execute("DELETE FROM file_to_remove")  # gone already
+        place.source(0).unlink()
+
+    read_all(place, own(place), Meanwhile(7, expire))
+    assert not place.source(0).exists() or place.store.rows("SELECT * FROM file_to_remove")
