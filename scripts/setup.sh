@@ -11,7 +11,7 @@ RUN_PACKAGES=(python3-venv ffmpeg mosquitto)
 # Real parts of the tests: an RTSP server, a browser with Chinese type (libatomic1: for what drives it), systemd's own
 # checker, a shell linter.
 TEST_PACKAGES=(chromium fonts-noto-cjk gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-good
-  gstreamer1.0-plugins-bad libatomic1 systemd shellcheck openssl)
+  gstreamer1.0-plugins-bad libatomic1 systemd shellcheck openssl espeak-ng alsa-utils)
 
 # The fault suite: a disk that can be cut off at any write, a C compiler for the faults below one process, a Debian
 # of its own under a real systemd.

@@ -32,8 +32,8 @@ from agent.web.site import Site, Visit, site_of, visit_of
 
 MOST_PHOTOS: Final = 5
 KEPT_S: Final = 600.0
-MOST_HELD: Final = 4
-"""People with photos waiting at one time: 5 photos of 20 MB each is all that the page may hold of one."""
+MOST_HELD_BYTES: Final = 100_000_000
+"""Of all photos that wait: one person's five at their largest. Who waits longest sends them again."""
 JOB_S: Final = 120.0
 
 SAID: Final = {
@@ -54,6 +54,11 @@ class Waiting:
     since_s: float = field(default_factory=time.monotonic)
     photos: list[bytes] = field(default_factory=list)
 
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(map(len, self.photos))
+
 
 _waiting: dict[tuple[bytes, str], Waiting] = {}
 
@@ -62,9 +67,16 @@ def _drawer(digest: bytes, person_id: str) -> Waiting:
     now = time.monotonic()
     for key in [key for key, held in _waiting.items() if now - held.since_s > KEPT_S]:
         del _waiting[key]
-    if (digest, person_id) not in _waiting and len(_waiting) >= MOST_HELD:
-        del _waiting[min(_waiting, key=lambda key: _waiting[key].since_s)]
     return _waiting.setdefault((digest, person_id), Waiting())
+
+
+def _make_room(kept: Waiting) -> None:
+    """Drop what waits longest, but for `kept`, until all of it is within `MOST_HELD_BYTES`."""
+    others = sorted(
+        (key for key in _waiting if _waiting[key] is not kept), key=lambda key: _waiting[key].since_s
+    )
+    while others and sum(held.size for held in _waiting.values()) > MOST_HELD_BYTES:
+        del _waiting[others.pop(0)]
 
 
 def _faces_of(store: Store, class_id: str) -> list[Row]:
@@ -125,6 +137,7 @@ async def upload(request: Request, person_id: str) -> Response:
     if len(held.photos) >= MOST_PHOTOS:
         raise HTTPException(HTTPStatus.FORBIDDEN)
     held.photos.append(await request.body())
+    _make_room(held)
     return JSONResponse({"photos": len(held.photos)})
 
 
@@ -183,7 +196,6 @@ async def _run(site: Site, person_id: str, consent_version: str, photos: list[by
         *("-m", "agent.checkin.enrol_job"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
     )
     try:
         output, _unused = await asyncio.wait_for(process.communicate(json.dumps(job).encode()), JOB_S)

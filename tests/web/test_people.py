@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,9 +74,11 @@ def test_a_face_is_enrolled_and_withdrawn_in_a_browser_in_both_languages(
     assert not store.rows("SELECT 1 FROM person_key WHERE purpose = 'template'")
 
 
-def send(visitor: httpx.Client, token: str, content: bytes, number: int = 1) -> httpx.Response:
+def send(
+    visitor: httpx.Client, token: str, content: bytes, number: int = 1, person: str = PERSON
+) -> httpx.Response:
     headers = {"x-form-token": token, "x-photo-number": str(number)}
-    return visitor.post(f"/people/{PERSON}/photos", content=content, headers=headers)
+    return visitor.post(f"/people/{person}/photos", content=content, headers=headers)
 
 
 @pytest.mark.promise("I10")
@@ -110,6 +113,20 @@ def test_nobody_is_enrolled_or_forgotten_without_hrs_password(
     again = visitor.post(f"/people/{PERSON}/enrol", data=form)
     assert again.status_code == 400
     assert "没有收到照片" in again.text, "they went with the first answer"
+
+
+def test_photos_that_wait_have_a_bound_and_the_oldest_are_asked_for_again(
+    roster: str, visitor: httpx.Client
+) -> None:
+    """The page's process keeps photos of at most one person at their largest: 100 MB."""
+    token = token_in(visitor.get("/people"))
+    largest = bytes(20_000_000)
+    send(visitor, token, b"first")
+    for number in range(1, 6):
+        send(visitor, token, largest, number, person=str(uuid.uuid4()))
+    form = {"token": token, "class": roster, "consent_version": "1", "source": "photos", "password": PASSWORD}
+    answer = visitor.post(f"/people/{PERSON}/enrol", data=form)
+    assert answer.status_code == 400 and "没有收到照片" in answer.text
 
 
 def test_a_class_that_is_not_there_is_not_found(visitor: httpx.Client) -> None:
