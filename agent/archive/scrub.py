@@ -45,8 +45,8 @@ class ScrubPlace(Protocol):
     name: str
     folder: Path
 
-    def check(self) -> None:
-        """DiskError, ArchiveError or OSError while its disk is away."""
+    def check(self) -> str:
+        """The volume of its disk, '' without a marker. DiskError, ArchiveError, OSError while it is away."""
         ...
 
     def rows_after(self, store: Store, after: Key) -> list[Row]:
@@ -74,8 +74,9 @@ class OwnFiles:
         self.folder = settings.storage.video
         self._volume = ""
 
-    def check(self) -> None:
+    def check(self) -> str:
         self._volume = check_video(self._settings.storage)
+        return self._volume
 
     def rows_after(self, store: Store, after: Key) -> list[Row]:
         return table.own_segments_after(store, after, self._volume or None, BATCH)
@@ -123,8 +124,9 @@ class CopiedFiles:
         self.name, self.folder = copy.name, copy.folder
         self._volume = ""
 
-    def check(self) -> None:
+    def check(self) -> str:
         self._volume = check_target(self._copy, self._settings.storage.video)
+        return self._volume
 
     def rows_after(self, store: Store, after: Key) -> list[Row]:
         return table.copied_segments_after(store, self._copy.name, self._volume, after, BATCH)
@@ -159,14 +161,16 @@ class Scrub:
 
     def work(self, store: Store, pace: Pace) -> float:
         """Read up to `BATCH` files; seconds until the next."""
-        now_us = self._clock.now().wall_us
-        state = table.current_pass(store, self._place.name)
+        now_us, volume = self._clock.now().wall_us, self._place.check()
+        name = (
+            f"{self._place.name} {volume}" if volume else self._place.name
+        )  # disks take turns: each its pass
+        state = table.current_pass(store, name)
         if state is None or (state.finished_us is not None and not 0 <= now_us - state.began_us < EVERY_US):
             state = Pass(now_us, table.START, 0, None)
         self._state = state
         if state.finished_us is not None:
             return IDLE_S
-        self._place.check()
         rows = self._place.rows_after(store, state.after)
         found = self._read(store, rows, Metered(pace, self._bucket))
         if rows:
@@ -176,7 +180,7 @@ class Scrub:
             state = replace(state, finished_us=now_us)
             log.info("scrub.finished", place=self._place.name, segments=state.read_segments)
         with store.transaction():
-            table.put_pass(store, self._place.name, state)
+            table.put_pass(store, name, state)
         self._state = state
         return DAMAGED_PAUSE_S if found else 0.0
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.board import sync_folder
+from agent.log import get_logger
 
 CHUNK_BYTES = 256 << 10
 FLUSH_BYTES = 4 << 20
@@ -22,6 +23,9 @@ FLUSH_BYTES = 4 << 20
 
 Meter = Callable[[int], None]
 """Told of every so many bytes moved; it may wait, and it may raise to interrupt."""
+
+
+log = get_logger(__name__)
 
 
 class SourceDamagedError(Exception):
@@ -105,12 +109,23 @@ def _write(source: Path, temporary: Path, meter: Meter) -> bytes:
             os.ftruncate(writing, kept)
             os.lseek(writing, kept, os.SEEK_SET)
             digest = _copy(reading, writing, kept, meter)
+            _keep_time(reading, writing)
             os.fsync(writing)
         finally:
             os.close(writing)
     finally:
         os.close(reading)
     return digest
+
+
+def _keep_time(reading: int, writing: int) -> None:
+    """When the footage was written: a recorder that lost its journal finds the last run by that, and a file
+    that was brought back years later must not pass for it."""
+    status = os.fstat(reading)
+    try:
+        os.utime(writing, ns=(status.st_atime_ns, status.st_mtime_ns))
+    except PermissionError as error:  # a network folder under another user; its bytes are what counts
+        log.debug("copy.time_not_kept", errno=error.errno)
 
 
 def _copy(reading: int, writing: int, kept: int, meter: Meter) -> bytes:

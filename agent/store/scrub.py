@@ -21,7 +21,7 @@ class Pass:
 
 
 def current_pass(store: Store, place: str) -> Pass | None:
-    """The last pass over `place`; None before the first."""
+    """The last pass over `place` (with the volume of its disk, where it has one); None before the first."""
     row = store.row("SELECT * FROM scrub WHERE place = ?", (place,))
     if row is None:
         return None

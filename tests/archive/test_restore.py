@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -12,6 +13,7 @@ from agent.archive import restore
 from agent.archive.inspection import inspect, to_read
 from agent.archive.restore import Restorer
 from agent.paths import Paths
+from agent.recording.recovery import newest_run
 from agent.recording.verify import verify_segment
 from agent.store import copies, records
 from agent.store.copies import Copy, Segment
@@ -50,6 +52,21 @@ def test_what_is_damaged_or_gone_comes_back_and_what_is_good_is_not_touched(plac
     assert place.source(0).stat().st_ino == inode
     (fact,) = place.facts("copy.restored")
     assert fact["data"].count('"sequence"') == 2
+
+
+@pytest.mark.promise("I1")
+def test_what_was_brought_back_is_not_taken_for_the_last_that_was_recorded(place: Place) -> None:
+    """Without its journal a recorder goes on from the run whose file was written last."""
+    place.segment()
+    older = place.source(0)
+    place.run, place.made = str(uuid4()), 0
+    place.segment()
+    for _ in range(2):
+        place.copy_all()
+    older.unlink()
+    assert bring_back(place, restore.everything(place.store)).restored == 1
+    assert older.exists()
+    assert newest_run(place.paths.video)[-1].run == place.run
 
 
 @pytest.mark.rule("R8")

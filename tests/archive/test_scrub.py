@@ -181,6 +181,21 @@ def test_a_disk_exchanged_while_it_is_read_is_not_called_damaged(place: Place) -
 
 
 @pytest.mark.rule("R8")
+def test_each_disk_is_read_from_its_beginning(place: Place) -> None:
+    """Disks that take turns: what one has is not read because another was."""
+    for _ in range(BATCH + 5):
+        place.segment(1000)
+    scrub = marked(place)
+    assert scrub.work(place.store, FreePace()) == 0.0
+    (place.paths.video / MARKER).unlink()
+    volume = create_marker(place.paths.video).volume
+    place.store.execute("UPDATE segment SET volume = ?", (volume,))
+    rot(place, 0)
+    read_all(place, scrub)
+    assert [json.loads(fact["data"])["sequence"] for fact in place.facts("copy.source-damaged")] == [0]
+
+
+@pytest.mark.rule("R8")
 def test_a_copy_that_expires_while_it_is_read_is_not_called_damaged(place: Place) -> None:
     for _ in range(2):
         place.segment()

@@ -415,7 +415,7 @@ CREATE TABLE segment_damage (
 
 -- How far each place ('own', or a copy's name) was read again in the monthly pass that looks for rotten bits.
 CREATE TABLE scrub (
-  place          TEXT PRIMARY KEY,
+  place          TEXT PRIMARY KEY,                     -- 'own' or a copy's name, and its disk's volume
   began_us       INTEGER NOT NULL,
   run_id         TEXT    NOT NULL,                     -- the last segment that was read
   sequence       INTEGER NOT NULL,
