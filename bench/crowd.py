@@ -13,9 +13,10 @@ Without --true-speed the door (database, sealed photos and facts included) sees 
 time: it takes the newest picture whenever it is free, and the CPU time that a picture cost has passed. With
 it the real role runs in its own process on a file camera, at the clip's speed, for as long as the clip lasts.
 
-accepted_at_first_try: of the enrolled, the first answer to them is their acceptance. wrong: anybody accepted
-as somebody else, strangers included. seconds_to_answer: from the picture in which the face is as wide as the
-door takes to the recorded answer. Numbers only: no face and no name leaves the temporary folder.
+accepted_at_first_try: of the enrolled, the first answer to them is their acceptance; of the others the first
+answer, condition, set, and what the gate said most often of their face. wrong: anybody accepted as somebody
+else, strangers included. seconds_to_answer: from the picture in which the face is as wide as the door takes
+to the recorded answer. Numbers only: no face and no name leaves the temporary folder.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ import av
 import numpy as np
 
 from agent.checkin.door import Door
+from agent.checkin.enrolment import EnrolmentRefusedError
+from agent.checkin.gate import GateReason
 from agent.checkin.journal import Journal
 from agent.checkin.liveness import PassiveJudge
 from agent.checkin.photos import PhotoAlbum
@@ -45,7 +48,7 @@ from agent.log import configure_logging
 from agent.store.database import Row, Store
 from agent.store.vault import Vault
 from bench import crowd_clip
-from bench.crowd_clip import Person, Visit
+from bench.crowd_clip import LEAVE_S, WIDTH, Person, Visit
 from bench.door_node import MODELS, ROOM, DoorNode
 from drivers.cameras.base import Frame
 from drivers.cameras.streaming import bgr_of, brightness_of
@@ -64,23 +67,26 @@ class Cast:
     enrolled: list[Person]
     strangers: list[Person]
     person_ids: dict[str, str]
-    refused: int
+    refused: int = 0
     """People whose photos enrolment would not take: others came in their place."""
+    refused_for: Counter[str] = field(default_factory=Counter)
+    """People by the reasons against their photos; who has two reasons counts under both."""
 
 
 def gather(node: DoorNode, store: Store, engine: FaceEngine, media: Path, wanted: tuple[int, int]) -> Cast:
     """Enrol `wanted[0]` people and find `wanted[1]` strangers."""
     chance = random.Random(4)
-    cast = Cast([], [], {}, 0)
+    cast = Cast([], [], {})
     for person in crowd_clip.people(media, chance):
         if len(cast.enrolled) < wanted[0]:
             photos = [crowd_clip.framed(path) for path in person.enrolled]
-            person_id = node.enrol(store, engine, photos)
-            if person_id is None:
+            try:
+                cast.person_ids[person.name] = node.enrol(store, engine, photos)
+            except EnrolmentRefusedError as error:
                 cast.refused += 1
+                cast.refused_for.update({problem.reason.value for problem in error.problems})
             else:
                 cast.enrolled.append(person)
-                cast.person_ids[person.name] = person_id
         elif len(cast.strangers) < wanted[1]:
             cast.strangers.append(person)
     if len(cast.enrolled) < wanted[0] or len(cast.strangers) < wanted[1]:
@@ -99,13 +105,25 @@ class _ClipClock:
         return Stamp(wall_us, int(self.second * 1e9) + 1, "bench", "unsynchronised")
 
 
-def on_the_clips_time(node: DoorNode, store: Store, engine: FaceEngine) -> tuple[int, dict[str, Any]]:
-    """The door in this process; microseconds at which the clip began, and figures of speed."""
+@dataclass(frozen=True)
+class Look:
+    """One face in one picture, as the gate judged it."""
+
+    second: float
+    x: float
+    """Of its middle, pixels."""
+    reason: GateReason
+
+
+def on_the_clips_time(
+    node: DoorNode, store: Store, engine: FaceEngine
+) -> tuple[int, dict[str, Any], list[Look]]:
+    """The door in this process; microseconds at which the clip began, figures of speed, every look."""
     clock, vault = _ClipClock(), Vault(node.paths.keys)
     journal = Journal(store, PhotoAlbum(node.paths.photos, vault))
     liveness, thresholds = PassiveJudge(MODELS), CheckinThresholds()
     door = Door(store, vault, journal, engine, liveness, thresholds, clock, room=ROOM, simulated=True)
-    free_at, costs, reasons = 0.0, [], door.tally.gate
+    free_at, costs, reasons, looks = 0.0, [], door.tally.gate, list[Look]()
     with av.open(str(node.clip)) as container:
         for number, picture in enumerate(container.decode(video=0)):
             second = float(picture.time or 0.0)
@@ -115,16 +133,21 @@ def on_the_clips_time(node: DoorNode, store: Store, engine: FaceEngine) -> tuple
             begun = time.process_time()
             door.refresh()
             now_ns = int(second * 1e9)
-            door.see(Frame(number, now_ns, bgr_of(picture), brightness_of(picture)), now_ns)
+            view = door.see(Frame(number, now_ns, bgr_of(picture), brightness_of(picture)), now_ns)
+            looks += [Look(second, face.box.centre[0], face.reason) for face in view.faces]
             costs.append(time.process_time() - begun)
             free_at = second + max(costs[-1], INTERVAL_S - 1e-6)
-    return clock.begins_us, {
-        "pictures_taken": len(costs),
-        "pictures_searched": door.tally.searched,
-        "median_cpu_ms_per_picture": round(1000 * float(np.median(costs)), 1),
-        "p95_cpu_ms_per_picture": round(1000 * float(np.quantile(costs, 0.95)), 1),
-        "gate": dict(reasons),
-    }
+    return (
+        clock.begins_us,
+        {
+            "pictures_taken": len(costs),
+            "pictures_searched": door.tally.searched,
+            "median_cpu_ms_per_picture": round(1000 * float(np.median(costs)), 1),
+            "p95_cpu_ms_per_picture": round(1000 * float(np.quantile(costs, 0.95)), 1),
+            "gate": dict(reasons),
+        },
+        looks,
+    )
 
 
 def at_true_speed(node: DoorNode, seconds: float) -> tuple[int, dict[str, Any]]:
@@ -143,7 +166,19 @@ def at_true_speed(node: DoorNode, seconds: float) -> tuple[int, dict[str, Any]]:
     return begins_us, {name: detail["detail"].get(name) for name in kept}
 
 
-def judge(visits: Sequence[Visit], cast: Cast, rows: Sequence[Row], begins_us: int) -> dict[str, Any]:
+def _hindrance(visit: Visit, looks: Sequence[Look]) -> str:
+    """What the gate said most often of this visitor while near enough, and in how many looks of how many."""
+    theirs = [
+        look.reason.value
+        for look in looks
+        if visit.reaches <= look.second < visit.ends - LEAVE_S and abs(look.x - visit.centre_x) < WIDTH / 6
+    ]
+    return "" if not theirs else "; {} {}/{}".format(*Counter(theirs).most_common(1)[0], len(theirs))
+
+
+def judge(
+    visits: Sequence[Visit], cast: Cast, rows: Sequence[Row], begins_us: int, looks: Sequence[Look]
+) -> dict[str, Any]:
     """What became of everybody."""
     answers = [(row["outcome"], row["person_id"], (row["at_us"] - begins_us) / 1e6) for row in rows]
     first: dict[str, tuple[str, float]] = {}
@@ -165,7 +200,8 @@ def judge(visits: Sequence[Visit], cast: Cast, rows: Sequence[Row], begins_us: i
     for visit in known:
         if visit not in good:
             origin = "class_faces" if visit.name.startswith("class-") else "lfw"
-            missed[f"{first.get(visit.name, ('no answer', 0.0))[0]}, {visit.condition}, {origin}"] += 1
+            outcome = first.get(visit.name, ("no answer", 0.0))[0]
+            missed[f"{outcome}, {visit.condition}, {origin}{_hindrance(visit, looks)}"] += 1
     waited = [first[visit.name][1] - visit.reaches for visit in good]
     every = [first[visit.name][1] - visit.reaches for visit in visits if visit.name in first]
     return {
@@ -209,9 +245,9 @@ def replay(
         visits = crowd_clip.timetable(cast.enrolled, cast.strangers, seconds, random.Random(5))
         crowd_clip.write(node.clip, visits, seconds, _face_of(chosen))
         if true_speed:
-            begins_us, speed = at_true_speed(node, seconds)
+            (begins_us, speed), looks = at_true_speed(node, seconds), []
         else:
-            begins_us, speed = on_the_clips_time(node, store, chosen)
+            begins_us, speed, looks = on_the_clips_time(node, store, chosen)
         rows = store.rows("SELECT outcome, person_id, at_us, simulated FROM check_in ORDER BY at_us, id")
     return {
         "benchmark": "crowd",
@@ -219,7 +255,8 @@ def replay(
         "seconds": seconds,
         "true_speed": true_speed,
         "enrolment_refused": cast.refused,
-        **judge(visits, cast, rows, begins_us),
+        "enrolment_refused_for": dict(cast.refused_for),
+        **judge(visits, cast, rows, begins_us, looks),
         "speed": speed,
     }
 

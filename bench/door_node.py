@@ -108,8 +108,9 @@ level = "WARNING"
 
     def enrol(
         self, store: Store, engine: FaceEngine, photos: Sequence[BGRImage], role: str = "trainee"
-    ) -> str | None:
-        """A person of the class with these photos; the person's id, None where enrolment refused them."""
+    ) -> str:
+        """A person of the class with these photos; the person's id. EnrolmentRefusedError where enrolment
+        refused them."""
         person = str(uuid.uuid4())
         store.insert("person", {"id": person, "name": "-", "created_us": 0})
         store.insert("enrolment", {"class_id": CLASS, "person_id": person, "role": role})
@@ -128,7 +129,7 @@ level = "WARNING"
             )
         except EnrolmentRefusedError:
             store.execute("DELETE FROM enrolment WHERE person_id = ?", (person,))
-            return None
+            raise
         return person
 
     @property

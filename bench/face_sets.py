@@ -34,6 +34,9 @@ class Photo:
     """Of the face, in pixels of the original photo."""
     quality: float
     """Suitability, 0..1."""
+    path: Path
+    yaw_degrees: float
+    """As read off this engine's points."""
 
 
 def media_folder() -> Path:
@@ -94,8 +97,9 @@ def _read_one(engine: FaceEngine, person: str, day: int, path: Path) -> Photo | 
     face = _in_the_middle(framed, engine.detect(framed))
     if face is None:
         return None
-    quality = suitability(face_quality.measure(framed, face))
-    return Photo(person, day, engine.template(framed, face), face.box.width / scale, quality)
+    quality = face_quality.measure(framed, face)
+    width, template = face.box.width / scale, engine.template(framed, face)
+    return Photo(person, day, template, width, suitability(quality), path, quality.yaw_degrees)
 
 
 def _in_the_middle(image: BGRImage, faces: list[DetectedFace]) -> DetectedFace | None:

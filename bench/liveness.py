@@ -92,7 +92,9 @@ def scored(
                 is_left = face.box.centre[0] < HOLDER[2] * image.shape[1]
                 if name == HOLDER[0] and seconds < HOLDER[1] and is_left:
                     kind = "live"
-                reason = judge(image, face, face_quality.measure(image, face), thresholds)
+                reason = judge(
+                    image, face, face_quality.measure(image, face), thresholds, engine.max_yaw_degrees
+                )
                 reasons[f"{species}: {reason}"] += 1
                 # A still is measured whatever the gate says of it; a clip's frames as at the door.
                 if reason is GateReason.TAKEN or name.endswith(".jpg"):

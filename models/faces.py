@@ -77,6 +77,13 @@ class FaceEngine(Protocol):
     nearer. Engines agree near 0.53 and drift apart from there: templates of equal length that have nothing in
     common are 1.41 times their length apart, whoever they show."""
 
+    max_yaw_degrees: float
+    """A head turned farther, by `face_quality.yaw` of this engine's points, is recognised less surely than
+    one from the front, or too few were measured (bench/pose.py)."""
+    max_enrolment_yaw_degrees: float
+    """The same for photos to enrol with. The person may look to the other side at the door: this and
+    `max_yaw_degrees` together are the widest angle between two photos that was measured as well."""
+
     def detect(self, image: BGRImage) -> list[DetectedFace]:
         """All faces at least as wide as the engine was told to look for, largest first."""
         ...

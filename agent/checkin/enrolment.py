@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from itertools import combinations
 
@@ -29,9 +29,6 @@ from agent.store.vault import Vault
 from models import face_quality
 from models.faces import FaceEngine, Template
 from models.images import BGRImage
-
-MAX_YAW_DEGREES = 20.0
-"""Stricter than at the door: every later check-in is compared with these photos."""
 
 
 class Refusal(StrEnum):
@@ -156,9 +153,8 @@ def _templates(
     """What each photo gave, and what is wrong with the photos."""
     made: list[_Made] = []
     problems: list[Problem] = []
-    strict = replace(thresholds, max_yaw_degrees=min(MAX_YAW_DEGREES, thresholds.max_yaw_degrees))
     for number, photo in enumerate(photos, start=1):
-        found = _template(engine, photo, number, strict)
+        found = _template(engine, photo, number, thresholds)
         if isinstance(found, Problem):
             problems.append(found)
         else:
@@ -196,7 +192,7 @@ def _template(
             number,
         )
     quality = face_quality.measure(photo, faces[0])
-    reason = judge(photo, faces[0], quality, thresholds)
+    reason = judge(photo, faces[0], quality, thresholds, engine.max_enrolment_yaw_degrees)
     if reason is not GateReason.TAKEN:
         zh, en = REMEDY[reason]
         return Problem(reason, f"照片 {number}：{zh}", f"photo {number}: {reason.value}; {en}", number)

@@ -63,16 +63,23 @@ class Check:
 
 
 def checks(
-    image: BGRImage, face: DetectedFace, quality: FaceQuality, limits: CheckinThresholds
+    image: BGRImage,
+    face: DetectedFace,
+    quality: FaceQuality,
+    limits: CheckinThresholds,
+    max_yaw_degrees: float,
 ) -> tuple[Check, ...]:
-    """Every measure of `face` with its limit, in the order in which the person can mend them."""
+    """Every measure of `face` with its limit, in the order in which the person can mend them.
+
+    `max_yaw_degrees` is the engine's (`FaceEngine`): each reads another number off the same head.
+    """
     height, width = image.shape[:2]
     box = face.box
     outside = max(-box.left, -box.top, box.right - width, box.bottom - height, 0)
     table: tuple[tuple[str, float, bool, float, GateReason], ...] = (
         ("outside_px", outside, True, 0, GateReason.CUT_OFF),
         ("width_px", quality.width_px, False, limits.min_face_px, GateReason.TOO_SMALL),
-        ("yaw_degrees", abs(quality.yaw_degrees), True, limits.max_yaw_degrees, GateReason.TURNED),
+        ("yaw_degrees", abs(quality.yaw_degrees), True, max_yaw_degrees, GateReason.TURNED),
         ("roll_degrees", abs(quality.roll_degrees), True, limits.max_roll_degrees, GateReason.TILTED),
         ("brightness", quality.brightness, False, limits.min_brightness, GateReason.TOO_DARK),
         ("brightness", quality.brightness, True, limits.max_brightness, GateReason.TOO_BRIGHT),
@@ -89,10 +96,14 @@ def first_failed(made: tuple[Check, ...]) -> Check | None:
 
 
 def judge(
-    image: BGRImage, face: DetectedFace, quality: FaceQuality, thresholds: CheckinThresholds
+    image: BGRImage,
+    face: DetectedFace,
+    quality: FaceQuality,
+    thresholds: CheckinThresholds,
+    max_yaw_degrees: float,
 ) -> GateReason:
     """The first reason against taking `face`."""
-    failed = first_failed(checks(image, face, quality, thresholds))
+    failed = first_failed(checks(image, face, quality, thresholds, max_yaw_degrees))
     return GateReason.TAKEN if failed is None else failed.reason
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,6 @@ import cv2
 import numpy as np
 
 from agent import board
-from agent.checkin.enrolment import MAX_YAW_DEGREES
 from agent.checkin.gate import REMEDY, GateReason, judge
 from agent.checkin.thresholds import CheckinThresholds
 from models import face_quality
@@ -90,10 +89,8 @@ class Guide:
         if len(faces) != 1:
             return Step.SEVERAL if faces else Step.NOBODY
         quality = face_quality.measure(image, faces[0])
-        strict = replace(
-            self.thresholds, max_yaw_degrees=min(MAX_YAW_DEGREES, self.thresholds.max_yaw_degrees)
-        )
-        reason = judge(image, faces[0], quality, strict)
+        limit = self.engine.max_enrolment_yaw_degrees
+        reason = judge(image, faces[0], quality, self.thresholds, limit)
         if reason is not GateReason.TAKEN:
             return reason
         yaw = quality.yaw_degrees

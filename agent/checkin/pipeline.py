@@ -157,7 +157,7 @@ class Pipeline:
         reports = []
         for face, track in zip(detected, tracks, strict=True):
             quality = face_quality.measure(image, face)
-            made_checks = checks(image, face, quality, self._thresholds)
+            made_checks = checks(image, face, quality, self._thresholds, self._engine.max_yaw_degrees)
             failed = first_failed(made_checks)
             reason = GateReason.TAKEN if failed is None else failed.reason
             reports.append(FaceReport(track.id, face.box, reason, quality, made_checks))

@@ -39,7 +39,6 @@ class CheckinThresholds:
     """So many frames without a name make a stranger: more than for a name, as one turned head must not."""
     frames_at_most: int = 6
     """After so many frames that contradict one another the answer is the other way in."""
-    max_yaw_degrees: float = 25.0
     max_roll_degrees: float = 30.0
     min_sharpness: float = 5.0
     min_brightness: float = 30.0

@@ -21,7 +21,7 @@ from models.images import Box
 from tests.checkin.classroom import Classroom
 from tests.checkin.doorway import HEIGHT, WIDTH, Standing, empty, scene, visit
 
-LIMITS = CheckinThresholds()
+LIMITS, MAX_YAW = CheckinThresholds(), 29.0
 GOOD = FaceQuality(150, 60.0, 20.0, 0.0, 0.0, 120.0, 40.0, 0.0)
 FACE = DetectedFace(
     Box(400, 200, 150, 150), 1.0, ((0.0, 0.0),) * 5, (430.0, 240.0), (490.0, 240.0), (460.0, 270.0)
@@ -32,7 +32,7 @@ FACE = DetectedFace(
     ("bad", "reason", "measure", "limit"),
     [
         ({"width_px": 95}, GateReason.TOO_SMALL, "width_px", LIMITS.min_face_px),
-        ({"yaw_degrees": -30.0}, GateReason.TURNED, "yaw_degrees", LIMITS.max_yaw_degrees),
+        ({"yaw_degrees": -30.0}, GateReason.TURNED, "yaw_degrees", MAX_YAW),
         ({"roll_degrees": 31.0}, GateReason.TILTED, "roll_degrees", LIMITS.max_roll_degrees),
         ({"brightness": 29.0}, GateReason.TOO_DARK, "brightness", LIMITS.min_brightness),
         ({"brightness": 226.0}, GateReason.TOO_BRIGHT, "brightness", LIMITS.max_brightness),
@@ -47,18 +47,18 @@ def test_each_gate_says_its_number_and_its_limit(
     values = {name: getattr(GOOD, name) for name in GOOD.__slots__}
     quality = FaceQuality(**values | bad)
     picture = scene()
-    failed = first_failed(checks(picture, FACE, quality, LIMITS))
+    failed = first_failed(checks(picture, FACE, quality, LIMITS, MAX_YAW))
     assert failed is not None
     assert (failed.reason, failed.measure, failed.limit) == (reason, measure, limit)
     assert failed.value == pytest.approx(abs(next(iter(bad.values()))))
-    assert judge(picture, FACE, quality, LIMITS) is reason
-    assert judge(picture, FACE, GOOD, LIMITS) is GateReason.TAKEN
+    assert judge(picture, FACE, quality, LIMITS, MAX_YAW) is reason
+    assert judge(picture, FACE, GOOD, LIMITS, MAX_YAW) is GateReason.TAKEN
 
 
 def test_a_face_beyond_the_edge_says_by_how_many_pixels() -> None:
     for box in (Box(-7, 200, 150, 150), Box(WIDTH - 143, 200, 150, 150), Box(400, HEIGHT - 143, 150, 150)):
         outside = DetectedFace(box, 1.0, FACE.landmarks, FACE.left_eye, FACE.right_eye, FACE.nose)
-        failed = first_failed(checks(scene(), outside, GOOD, LIMITS))
+        failed = first_failed(checks(scene(), outside, GOOD, LIMITS, MAX_YAW))
         assert failed is not None
         assert (failed.reason, failed.value) == (GateReason.CUT_OFF, 7)
 

@@ -29,6 +29,8 @@ class BreakingEngine:
         self.template_length = engine.template_length
         self.duplicate_distance = engine.duplicate_distance
         self.one_person_distance = engine.one_person_distance
+        self.max_yaw_degrees = engine.max_yaw_degrees
+        self.max_enrolment_yaw_degrees = engine.max_enrolment_yaw_degrees
         self.detect_breaks: Callable[[], None] = lambda: None
         self.template_breaks: Callable[[], None] = lambda: None
 

@@ -113,6 +113,8 @@ class Remembering:
         self.name, self.template_length = engine.name, engine.template_length
         self.duplicate_distance = engine.duplicate_distance
         self.one_person_distance = engine.one_person_distance
+        self.max_yaw_degrees = engine.max_yaw_degrees
+        self.max_enrolment_yaw_degrees = engine.max_enrolment_yaw_degrees
 
     def detect(self, image: BGRImage) -> list[DetectedFace]:
         key = hashlib.sha256(image.tobytes()).digest()
