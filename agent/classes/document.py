@@ -1,4 +1,4 @@
-"""The class document: what HR staff hand in as TOML, XLSX or by remote configuration, checked whole.
+"""The class document: what HR staff hand in as TOML, XLSX and CSV or by remote configuration, checked whole.
 
 A roster with one bad row is refused as a whole, with every bad row named, so that nobody is left out
 unnoticed. Problems name row and column and never repeat an ID or telephone number (I6).
@@ -7,7 +7,7 @@ unnoticed. Problems name row and column and never repeat an ID or telephone numb
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo
@@ -213,17 +213,31 @@ class PlannedSession(_Section):
         return microseconds(self.end)
 
 
+Trainees = Annotated[tuple[Trainee, ...], Field(min_length=1, max_length=MOST_PEOPLE)]
+
+
+class Roster(_Section):
+    """The trainees alone, of a class that stands in another file. Their ages wait for its opening day."""
+
+    trainees: Trainees
+
+    @model_validator(mode="after")
+    def _rows_agree(self) -> Self:
+        _require_agreement(row_checks.disagreements(None, dict(enumerate(self.trainees)), {}, {}))
+        return self
+
+
 class ClassDocument(_Section):
     """A class with its people and its timetable, whole."""
 
     training_class: Annotated[ClassHead, Field(alias="class")]
-    trainees: Annotated[tuple[Trainee, ...], Field(min_length=1, max_length=MOST_PEOPLE)]
+    trainees: Trainees
     teachers: Annotated[tuple[Teacher, ...], Field(max_length=MOST_PEOPLE)] = ()
     sessions: Annotated[tuple[PlannedSession, ...], Field(max_length=MOST_SESSIONS)] = ()
 
     @model_validator(mode="after")
     def _rows_agree(self) -> Self:
-        found = list(
+        _require_agreement(
             row_checks.disagreements(
                 self.training_class,
                 dict(enumerate(self.trainees)),
@@ -231,11 +245,15 @@ class ClassDocument(_Section):
                 dict(enumerate(self.sessions)),
             )
         )
-        if found:
-            raise PydanticCustomError(
-                ROWS_DISAGREE, "{count} rows contradict one another", {"count": len(found), "rows": found}
-            )
         return self
+
+
+def _require_agreement(disagreements: Iterable[row_checks.Disagreement]) -> None:
+    found = list(disagreements)
+    if found:
+        raise PydanticCustomError(
+            ROWS_DISAGREE, "{count} rows contradict one another", {"count": len(found), "rows": found}
+        )
 
 
 def microseconds(moment: datetime) -> int:

@@ -7,6 +7,8 @@ from datetime import date
 from typing import Literal
 
 _FORM = re.compile(r"^[1-9][0-9]{16}[0-9X]$")
+_ROUNDED = re.compile(r"^[0-9][0-9]?(\.[0-9]*)?E\+?[0-9]{1,2}$|^[1-9][0-9]{14}000$")
+"""4.1E+17, or 15 digits and zeros: a spreadsheet took the number for a quantity."""
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECK_DIGITS = "10X98765432"  # ISO 7064, MOD 11-2
 
@@ -19,6 +21,13 @@ def check_digit(first_17: str) -> str:
 def require_id_number(text: str) -> str:
     """`text` without spaces and with a capital X. ValueError that repeats no digit when it is none."""
     number = re.sub(r"\s", "", text).upper()
+    is_good = _FORM.match(number) is not None and check_digit(number[:17]) == number[17]
+    if not is_good and _ROUNDED.match(number):
+        raise ValueError(
+            "身份证号被表格软件变成了数字，末几位已丢失：请将该列设为“文本”后重新输入 / "
+            "a spreadsheet made a quantity of the ID number, its last digits are lost: "
+            "format the column as text and type it again"
+        )
     if not _FORM.match(number):
         raise ValueError("身份证号应为18位 / an ID number has 18 characters (17 digits, then a digit or X)")
     if check_digit(number[:17]) != number[17]:

@@ -1,5 +1,6 @@
-"""From a file to a checked class document: TOML or XLSX, every problem at once, in the source's own places.
+"""From files to a checked class document: TOML or XLSX, its roster also CSV.
 
+Every problem at once, in the source's own places.
 Problems never repeat a name, an ID number or a telephone number (I6).
 """
 
@@ -7,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -21,12 +22,16 @@ from agent.classes.document import (
     ClassDocument,
     ClassHead,
     PlannedSession,
+    Roster,
     Teacher,
     Trainee,
 )
 from agent.classes.problems import ClassFileError
+from agent.classes.roster_csv import read_roster
 from agent.classes.row_checks import Disagreement, Location, disagreements
 from agent.classes.workbook import Workbook, read_workbook
+
+_Model = TypeVar("_Model", ClassDocument, Roster)
 
 LARGEST_FILE: Final = 5 << 20
 """Bytes; a class of 500 with its timetable needs a tenth of it."""
@@ -34,48 +39,108 @@ LARGEST_FILE: Final = 5 << 20
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A document with the hash of the bytes that it was read from."""
+    """A document with the hash of what it was read from."""
 
     document: ClassDocument
     sha256: str
+    """Of the file's bytes; with a roster beside it, of the two files' digests, the class file's first."""
 
 
-def read_class_file(path: Path) -> SourceFile:
-    """Read `path` (.toml or .xlsx by its name). ClassFileError with every problem at once."""
+def read_class_file(path: Path, roster: Path | None = None) -> SourceFile:
+    """Read `path` (.toml or .xlsx by its name), its trainees from `roster` (.csv) where one is given.
+    ClassFileError with every problem of both at once."""
+    if path.suffix.lower() == ".csv":
+        raise ClassFileError(
+            [
+                f"{path}: 名册不含班次和课程表，请与班次文件一起导入 / "
+                "a roster names no class and no lessons, give it with the class file: "
+                f"class import CLASS.xlsx --roster {path.name}"
+            ]
+        )
     if path.suffix.lower() not in (".toml", ".xlsx"):
         raise ClassFileError([f"{path}: 应为 .toml 或 .xlsx 文件 / expected a .toml or .xlsx file"])
+    data = _read(path)
+    trainees = None if roster is None else RosterFile(_read_csv(roster), str(roster))
+    return read_class_bytes(data, str(path), "xlsx" if path.suffix.lower() == ".xlsx" else "toml", trainees)
+
+
+def read_roster_file(path: Path) -> Roster:
+    """The trainees of a .csv file, checked as far as they can be without their class. ClassFileError."""
+    book = read_roster(_read_csv(path), str(path))
+    return _checked(Roster, book, str(path))
+
+
+@dataclass(frozen=True, slots=True)
+class RosterFile:
+    """A CSV at hand, e.g. an upload; `source` names it in problems."""
+
+    data: bytes
+    source: str
+
+
+def read_class_bytes(
+    data: bytes, source: str, form: Literal["toml", "xlsx"], roster: RosterFile | None = None
+) -> SourceFile:
+    """The same for bytes at hand; `source` names them in problems."""
+    for content, name in ((data, source), *([(roster.data, roster.source)] if roster else ())):
+        if len(content) > LARGEST_FILE:
+            raise ClassFileError([f"{name}: 文件过大 / larger than {LARGEST_FILE >> 20} MiB"])
+    digest = hashlib.sha256(data)
+    book = read_workbook(data, source) if form == "xlsx" else Workbook(content=_toml(data, source))
+    if roster is None:
+        return SourceFile(_checked(ClassDocument, book, source), digest.hexdigest())
+    _join_roster(book, read_roster(roster.data, roster.source), source, roster.source)
+    both = hashlib.sha256(digest.digest() + hashlib.sha256(roster.data).digest())
+    return SourceFile(_checked(ClassDocument, book, source, roster.source), both.hexdigest())
+
+
+def _read_csv(path: Path) -> bytes:
+    if path.suffix.lower() != ".csv":
+        raise ClassFileError([f"{path}: 应为 .csv 文件 / expected a .csv file"])
+    data = _read(path)
+    if len(data) > LARGEST_FILE:
+        raise ClassFileError([f"{path}: 文件过大 / larger than {LARGEST_FILE >> 20} MiB"])
+    return data
+
+
+def _read(path: Path) -> bytes:
+    """At most one byte more than is allowed."""
     try:
         with path.open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)
+            return file.read(LARGEST_FILE + 1)
     except OSError as error:
         raise ClassFileError([f"{path}: 读不了 / cannot be read: {error.strerror}"]) from error
-    return read_class_bytes(data, str(path), "xlsx" if path.suffix.lower() == ".xlsx" else "toml")
 
 
-def read_class_bytes(data: bytes, source: str, form: Literal["toml", "xlsx"]) -> SourceFile:
-    """The same for bytes at hand, e.g. an upload; `source` names them in problems."""
-    if len(data) > LARGEST_FILE:
-        raise ClassFileError([f"{source}: 文件过大 / larger than {LARGEST_FILE >> 20} MiB"])
-    digest = hashlib.sha256(data).hexdigest()
-    if form == "xlsx":
-        return SourceFile(_check_workbook(read_workbook(data, source), source), digest)
+def _toml(data: bytes, source: str) -> dict[str, Any]:
     try:
-        content = tomllib.loads(data.decode("utf-8"))
+        return tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         # The message of a decoding error would repeat the bytes around it: a name, a number.
         where = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "not UTF-8"
         raise ClassFileError([f"{source}: 不是有效的 TOML / is not valid TOML: {where}"]) from error
-    return SourceFile(check_document(content, source), digest)
 
 
-def _check_workbook(book: Workbook, source: str) -> ClassDocument:
-    """The workbook's own problems come first; what the document says of the rest comes with them."""
+def _join_roster(book: Workbook, trainees: Workbook, source: str, roster: str) -> None:
+    """Put the trainees of a CSV into the class; who stands in which of two lists would be a guess."""
+    if book.content.get("trainees"):
+        book.problems.append(
+            f"{source}: 学员 trainees: 另有名册 {roster}，请清空班次文件中的学员 / "
+            f"the roster {roster} lists them: leave the class file's own trainees empty"
+        )
+    book.problems += trainees.problems
+    book.content["trainees"] = trainees.content["trainees"]
+    book.rows["trainees"] = trainees.rows.get("trainees", [])
+
+
+def _checked(model: type[_Model], book: Workbook, source: str, roster: str | None = None) -> _Model:
+    """The source's own problems come first; what the document says of the rest comes with them."""
     if not book.problems:
-        return check_document(book.content, source, book.rows)
+        return _check(model, book.content, source, book.rows, roster=roster)
     problems = list(book.problems)
     if book.content:
         try:
-            check_document(book.content, source, book.rows)
+            _check(model, book.content, source, book.rows, roster=roster)
         except ClassFileError as error:
             problems += error.problems
     raise ClassFileError(problems)
@@ -84,20 +149,31 @@ def _check_workbook(book: Workbook, source: str) -> ClassDocument:
 def check_document(
     content: Mapping[str, Any],
     source: str,
-    rows: Mapping[str, list[int]] | None = None,
     *,
     repeat: bool = True,
 ) -> ClassDocument:
-    """Check `content`; ClassFileError with every problem at once.
+    """Check `content`, whose entries are counted from 1; ClassFileError with every problem at once.
 
     Without `repeat` they hold nothing that the document does, neither values nor unknown keys: for problems
     that become a record (I6).
-    `rows` gives for "trainees", "teachers" and "sessions" the line of the source in which entry n stands
-    (left out for sources whose entries are counted from 1).
     """
-    rows = rows or {}
+    return _check(ClassDocument, content, source, {}, repeat=repeat)
+
+
+def _check(
+    model: type[_Model],
+    content: Mapping[str, Any],
+    source: str,
+    rows: Mapping[str, list[int]],
+    *,
+    roster: str | None = None,
+    repeat: bool = True,
+) -> _Model:
+    """`rows` gives for "trainees", "teachers" and "sessions" the line of the source in which entry n stands
+    (left out for sources whose entries are counted from 1). `roster` is the source of the trainees where they
+    have one of their own."""
     try:
-        return ClassDocument.model_validate(content)
+        return model.model_validate(content)
     except ValidationError as error:
         # pydantic counts the entries that are good: with every row bad the list itself seems empty.
         details = [
@@ -107,8 +183,13 @@ def check_document(
     if not any(detail["type"] == ROWS_DISAGREE for detail in details):
         # Some fields are wrong, so the rows were never compared: compare those that stand by themselves.
         found = list(disagreements(*_valid_parts(content)))
-    problems = [line for detail in details for line in _describe(detail, source, rows, repeat)]
-    problems += [f"{source}: {place(location, rows)}: {text}" for location, text in found]
+
+    def where(location: Location) -> str:
+        name = roster if roster is not None and location[:1] == ("trainees",) else source
+        return f"{name}: {place(location, rows)}"
+
+    problems = [line for detail in details for line in _describe(detail, where, repeat)]
+    problems += [f"{where(location)}: {text}" for location, text in found]
     raise ClassFileError(problems)
 
 
@@ -141,12 +222,10 @@ _SAFE_TO_REPEAT: Final = frozenset(
 """Keys whose value may be repeated in a problem: nothing of a person's."""
 
 
-def _describe(
-    problem: ErrorDetails, source: str, rows: Mapping[str, list[int]], repeat: bool
-) -> Iterator[str]:
+def _describe(problem: ErrorDetails, where_is: Callable[[Location], str], repeat: bool) -> Iterator[str]:
     if problem["type"] == ROWS_DISAGREE:
         for location, text in problem["ctx"]["rows"]:
-            yield f"{source}: {place(location, rows)}: {text}"
+            yield f"{where_is(location)}: {text}"
         return
     location = problem["loc"]
     if problem["type"] == "extra_forbidden" and not repeat:
@@ -154,7 +233,7 @@ def _describe(
     message = problem["msg"].removeprefix("Value error, ")
     if message.isascii():  # pydantic's own words
         message = f"填写有误 / {message}"
-    where = f"{source}: {place(location, rows)}"
+    where = where_is(location)
     if problem["type"] == "missing":
         yield f"{where}: 缺少 / is missing"
     elif problem["type"] == "too_short":

@@ -129,7 +129,7 @@ def read_workbook(data: bytes, source: str) -> Workbook:
     if not book.problems:
         _read_class_sheet(book, sheets[CLASS_SHEET], source)
         for name in TABLES:
-            _read_table(book, name, sheets[name], source)
+            read_table(book, name, sheets[name], source)
         book.content["sessions"] = [_join_times(entry) for entry in book.content["sessions"]]
     return book
 
@@ -165,6 +165,7 @@ def _bounded_rows(sheet: Any) -> Iterator[Any]:  # Any: the type stubs know read
 
 
 Cell = tuple[Any, bool]
+"""A value, and whether it is a formula."""
 
 
 def _read_class_sheet(book: Workbook, rows: list[list[Cell]], source: str) -> None:
@@ -186,7 +187,8 @@ def _read_class_sheet(book: Workbook, rows: list[list[Cell]], source: str) -> No
     book.content["class"] = found
 
 
-def _read_table(book: Workbook, sheet: str, rows: list[list[Cell]], source: str) -> None:
+def read_table(book: Workbook, sheet: str, rows: list[list[Cell]], source: str) -> None:
+    """Take `rows`, headings first, into the section of `sheet` (a key of `TABLES`); problems into `book`."""
     section, columns = TABLES[sheet]
     header = [_text(value) for value, _ in rows[0]] if rows else []
     for expected in columns:

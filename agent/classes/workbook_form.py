@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -31,17 +33,25 @@ _NOTES: Final = (
     "3. 类型：理论、实操、考试、补课。",
     "4. 性别、年龄、电话、群体类别只核对，不保存在设备中。",
     "5. 任何一行有误则整份不导入，并列出所有问题。",
+    "6. 学员也可用同样列名的 CSV 文件另交，此时“学员”表留空。",
     "How to fill this in",
     "1. Type ID numbers as text; people of the same name need theirs, each of them.",
     "2. Times are China's; the room is the device's room id (e.g. room-101); others must stand in 其他教室.",
     "3. Kinds: theory, practical, examination, make-up (in Chinese, from the list).",
     "4. Sex, age, telephone and group are checked and not kept in the device.",
     "5. One bad row refuses the whole file; every problem is named.",
+    "6. The trainees may come as a CSV with the same columns instead: leave the sheet 学员 empty then.",
 )
 
 
 def write_form(path: Path) -> None:
     """Write the empty workbook. FileExistsError rather than overwriting a filled-in one."""
+    with path.open("xb") as file:
+        file.write(empty_form())
+
+
+def empty_form() -> bytes:
+    """The empty workbook."""
     book = openpyxl.Workbook()
     first = book.active
     if isinstance(first, Worksheet):
@@ -62,8 +72,9 @@ def write_form(path: Path) -> None:
     notes.column_dimensions["A"].width = 110
     for number, note in enumerate(_NOTES, start=1):
         notes.cell(number, 1, note)
-    with path.open("xb") as file:
-        book.save(file)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
 
 
 def _class_sheet(sheet: Worksheet) -> None:
@@ -88,3 +99,7 @@ def _offer(sheet: Worksheet, cells: str, choices: Iterable[str]) -> None:
     validation = DataValidation(type="list", formula1=f'"{",".join(choices)}"', allow_blank=True)
     sheet.add_data_validation(validation)
     validation.add(cells)
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(empty_form())

@@ -17,7 +17,7 @@ from typing import Any
 from agent.checkin.photo_file import PhotoFileError, PhotoReader
 from agent.classes.importing import import_class
 from agent.classes.problems import ClassFileError
-from agent.classes.reading import read_class_bytes
+from agent.classes.reading import RosterFile, SourceFile, read_class_bytes
 from agent.clock import SystemClock
 from agent.policy import PolicyError, load_policies
 from agent.store.database import Store
@@ -63,8 +63,7 @@ def main(folder: Path, first: int, count: int) -> dict[str, Any]:
         for seed in range(first, first + count):
             began, watch.seed = time.monotonic(), seed
             try:
-                data = hostile.roster_toml(seed) if seed % 2 else hostile.roster_xlsx(seed, good)
-                source = read_class_bytes(data, "upload", "toml" if seed % 2 else "xlsx")
+                source = _source(seed, good)
                 with store.transaction():
                     import_class(
                         store, vault, clock.now(), source.document,
@@ -85,6 +84,16 @@ def main(folder: Path, first: int, count: int) -> dict[str, Any]:
     assert not watch.effects, watch.effects
     usage = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return {"inputs": 2 * count, "longest_s": round(longest, 3), "rss_mib": [u >> 10 for u in usage], **taken}
+
+
+def _source(seed: int, good: bytes) -> SourceFile:
+    """TOML, XLSX and CSV in turn, read as an upload. ClassFileError."""
+    if seed % 3 == 0:
+        return read_class_bytes(hostile.roster_toml(seed), "upload", "toml")
+    if seed % 3 == 1:
+        return read_class_bytes(hostile.roster_xlsx(seed, good), "upload", "xlsx")
+    roster = RosterFile(hostile.roster_csv(seed), "upload.csv")
+    return read_class_bytes(hostile.CLASS_TOML, "upload", "toml", roster)
 
 
 def _rows(store: Store) -> dict[str, int]:

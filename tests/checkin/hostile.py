@@ -148,6 +148,37 @@ def roster_toml(seed: int) -> bytes:
     return (head + trainee * min(rows, 1 + 6_000_000 // len(trainee))).encode("utf-8", "surrogatepass")
 
 
+CLASS_TOML = """[class]
+id = 'csv-1'
+title = 'x'
+occupation = 'x'
+city = '焦作'
+opening_day = '2026-11-20'
+planned_hours = 40
+practical_hours = 24
+""".encode()
+"""A good class without its trainees."""
+
+
+def roster_csv(seed: int) -> bytes:
+    """A roster as CSV, wild in places."""
+    rng = random.Random(seed)
+    separator = rng.choice(",;\t|")
+    header = ["姓名", "性别", "年龄", "身份证号", "联系电话", "群体类别"]
+    cells = (*WORDS, "学员甲", "", "4.1E+17", id_number(rng.randrange(40)), "@SUM(1)", '"', '"a\r\nb"')
+    rows = [
+        [rng.choice(cells) if rng.random() < 0.3 else "" for _ in range(rng.choice((1, 6, 6, 6, 50)))]
+        for _ in range(rng.choice((1, 2, 81, 1300)))
+    ]
+    for number, row in enumerate(rows):
+        row[0] = row[0] or f"学员{number}"
+    if rng.random() < 0.3:
+        rows = [[f"学员{number}"] for number in range(rng.choice((1, 81)))]
+    lines = rng.choice(("\r\n", "\n", "\r")).join(separator.join(row) for row in [header, *rows])[:5_500_000]
+    data = lines.encode(rng.choice(("utf-8", "utf-8-sig", "gb18030", "utf-16")), "replace")
+    return _flipped(rng, data) if rng.random() < 0.3 else data
+
+
 def _quoted(text: str) -> str:
     return '"' + "".join(f"\\u{ord(c):04x}" if ord(c) < 0x10000 else c for c in text) + '"'
 

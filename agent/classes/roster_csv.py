@@ -1,0 +1,109 @@
+"""The roster as CSV, in the notice's columns: UTF-8 or GB18030; commas, semicolons or tabs.
+
+What spreadsheets write is read as they mean it; everything else is a problem with its row. The rows go
+through the workbook's own table reader, so that a row is good or bad for the same reasons in both (I12).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from typing import Final
+
+from agent.classes.workbook import MOST_COLUMNS, MOST_ROWS, TABLES, Cell, Workbook, read_table
+
+ROSTER_SHEET: Final = "学员"
+ENGLISH: Final[Mapping[str, str]] = {
+    "name": "姓名",
+    "sex": "性别",
+    "age": "年龄",
+    "idnumber": "身份证号",
+    "phone": "联系电话",
+    "group": "群体类别",
+}
+"""English heading, without spaces, underlines and capitals → the notice's column."""
+SEPARATORS: Final = (",", ";", "\t")
+
+
+def read_roster(data: bytes, source: str) -> Workbook:
+    """The section "trainees" of `data`; row n is the spreadsheet's row n, whatever lines its cells hold."""
+    book = Workbook(content={"trainees": []})
+    text = _decoded(data)
+    if text is None:
+        book.problems.append(
+            f"{source}: 既不是 UTF-8 也不是 GB18030 文本，请另存为“CSV UTF-8” / "
+            "neither UTF-8 nor GB18030 text: save it as “CSV UTF-8”"
+        )
+        return book
+    records = _records(book, text, source)
+    if len(records) > MOST_ROWS or any(len(record) > MOST_COLUMNS for record in records):
+        book.problems.append(
+            f"{source}: 超过 {MOST_ROWS} 行或 {MOST_COLUMNS} 列 / "
+            f"more than {MOST_ROWS} rows or {MOST_COLUMNS} columns"
+        )
+        return book
+    if not records:
+        return book
+    header = [_heading(label) for label in records[0]]
+    rows: list[list[Cell]] = [[(label, False) for label in header]]
+    for number, record in enumerate(records[1:], start=2):
+        if any(cell.strip() for cell in record[len(header) :]):
+            book.problems.append(
+                f"{source}: {ROSTER_SHEET} 第 {number} 行 / row {number}: "
+                "单元格多于列名，含分隔符的内容须加引号 / "
+                "more cells than headings: a cell that holds the separator needs quotes"
+            )
+        rows.append([_cell(cell) for cell in record])
+    read_table(book, ROSTER_SHEET, rows, source)
+    return book
+
+
+def _decoded(data: bytes) -> str | None:
+    # Chinese editions of Excel save "CSV" in the machine's code page, of which GB18030 is the superset.
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return None
+
+
+def _records(book: Workbook, text: str, source: str) -> list[list[str]]:
+    """All records, one more than is allowed at most; those before an error in the quoting are kept."""
+    best = max(SEPARATORS, key=lambda separator: _known_headings(text, separator))
+    records: list[list[str]] = []
+    try:
+        for record in csv.reader(io.StringIO(text, newline=""), delimiter=best, strict=True):
+            records.append(record)
+            if len(records) > MOST_ROWS:
+                break
+    except csv.Error:  # its words may quote the cell
+        number = len(records) + 1
+        book.problems.append(
+            f"{source}: {ROSTER_SHEET} 第 {number} 行 / row {number}: "
+            "引号不成对或单元格过长，其后各行未检查 / "
+            "a quote is not closed, or a cell is too long; the rows after it were not looked at"
+        )
+    return records
+
+
+def _known_headings(text: str, separator: str) -> int:
+    try:
+        first = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
+    except csv.Error:
+        return 0
+    return len({_heading(label) for label in first} & TABLES[ROSTER_SHEET][1].keys())
+
+
+def _heading(label: str) -> str:
+    """The notice's column that `label` names in either language, else `label` as it is."""
+    bare = "".join(label.split())
+    return ENGLISH.get(bare.replace("_", "").casefold(), bare)
+
+
+def _cell(text: str) -> Cell:
+    """The value and whether a spreadsheet would compute it. An apostrophe before a number is how people keep
+    a spreadsheet from rounding it."""
+    value = text.strip()
+    return value.removeprefix("'") or None, value.startswith(("=", "@", "＝", "＠"))
