@@ -56,6 +56,7 @@ from models.faces import FaceEngine, choose_engine
 from models.images import BGRImage
 
 INTERVAL_S = 0.1
+LATEST_S = 1.0
 AFTERWARDS_S = 1.5
 """An answer that comes so long after somebody left is still theirs."""
 
@@ -166,12 +167,12 @@ def at_true_speed(node: DoorNode, seconds: float) -> tuple[int, dict[str, Any]]:
     return begins_us, {name: detail["detail"].get(name) for name in kept}
 
 
-def _hindrance(visit: Visit, looks: Sequence[Look]) -> str:
+def _hindrance(visit: Visit, looks: Sequence[Look], until: float) -> str:
     """What the gate said most often of this visitor while near enough, and in how many looks of how many."""
     theirs = [
         look.reason.value
         for look in looks
-        if visit.reaches <= look.second < visit.ends - LEAVE_S and abs(look.x - visit.centre_x) < WIDTH / 6
+        if visit.reaches <= look.second < until and abs(look.x - visit.centre_x) < WIDTH / 6
     ]
     return "" if not theirs else "; {} {}/{}".format(*Counter(theirs).most_common(1)[0], len(theirs))
 
@@ -201,8 +202,11 @@ def judge(
         if visit not in good:
             origin = "class_faces" if visit.name.startswith("class-") else "lfw"
             outcome = first.get(visit.name, ("no answer", 0.0))[0]
-            missed[f"{outcome}, {visit.condition}, {origin}{_hindrance(visit, looks)}"] += 1
+            missed[
+                f"{outcome}, {visit.condition}, {origin}{_hindrance(visit, looks, visit.ends - LEAVE_S)}"
+            ] += 1
     waited = [first[visit.name][1] - visit.reaches for visit in good]
+    slow = [visit for visit in good if first[visit.name][1] - visit.reaches > LATEST_S]
     every = [first[visit.name][1] - visit.reaches for visit in visits if visit.name in first]
     return {
         "people": len(known),
@@ -214,6 +218,9 @@ def judge(
         "strangers": dict(Counter(first.get(visit.name, ("no answer", 0.0))[0] for visit in strangers)),
         "records_marked_simulated": f"{sum(bool(row['simulated']) for row in rows)}/{len(rows)}",
         "seconds_to_answer": _spread(waited),
+        "later_than_1_s": [
+            f"{visit.condition}{_hindrance(visit, looks, first[visit.name][1])}" for visit in slow
+        ],
         "seconds_to_any_answer": _spread(every),
     }
 
@@ -244,8 +251,9 @@ def replay(
         cast = gather(node, store, chosen, media, (people, strangers))
         visits = crowd_clip.timetable(cast.enrolled, cast.strangers, seconds, random.Random(5))
         crowd_clip.write(node.clip, visits, seconds, _face_of(chosen))
+        looks: list[Look] = []
         if true_speed:
-            (begins_us, speed), looks = at_true_speed(node, seconds), []
+            begins_us, speed = at_true_speed(node, seconds)
         else:
             begins_us, speed, looks = on_the_clips_time(node, store, chosen)
         rows = store.rows("SELECT outcome, person_id, at_us, simulated FROM check_in ORDER BY at_us, id")

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from agent import board
 from agent.checkin import diary
+from agent.checkin.enrolment import EnrolmentRefusedError
 from agent.checkin.gate import GateReason, checks, first_failed, judge
 from agent.checkin.pipeline import FaceReport, FrameReport
 from agent.checkin.thresholds import CheckinThresholds
@@ -83,6 +84,23 @@ def test_the_door_explains_who_was_not_taken_and_who_was_answered(classroom: Cla
     told = "\n".join(diary.sentences(faces, 0) + diary.sentences(faces, 1))
     assert f"wanted ≥ {LIMITS.min_sharpness:g}" in told
     assert "请站稳不动" in told
+
+
+def test_how_far_a_head_may_be_turned_is_the_engines_at_the_door_and_to_enrol(
+    classroom: Classroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classroom.enrolled("obama.jpg")
+    classroom.open_session()
+    monkeypatch.setattr(classroom.engine, "max_yaw_degrees", 0.0, raising=False)
+    monkeypatch.setattr(classroom.engine, "max_enrolment_yaw_degrees", 0.0, raising=False)
+    door = classroom.door()
+    classroom.look(door, visit(Standing("obama3.jpg")))
+    (face,) = door.diary.as_detail(classroom.clock.monotonic_ns)["faces"]
+    assert (face["taken"], face["answer"]) == (0, None)
+    assert {(failed["reason"], failed["at_most"]) for failed in face["failed"]} == {("turned", 0.0)}
+    with pytest.raises(EnrolmentRefusedError) as refused:
+        classroom.enrol(classroom.add_person(), "biden.jpg")
+    assert [problem.reason for problem in refused.value.problems] == [GateReason.TURNED]
 
 
 def test_only_the_last_faces_are_kept_and_nothing_of_a_person(classroom: Classroom) -> None:
