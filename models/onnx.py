@@ -5,6 +5,8 @@ onnxruntime is imported when the first model is loaded: a process without one ne
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +37,13 @@ class OnnxModel:
         # Threads that spin between two pictures would take the cores that recording and encoding need.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # The template network meets denormal numbers, which processors compute a hundred times slower: 4 to
-        # 7 times the time of a whole template. onnxruntime sets this for the thread that loads the first
-        # model of a process, so that thread should run them too.
+        # 7 times the time of a whole template.
         options.add_session_config_entry("session.set_denormal_as_zero", "1")
         options.log_severity_level = 3
+        load = onnxruntime.InferenceSession
         try:
-            self._session: Any = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
+            self._session: Any = (
+                _thread().submit(load, str(path), options, providers=["CPUExecutionProvider"]).result()
             )
         except _errors() as error:
             raise ModelError(
@@ -57,8 +59,15 @@ class OnnxModel:
 
     def run(self, values: Floats) -> list[Floats]:
         """Every output, in the model's order."""
-        outputs: list[Floats] = self._session.run(None, {self._input.name: values})
+        outputs: list[Floats] = _thread().submit(self._session.run, None, {self._input.name: values}).result()
         return outputs
+
+
+@cache
+def _thread() -> ThreadPoolExecutor:
+    """The one thread that loads and runs every model: onnxruntime makes the thread that loads the first one
+    take denormals for zero, for good, which is no other code's arithmetic."""
+    return ThreadPoolExecutor(1, thread_name_prefix="onnx")
 
 
 def _errors() -> tuple[type[Exception], ...]:

@@ -152,7 +152,7 @@ class Receiver:
                 self._underway[message.address.source] = Underway(mid, time.monotonic(), message)
 
     def _sign(self, message: ToTell) -> tuple[ToTell, bytes]:
-        """The receipt, and what it says: all of `message`, or so much of it as a node takes (P37)."""
+        """The receipt, and what it says: all of `message`, or so much of it as a node takes (P38)."""
         while True:
             receipt = Receipt(
                 source=message.address.source,

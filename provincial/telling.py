@@ -66,7 +66,7 @@ class ToTell:
 
 
 def to_tell(archive: Archive, except_sources: Collection[str]) -> list[ToTell]:
-    """What no receipt has said yet, per node, of each kind as much as one receipt may hold (P37).
+    """What no receipt has said yet, per node, of each kind as much as one receipt may hold (P38).
 
     `except_sources` have a receipt on its way; what it says must not be said a second time meanwhile.
     """

@@ -22,7 +22,7 @@ WITHDRAWN: Final = "withdrawn"
 MAX_RANGES: Final = 1000
 MAX_VERDICTS: Final = 300
 MAX_RECEIPT_BYTES: Final = 262_144
-"""Of the signed receipt; a node drops a larger one unread (P37)."""
+"""Of the signed receipt; a node drops a larger one unread (P38)."""
 
 Sequence_ = Annotated[int, Field(ge=1, lt=10**12)]
 Sha256Hex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]

@@ -115,8 +115,8 @@ class Classroom:
         *,
         simulated: bool = True,
     ) -> Door:
-        """A door as its process makes it: with a connection of its own, so that it sees others commit. Where it
-        is not `simulated`, liveness decides."""
+        """A door as its process makes it: with a connection of its own, so that it sees others commit. Where
+        it is not `simulated`, liveness decides."""
         store = Store(self.paths.database, busy_timeout_ms=200)
         door = Door(
             store,

@@ -17,7 +17,7 @@ from agent.checkin.questioning import Questioning
 from models.faces import DetectedFace
 from models.head_turn import Contour
 from models.images import Box
-from tests.models.head import Points3, View, between, head, photograph, seen
+from tests.models.head import Points3, View, head, photograph, seen
 
 FRAME_NS = 100_000_000
 TURN = (0, 0, 4, 9, 14, 19, 23, 24, 19, 13, 8, 3, 0, 0)
@@ -55,10 +55,10 @@ def test_turning_to_the_other_side_fails(side: Side) -> None:
 @pytest.mark.promise("I9")
 @given(
     side=sides,
-    pitch=between(-40, 40),
-    roll=between(-40, 40),
-    swing=between(-45, 45),
-    distance=between(5, 20),
+    pitch=st.floats(-40, 40),
+    roll=st.floats(-40, 40),
+    swing=st.floats(-45, 45),
+    distance=st.floats(5, 20),
 )
 def test_a_photograph_waved_about_in_any_way_never_passes(
     side: Side, pitch: float, roll: float, swing: float, distance: float

@@ -7,19 +7,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
-from hypothesis import strategies as st
 
 from models.head_turn import Contour
 
 Points3 = npt.NDArray[np.float64]
 FOCAL_PX = 1000.0
 CENTRE = np.array((640.0, 360.0))
-
-
-def between(low: float, high: float) -> st.SearchStrategy[float]:
-    """Any number of the range that a processor does not flush to zero: onnxruntime makes it do so for the
-    whole process (models/onnx.py)."""
-    return st.floats(low, high, allow_subnormal=False)
 
 
 def _ring(cx: float, cy: float, rx: float, ry: float, z: float, angles: tuple[float, ...]) -> Points3:
