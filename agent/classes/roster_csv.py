@@ -1,4 +1,5 @@
-"""The roster as CSV, in the notice's columns: UTF-8 or GB18030; commas, semicolons or tabs.
+"""The roster as CSV, in the notice's columns: UTF-8, UTF-16 with its mark or GB18030; commas, semicolons or
+tabs.
 
 What spreadsheets write is read as they mean it; everything else is a problem with its row. The rows go
 through the workbook's own table reader, so that a row is good or bad for the same reasons in both (I12).
@@ -6,9 +7,10 @@ through the workbook's own table reader, so that a row is good or bad for the sa
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from agent.classes.workbook import MOST_COLUMNS, MOST_ROWS, TABLES, Cell, Workbook, read_table
@@ -32,8 +34,8 @@ def read_roster(data: bytes, source: str) -> Workbook:
     text = _decoded(data)
     if text is None:
         book.problems.append(
-            f"{source}: 既不是 UTF-8 也不是 GB18030 文本，请另存为“CSV UTF-8” / "
-            "neither UTF-8 nor GB18030 text: save it as “CSV UTF-8”"
+            f"{source}: 不是 UTF-8、UTF-16 或 GB18030 文本，请另存为“CSV UTF-8” / "
+            "no text in UTF-8, UTF-16 or GB18030: save it as “CSV UTF-8”"
         )
         return book
     records = _records(book, text, source)
@@ -60,13 +62,24 @@ def read_roster(data: bytes, source: str) -> Workbook:
 
 
 def _decoded(data: bytes) -> str | None:
-    # Chinese editions of Excel save "CSV" in the machine's code page, of which GB18030 is the superset.
-    for encoding in ("utf-8-sig", "gb18030"):
+    """Text without its byte order mark; None when it is none that spreadsheets write."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # Excel's "Unicode text"
+        texts = _texts(data, ("utf-16",))
+    else:
+        # Chinese editions of Excel save "CSV" in the machine's code page, of which GB18030 is the superset.
+        texts = _texts(data, ("utf-8-sig", "gb18030"))
+    # Some texts are good UTF-8 and good GB18030: the one that has the columns is meant, the first of equals.
+    return max(texts, key=_best_headings, default=None)
+
+
+def _texts(data: bytes, encodings: Iterable[str]) -> list[str]:
+    found = []
+    for encoding in encodings:
         try:
-            return data.decode(encoding)
+            found.append(data.decode(encoding))
         except UnicodeDecodeError:
             continue
-    return None
+    return found
 
 
 def _records(book: Workbook, text: str, source: str) -> list[list[str]]:
@@ -86,6 +99,10 @@ def _records(book: Workbook, text: str, source: str) -> list[list[str]]:
             "a quote is not closed, or a cell is too long; the rows after it were not looked at"
         )
     return records
+
+
+def _best_headings(text: str) -> int:
+    return max(_known_headings(text, separator) for separator in SEPARATORS)
 
 
 def _known_headings(text: str, separator: str) -> int:

@@ -34,6 +34,14 @@ ROWS = [
     ["学员乙", "女", "", id_number(2, male=False), "", "2"],
 ]
 
+MARKS = {"utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}
+ENCODINGS = ["utf-8", "utf-8-sig", "gb18030", *MARKS]
+"""What spreadsheets write; UTF-16 is Excel's "Unicode text", with a mark and tabs."""
+
+
+def encoded(text: str, encoding: str) -> bytes:
+    return MARKS.get(encoding, b"") + text.encode(encoding)
+
 
 def csv(rows: list[list[str]] = ROWS, header: list[str] = ZH, separator: str = ",") -> str:
     return "\r\n".join(separator.join(row) for row in [header, *rows]) + "\r\n"
@@ -51,16 +59,30 @@ def problems_of(roster: str | bytes, head: str = HEAD) -> str:
     return "\n".join(caught.value.problems)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+@pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @pytest.mark.parametrize("header", [ZH, EN], ids=["zh", "en"])
 def test_what_spreadsheets_write_is_read(encoding: str, separator: str, header: list[str]) -> None:
-    document = read(csv(header=header, separator=separator).encode(encoding)).document
+    document = read(encoded(csv(header=header, separator=separator), encoding)).document
     assert [(t.name, t.id_number, t.age) for t in document.trainees] == [
         ("学员甲", ROWS[0][3], 36),
         ("学员乙", ROWS[1][3], None),
     ]
     assert [t.group for t in document.trainees] == ["农村转移就业劳动者", "毕业学年高校毕业生"]
+
+
+HAN = st.characters(min_codepoint=0x4E00, max_codepoint=0x9FA5)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.text(HAN, min_size=2, max_size=8), min_size=1, max_size=8, unique=True),
+    st.sampled_from(ENCODINGS),
+    st.sampled_from([",", ";", "\t"]),
+)
+def test_names_are_the_same_in_every_encoding(names: list[str], encoding: str, separator: str) -> None:
+    text = csv([[name] for name in names], separator=separator)
+    assert [trainee.name for trainee in read(encoded(text, encoding)).document.trainees] == names
 
 
 def test_quotes_blank_rows_and_apostrophes_are_read() -> None:
@@ -111,7 +133,8 @@ def test_every_bad_row_of_a_roster_is_named_and_nothing_of_it_repeated() -> None
 
 @pytest.mark.promise("I12")
 def test_files_that_are_no_roster_say_so() -> None:
-    assert "neither UTF-8 nor GB18030" in problems_of(b"\xff\xfe\x81\x20" + bytes(range(128, 256)))
+    assert "no text in UTF-8, UTF-16 or GB18030" in problems_of(b"\x81\x20" + bytes(range(128, 256)))
+    assert "no text in UTF-8" in problems_of(b"\xff\xfe" + csv().encode("utf-16-le") + b"x"), "cut short"
     assert "a quote is not closed" in problems_of(csv([*ROWS, ['"学员丙']]))
     assert "a cell is too long" in problems_of(csv([["x" * 200_000]]))
     assert "more than 1200 rows" in problems_of(csv([["学员"]] * (MOST_ROWS + 5)))
