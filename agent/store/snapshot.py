@@ -28,10 +28,14 @@ KEPT = (
     "class",
     "enrolment",
     "session",
+    "make_up",
+    "timetable_edit",
     "continuity_judgement",
     "photo",
     "check_in",
     "check_in_decision",
+    "visibility_verdict",
+    "verdict_frame",
     "suspicion",
     "suspicion_sighting",
     "suspicion_decision",
@@ -51,6 +55,9 @@ KEPT = (
     "legal_hold",
     "training_end",
     "volume",
+    "reference_view",
+    "room_calibration",
+    "camera_tamper",
 )
 """Tables of a snapshot, those first to which others refer."""
 

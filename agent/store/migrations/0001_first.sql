@@ -168,6 +168,14 @@ CREATE TABLE class (
   city             TEXT NOT NULL,                      -- selects the city supplement of the policy
   opening_day      TEXT NOT NULL,                      -- YYYY-MM-DD, Asia/Shanghai: selects the notice for life
   planned_hours    INTEGER NOT NULL,
+  practical_hours  INTEGER,                            -- of planned_hours; NULL: was not said
+  online_hours     INTEGER,                            -- on an online platform, on no device (R19)
+  workplaces       INTEGER,                            -- 工位 (R14)
+  training_certificate INTEGER CHECK (training_certificate IN (0, 1)),   -- 培训合格证书: R21 holds
+  hours_fixed_elsewhere INTEGER CHECK (hours_fixed_elsewhere IN (0, 1)), -- R21's exception
+  other_rooms      TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(other_rooms)),  -- filmed by other devices
+  notices          TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(notices)),  -- ids: its set of rules for life;
+                                                       -- '[]': by opening day and city
   warnings         TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(warnings)),  -- the policy's: rule, zh, en
   source_sha256    TEXT NOT NULL,                      -- of the file or configuration it was imported from
   imported_us      INTEGER NOT NULL
@@ -194,10 +202,41 @@ CREATE TABLE session (
   state             TEXT NOT NULL CHECK (state IN ('planned', 'open', 'closed', 'cancelled')),
   opened_us         INTEGER,
   closed_us         INTEGER,
-  close_reason      TEXT
+  close_reason      TEXT,
+  breaks            TEXT NOT NULL DEFAULT '[]' CHECK (json_type(breaks) = 'array')  -- [[start_us, end_us], …]
 ) STRICT;
 CREATE INDEX session_by_plan ON session (room, planned_start_us);
 CREATE UNIQUE INDEX one_open_session_per_room ON session (room) WHERE state = 'open';
+
+-- Make-up lessons (R5): for whom class hour `hour` of `session_id` stands for an hour that was missed. An hour
+-- is made up once, and an hour of a make-up lesson stands for one. A row goes when the make-up lesson does.
+CREATE TABLE make_up (
+  session_id         TEXT    NOT NULL REFERENCES session (id),
+  hour               INTEGER NOT NULL CHECK (hour >= 1),
+  person_id          TEXT    NOT NULL REFERENCES person (id),
+  missed_session_id  TEXT    NOT NULL REFERENCES session (id),
+  missed_hour        INTEGER NOT NULL CHECK (missed_hour >= 1),
+  bound_us           INTEGER NOT NULL,
+  PRIMARY KEY (person_id, missed_session_id, missed_hour),
+  UNIQUE (person_id, session_id, hour)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX make_up_by_session ON make_up (session_id);
+
+-- What people changed in a timetable, one row a lesson, those of one edit under one id. An edit is taken back by
+-- another, never erased. The reason stands here and not in a record, because people write names into it.
+CREATE TABLE timetable_edit (
+  number      INTEGER PRIMARY KEY AUTOINCREMENT,
+  edit_id     TEXT    NOT NULL,
+  class_id    TEXT    NOT NULL REFERENCES class (id),
+  session_id  TEXT    NOT NULL REFERENCES session (id),
+  before      TEXT    CHECK (json_valid(before)),      -- the lesson's plan; NULL: there was no lesson
+  after       TEXT    CHECK (json_valid(after)),       -- NULL: it was called off
+  reason      TEXT    NOT NULL,
+  edited_us   INTEGER NOT NULL,
+  undoes      TEXT                                     -- edit_id of the edit that this one takes back
+) STRICT;
+CREATE INDEX timetable_edit_of ON timetable_edit (class_id, number);
+CREATE INDEX timetable_edit_by_id ON timetable_edit (edit_id);
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Check-in
@@ -472,6 +511,91 @@ CREATE TABLE head_count (
 ) STRICT;
 CREATE INDEX head_count_by_time ON head_count (at_us);
 CREATE INDEX head_count_by_session ON head_count (session_id, at_us);
+
+-- The room as the camera saw it when it was aimed and the room was empty: what the view is held against (moved,
+-- covered), and what a picture with people in it differs from. Grey, lossless (PNG), so many pixels as the
+-- checks need; nobody is to be in it. Never changed: a new one takes its place.
+CREATE TABLE reference_view (
+  id         INTEGER PRIMARY KEY,
+  room       TEXT    NOT NULL,
+  taken_us   INTEGER NOT NULL,                         -- wall time of the picture
+  width      INTEGER NOT NULL CHECK (width > 0),       -- of the recording's picture, not of this one
+  height     INTEGER NOT NULL CHECK (height > 0),
+  grey_png   BLOB    NOT NULL CHECK (length(grey_png) <= 2097152),
+  sha256     BLOB    NOT NULL CHECK (length(sha256) = 32),  -- of grey_png; stands in the record
+  simulated  INTEGER NOT NULL CHECK (simulated IN (0, 1))
+) STRICT;
+
+-- What was fitted to a room by counting the people in a few frames, or by hand. The newest row of a room counts,
+-- and none does while the camera is moved. Coordinates are 0..1 of the picture's width and height.
+CREATE TABLE room_calibration (
+  id                INTEGER PRIMARY KEY,
+  room              TEXT    NOT NULL,
+  at_us             INTEGER NOT NULL,
+  account           TEXT    NOT NULL CHECK (account IN ('technician', 'hr')),
+  reference_id      INTEGER REFERENCES reference_view (id),  -- NULL: no view to hold the picture against
+  width             INTEGER NOT NULL CHECK (width > 0),      -- of the recording's picture
+  height            INTEGER NOT NULL CHECK (height > 0),
+  detector          TEXT    NOT NULL,                        -- scores of two detectors are never compared
+  cut               REAL,                                    -- NULL: no frame was counted, the default holds
+  smallest_head_px  REAL CHECK (smallest_head_px > 0),       -- NULL: too few heads were seen to say
+  blind             TEXT    NOT NULL CHECK (json_type(blind) = 'array'),         -- [[[x, y], …], …]
+  teacher_zone      TEXT    NOT NULL CHECK (json_type(teacher_zone) = 'array'),  -- [[x, y], …], [] for none
+  masks             TEXT    NOT NULL CHECK (json_type(masks) = 'array'),         -- [[x1, y1, x2, y2], …]
+  fit               TEXT    NOT NULL CHECK (json_type(fit) = 'object'),          -- as in the record
+  simulated         INTEGER NOT NULL CHECK (simulated IN (0, 1))
+) STRICT;
+CREATE INDEX room_calibration_newest ON room_calibration (room, id);
+
+-- When the recording's picture showed that the camera was tampered with. One row a stretch; until_us is NULL
+-- while it lasts, and stays so over a restart.
+CREATE TABLE camera_tamper (
+  id          INTEGER PRIMARY KEY,
+  room        TEXT    NOT NULL,
+  kind        TEXT    NOT NULL CHECK (kind IN
+              ('covered', 'moved', 'out_of_focus', 'frozen', 'replayed', 'blinded', 'dark')),
+  since_us    INTEGER NOT NULL,                        -- of the first key frame that showed it
+  noticed_us  INTEGER NOT NULL,
+  until_us    INTEGER CHECK (until_us >= since_us),    -- of the first key frame that did not any more
+  simulated   INTEGER NOT NULL CHECK (simulated IN (0, 1))
+) STRICT;
+CREATE INDEX camera_tamper_by_time ON camera_tamper (room, since_us);
+CREATE UNIQUE INDEX one_tamper_at_a_time ON camera_tamper (room) WHERE until_us IS NULL;
+
+-- Whether the recording showed every trainee in a class hour (visibility.judged, R6): rows supersede one another, the
+-- newest of a class hour is the one that no other supersedes. The device judges; a person may decide what it left
+-- uncertain (visibility.decided), and takes that back by a further row. `data` is as in the fact; `basis` tells
+-- without reckoning whether anything moved since. A person's reason stands here and not in a record, because people
+-- write names into it.
+CREATE TABLE visibility_verdict (
+  number      INTEGER PRIMARY KEY AUTOINCREMENT,
+  id          TEXT    NOT NULL UNIQUE,
+  session_id  TEXT    NOT NULL REFERENCES session (id),
+  hour        INTEGER NOT NULL CHECK (hour >= 1),
+  verdict     TEXT    NOT NULL CHECK (verdict IN ('shown', 'not_shown', 'uncertain')),
+  lower       INTEGER,                                 -- of the trainees in the picture, over the stretch that the
+  upper       INTEGER,                                 -- verdict rests on; NULL: nothing was counted
+  expected    INTEGER,                                 -- trainees checked in then; NULL: nobody knows
+  decided_by  TEXT    NOT NULL,                        -- 'device', or the account of a person: 'hr'
+  reason      TEXT    NOT NULL CHECK ((decided_by = 'device') = (reason = '')),
+  stated_us   INTEGER NOT NULL,
+  supersedes  TEXT    UNIQUE REFERENCES visibility_verdict (id),
+  because     TEXT    NOT NULL CHECK (json_type(because) = 'array'),
+  data        TEXT    NOT NULL CHECK (json_type(data) = 'object'),
+  basis       TEXT    NOT NULL CHECK (json_type(basis) = 'object')
+) STRICT;
+CREATE INDEX visibility_verdict_of ON visibility_verdict (session_id, hour, number);
+CREATE UNIQUE INDEX one_first_verdict ON visibility_verdict (session_id, hour) WHERE supersedes IS NULL;
+-- The pictures that a verdict rests on: which key frame of the recording, and its copy with the boxes drawn, sealed
+-- like a check-in's photo.
+CREATE TABLE verdict_frame (
+  verdict_id  TEXT    NOT NULL REFERENCES visibility_verdict (id),
+  run_id      TEXT    NOT NULL,
+  sequence    INTEGER NOT NULL,
+  pts_ticks   INTEGER NOT NULL,
+  photo_id    TEXT    NOT NULL UNIQUE REFERENCES photo (id),
+  PRIMARY KEY (verdict_id, run_id, sequence, pts_ticks)
+) STRICT, WITHOUT ROWID;
 
 -- ---------------------------------------------------------------------------------------------------------
 -- The clock (I8)
