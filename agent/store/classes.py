@@ -32,6 +32,16 @@ class TrainingClass:
     opening_day: str
     """YYYY-MM-DD, Asia/Shanghai."""
     planned_hours: int
+    practical_hours: int | None
+    """Of `planned_hours`; this and the next four are None when nobody said."""
+    online_hours: int | None
+    workplaces: int | None
+    training_certificate: bool | None
+    hours_fixed_elsewhere: bool | None
+    other_rooms: tuple[str, ...]
+    """Rooms of its timetable that other devices film."""
+    notices: tuple[str, ...]
+    """Ids of the notices that govern it for life; (): those of its opening day and city."""
     warnings: tuple[Mapping[str, str], ...]
     """What the policy found at import: {"rule", "zh", "en"} each."""
     source_sha256: str
@@ -53,6 +63,8 @@ class Session:
     opened_us: int | None
     closed_us: int | None
     close_reason: str | None
+    breaks: tuple[tuple[int, int], ...] = ()
+    """Planned breaks between class hours, [start_us, end_us) each, in order, inside the planned time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +129,20 @@ def name_and_role(store: Store, person_id: str, class_id: str) -> tuple[str, Per
     return None if row is None else (row["name"], row["role"])
 
 
+def session_of(row: Row) -> Session:
+    """Of a whole row of the table."""
+    return Session(**{**dict(row), "breaks": tuple((start, end) for start, end in json.loads(row["breaks"]))})
+
+
 def session(store: Store, session_id: str) -> Session | None:
     row = store.row("SELECT * FROM session WHERE id = ?", (session_id,))
-    return None if row is None else Session(*row)
+    return None if row is None else session_of(row)
 
 
 def open_session(store: Store, room: str) -> Session | None:
     """The session that check-ins in `room` belong to now; the schema allows one at most."""
     row = store.row("SELECT * FROM session WHERE room = ? AND state = 'open'", (room,))
-    return None if row is None else Session(*row)
+    return None if row is None else session_of(row)
 
 
 def next_session(store: Store, room: str, now_us: int) -> Session | None:
@@ -135,7 +152,7 @@ def next_session(store: Store, room: str, now_us: int) -> Session | None:
         " ORDER BY planned_start_us LIMIT 1",
         (room, now_us),
     )
-    return None if row is None else Session(*row)
+    return None if row is None else session_of(row)
 
 
 def sessions(
@@ -161,7 +178,7 @@ def sessions(
             "states": json.dumps(list(states)),
         },
     )
-    return [Session(*row) for row in rows]
+    return [session_of(row) for row in rows]
 
 
 def session_during(store: Store, room: str, start_us: int, end_us: int | None) -> tuple[str, str] | None:
@@ -181,7 +198,7 @@ def undecided_sessions(store: Store, room: str, until_us: int) -> list[Session]:
         " (state = 'planned' AND planned_start_us < ?)) ORDER BY planned_start_us, id",
         (room, until_us),
     )
-    return [Session(*row) for row in rows]
+    return [session_of(row) for row in rows]
 
 
 def present(store: Store, session_id: str) -> list[Present]:
@@ -276,10 +293,16 @@ def plan_again(store: Store, session: Session, new_id: str) -> None:
             "planned_start_us": session.planned_start_us,
             "planned_end_us": session.planned_end_us,
             "class_hours": session.class_hours,
+            "breaks": json.dumps(session.breaks),
             "state": "planned",
         },
     )
 
 
 def _training_class(row: Row) -> TrainingClass:
-    return TrainingClass(**{**dict(row), "warnings": tuple(json.loads(row["warnings"]))})
+    values = dict(row)
+    for key in ("warnings", "other_rooms", "notices"):
+        values[key] = tuple(json.loads(row[key]))
+    for key in ("training_certificate", "hours_fixed_elsewhere"):
+        values[key] = None if row[key] is None else bool(row[key])
+    return TrainingClass(**values)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agent.store.classes import Session
+from agent.store.classes import Session, session_of
 from agent.store.database import Row, Store
 from agent.store.footage import LONGEST_SEGMENT_US
 
@@ -50,7 +50,7 @@ def sessions_named(store: Store, beginning: str, limit: int = 10) -> list[Sessio
         "SELECT * FROM session WHERE substr(id, 1, ?) = ? ORDER BY planned_start_us, id LIMIT ?",
         (len(beginning), beginning, limit),
     )
-    return [Session(*row) for row in rows]
+    return [session_of(row) for row in rows]
 
 
 def unjudged_sessions(store: Store, room: str, ended_before_us: int, limit: int) -> list[Session]:
@@ -62,7 +62,7 @@ def unjudged_sessions(store: Store, room: str, ended_before_us: int, limit: int)
         " ORDER BY planned_start_us LIMIT ?",
         (room, ended_before_us, ended_before_us, limit),
     )
-    return [Session(*row) for row in rows]
+    return [session_of(row) for row in rows]
 
 
 def judged_sessions(store: Store, room: str, ended_after_us: int) -> list[str]:

@@ -189,6 +189,16 @@ CREATE TABLE enrolment (
   PRIMARY KEY (class_id, person_id)
 ) STRICT;
 
+-- What the last import of a class changed, so that it can be taken back: rows of class, enrolment and session
+-- as they were and as they became. Ids only, no names.
+CREATE TABLE class_import (
+  class_id       TEXT PRIMARY KEY,
+  imported_us    INTEGER NOT NULL,
+  source_sha256  TEXT NOT NULL,
+  before         TEXT NOT NULL CHECK (json_valid(before)),
+  after          TEXT NOT NULL CHECK (json_valid(after))
+) STRICT;
+
 -- One lesson of a class in one room on one day (课). Planned by timetable, opened and closed by plan and by
 -- people; `room` decides which node acts on it.
 CREATE TABLE session (
