@@ -35,6 +35,10 @@ CREATE TABLE fact (
 ) STRICT;
 -- The watch role asks at each look, under the write lock, how far a session's counts are stated.
 CREATE INDEX fact_heads_counted ON fact (session_id, id) WHERE type = 'visibility.heads-counted';
+-- What a class's attendance rests on: its digest goes with every table that leaves the device.
+CREATE INDEX fact_of_attendance ON fact (class_id, id) WHERE type IN
+  ('check-in.answered', 'check-in.decided', 'spot-check.ended', 'suspicion.decided', 'attendance.corrected',
+   'session.opened', 'session.closed', 'session.cancelled', 'class.imported');
 -- A clip carries the signed record of each segment that it touches.
 CREATE INDEX fact_segment_closed ON fact (subject) WHERE type = 'recording.segment-closed';
 
@@ -372,6 +376,48 @@ CREATE TABLE spot_check (
 ) STRICT;
 CREATE INDEX spot_check_by_session ON spot_check (session_id, drawn_us);
 CREATE UNIQUE INDEX one_spot_check_at_a_time ON spot_check (session_id) WHERE result IS NULL;
+
+-- Later corrections of attendance, by a teacher of the class and HR staff together, grounded on the recording. Rows
+-- stay; the newest of an hour holds, and the check-ins stay as they are. The reason stands here and not in a record,
+-- because people write names into it.
+CREATE TABLE attendance_correction (
+  number         INTEGER PRIMARY KEY AUTOINCREMENT,
+  id             TEXT    NOT NULL UNIQUE,
+  session_id     TEXT    NOT NULL REFERENCES session (id),
+  hour           INTEGER NOT NULL CHECK (hour >= 1),
+  person_id      TEXT    NOT NULL REFERENCES person (id),
+  state          TEXT    NOT NULL CHECK (state IN
+                   ('attended', 'late', 'left_early', 'absent', 'excused', 'withdrawn')),
+  teacher_id     TEXT    NOT NULL REFERENCES person (id),
+  account        TEXT    NOT NULL,                     -- of HR staff
+  reason         TEXT    NOT NULL,
+  video_from_us  INTEGER,
+  video_until_us INTEGER CHECK (video_until_us >= video_from_us),
+  corrected_us   INTEGER NOT NULL,
+  supersedes     TEXT    UNIQUE REFERENCES attendance_correction (id),
+  CHECK ((video_from_us IS NULL) = (video_until_us IS NULL)),
+  CHECK (state = 'withdrawn' OR video_from_us IS NOT NULL)
+) STRICT;
+CREATE INDEX attendance_correction_of ON attendance_correction (session_id, number);
+CREATE UNIQUE INDEX one_first_correction ON attendance_correction (session_id, hour, person_id)
+  WHERE supersedes IS NULL;
+CREATE INDEX attendance_correction_by_person ON attendance_correction (person_id);  -- what keeps a person's name
+
+-- What was stated of a class's attendance (class.attendance-stated): R16 once the opening day is over, the rest once
+-- the training is. Superseded, never changed; `basis` tells why another took its place.
+CREATE TABLE attendance_statement (
+  number      INTEGER PRIMARY KEY AUTOINCREMENT,
+  id          TEXT    NOT NULL UNIQUE,
+  class_id    TEXT    NOT NULL REFERENCES class (id),
+  part        TEXT    NOT NULL CHECK (part IN ('opening', 'training')),
+  stated_us   INTEGER NOT NULL,
+  supersedes  TEXT    UNIQUE REFERENCES attendance_statement (id),
+  because     TEXT    NOT NULL CHECK (json_type(because) = 'array'),
+  data        TEXT    NOT NULL CHECK (json_type(data) = 'object'),
+  basis       TEXT    NOT NULL CHECK (json_type(basis) = 'object')
+) STRICT;
+CREATE INDEX attendance_statement_of ON attendance_statement (class_id, part, number);
+CREATE UNIQUE INDEX one_first_statement ON attendance_statement (class_id, part) WHERE supersedes IS NULL;
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Footage
