@@ -71,6 +71,30 @@ class CheckIn(_Section):
     and attendance then shows an arrival without a leaving."""
 
 
+class Attendance(_Section):
+    """What a class hour counts as (R5, R16, R17). No notice states any of it; a change supersedes what was
+    stated of every class that is not yet over."""
+
+    late_after_minutes: Annotated[int, Field(ge=0, le=40)] = 10
+    """Present later than this into a class hour is "late". A word for people: it counts all the same where
+    `attended_percent` is reached. 0 calls everybody late who comes a second after the hour's start."""
+    left_early_minutes: Annotated[int, Field(ge=0, le=40)] = 10
+    """Gone for longer than this at a class hour's end is "left early"; counts as being late does. Without
+    check-outs (`checkin.check_out`) nobody is known to have left."""
+    attended_percent: Annotated[int, Field(ge=1, le=100)] = 70
+    """So much of a class hour must lie between check-in and check-out. At 70, who comes 14 minutes into 45 has
+    missed that class hour and none of those behind it; at 100, who comes a second late has missed it."""
+    missed_spot_check: Literal["noted", "undecided", "absent"] = "undecided"
+    """What follows when a trainee who was drawn does not come to the door, from the draw until the door sees
+    that trainee again. `noted`: nothing, the spot check stands beside. `undecided`: those class hours wait for
+    teacher and HR, who look at the video; a rate then has a least and a most. `absent`: they do not count
+    until somebody corrects them, though the trainee may have sat in the room and not heard the call."""
+    expect_pending: bool = True
+    """Whether who checked in by PIN and waits for a confirmation is expected in the picture (R6). `true` asks
+    more of the recording: somebody stood at the door. `false` expects only who is confirmed; a recording may
+    then count as showing everybody while it hides one who is confirmed an hour later."""
+
+
 class Visibility(_Section):
     """When a lesson's picture is doubted (R6)."""
 
@@ -123,13 +147,14 @@ class HrConfiguration(_Section):
 
     revision: Annotated[int, Field(ge=0, le=2**53)] = 0
     checkin: CheckIn = CheckIn()
+    attendance: Attendance = Attendance()
     visibility: Visibility = Visibility()
     recording: Recording = Recording()
     retention: Retention = Retention()
     classes: tuple[ClassEntry, ...] = ()
 
 
-_SECTIONS: Final = ("checkin", "visibility", "recording", "retention")
+_SECTIONS: Final = ("checkin", "attendance", "visibility", "recording", "retention")
 
 
 def value_keys() -> tuple[str, ...]:

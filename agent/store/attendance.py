@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 
 from agent.store import classes
 from agent.store.classes import Session
-from agent.store.configuration import attendance_value
+from agent.store.configuration import value
 from agent.store.database import Store
 from agent.store.suspicions import IMPOSTORS
 
@@ -90,7 +90,7 @@ def expected_over(store: Store, session_id: str, *, with_pending: bool | None = 
     if session is None or session.opened_us is None:
         return []
     if with_pending is None:
-        with_pending = attendance_value(store, "expect_pending") is not False
+        with_pending = value(store, "attendance.expect_pending") is not False
     counted = [stay for stay in _stays_of(store, session_id) if with_pending or not stay.is_pending]
     found = [stay for stay in counted if not stay.void]
     return _steps(session, session.opened_us, found)

@@ -30,18 +30,18 @@ def sound_recording(store: Store) -> bool:
     return row is not None and row["audio"] == "true"
 
 
-def attendance_value(store: Store, key: str) -> bool | int | str | None:
-    """A value of the section `attendance` of the revision in force, for those below the document's own
-    module; None where it is missing. A boolean comes as one."""
+def value(store: Store, key: str) -> bool | int | str | None:
+    """A value of the revision in force by its dotted key (`attendance.attended_percent`), for those below the
+    document's own module; None where it is missing. A boolean comes as one."""
     row = store.row(
         "SELECT json_type(document, :path) AS type, json_extract(document, :path) AS value"
         " FROM configuration ORDER BY revision DESC LIMIT 1",
-        {"path": f"$.attendance.{key}"},
+        {"path": f"$.{key}"},
     )
     if row is None or row["type"] is None:
         return None
-    value: bool | int | str = row["value"]
-    return bool(value) if row["type"] in ("true", "false") else value
+    found: bool | int | str = row["value"]
+    return bool(found) if row["type"] in ("true", "false") else found
 
 
 def insert_revision(
