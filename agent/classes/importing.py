@@ -15,7 +15,8 @@ from agent.classes.people_import import write_people
 from agent.classes.problems import ClassFileError
 from agent.classes.timetable_import import write_timetable
 from agent.clock import Stamp
-from agent.policy import Policies, PolicyError, load_policies
+from agent.policy import Policies, PolicyError, PolicySet, load_policies
+from agent.store import class_imports
 from agent.store import classes as table
 from agent.store.database import Store, Value
 from agent.store.facts import Fact, FactType, state_fact
@@ -64,23 +65,12 @@ def import_class(
     if not store.in_transaction:
         raise RuntimeError("import_class outside a transaction")
     head = document.training_class
-    policies = load_policies() if policies is None else policies
-    try:
-        policy = policies.combine(head.opening_day, head.city)
-    except PolicyError as error:
-        raise ClassFileError(error.problems) from error
-    known = table.training_class(store, head.id)
-    conflicts = [
-        *_unanswered_rooms(document, room),
-        *_opening_day_conflict(store, known, document, policies),
-        *_room_conflicts(store, document),
-    ]
-    if conflicts:
-        raise ClassFileError(conflicts)
-    findings = tuple(assess(document, policy))
-    _write_class(store, stamp, document, source_sha256, findings, is_new=known is None)
+    known, policy, findings = checked_against(store, document, room, policies)
+    before = class_imports.picture(store, head.id)
+    write_class(store, stamp, document, source_sha256, findings, is_new=known is None)
     people = write_people(store, vault, stamp, document)
     sessions = write_timetable(store, stamp, document, simulated=simulated)
+    class_imports.note(store, head.id, stamp.wall_us, source_sha256, before)
     report = ImportReport(
         head.id, known is None, **people, **sessions, findings=findings, notices=policy.notices
     )
@@ -108,6 +98,28 @@ def import_class(
         ),
     )
     return report
+
+
+def checked_against(
+    store: Store, document: ClassDocument, room: str, policies: Policies | None = None
+) -> tuple[table.TrainingClass | None, PolicySet, tuple[Finding, ...]]:
+    """The class as it stands, its rules, and where the plan falls short of them. ClassFileError with every
+    conflict with what the database holds."""
+    head = document.training_class
+    policies = load_policies() if policies is None else policies
+    try:
+        policy = policies.combine(head.opening_day, head.city)
+    except PolicyError as error:
+        raise ClassFileError(error.problems) from error
+    known = table.training_class(store, head.id)
+    conflicts = [
+        *_unanswered_rooms(document, room),
+        *_opening_day_conflict(store, known, document, policies),
+        *_room_conflicts(store, document),
+    ]
+    if conflicts:
+        raise ClassFileError(conflicts)
+    return known, policy, tuple(assess(document, policy))
 
 
 def _opening_day_conflict(
@@ -170,7 +182,7 @@ def _local(wall_us: int) -> str:
     return f"{moment.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
 
 
-def _write_class(
+def write_class(
     store: Store,
     stamp: Stamp,
     document: ClassDocument,
@@ -179,6 +191,7 @@ def _write_class(
     *,
     is_new: bool,
 ) -> None:
+    """The class's own row. In the caller's transaction."""
     head = document.training_class
     values: dict[str, Value] = {
         "id": head.id,

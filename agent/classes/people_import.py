@@ -8,51 +8,85 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from agent.classes.document import ClassDocument, Teacher, Trainee
 from agent.clock import Stamp
 from agent.store import classes as table
-from agent.store.classes import PersonRole
+from agent.store.classes import Person, PersonRole
 from agent.store.database import Store
 from agent.store.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the document's people."""
+
+    row: Trainee | Teacher
+    role: PersonRole
+    known: str | None
+    """Id of the person who this is; None: somebody new."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeoplePlan:
+    """What taking the document in would do to the people of its class."""
+
+    entries: tuple[Entry, ...]
+    before: Mapping[str, Person]
+    """The class's people until now by id, those too who left."""
+    leaving: tuple[Person, ...]
+
+
+def plan_people(store: Store, vault: Vault, document: ClassDocument) -> PeoplePlan:
+    """Whom the rows mean. Writes nothing. VaultError when an ID number's key cannot be used."""
+    before = {
+        person.id: person for person in table.people_of(store, document.training_class.id, also_left=True)
+    }
+    wanted: list[tuple[Trainee | Teacher, PersonRole]] = [
+        *((trainee, "trainee") for trainee in document.trainees),
+        *((teacher, "teacher") for teacher in document.teachers),
+    ]
+    entries: list[Entry] = []
+    taken: set[str] = set()
+    for row, role in wanted:
+        known = _known_person(store, vault, row, before, taken)
+        if known is not None:
+            taken.add(known)
+        entries.append(Entry(row, role, known))
+    leaving = tuple(one for one in before.values() if one.id not in taken and one.left_us is None)
+    return PeoplePlan(tuple(entries), before, leaving)
 
 
 def write_people(store: Store, vault: Vault, stamp: Stamp, document: ClassDocument) -> dict[str, int]:
     """Create, keep and take leave of the people of a class; counts for the report. In the caller's
     transaction."""
     class_id = document.training_class.id
-    before = {person.id: person for person in table.people_of(store, class_id, also_left=True)}
-    wanted: list[tuple[Trainee | Teacher, PersonRole]] = [
-        *((trainee, "trainee") for trainee in document.trainees),
-        *((teacher, "teacher") for teacher in document.teachers),
-    ]
-    enrolled: set[str] = set()
+    plan = plan_people(store, vault, document)
     added = 0
-    for entry, role in wanted:
-        person_id = _known_person(store, vault, entry, before, enrolled)
+    for entry in plan.entries:
+        person_id = entry.known
         if person_id is None:
             person_id = str(uuid.uuid4())
-            store.insert("person", {"id": person_id, "name": entry.name, "created_us": stamp.wall_us})
+            store.insert("person", {"id": person_id, "name": entry.row.name, "created_us": stamp.wall_us})
             added += 1
         else:
-            store.execute("UPDATE person SET name = ? WHERE id = ?", (entry.name, person_id))
-        _seal_id_number(store, vault, person_id, entry.id_number)
+            store.execute("UPDATE person SET name = ? WHERE id = ?", (entry.row.name, person_id))
+        _seal_id_number(store, vault, person_id, entry.row.id_number)
         store.execute(
             "INSERT INTO enrolment (class_id, person_id, role) VALUES (?, ?, ?)"
             " ON CONFLICT (class_id, person_id) DO UPDATE SET role = excluded.role, left_us = NULL",
-            (class_id, person_id, role),
+            (class_id, person_id, entry.role),
         )
-        enrolled.add(person_id)
-    leaving = [p.id for p in before.values() if p.id not in enrolled and p.left_us is None]
-    for person_id in leaving:
+    for person in plan.leaving:
         store.execute(
             "UPDATE enrolment SET left_us = ? WHERE class_id = ? AND person_id = ?",
-            (stamp.wall_us, class_id, person_id),
+            (stamp.wall_us, class_id, person.id),
         )
     return {
         "people_added": added,
-        "people_kept": len(enrolled) - added,
-        "people_left": len(leaving),
+        "people_kept": len({entry.known for entry in plan.entries} - {None}),
+        "people_left": len(plan.leaving),
     }
 
 

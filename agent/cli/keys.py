@@ -59,7 +59,8 @@ def recover_command(context: typer.Context, password_file: PasswordFile = None) 
     with open_store(settings) as store:
         password = read_password(password_file, "人社部门密码 / HR password")
         try:
-            done = recover(store, Vault(settings.paths.keys), SystemClock().now(), password)
+            vault, stamp = Vault(settings.paths.keys), SystemClock().now()
+            done = recover(store, vault, stamp, password, simulated=settings.simulated)
         except RecoveryError:
             refuse("密码不对，没有改动 / a wrong password; nothing was changed")
     if done is None:

@@ -7,7 +7,7 @@ there are stay where they are.
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -17,6 +17,7 @@ from agent.configuration.credential import Argon2Cost, derive_seed
 from agent.log import get_logger
 from agent.store import hr_wrap, templates
 from agent.store.database import Store
+from agent.store.facts import Fact, FactType, state_fact
 from agent.store.vault import Vault
 
 log = get_logger(__name__)
@@ -61,8 +62,8 @@ def key_state(store: Store, vault: Vault) -> KeyState:
     )
 
 
-def recover(store: Store, vault: Vault, stamp: Stamp, password: str) -> Recovered | None:
-    """Wrap anew what `password` opens of the keys that were lost; None when nothing is lost.
+def recover(store: Store, vault: Vault, stamp: Stamp, password: str, *, simulated: bool) -> Recovered | None:
+    """Wrap anew what `password` opens of the keys that were lost, with its fact; None when nothing is lost.
 
     A password that HR changed since opens what was wrapped for it. RecoveryError when it never was HR's.
     """
@@ -79,14 +80,10 @@ def recover(store: Store, vault: Vault, stamp: Stamp, password: str) -> Recovere
             templates.delete_of(store, person_id)
         remaining = store.rows("SELECT wrapping_id FROM person_key WHERE purpose = 'evidence'")
         still_lost = sum(row["wrapping_id"] in lost for row in remaining)
-    log.warning(
-        "keys.recovered",
-        evidence=len(opened),
-        still_lost=still_lost,
-        enrol_again=len(enrol_again),
-        at_us=stamp.wall_us,
-    )
-    return Recovered(len(opened), still_lost, len(enrol_again))
+        done = Recovered(len(opened), still_lost, len(enrol_again))
+        state_fact(store, stamp, Fact(FactType.KEYS_RECOVERED, "node", simulated, asdict(done)))
+    log.warning("keys.recovered", **asdict(done))
+    return done
 
 
 def _seeds(store: Store, password: str) -> dict[int, bytes]:

@@ -42,6 +42,8 @@ KEPT = (
     "impostor_alarm",
     "registered_teacher",
     "spot_check",
+    "attendance_correction",
+    "attendance_statement",
     "configuration",
     "configuration_nonce",
     "hr_credential",
@@ -82,6 +84,7 @@ LEFT_OUT = (
     "volume_check",
     "storage_shortage",
     "scrub",  # begun anew
+    "class_import",  # to take an import back needs the keys that it made
     "unscheduled_notice",  # announced anew where it was lost: later, never unannounced
     "file_without_footage",  # found again by looking at the files
 )

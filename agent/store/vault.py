@@ -106,6 +106,16 @@ class Vault:
         destruction. Destroying a key that is not there still rotates. RuntimeError inside a transaction:
         the old wrapping key may go only after the commit.
         """
+        self.destroy_all(db, [person_id], purpose, alongside)
+
+    def destroy_all(
+        self,
+        db: Store,
+        person_ids: Collection[str],
+        purpose: Purpose,
+        alongside: Callable[[], None] | None = None,
+    ) -> None:
+        """`destroy` for several people at once, in one transaction and with one new wrapping key."""
         if db.in_transaction:
             raise RuntimeError("destroy inside a transaction: pass what belongs to it as `alongside`")
         new_id = uuid.uuid4().hex
@@ -113,7 +123,10 @@ class Vault:
             db.insert("retired_wrapping_key", {"wrapping_id": new_id})
         with db.transaction():
             old_ids = _wrapping_ids(db)
-            db.execute("DELETE FROM person_key WHERE subject_id = ? AND purpose = ?", (person_id, purpose))
+            for person_id in person_ids:
+                db.execute(
+                    "DELETE FROM person_key WHERE subject_id = ? AND purpose = ?", (person_id, purpose)
+                )
             self._rewrap(db, new_id)
             for old_id in old_ids:
                 db.insert("retired_wrapping_key", {"wrapping_id": old_id})

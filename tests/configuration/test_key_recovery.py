@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from agent.store.database import Store
 from agent.store.templates import SealedTemplate, replace_templates
 from agent.store.vault import Vault, VaultError
 from tests.clocks import ManualClock
+from tests.evidence.schemas import problems_of_facts
 
 ANN = "11111111-1111-4111-8111-111111111111"
 BOB = "22222222-2222-4222-8222-222222222222"
@@ -60,23 +62,26 @@ def test_hrs_password_opens_evidence_and_no_template_after_the_device_key_was_lo
     with pytest.raises(VaultError, match="missing"):
         vault.open(store, ANN, "evidence", office.photo)
     assert key_state(store, vault).lost == 4
-    done = recover(store, vault, office.clock.now(), FIRST)
+    done = recover(store, vault, office.clock.now(), FIRST, simulated=True)
     assert done is not None
     assert (done.evidence, done.still_lost, done.enrol_again) == (2, 0, 2)
     assert vault.open(store, ANN, "evidence", office.photo) == b"jpeg"
+    (fact,) = store.rows("SELECT * FROM fact WHERE type = 'node.keys-recovered'")
+    assert json.loads(fact["data"]) == {"evidence": 2, "still_lost": 0, "enrol_again": 2}, "HR learns of it"
+    assert problems_of_facts(store) == []
     assert not vault.has_key(store, ANN, "template")
     assert not store.rows("SELECT 1 FROM template")
     assert key_state(store, vault).lost == 0
     vault.destroy(store, BOB, "evidence")  # life goes on
     assert vault.open(store, ANN, "evidence", office.photo) == b"jpeg"
-    assert recover(store, vault, office.clock.now(), FIRST) is None
+    assert recover(store, vault, office.clock.now(), FIRST, simulated=True) is None
 
 
 def test_a_wrong_password_changes_nothing(office: Office) -> None:
     office.lose_device_key()
     for wrong in ("", SECOND, "x" * 10_000):
         with pytest.raises(RecoveryError):
-            recover(office.store, office.vault, office.clock.now(), wrong)
+            recover(office.store, office.vault, office.clock.now(), wrong, simulated=True)
     assert key_state(office.store, office.vault).template == 2
     assert office.store.rows("SELECT 1 FROM template")
 
@@ -90,7 +95,7 @@ def test_a_changed_password_opens_what_is_wrapped_for_it_and_the_old_one_the_res
         "UPDATE person_key SET hr_credential = 1 WHERE subject_id = ? AND purpose = 'evidence'", (BOB,)
     )
     office.lose_device_key()
-    done = recover(store, vault, office.clock.now(), SECOND)
+    done = recover(store, vault, office.clock.now(), SECOND, simulated=True)
     assert done is not None
     assert (done.evidence, done.still_lost) == (1, 1)
     assert vault.open(store, ANN, "evidence", office.photo) == b"jpeg"
