@@ -43,7 +43,13 @@ def basis_of(evidence: Evidence, session: Session) -> dict[str, str]:
         ),
         "gaps": _sha256(sorted((astuple(hole) for hole in evidence.holes), key=repr)),
         "lesson": _sha256(
-            (session.kind, session.planned_start_us, session.planned_end_us, session.class_hours)
+            (
+                session.kind,
+                session.planned_start_us,
+                session.planned_end_us,
+                session.class_hours,
+                session.breaks,
+            )
         ),
     }
 
@@ -67,16 +73,21 @@ def why_anew(
 def _differs(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     if any(before[key] != after[key] for key in ("kind", "start_us", "end_us", "verdict", "demand")):
         return True
-    if len(before["hours"]) != len(after["hours"]):
+    if any(len(before[key]) != len(after[key]) for key in ("hours", "breaks")):
         return True
-    return any(_hour_differs(*pair) for pair in zip(before["hours"], after["hours"], strict=True))
+    return any(
+        _hour_differs(*pair)
+        for key in ("hours", "breaks")
+        for pair in zip(before[key], after[key], strict=True)
+    )
 
 
 def _hour_differs(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     if before["verdict"] != after["verdict"] or _reasons(before) != _reasons(after):
         return True
     return any(
-        abs(before[key] - after[key]) >= NOTABLE_US for key in ("longest_us", "missing_us", "unexplained_us")
+        abs(before[key] - after[key]) >= NOTABLE_US
+        for key in ("start_us", "end_us", "longest_us", "missing_us", "unexplained_us")
     )
 
 
@@ -103,6 +114,7 @@ def as_data(judged: SessionReport) -> dict[str, Any]:
         "files_read": judged.files_read,
         "files_not_provable": len(judged.unprovable),
         "hours": [_hour(each) for each in judged.hours],
+        "breaks": [_hour(each) for each in judged.breaks],
     }
 
 

@@ -40,7 +40,7 @@ class PlannedSession:
     start_us: int
     end_us: int
     hours: tuple[PlannedHour, ...]
-    """They tile [start_us, end_us)."""
+    """In order inside [start_us, end_us), which they tile but for breaks between them."""
     minimum_us: int
     """Continuous video wanted in every class hour under `minimum`; 0 under `whole`."""
 
@@ -141,9 +141,13 @@ def _session(content: Mapping[str, Any]) -> PlannedSession:
         hours=tuple(PlannedHour(int(start), int(end)) for start, end in content["hours"]),
         minimum_us=int(content["minimum_us"] or 0),
     )
-    borders = [found.start_us, *(hour.end_us for hour in found.hours)]
-    if [*(hour.start_us for hour in found.hours), found.end_us] != borders or borders != sorted(borders):
-        raise ValueError(f"hours of session {found.session}: they do not tile it")
+    borders = [border for hour in found.hours for border in (hour.start_us, hour.end_us)]
+    if (
+        not borders
+        or [borders[0], borders[-1]] != [found.start_us, found.end_us]
+        or borders != sorted(borders)
+    ):
+        raise ValueError(f"hours of session {found.session}: they are not in order from its start to its end")
     if mode == "minimum" and found.minimum_us <= 0:
         raise ValueError(f"minimum_us of session {found.session}: expected a positive number")
     return found

@@ -71,6 +71,7 @@ def report_as_json(report: SessionReport, stated: Sequence[Judgement]) -> dict[s
             {"path": each.path, "reason": each.reason, "detail": each.detail} for each in report.unprovable
         ],
         "hours": [_hour_as_json(hour) for hour in report.hours],
+        "breaks": [_hour_as_json(pause) for pause in report.breaks],
         "stated": [
             {
                 "judgement": each.id,
@@ -133,7 +134,10 @@ def report_lines(report: SessionReport, stated: Sequence[Judgement]) -> Iterator
     for source in demand.sources:
         yield f"    {source.number}（{source.notice}）：{source.clause}"
     for hour in report.hours:
-        yield from _hour_lines(hour)
+        yield from _hour_lines(hour, f"第{hour.hour.number}课时 hour {hour.hour.number}")
+        for pause in report.breaks:
+            if pause.hour.number == hour.hour.number:
+                yield from _hour_lines(pause, "课间 break")
     for file in report.unprovable:
         yield f"  无法证明 not provable: {file.path}: {REASONS[file.reason]} ({file.detail})"
     yield (
@@ -163,10 +167,10 @@ def demand_text(demand: VideoDemand) -> str:
     return f"每课时连续录像不少于{minutes:g}分钟 / {minutes:g} continuous minutes in every class hour"
 
 
-def _hour_lines(report: ClassHourReport) -> Iterator[str]:
+def _hour_lines(report: ClassHourReport, name: str) -> Iterator[str]:
     hour = report.hour
     yield (
-        f"  第{hour.number}课时 hour {hour.number}  {_clock(hour.start_us)}–{_clock(hour.end_us)}  "
+        f"  {name}  {_clock(hour.start_us)}–{_clock(hour.end_us)}  "
         f"{VERDICTS[report.verdict]}  最长连续 longest {report.longest_us} µs  "
         f"缺 missing {_seconds(report.missing_us)}"
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from agent.classes.class_hours import ClassHour, VideoDemand, class_hours, video_demand
+from agent.classes.class_hours import ClassHour, VideoDemand, breaks_of, class_hours, video_demand
 from agent.clock import Stamp
 from agent.paths import Paths
 from agent.policy import PolicySet
@@ -55,6 +55,9 @@ class SessionReport:
     session: Session
     demand: VideoDemand
     hours: tuple[ClassHourReport, ...]
+    breaks: tuple[ClassHourReport, ...]
+    """Its planned breaks. Where the whole is demanded (R2) it is of them, too; a minimum in every class hour
+    (R3) asks nothing of them."""
     unprovable: tuple[Unprovable, ...]
     """Files that the index names and that prove nothing here."""
     files_read: int
@@ -63,15 +66,15 @@ class SessionReport:
 
     @property
     def verdict(self) -> Verdict:
-        """Of all class hours together: one that is not met decides."""
-        verdicts = {each.verdict for each in self.hours}
+        """Of all class hours and breaks together: one that is not met decides."""
+        verdicts = {each.verdict for each in (*self.hours, *self.breaks)}
         if "not_met" in verdicts:
             return "not_met"
         return "not_yet" if "not_yet" in verdicts else "met"
 
     @property
     def unexplained_us(self) -> int:
-        return sum(each.unexplained_us for each in self.hours)
+        return sum(each.unexplained_us for each in (*self.hours, *self.breaks))
 
 
 def rests(store: Store, session: Session) -> list[Hole]:
@@ -110,8 +113,9 @@ def report(
     """Read the files and judge. Raises nothing for a file: one that proves nothing is named in the report."""
     files, unprovable = _read_all(evidence, paths.video, read)
     status = fresh_word(paths.status / "recorder.json", now)
-    hours_planned = class_hours(session)
-    holes = evidence.holes if status is not None else tuple(_bounded(evidence.holes, hours_planned))
+    hours_planned, breaks_planned = class_hours(session), breaks_of(session)
+    tiles = (*hours_planned, *breaks_planned)
+    holes = evidence.holes if status is not None else tuple(_bounded(evidence.holes, tiles))
     known = {(row["run_id"], row["sequence"]) for row in evidence.rows}
     growing = [
         file
@@ -119,17 +123,22 @@ def report(
         if (file.run, file.sequence) not in known and file.wall_start_us < session.planned_end_us
     ]
     demand = video_demand(policy, session.kind)
-    hours = report_class_hours(
-        hours_planned,
-        [*files, *growing],
-        holes,
-        unprovable,
-        demand,
-        now.wall_us,
-        is_live=status is not None,
+    of_breaks = demand if demand.limit == "whole" else replace(demand, limit=0)
+    hours, breaks = (
+        report_class_hours(
+            asked,
+            [*files, *growing],
+            holes,
+            unprovable,
+            wanted,
+            now.wall_us,
+            is_live=status is not None,
+        )
+        for asked, wanted in ((hours_planned, demand), (breaks_planned, of_breaks))
     )
     simulated = any(row["simulated"] for row in evidence.rows)
-    return SessionReport(session, demand, hours, tuple(unprovable), len(files) + len(growing), simulated)
+    read_files = len(files) + len(growing)
+    return SessionReport(session, demand, hours, breaks, tuple(unprovable), read_files, simulated)
 
 
 def _rests(rows: Sequence[Row | PlacedRow], gaps: Sequence[PlacedRow], after: Row | None) -> Iterator[Hole]:

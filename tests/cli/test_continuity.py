@@ -50,7 +50,14 @@ def asked(config: Path) -> Asked:
 
 
 def plan_session(
-    rig: Rig, start_us: int, end_us: int, *, kind: str = "theory", hours: int = 1, session: str = SESSION
+    rig: Rig,
+    start_us: int,
+    end_us: int,
+    *,
+    kind: str = "theory",
+    hours: int = 1,
+    session: str = SESSION,
+    breaks: tuple[tuple[int, int], ...] = (),
 ) -> None:
     """A closed lesson of a class under the provincial notice of 2025 alone."""
     if rig.store.row("SELECT 1 FROM class") is None:
@@ -61,8 +68,8 @@ def plan_session(
         )
     rig.store.execute(
         "INSERT INTO session (id, class_id, room, kind, planned_start_us, planned_end_us, class_hours, state,"
-        " opened_us, closed_us) VALUES (?, 'c-1', 'r101', ?, ?, ?, ?, 'closed', ?, ?)",
-        (session, kind, start_us, end_us, hours, start_us, end_us),
+        " opened_us, closed_us, breaks) VALUES (?, 'c-1', 'r101', ?, ?, ?, ?, 'closed', ?, ?, ?)",
+        (session, kind, start_us, end_us, hours, start_us, end_us, json.dumps(breaks)),
     )
 
 
@@ -133,6 +140,35 @@ def test_each_kind_of_lesson_is_judged_by_its_own_clause(
     assert content["demand"]["notices"][0]["number"] == "豫人社办〔2025〕60号"
     assert content["verdict"] == ("not_met" if kind == "practical" else "met")
     assert content["simulated"] is True
+
+
+@pytest.mark.rule("R2")
+@pytest.mark.rule("R3")
+@pytest.mark.parametrize(("kind", "break_verdict"), [("theory", "not_met"), ("practical", "met")])
+def test_a_gap_in_a_break_is_missing_where_the_whole_is_demanded_and_no_class_hour_lacks_it(
+    rig: Rig, asked: Asked, kind: str, break_verdict: str
+) -> None:
+    rig.begin(7)
+    rig.fault()
+    rig.idle(2)
+    rig.connect()
+    rig.play(8)
+    rig.stop()
+    rows = rig.segments()
+    start_us, end_us = rows[0]["start_us"], rows[-1]["end_us"]
+    gap = rig.store.one("SELECT start_us, end_us FROM gap WHERE reason = 'camera'")
+    pause = (gap["start_us"] - 100_000, gap["end_us"] + 100_000)
+    plan_session(rig, start_us, end_us, kind=kind, hours=2, breaks=(pause,))
+    content = asked(SESSION, code=1)
+    borders = [(hour["start_us"], hour["end_us"]) for hour in content["hours"]]
+    assert borders == [(start_us, pause[0]), (pause[1], end_us)], "a class hour never reaches over a break"
+    assert all(hour["missing"] == [] for hour in content["hours"])
+    (between,) = content["breaks"]
+    assert (between["number"], between["verdict"]) == (1, break_verdict)
+    assert [each["reason"] for each in between["missing"]] == ["camera"], "said, whatever is demanded"
+    hour_verdict = "met" if kind == "theory" else "not_met"  # seconds are no fifteen minutes
+    assert [hour["verdict"] for hour in content["hours"]] == [hour_verdict] * 2
+    assert content["verdict"] == "not_met" and content["unexplained_us"] == 0
 
 
 @pytest.mark.promise("I3")

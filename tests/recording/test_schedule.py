@@ -146,12 +146,28 @@ def test_a_plan_without_its_class_hours_is_no_plan(schedule: Schedule, tmp_path:
         {"minimum_us": None},
         {"mode": "less"},
         {"hours": [[0, 1]]},
+        {"hours": [[MIDNIGHT_US, made.planned_end_us], [MIDNIGHT_US, made.planned_end_us]]},
     )
     for change in changes:
         bad = {**good, "sessions": [{**good["sessions"][0], **change}]}
         (tmp_path / "plan.json").write_text(json.dumps(bad), encoding="utf-8")
         decision = schedule.decide(now, None)
         assert decision.record and decision.because == "plan unreadable: ValueError", change
+
+
+@pytest.mark.rule("R2")
+@pytest.mark.rule("R3")
+def test_a_break_asks_for_video_where_the_whole_is_recorded_and_for_none_beside_a_minimum(
+    schedule: Schedule,
+) -> None:
+    pause = (MIDNIGHT_US + 45 * MINUTE_US, MIDNIGHT_US + 55 * MINUTE_US)
+    made = replace(lesson(1, MIDNIGHT_US, 100), breaks=(pause,))
+    for minimum_us, records in ((None, True), (FIFTEEN_US, False)):
+        for at_us in (pause[0], pause[0] + 5 * MINUTE_US, pause[1] - 1):
+            plan = plan_of(at_us, PlannedRecording(made, minimum_us))
+            assert schedule.judge(plan, clock_at(at_us).now(), None).record is records
+        again = plan_of(pause[1], PlannedRecording(made, minimum_us))
+        assert schedule.judge(again, clock_at(pause[1]).now(), None).record, "the next class hour begins"
 
 
 def within(spans: list[tuple[int, int]], at_us: int) -> bool:
