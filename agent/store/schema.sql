@@ -464,7 +464,7 @@ CREATE TABLE segment (
   fragments       BLOB    NOT NULL,                    -- 32 bytes a fragment, entry 0 is the header; the last
                                                        -- column, so that reading the others skips its 19 KB
   PRIMARY KEY (run_id, sequence)
-) STRICT, WITHOUT ROWID;
+) STRICT;  -- with rowids: a row of 21 KB as the key of a tree costs each look at one a walk over seven such rows
 CREATE INDEX segment_by_time ON segment (start_us, end_us);
 -- The oldest footage of a clock that was right: asked each second by retention.
 CREATE INDEX segment_synchronised ON segment (start_us) WHERE clock_state = 'synchronised';

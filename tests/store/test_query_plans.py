@@ -118,6 +118,15 @@ def test_what_watch_asks_while_it_holds_the_write_lock(store: Store, session: Se
     assert any("head_count_by_session" in step for step in plan(store, ran, "total(counted"))
 
 
+def test_the_list_of_all_segments_is_read_without_their_hashes(store: Store) -> None:
+    """A segment's row holds 19 KB of them; the recorder asks for the list at its start."""
+    with noting(store) as ran:
+        assert footage.indexed_segments(store) == {}
+    assert plan(store, ran, "FROM segment") == [
+        "SCAN segment USING COVERING INDEX sqlite_autoindex_segment_2"
+    ]
+
+
 def plan(store: Store, statements: list[str], part: str) -> list[str]:
     """Steps of the one statement that contains `part`."""
     (sql,) = [sql for sql in statements if part in sql]
