@@ -5,14 +5,17 @@ Queries only; what a class hour counts as is judged by agent/classes/attendance.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from hashlib import sha256
 from itertools import pairwise
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from agent.store import classes
 from agent.store.classes import Session
 from agent.store.configuration import value
+from agent.store.continuity import judgements
 from agent.store.database import Store
 from agent.store.suspicions import IMPOSTORS
 
@@ -113,3 +116,170 @@ def _steps(session: Session, start_us: int, found: list[Stay]) -> list[Expected]
         teachers += changes[from_us][1]
         steps.append(Expected(from_us, until_us, trainees, teachers))
     return steps
+
+
+# What attendance rests on besides the stays: HR's and the teachers' word, spot checks, the video of make-ups.
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What else the door and HR say of one person in one session."""
+
+    doubt: Literal["suspicion", "impostor"] | None
+    """A suspicion of an impostor that names the person is open, or is confirmed of another check-in."""
+    leaving_us: int | None
+    """The first entry by PIN after the person was accepted that waits for a word: perhaps a leaving."""
+    missed: tuple[tuple[int, int | None], ...]
+    """Spot checks that were missed: from the draw until the door saw the person again (None: never did)."""
+
+
+def looks(store: Store, session_id: str) -> dict[str, Looks]:
+    """Person → what else is known in a session; whoever is not in it has nothing against or for them."""
+    doubts = _doubts(store, session_id)
+    leaving = {
+        row["person_id"]: row["at_us"]
+        for row in store.rows(
+            "SELECT w.person_id, min(w.at_us) AS at_us FROM check_in w JOIN check_in a"
+            " ON a.session_id = w.session_id AND a.person_id = w.person_id AND a.outcome = 'accepted'"
+            " WHERE w.session_id = ? AND w.outcome = 'awaiting_confirmation' AND w.at_us > a.at_us"
+            " GROUP BY w.person_id",
+            (session_id,),
+        )
+    }
+    missed: dict[str, list[tuple[int, int | None]]] = {}
+    for row in store.rows(
+        "SELECT m.person_id, m.drawn_us, (SELECT min(c.at_us) FROM check_in c"
+        " WHERE c.session_id = m.session_id AND c.person_id = m.person_id AND c.at_us > m.drawn_us"
+        " AND c.outcome IN ('accepted', 'already_checked_in', 'checked_out')) AS seen_us"
+        " FROM spot_check m WHERE m.session_id = ? AND m.result = 'missed' ORDER BY m.drawn_us",
+        (session_id,),
+    ):
+        missed.setdefault(row["person_id"], []).append((row["drawn_us"], row["seen_us"]))
+    return {
+        person: Looks(doubts.get(person), leaving.get(person), tuple(missed.get(person, ())))
+        for person in {*doubts, *leaving, *missed}
+    }
+
+
+def _doubts(store: Store, session_id: str) -> dict[str, Literal["suspicion", "impostor"]]:
+    """Open suspicions doubt whom the door named last, for it is that check-in which HR judge. A confirmed one
+    doubts everybody whom it names: whose face it was is known to people alone."""
+    marks = ", ".join("?" for _ in IMPOSTORS)
+    found: dict[str, Literal["suspicion", "impostor"]] = {}
+    for row in store.rows(
+        "SELECT person_id, other_person_id, state FROM suspicion"  # noqa: S608 (own words)
+        f" WHERE session_id = ? AND state <> 'rejected' AND kind IN ({marks}) ORDER BY state = 'confirmed'",
+        (session_id, *IMPOSTORS),
+    ):
+        if row["state"] == "open" and row["person_id"] is not None:
+            found[row["person_id"]] = "suspicion"
+        elif row["state"] == "confirmed":
+            named = (row["person_id"], row["other_person_id"])
+            found |= {person: "impostor" for person in named if person is not None}
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What a teacher and HR staff said of one trainee's one class hour (agent/classes/corrections.py)."""
+
+    id: str
+    session_id: str
+    hour: int
+    person_id: str
+    state: Literal["attended", "late", "left_early", "absent", "excused", "withdrawn"]
+    teacher_id: str
+    account: str
+    reason: str
+    video_from_us: int | None
+    video_until_us: int | None
+    corrected_us: int
+    supersedes: str | None
+
+
+def corrections(store: Store, class_id: str) -> list[Correction]:
+    """Every correction of a class, oldest first; the last of an hour holds."""
+    rows = store.rows(
+        "SELECT c.* FROM attendance_correction c JOIN session s ON s.id = c.session_id"
+        " WHERE s.class_id = ? ORDER BY c.number",
+        (class_id,),
+    )
+    return [Correction(**{key: row[key] for key in row.keys() if key != "number"}) for row in rows]  # noqa: SIM118 (sqlite3.Row)
+
+
+def insert_correction(store: Store, made: Correction) -> None:
+    """Beside its fact, in one transaction. sqlite3.IntegrityError when another superseded the same."""
+    store.insert("attendance_correction", asdict(made))
+
+
+def hours_on_video(store: Store, session_id: str) -> dict[int, bool]:
+    """Class hour → whether the video of it meets the notices, by the judgement in force
+    (session.continuity-judged); hours of which nothing is stated are missing."""
+    stated = judgements(store, session_id)
+    if not stated:
+        return {}
+    hours = stated[-1].data["hours"]
+    return {each["number"]: each["verdict"] == "met" for each in hours if each["verdict"] != "not_yet"}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What was stated of a class when a part was over (class.attendance-stated)."""
+
+    id: str
+    class_id: str
+    part: Literal["opening", "training"]
+    stated_us: int
+    supersedes: str | None
+    because: tuple[str, ...]
+    data: Mapping[str, Any]
+    basis: Mapping[str, str]
+
+
+def statements(store: Store, class_id: str) -> list[Statement]:
+    """Everything that was stated of a class, oldest first."""
+    rows = store.rows("SELECT * FROM attendance_statement WHERE class_id = ? ORDER BY number", (class_id,))
+    return [
+        Statement(
+            row["id"],
+            row["class_id"],
+            row["part"],
+            row["stated_us"],
+            row["supersedes"],
+            tuple(json.loads(row["because"])),
+            json.loads(row["data"]),
+            json.loads(row["basis"]),
+        )
+        for row in rows
+    ]
+
+
+def insert_statement(store: Store, made: Statement) -> None:
+    """Beside its fact, in one transaction. sqlite3.IntegrityError when another superseded the same."""
+    fields = asdict(made) | {key: json.dumps(getattr(made, key)) for key in ("because", "data", "basis")}
+    store.insert("attendance_statement", fields)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordDigest:
+    """Which signed records a class's attendance rests on."""
+
+    count: int
+    sha256: str
+    """Over a line `sequence sha256-in-hex` for each, in their order."""
+    unsigned: int
+    """Facts that the ledger had not signed yet."""
+
+
+def record_digest(store: Store, class_id: str) -> RecordDigest:
+    """Of the records that this database's facts became; after it was put back from a snapshot: since."""
+    rows = store.rows(
+        "SELECT record.sequence, record.sha256 FROM fact LEFT JOIN record ON record.fact_id = fact.id"
+        " WHERE fact.class_id = ? AND fact.type IN"
+        " ('check-in.answered', 'check-in.decided', 'spot-check.ended', 'suspicion.decided',"
+        " 'attendance.corrected', 'session.opened', 'session.closed', 'session.cancelled', 'class.imported')"
+        " ORDER BY record.sequence",
+        (class_id,),
+    )
+    signed = [f"{row['sequence']} {bytes(row['sha256']).hex()}\n" for row in rows if row["sequence"]]
+    return RecordDigest(len(signed), sha256("".join(signed).encode()).hexdigest(), len(rows) - len(signed))

@@ -1,0 +1,201 @@
+"""A class on paper: lessons of 45-minute class hours, check-ins by the minute, judgements, in the tables."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from agent.classes.attendance import attendance_of
+from agent.classes.attendance_table import ClassAttendance, State
+from agent.classes.document import SHANGHAI
+from agent.policy import load_policies
+from agent.store import classes, make_ups
+from agent.store.classes import SessionKind
+from agent.store.database import Store
+from agent.store.make_ups import MakeUp
+
+ROOM = "R101"
+MINUTE = 60_000_000
+HOUR_MINUTES = 45
+CLASS = "C1"
+
+
+def at(moment: str) -> int:
+    """`2025-10-09 08:00` in the classroom, in UTC microseconds."""
+    return round(datetime.fromisoformat(moment).replace(tzinfo=SHANGHAI).timestamp() * 1_000_000)
+
+
+@dataclass
+class Roll:
+    """One class. Trainees are called by a letter, in the order in which the table shows them."""
+
+    store: Store
+    opening_day: str = "2025-10-09"
+    city: str = "zhengzhou"
+    trainees: str = "ABC"
+    approval: str = "A1"
+    people: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.store.insert(
+            "class",
+            {
+                "id": CLASS,
+                "title": "电焊工",
+                "occupation": "",
+                "term_number": "1",
+                "approval": self.approval,
+                "city": self.city,
+                "opening_day": self.opening_day,
+                "planned_hours": 40,
+                "source_sha256": "0" * 64,
+                "imported_us": 0,
+            },
+        )
+        for letter in self.trainees:
+            self.people[letter] = self.person(f"学员{letter}", "trainee")
+        self.teacher = self.person("教师", "teacher")
+
+    def person(self, name: str, role: str) -> str:
+        identifier = str(uuid.uuid4())
+        self.store.insert("person", {"id": identifier, "name": name, "created_us": 0})
+        self.store.insert("enrolment", {"class_id": CLASS, "person_id": identifier, "role": role})
+        return identifier
+
+    def lesson(
+        self,
+        start: str,
+        hours: int = 2,
+        kind: SessionKind = "theory",
+        state: str = "closed",
+        room: str = ROOM,
+    ) -> str:
+        """A lesson of so many class hours from `start`, held as planned."""
+        identifier, start_us = str(uuid.uuid4()), at(start)
+        end_us = start_us + hours * HOUR_MINUTES * MINUTE
+        self.store.insert(
+            "session",
+            {
+                "id": identifier,
+                "class_id": CLASS,
+                "room": room,
+                "kind": kind,
+                "planned_start_us": start_us,
+                "planned_end_us": end_us,
+                "class_hours": hours,
+                "state": state,
+                "opened_us": start_us - 15 * MINUTE if state in ("open", "closed") else None,
+                "closed_us": end_us if state == "closed" else None,
+            },
+        )
+        return identifier
+
+    def answer(
+        self,
+        session: str,
+        letter: str,
+        minute: float,
+        outcome: str = "accepted",
+        *,
+        method: str = "face",
+        simulated: bool = False,
+    ) -> str:
+        """The door's answer, so many minutes after the lesson's planned start."""
+        found = classes.session(self.store, session)
+        assert found is not None
+        identifier = str(uuid.uuid4())
+        self.store.insert(
+            "check_in",
+            {
+                "id": identifier,
+                "session_id": session,
+                "person_id": self.people.get(letter, letter),
+                "outcome": outcome,
+                "method": method,
+                "at_us": found.planned_start_us + round(minute * MINUTE),
+                "liveness": "live",
+                "simulated": int(simulated),
+            },
+        )
+        return identifier
+
+    def judge(self, session: str, *verdicts: str) -> None:
+        """What the archive stated of the lesson's video, class hour by class hour."""
+        data = {"hours": [{"number": n, "verdict": verdict} for n, verdict in enumerate(verdicts, 1)]}
+        self.store.insert(
+            "continuity_judgement",
+            {
+                "id": str(uuid.uuid4()),
+                "session_id": session,
+                "stated_us": 0,
+                "because": "[]",
+                "data": json.dumps(data),
+                "basis": "{}",
+            },
+        )
+
+    def bind(self, make_up: tuple[str, int], letter: str, missed: tuple[str, int]) -> None:
+        with self.store.transaction():
+            make_ups.bind(self.store, MakeUp(*make_up, self.people[letter], *missed, 0))
+
+    def suspect(
+        self, session: str, kind: str, state: str, letter: str, other: str | None, sighting: str
+    ) -> str:
+        identifier = str(uuid.uuid4())
+        self.store.insert(
+            "suspicion",
+            {
+                "id": identifier,
+                "kind": kind,
+                "session_id": session,
+                "person_id": self.people[letter],
+                "other_person_id": None if other is None else self.people[other],
+                "state": state,
+                "first_us": 0,
+                "last_us": 0,
+                "simulated": 0,
+            },
+        )
+        self.store.insert("suspicion_sighting", {"suspicion_id": identifier, "check_in_id": sighting})
+        return identifier
+
+    def missed_check(self, session: str, letter: str, minute: float) -> None:
+        found = classes.session(self.store, session)
+        assert found is not None
+        drawn_us = found.planned_start_us + round(minute * MINUTE)
+        self.store.insert(
+            "spot_check",
+            {
+                "id": str(uuid.uuid4()),
+                "session_id": session,
+                "person_id": self.people[letter],
+                "drawn_us": drawn_us,
+                "minutes": 10,
+                "monotonic_ns": 0,
+                "boot_id": "b",
+                "result": "missed",
+                "ended_us": drawn_us + 10 * MINUTE,
+                "simulated": 0,
+            },
+        )
+
+    def configure(self, **values: bool | int | str) -> None:
+        """HR's values of the section `attendance`."""
+        revision = self.store.number("SELECT coalesce(max(revision), 0) + 1 FROM configuration")
+        document = {"attendance": values, "checkin": {"check_out": True}}
+        self.store.insert(
+            "configuration", {"revision": revision, "document": json.dumps(document), "applied_us": 0}
+        )
+
+    def attendance(self, *, now: str | None = None, simulated: bool = False) -> ClassAttendance:
+        policy = load_policies().combine(date.fromisoformat(self.opening_day), self.city)
+        now_us = None if now is None else at(now)
+        return attendance_of(self.store, policy, CLASS, now_us=now_us, simulated=simulated)
+
+    def states(self, letter: str, *, now: str | None = None) -> list[State]:
+        """One trainee's row."""
+        table = self.attendance(now=now)
+        (row,) = [each for each in table.trainees if each.person.id == self.people[letter]]
+        return [row.cells[held.key].state for held in table.hours]
