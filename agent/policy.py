@@ -226,14 +226,36 @@ class Policies:
             )
         chosen = [max(provincial, key=lambda file: file.notice.in_force_from)]
         chosen += [file for file in in_force if file.notice.city == city]
-        subjects = [s for s in SUBJECTS if any(rule.subject == s for file in chosen for rule in file.rules)]
-        limits = {subject: _effective(subject, chosen) for subject in subjects}
-        return PolicySet(opening_day, city, tuple(file.notice.id for file in chosen), limits)
+        return _combined(opening_day, city, chosen)
+
+    def governing(self, opening_day: date, city: str, notices: Sequence[str]) -> PolicySet:
+        """The set that a class keeps for its life: of exactly `notices`, which it took on; () takes those of
+        its opening day and city. A notice that comes out later, backdated too, changes nothing. PolicyError
+        when the file of one is gone."""
+        if not notices:
+            return self.combine(opening_day, city)
+        held = {file.notice.id: file for file in self.files}
+        gone = [notice for notice in notices if notice not in held]
+        if gone:
+            raise PolicyError(
+                [
+                    f"{notice}: 班次所适用的文件不在政策文件夹中，请放回 / "
+                    "this notice governs a class and its file is gone: put it back into the policy folder"
+                    for notice in gone
+                ]
+            )
+        return _combined(opening_day, city, [held[notice] for notice in notices])
 
     @property
     def cities(self) -> frozenset[str]:
         """Cities with supplements of their own."""
         return frozenset(file.notice.city for file in self.files if file.notice.city is not None)
+
+
+def _combined(opening_day: date, city: str, chosen: Sequence[PolicyFile]) -> PolicySet:
+    subjects = [s for s in SUBJECTS if any(rule.subject == s for file in chosen for rule in file.rules)]
+    limits = {subject: _effective(subject, chosen) for subject in subjects}
+    return PolicySet(opening_day, city, tuple(file.notice.id for file in chosen), limits)
 
 
 def _strictness(limit: Limit, direction: Direction) -> float:

@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date
 from typing import Final
 from uuid import uuid4
 
 from agent.archive.judgement import as_data, basis_of, why_anew
 from agent.archive.part import Word
+from agent.classes.rules import rules_of
 from agent.clock import Stamp
 from agent.log import get_logger
 from agent.policy import Policies, PolicyError, load_policies
@@ -136,8 +136,7 @@ class ContinuityJudge:
         training_class = classes.class_of(store, session)
         try:
             self._policies = self._policies or load_policies()
-            opening_day = date.fromisoformat(training_class.opening_day)
-            policy = self._policies.combine(opening_day, training_class.city)
+            policy = rules_of(training_class, self._policies)
         except PolicyError:
             self._refused.add(session.id)
             raise

@@ -61,14 +61,25 @@ def class_hours(session: Session) -> tuple[ClassHour, ...]:
 
     ValueError for breaks that `breaks_problem` refuses: no such lesson comes into the database.
     """
-    plan = session.planned_start_us, session.planned_end_us
-    problem = breaks_problem(*plan, session.class_hours, session.breaks)
+    return cut_hours(session.planned_start_us, session.planned_end_us, session.class_hours, session.breaks)
+
+
+def shortest_us(hours: Sequence[ClassHour]) -> int:
+    """Length of the shortest of `hours`, of which there is one."""
+    return min(hour.end_us - hour.start_us for hour in hours)
+
+
+def cut_hours(
+    start_us: int, end_us: int, hours: int, breaks: Sequence[tuple[int, int]]
+) -> tuple[ClassHour, ...]:
+    """As `class_hours`, of a plan that is not yet a lesson."""
+    problem = breaks_problem(start_us, end_us, hours, breaks)
     if problem is not None:
-        raise ValueError(f"session {session.id}: {problem[1]}")
-    stretches = _stretches(*plan, session.breaks)
+        raise ValueError(problem[1])
+    stretches = _stretches(start_us, end_us, breaks)
     borders: list[tuple[int, int]] = []
-    for (start_us, end_us), parts in zip(stretches, _shared_out(stretches, session.class_hours), strict=True):
-        cuts = [start_us + (end_us - start_us) * part // parts for part in range(parts + 1)]
+    for (begin_us, until_us), parts in zip(stretches, _shared_out(stretches, hours), strict=True):
+        cuts = [begin_us + (until_us - begin_us) * part // parts for part in range(parts + 1)]
         borders += itertools.pairwise(cuts)
     return tuple(ClassHour(number, *each) for number, each in enumerate(borders, start=1))
 
@@ -91,6 +102,8 @@ def breaks_problem(
             f"{hours} 课时之间至多 {hours - 1} 次课间，填了 {len(breaks)} 次",
             f"{len(breaks)} breaks: expected at most {hours - 1} between {hours} class hours",
         )
+    if end_us - start_us - sum(until - first for first, until in breaks) < hours:
+        return "课间之外所剩时间不足", "no time is left beside the breaks"
     last_us = start_us
     for first_us, until_us in breaks:
         if not last_us < first_us < until_us:
@@ -101,8 +114,6 @@ def breaks_problem(
         last_us = until_us
     if breaks and last_us >= end_us:
         return "课间须在下课之前结束", "breaks are expected to end before the lesson does"
-    if end_us - start_us - sum(until - first for first, until in breaks) < hours:
-        return "课间之外所剩时间不足", "no time is left beside the breaks"
     return None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from agent.classes import id_number, row_checks
+from agent.classes.class_hours import MINUTE_US, breaks_between, breaks_problem, cut_hours, shortest_us
 from agent.settings import Identifier
 from agent.store.classes import SessionKind
 
@@ -116,6 +117,33 @@ def _rooms(value: object) -> object:
 LocalTime = Annotated[datetime, AfterValidator(_local_time)]
 
 
+def _breaks(value: object) -> object:
+    """`10`, `10分钟` or `09:15-09:25、10:10-10:20` of a spreadsheet's cell; minutes or pairs of times."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return 0
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # a spreadsheet's number
+    if not isinstance(value, str):
+        return value
+    text = re.sub(r"\s|分钟?$", "", value.replace("：", ":"))
+    if text.isascii() and text.isdecimal() and len(text) <= 3:
+        return int(text)
+    pairs = [re.split(r"[-–—~～至到]", each) for each in re.split(r"[,，、;；]", text) if each]
+    if not all(len(pair) == 2 and all(re.match(r"^\d{1,2}:\d{2}$", each) for each in pair) for pair in pairs):
+        raise ValueError(
+            "课间写作分钟数（如 10）或起止时间（如 09:15-09:25、10:10-10:20） / "
+            "expected minutes between class hours (10) or times (09:15-09:25, 10:10-10:20)"
+        )
+    return [[each.rjust(5, "0") for each in pair] for pair in pairs]
+
+
+BreakMinutes = Annotated[int, Field(ge=0, le=120, strict=True)]
+Breaks = Annotated[
+    BreakMinutes | Annotated[tuple[tuple[time, time], ...], Field(max_length=23)], BeforeValidator(_breaks)
+]
+"""Minutes between every two class hours, or each break's beginning and end, times of the classroom."""
+
+
 class _Section(BaseModel):
     # hide_input: a traceback of pydantic's must not carry anybody's ID number into a log.
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
@@ -165,7 +193,7 @@ class Trainee(_Section):
 
     name: PersonName
     sex: Annotated[Literal["男", "女"] | None, BeforeValidator(_empty_to_none)] = None
-    age: Annotated[int | None, BeforeValidator(_empty_to_none), Field(ge=14, le=100)] = None
+    age: Annotated[Annotated[int, Field(ge=14, le=100)] | None, BeforeValidator(_empty_to_none)] = None
     id_number: Annotated[IdNumber | None, BeforeValidator(_empty_to_none)] = None
     phone: Annotated[Phone | None, BeforeValidator(_empty_to_none)] = None
     group: Annotated[str | None, BeforeValidator(_group), BeforeValidator(_empty_to_none)] = None
@@ -194,6 +222,7 @@ class PlannedSession(_Section):
     start: LocalTime
     end: LocalTime
     class_hours: Annotated[int, Field(ge=1, le=24)]
+    breaks: Breaks = 0
 
     @model_validator(mode="after")
     def _forward(self) -> Self:
@@ -202,7 +231,29 @@ class PlannedSession(_Section):
                 f"end = {self.end:%Y-%m-%d %H:%M}: 应晚于开始且不超过12小时 / "
                 "expected after start and within 12 hours of it"
             )
+        problem = breaks_problem(self.start_us, self.end_us, self.class_hours, self.breaks_us)
+        if problem is not None:
+            raise ValueError(f"breaks: {problem[0]} / {problem[1]}")
         return self
+
+    @property
+    def breaks_us(self) -> tuple[tuple[int, int], ...]:
+        """The breaks as instants."""
+        if isinstance(self.breaks, int):
+            if self.breaks == 0:
+                return ()
+            return breaks_between(self.start_us, self.end_us, self.class_hours, self.breaks * MINUTE_US)
+        return tuple((self._instant_us(begin), self._instant_us(end)) for begin, end in self.breaks)
+
+    def _instant_us(self, moment: time) -> int:
+        """`moment` on the lesson's day, or the next where the lesson runs over midnight."""
+        first = microseconds(datetime.combine(self.start.date(), moment.replace(tzinfo=None), SHANGHAI))
+        return first if first >= self.start_us else first + 86_400_000_000
+
+    @property
+    def shortest_hour_us(self) -> int:
+        """Length of its shortest class hour."""
+        return shortest_us(cut_hours(self.start_us, self.end_us, self.class_hours, self.breaks_us))
 
     @property
     def start_us(self) -> int:

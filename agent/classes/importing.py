@@ -9,10 +9,11 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from agent.classes.assessment import Finding, assess
+from agent.classes.assessment import Finding, assess, plan_of_document
 from agent.classes.document import SHANGHAI, ClassDocument
 from agent.classes.people_import import write_people
 from agent.classes.problems import ClassFileError
+from agent.classes.rules import rules_of
 from agent.classes.timetable_import import write_timetable
 from agent.clock import Stamp
 from agent.policy import Policies, PolicyError, PolicySet, load_policies
@@ -67,7 +68,7 @@ def import_class(
     head = document.training_class
     known, policy, findings = checked_against(store, document, room, policies)
     before = class_imports.picture(store, head.id)
-    write_class(store, stamp, document, source_sha256, findings, is_new=known is None)
+    write_class(store, stamp, document, source_sha256, findings, policy.notices, is_new=known is None)
     people = write_people(store, vault, stamp, document)
     sessions = write_timetable(store, stamp, document, simulated=simulated)
     class_imports.note(store, head.id, stamp.wall_us, source_sha256, before)
@@ -107,36 +108,43 @@ def checked_against(
     conflict with what the database holds."""
     head = document.training_class
     policies = load_policies() if policies is None else policies
+    known = table.training_class(store, head.id)
     try:
         policy = policies.combine(head.opening_day, head.city)
+        kept = _kept_rules(store, known, policies)
     except PolicyError as error:
         raise ClassFileError(error.problems) from error
-    known = table.training_class(store, head.id)
     conflicts = [
         *_unanswered_rooms(document, room),
-        *_opening_day_conflict(store, known, document, policies),
+        *_opening_day_conflict(known, kept, document, policies),
         *_room_conflicts(store, document),
     ]
     if conflicts:
         raise ClassFileError(conflicts)
-    return known, policy, tuple(assess(document, policy))
+    policy = kept or policy
+    return known, policy, tuple(assess(plan_of_document(document), policy))
+
+
+def _kept_rules(store: Store, known: table.TrainingClass | None, policies: Policies) -> PolicySet | None:
+    """A class keeps its set of rules for life once a lesson began; None: it has none to keep yet."""
+    if known is None or not table.sessions(store, class_id=known.id, states=("open", "closed")):
+        return None
+    return rules_of(known, policies)
 
 
 def _opening_day_conflict(
-    store: Store, known: table.TrainingClass | None, document: ClassDocument, policies: Policies
+    known: table.TrainingClass | None, kept: PolicySet | None, document: ClassDocument, policies: Policies
 ) -> list[str]:
-    """A class keeps its set of rules for life: once a lesson began, no new opening day may swap them."""
+    """No new opening day and no new city may swap the rules of a class that has begun."""
     head = document.training_class
-    if known is None or not table.sessions(store, class_id=head.id, states=("open", "closed")):
+    if known is None or kept is None or (str(head.opening_day), head.city) == (known.opening_day, known.city):
         return []
-    before = policies.combine(datetime.fromisoformat(known.opening_day).date(), known.city)
-    after = policies.combine(head.opening_day, head.city)
-    if before.notices == after.notices:
+    if policies.combine(head.opening_day, head.city).notices == kept.notices:
         return []
     return [
         f"class {head.id}: opening_day = {head.opening_day}, city = {head.city}: "
         "已开课的班次不能改变所适用的文件 / "
-        f"a class that has begun stays under {', '.join(before.notices)} "
+        f"a class that has begun stays under {', '.join(kept.notices)} "
         f"(opening_day {known.opening_day}, city {known.city})"
     ]
 
@@ -188,6 +196,7 @@ def write_class(
     document: ClassDocument,
     source_sha256: str,
     findings: tuple[Finding, ...],
+    notices: tuple[str, ...],
     *,
     is_new: bool,
 ) -> None:
@@ -202,6 +211,13 @@ def write_class(
         "city": head.city,
         "opening_day": head.opening_day.isoformat(),
         "planned_hours": head.planned_hours,
+        "practical_hours": head.practical_hours,
+        "online_hours": head.online_hours,
+        "workplaces": head.workplaces,
+        "training_certificate": head.ends_in_training_certificate,
+        "hours_fixed_elsewhere": head.hours_fixed_elsewhere,
+        "other_rooms": json.dumps(head.other_rooms),
+        "notices": json.dumps(notices),
         "warnings": json.dumps([finding.as_json() for finding in findings], ensure_ascii=False),
         "source_sha256": source_sha256,
         "imported_us": stamp.wall_us,
@@ -212,7 +228,11 @@ def write_class(
         store.execute(
             "UPDATE class SET title = :title, occupation = :occupation, term_number = :term_number,"
             " approval = :approval, city = :city, opening_day = :opening_day,"
-            " planned_hours = :planned_hours, warnings = :warnings, source_sha256 = :source_sha256,"
+            " planned_hours = :planned_hours, practical_hours = :practical_hours,"
+            " online_hours = :online_hours, workplaces = :workplaces,"
+            " training_certificate = :training_certificate,"
+            " hours_fixed_elsewhere = :hours_fixed_elsewhere, other_rooms = :other_rooms,"
+            " notices = :notices, warnings = :warnings, source_sha256 = :source_sha256,"
             " imported_us = :imported_us WHERE id = :id",
             values,
         )

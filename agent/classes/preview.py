@@ -86,7 +86,7 @@ def preview(
     people = _people(store, vault, document)
     before = {session.id: session for session in table.sessions(store, class_id=head.id)}
     with _rolled_back(store):
-        write_class(store, stamp, document, "0" * 64, findings, is_new=known is None)
+        write_class(store, stamp, document, "0" * 64, findings, policy.notices, is_new=known is None)
         counts = write_timetable(store, stamp, document, simulated=simulated)
         after = table.sessions(store, class_id=head.id)
     return Preview(
@@ -147,7 +147,7 @@ def _session_change(before: Session | None, after: Session) -> SessionChange | N
         return SessionChange("attached" if after.state == "closed" else "added", *shape)
     if after.state == "cancelled":
         return SessionChange("cancelled", *shape)
-    was = json.dumps([before.kind, before.planned_end_us, before.class_hours])
+    was = json.dumps([before.kind, before.planned_end_us, before.class_hours, before.breaks])
     return SessionChange("changed", *shape, was)
 
 

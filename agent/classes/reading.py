@@ -216,10 +216,33 @@ _SAFE_TO_REPEAT: Final = frozenset(
     {
         "id", "city", "opening_day", "planned_hours", "practical_hours", "online_hours", "workplaces",
         "other_rooms", "schedule", "ends_in_training_certificate", "hours_fixed_elsewhere", "room", "kind",
-        "start", "end", "class_hours",
+        "start", "end", "class_hours", "breaks",
     }
 )  # fmt: skip
 """Keys whose value may be repeated in a problem: nothing of a person's."""
+
+
+_CHINESE: Final = {
+    "int_parsing": "应为整数",
+    "int_type": "应为整数",
+    "int_from_float": "应为整数",
+    "greater_than_equal": "数值太小",
+    "less_than_equal": "数值太大",
+    "literal_error": "不是可选的内容，请按表中说明填写",
+    "bool_parsing": "请填是或否",
+    "bool_type": "请填是或否",
+    "string_type": "应为文字",
+    "string_too_short": "不能为空",
+    "string_too_long": "太长",
+    "string_pattern_mismatch": "格式不符",
+    "date_from_datetime_parsing": "应为日期，例 2026-11-20",
+    "date_type": "应为日期，例 2026-11-20",
+    "datetime_from_date_parsing": "应为日期和时间，例 2026-11-20 和 08:30",
+    "datetime_parsing": "应为日期和时间，例 2026-11-20 和 08:30",
+    "datetime_type": "应为日期和时间，例 2026-11-20 和 08:30",
+    "too_long": "行数太多",
+}
+"""What pydantic says in English alone, by its kind."""
 
 
 def _describe(problem: ErrorDetails, where_is: Callable[[Location], str], repeat: bool) -> Iterator[str]:
@@ -232,7 +255,7 @@ def _describe(problem: ErrorDetails, where_is: Callable[[Location], str], repeat
         location = (*location[:-1], "…")
     message = problem["msg"].removeprefix("Value error, ")
     if message.isascii():  # pydantic's own words
-        message = f"填写有误 / {message}"
+        message = f"{_CHINESE.get(problem['type'], '填写有误')} / {message}"
     where = where_is(location)
     if problem["type"] == "missing":
         yield f"{where}: 缺少 / is missing"

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 from agent import board
 from agent.classes.class_hours import class_hours, video_demand
+from agent.classes.rules import rules_of
 from agent.classes.session import MINUTE_US
 from agent.log import get_logger
 from agent.policy import Policies, PolicyError, load_policies
@@ -67,8 +67,7 @@ class RecordingModes:
             return None
         try:
             self._policies = self._policies or load_policies()
-            opening_day = date.fromisoformat(training_class.opening_day)
-            demand = video_demand(self._policies.combine(opening_day, training_class.city), session.kind)
+            demand = video_demand(rules_of(training_class, self._policies), session.kind)
         except PolicyError as error:
             self._failed = True
             log.warning("keeper.no-policy", error=str(error), taken_as="whole")

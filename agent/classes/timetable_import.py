@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping
 
+from agent.classes.class_hours import breaks_problem
 from agent.classes.document import ClassDocument, PlannedSession
 from agent.clock import Stamp
 from agent.store import classes as table
@@ -51,8 +53,14 @@ def write_timetable(
             counts["sessions_added"] += 1
         elif session.state in ("planned", "open") and _differs(session, planned):
             store.execute(
-                "UPDATE session SET kind = ?, planned_end_us = ?, class_hours = ? WHERE id = ?",
-                (planned.kind, planned.end_us, planned.class_hours, session.id),
+                "UPDATE session SET kind = ?, planned_end_us = ?, class_hours = ?, breaks = ? WHERE id = ?",
+                (
+                    planned.kind,
+                    planned.end_us,
+                    planned.class_hours,
+                    json.dumps(_breaks_of(session, planned)),
+                    session.id,
+                ),
             )
             counts["sessions_changed"] += 1
     for session in existing.values():
@@ -142,6 +150,7 @@ def _insert_session(store: Store, class_id: str, planned: PlannedSession) -> str
             "planned_start_us": planned.start_us,
             "planned_end_us": planned.end_us,
             "class_hours": planned.class_hours,
+            "breaks": json.dumps(planned.breaks_us),
             "state": "planned",
         },
     )
@@ -149,8 +158,16 @@ def _insert_session(store: Store, class_id: str, planned: PlannedSession) -> str
 
 
 def _differs(session: Session, planned: PlannedSession) -> bool:
-    return (session.kind, session.planned_end_us, session.class_hours) != (
+    return (session.kind, session.planned_end_us, session.class_hours, session.breaks) != (
         planned.kind,
         planned.end_us,
         planned.class_hours,
+        _breaks_of(session, planned),
     )
+
+
+def _breaks_of(session: Session, planned: PlannedSession) -> tuple[tuple[int, int], ...]:
+    """An open lesson keeps its start, whatever `planned` says: breaks that do not fit it are none."""
+    breaks = planned.breaks_us
+    plan = session.planned_start_us, planned.end_us, planned.class_hours
+    return () if breaks_problem(*plan, breaks) is not None else breaks

@@ -68,10 +68,13 @@ TABLES: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
             "类型": "kind",
             "教室": "room",
             "课时": "class_hours",
+            "课间": "breaks",
         },
     ),
 }
 """Sheet → section and its columns."""
+OPTIONAL: Final = frozenset({"课间"})
+"""Columns that a table may lack."""
 
 KINDS: Final = {"理论": "theory", "实操": "practical", "考试": "examination", "补课": "make_up"}
 CLASS_SHEET: Final = "班级"
@@ -192,7 +195,7 @@ def read_table(book: Workbook, sheet: str, rows: list[list[Cell]], source: str) 
     section, columns = TABLES[sheet]
     header = [_text(value) for value, _ in rows[0]] if rows else []
     for expected in columns:
-        if header.count(expected) != 1:
+        if header.count(expected) > 1 or (expected not in header and expected not in OPTIONAL):
             book.problems.append(f"{source}: {sheet}: 应有一列 / expected one column {expected!r}")
     for position, label in enumerate(header, start=1):
         if label is not None and label not in columns:
@@ -215,6 +218,12 @@ def read_table(book: Workbook, sheet: str, rows: list[list[Cell]], source: str) 
                     f"{source}: {sheet} 第 {number} 行 / row {number} {label}: 请将单元格设为文本再输入 / "
                     "format the cell as text and type it again (a spreadsheet number keeps 15 digits only)"
                 )
+            elif key in _MOMENTS and isinstance(value, int | float):
+                book.problems.append(
+                    f"{source}: {sheet} 第 {number} 行 / row {number} {label} = {value:g}: "
+                    "是数字，请把单元格设为日期或时间格式再输入 / "
+                    "a bare number, format the cell as a date or a time and type it again"
+                )
             else:
                 entry[key] = _plain(key, value)
         if entry:
@@ -235,8 +244,9 @@ def _text(value: object) -> str | None:
 
 
 _NUMBERS: Final = frozenset(
-    {"planned_hours", "practical_hours", "online_hours", "workplaces", "class_hours", "age"}
+    {"planned_hours", "practical_hours", "online_hours", "workplaces", "class_hours", "age", "breaks"}
 )
+_MOMENTS: Final = frozenset({"date", "start", "end"})
 
 
 def _plain(key: str, value: Any) -> Any:

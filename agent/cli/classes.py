@@ -59,7 +59,7 @@ def check_command(
     roster: RosterOption = None,
 ) -> None:
     """检查一份文件，列出所有问题，不导入 / Check a file, name every problem, import nothing."""
-    from agent.classes.assessment import assess
+    from agent.classes.assessment import assess, plan_of_document
     from agent.classes.problems import ClassFileError
     from agent.classes.reading import read_class_file, read_roster_file
     from agent.policy import PolicyError, load_policies
@@ -74,7 +74,7 @@ def check_command(
             return
         document = read_class_file(file, roster).document
         head = document.training_class
-        findings = assess(document, load_policies().combine(head.opening_day, head.city))
+        findings = assess(plan_of_document(document), load_policies().combine(head.opening_day, head.city))
     except (ClassFileError, PolicyError) as error:
         refuse("\n".join(error.problems))
     typer.echo(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -93,6 +92,7 @@ def _named(store: Store, beginning: str) -> list[Session]:
 def _reports(
     settings: Settings, store: Store, sessions: list[Session], *, every_byte: bool
 ) -> Iterator[SessionReport]:
+    from agent.classes.rules import rules_of
     from agent.clock import SystemClock
     from agent.policy import PolicyError, load_policies
     from agent.recording import session_report
@@ -103,8 +103,7 @@ def _reports(
     try:
         policies = load_policies()
         for session in sessions:
-            training_class = classes.class_of(store, session)
-            policy = policies.combine(date.fromisoformat(training_class.opening_day), training_class.city)
+            policy = rules_of(classes.class_of(store, session), policies)
             evidence = session_report.collect(store, session)
             yield session_report.report(evidence, settings.paths, session, policy, clock.now(), read)
     except PolicyError as error:

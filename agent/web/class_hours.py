@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
+from agent.classes.rules import rules_of
 from agent.clock import Stamp
 from agent.log import get_logger
 from agent.paths import Paths
@@ -77,8 +77,7 @@ def read_class_hours(
     if training_class is None:
         return None
     try:
-        opening_day = date.fromisoformat(training_class.opening_day)
-        policy = _policies().combine(opening_day, training_class.city)
+        policy = rules_of(training_class, _policies())
     except PolicyError as error:
         log.warning("page.no-policy", error=str(error))
         return None

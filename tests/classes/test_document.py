@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.classes.assessment import assess
+from agent.classes.assessment import assess, plan_of_document
 from agent.classes.document import ClassDocument
 from agent.classes.id_number import age_on, born_on, check_digit, require_id_number, sex_of
 from agent.classes.problems import ClassFileError
@@ -32,7 +32,9 @@ def rules_of(content: dict[str, Any]) -> set[str]:
     head = document.training_class
     return {
         finding.rule
-        for finding in assess(document, load_policies().combine(head.opening_day, head.city))
+        for finding in assess(
+            plan_of_document(document), load_policies().combine(head.opening_day, head.city)
+        )
         if finding.rule != "R1"  # the small test class has most of its hours not in the timetable
     }
 
@@ -266,8 +268,66 @@ def test_without_approval_nothing_counts_and_that_comes_first() -> None:
     content = class_content()
     content["class"] |= {"approval": "", "practical_hours": 1}
     document = check_document(content, "test")
-    first = assess(document, load_policies().combine(date(2026, 11, 20), "jiaozuo"))[0]
+    first = assess(plan_of_document(document), load_policies().combine(date(2026, 11, 20), "jiaozuo"))[0]
     assert first.rule == "R22" and "NOT count" in first.en and "焦人社文〔2021〕15号" in first.zh
 
 
+@pytest.mark.parametrize(
+    ("written", "breaks"),
+    [
+        (10, [(40, 50), (90, 100)]),
+        ("10", [(40, 50), (90, 100)]),
+        ("10分钟", [(40, 50), (90, 100)]),
+        ("09:15-09:25、10:05—10:20", [(45, 55), (95, 110)]),
+        ([["09:15", "09:25"]], [(45, 55)]),
+        ("", []),
+        (None, []),
+    ],
+)
+def test_breaks_as_people_write_them(written: object, breaks: list[tuple[int, int]]) -> None:
+    content = class_content()
+    content["sessions"][0] |= {"end": "2026-11-21T10:50:00", "class_hours": 3, "breaks": written}
+    lesson = check_document(content, "t").sessions[0]
+    minute = 60_000_000
+    assert [
+        ((a - lesson.start_us) / minute, (b - lesson.start_us) / minute) for a, b in lesson.breaks_us
+    ] == breaks
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ("ten", "09:15-09:25"),
+        ("09:15", "09:15-09:25"),
+        ("09:15-09:10", "in order"),
+        ("07:00-07:10", "before the lesson does"),
+        ("08:30-08:40", "between two class hours"),
+        ("08:40-08:50、09:00-09:10、09:20-09:30", "at most 2"),
+        (119, "no time is left"),
+        (-1, "breaks"),
+        (True, "breaks"),
+    ],
+)
+def test_breaks_that_are_none_are_refused_with_their_row(written: object, says: str) -> None:
+    content = class_content()
+    content["sessions"][0] |= {"end": "2026-11-21T10:50:00", "class_hours": 3, "breaks": written}
+    assert any("row 1" in line and says in line for line in problems(content)), problems(content)
+
+
+@pytest.mark.rule("R10")
+def test_a_class_hour_is_measured_without_its_breaks() -> None:
+    content = class_content()
+    content["sessions"][0] |= {"class_hours": 4, "breaks": "09:10-09:20、10:00-10:10"}  # 40, 40, 40 and 40
+    assert rules_of(content) == set()
+    content["sessions"][0]["breaks"] = "09:09-09:20、10:00-10:10"
+    assert rules_of(content) == {"R10"}, "39 minutes"
+
+
 # --- the workbook -----------------------------------------------------------------------------------------
+
+
+def test_an_age_that_is_left_empty_is_none() -> None:
+    for empty in ("", None):
+        content = class_content()
+        content["trainees"][0]["age"] = empty
+        assert check_document(content, "test").trainees[0].age is None

@@ -79,7 +79,7 @@ def test_people_before_a_lesson_are_recorded_and_those_of_a_lesson_called_off_ar
 def test_inside_a_minimal_lesson_people_ask_for_nothing_more(
     context: RoleContext, store: Store, clock: ManualClock, timetable: list[table.Session]
 ) -> None:
-    store.execute("UPDATE class SET city = 'zhengzhou'")
+    store.execute("UPDATE class SET city = 'zhengzhou', notices = json_array('henan-2025')")
     changed = with_changes(HrConfiguration(), {"recording.practical": "minimum"})
     insert_revision(store, revision=1, document=changed.model_dump_json(), message=None, applied_us=0)
     keeper = Keeper(context)
