@@ -13,11 +13,13 @@ from collections.abc import Mapping, Sequence
 
 import psutil
 
+from agent.archive.attendance import AttendanceBook
 from agent.archive.continuity import ContinuityJudge
 from agent.archive.part import Part, Word
 from agent.archive.retention import Retention
 from agent.archive.second_copies import SecondCopies
 from agent.archive.shortage import Storage
+from agent.archive.visibility import VisibilityJudge
 from agent.log import get_logger
 from agent.role import RoleContext, State
 from agent.store.database import Store
@@ -37,6 +39,8 @@ def parts_of(context: RoleContext) -> list[Part]:
         Retention(context.settings, context.paths),
         Storage(context.settings, context.paths),
         ContinuityJudge(context),
+        VisibilityJudge(context),
+        AttendanceBook(context),
     ]
 
 

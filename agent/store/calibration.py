@@ -72,6 +72,14 @@ def newest_calibration(store: Store, room: str) -> RoomCalibration | None:
     return None if row is None else _calibration(row)
 
 
+def calibration_at(store: Store, room: str, at_us: int) -> RoomCalibration | None:
+    """The one that was the newest at `at_us`: what was fitted later says nothing of a lesson before."""
+    row = store.row(
+        "SELECT * FROM room_calibration WHERE room = ? AND at_us <= ? ORDER BY id DESC LIMIT 1", (room, at_us)
+    )
+    return None if row is None else _calibration(row)
+
+
 def cut_of(store: Store, room: str, detector: str | None = None) -> float | None:
     """The cut fitted to `room`; None where the default holds. With `detector` only that detector's."""
     found = calibration_of(store, room)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agent.store.database import Row, Store
@@ -76,6 +77,20 @@ def counts_of(store: Store, session_id: str, *, from_us: int = 0, until_us: int 
         (from_us, until_us, session_id),
     )
     return [_head_count(row) for row in rows]
+
+
+def counts_of_segments(store: Store, segments: Iterable[tuple[str, int]]) -> list[HeadCount]:
+    """Counts of these segments (run, sequence), in the order of each run, whatever lesson they were counted
+    for: a clock that was corrected since moves footage from lesson to lesson."""
+    found: list[HeadCount] = []
+    for run_id, sequence in segments:
+        rows = store.rows(
+            f"SELECT {_COLUMNS} FROM head_count WHERE run_id = ? AND sequence = ?"  # noqa: S608 (own words)
+            " ORDER BY pts_ticks",
+            (run_id, sequence),
+        )
+        found += map(_head_count, rows)
+    return found
 
 
 def unstated_sum(store: Store, session_id: str, after_id: int) -> CountSum | None:

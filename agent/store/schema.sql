@@ -635,6 +635,7 @@ CREATE TABLE visibility_verdict (
   decided_by  TEXT    NOT NULL,                        -- 'device', or the account of a person: 'hr'
   reason      TEXT    NOT NULL CHECK ((decided_by = 'device') = (reason = '')),
   stated_us   INTEGER NOT NULL,
+  simulated   INTEGER NOT NULL CHECK (simulated IN (0, 1)),   -- I9
   supersedes  TEXT    UNIQUE REFERENCES visibility_verdict (id),
   because     TEXT    NOT NULL CHECK (json_type(because) = 'array'),
   data        TEXT    NOT NULL CHECK (json_type(data) = 'object'),

@@ -7,11 +7,11 @@ takes, and the newest is in force.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from agent.store.classes import Session
+from agent.store.classes import Session, session_of
 from agent.store.database import Row, Store
 
 VerdictKind = Literal["shown", "not_shown", "uncertain"]
@@ -39,6 +39,8 @@ class Verdict:
     reason: str
     """A person's words; '' for the device's own verdict."""
     stated_us: int
+    simulated: bool
+    """True when any of the footage is not from a live camera (I9)."""
     supersedes: str | None
     because: tuple[str, ...]
     """Why it took the other's place; () for the first."""
@@ -163,6 +165,7 @@ def insert_verdict(store: Store, made: Verdict) -> None:
             "decided_by": made.decided_by,
             "reason": made.reason,
             "stated_us": made.stated_us,
+            "simulated": int(made.simulated),
             "supersedes": made.supersedes,
             "because": json.dumps(made.because),
             "data": json.dumps(made.data),
@@ -176,15 +179,26 @@ def set_basis(store: Store, verdict_id: str, basis: Mapping[str, str]) -> None:
     store.execute("UPDATE visibility_verdict SET basis = ? WHERE id = ?", (json.dumps(basis), verdict_id))
 
 
-def unjudged_sessions(store: Store, room: str, ended_before_us: int, limit: int) -> list[Session]:
-    """Closed lessons of `room` that ended before and of which nothing was stated yet, oldest first."""
+def sessions_to_judge(store: Store, room: str, now_us: int, limit: int) -> list[Session]:
+    """Lessons of `room` that were opened and began before now, with fewer class hours judged than they have,
+    oldest first."""
     rows = store.rows(
-        "SELECT * FROM session WHERE room = ? AND state = 'closed' AND planned_end_us < ? AND closed_us < ?"
-        " AND NOT EXISTS (SELECT 1 FROM visibility_verdict AS v WHERE v.session_id = session.id)"
-        " ORDER BY planned_start_us LIMIT ?",
-        (room, ended_before_us, ended_before_us, limit),
+        "SELECT * FROM session AS s WHERE room = ? AND state IN ('open', 'closed') AND planned_start_us < ?"
+        " AND class_hours > (SELECT count(*) FROM visibility_verdict AS v WHERE v.session_id = s.id"
+        " AND v.supersedes IS NULL) ORDER BY planned_start_us LIMIT ?",
+        (room, now_us, limit),
     )
-    return [Session(*row) for row in rows]
+    return [session_of(row) for row in rows]
+
+
+def picture_sizes(store: Store, runs: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Run → width and height of its pictures."""
+    found = {}
+    for run_id in runs:
+        row = store.row("SELECT width, height FROM run WHERE id = ?", (run_id,))
+        if row is not None:
+            found[run_id] = (row["width"], row["height"])
+    return found
 
 
 def judged_sessions(store: Store, room: str, ended_after_us: int) -> list[str]:
@@ -267,6 +281,7 @@ def _hours(chain: list[Verdict]) -> list[HourVerdict]:
 def _verdict(row: Row) -> Verdict:
     fields = {key: row[key] for key in row.keys() if key != "number"}  # noqa: SIM118 (sqlite3.Row)
     fields |= {
+        "simulated": bool(row["simulated"]),
         "because": tuple(json.loads(row["because"])),
         "data": json.loads(row["data"]),
         "basis": json.loads(row["basis"]),

@@ -1,0 +1,174 @@
+"""What the verdicts of one lesson rest on, taken from the database in one go; and whether it moved since.
+
+Counted pictures are placed in true time by the segment that they are of (I8): a clock that was corrected
+moves the footage, its counts, and with them what the door and the camera's watch stamped in the same boot.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from agent.classes.class_hours import ClassHour, class_hours
+from agent.configuration.document import current_configuration
+from agent.recording.session_report import CAMERA
+from agent.recording.true_time import PlacedRow, segments_between
+from agent.store import calibration, heads, tamper, visibility
+from agent.store.attendance import NO_END, Expected, expected_over
+from agent.store.classes import Session
+from agent.store.database import Store
+from agent.store.heads import HeadCount
+from agent.visibility.estimate import ErrorModel
+from agent.visibility.looks import Zones, error_model, look_of
+from agent.visibility.seats import Look
+from agent.visibility.verdict import Interval, Scene
+
+REASON_OF: Final = {
+    "clock": "clock_corrected",
+    "footage": "footage_indexed",
+    "counts": "pictures_counted",
+    "expected": "expectation_changed",
+    "lesson": "lesson_changed",
+}
+"""Part of the basis → why a statement was superseded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """One counted picture and where it is in the recording."""
+
+    look: Look
+    count: HeadCount
+    row: PlacedRow
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """All that is needed to judge a lesson's class hours without asking the database again."""
+
+    session: Session
+    hours: tuple[ClassHour, ...]
+    counted: Mapping[int, Counted]
+    """By true time."""
+    scene: Scene
+    zones: Zones
+    needed_us: int
+    detectors: tuple[str, ...]
+    model: ErrorModel | None
+    """None: a detector whose counts no verdict may rest on, or several in one lesson."""
+    simulated: bool
+    basis: Mapping[str, str]
+
+
+def collect(store: Store, session: Session) -> Material:
+    """The material of a lesson as it stands now. ConfigurationError when HR's values cannot be read."""
+    start_us, end_us = session.planned_start_us, session.planned_end_us
+    rows = segments_between(store, CAMERA, start_us, end_us)
+    counts = heads.counts_of_segments(store, [(row["run_id"], row["sequence"]) for row in rows])
+    fitted = calibration.calibration_at(store, session.room, end_us)
+    sizes = visibility.picture_sizes(store, {row["run_id"] for row in rows})
+    zones = Zones.of(fitted)
+    true = _to_true(rows)
+    expected = [
+        Expected(
+            true(step.from_us), step.until_us if step.until_us == NO_END else true(step.until_us), *step[2:]
+        )
+        for step in expected_over(store, session.id)
+    ]
+    left_out = _tampered(store, session.room, rows, true)
+    detectors = tuple(sorted({count.detector for count in counts}))
+    return Material(
+        session,
+        class_hours(session),
+        _placed(rows, counts, sizes, zones),
+        Scene(expected, left_out, bool(zones.teacher), walking=session.kind == "practical"),
+        zones,
+        current_configuration(store).visibility.shown_for_seconds * 1_000_000,
+        detectors,
+        error_model(detectors[0]) if len(detectors) == 1 else None,
+        any(count.simulated for count in counts) or any(bool(row["simulated"]) for row in rows),
+        _basis(session, rows, counts, expected, left_out, None if fitted is None else fitted.id),
+    )
+
+
+def _placed(
+    rows: Sequence[PlacedRow],
+    counts: Sequence[HeadCount],
+    sizes: Mapping[str, tuple[int, int]],
+    zones: Zones,
+) -> dict[int, Counted]:
+    of = {(row["run_id"], row["sequence"]): row for row in rows}
+    found: dict[int, Counted] = {}
+    for count in counts:
+        row, size = of[count.run_id, count.sequence], sizes[count.run_id]
+        at_us = count.at_us + int(row["add_us"])
+        found[at_us] = Counted(look_of(at_us, count.boxes, *size, zones), count, row, size)
+    return found
+
+
+def _to_true(rows: Sequence[PlacedRow]) -> Callable[[int], int]:
+    """Stamped to true time, by the footage that was stamped nearest."""
+
+    def true(at_us: int) -> int:
+        def away(row: PlacedRow) -> int:
+            return int(max(0, row["stated_start_us"] - at_us, at_us - row["stated_end_us"]))
+
+        nearest = min(rows, key=away, default=None)
+        return at_us if nearest is None else at_us + int(nearest["add_us"])
+
+    return true
+
+
+def _tampered(
+    store: Store, room: str, rows: Sequence[PlacedRow], true: Callable[[int], int]
+) -> list[Interval]:
+    if not rows:
+        return []
+    stated = min(row["stated_start_us"] for row in rows), max(row["stated_end_us"] for row in rows)
+    return [
+        (true(each.since_us), NO_END if each.until_us is None else true(each.until_us))
+        for each in tamper.stretches(store, room, *stated)
+    ]
+
+
+def _basis(
+    session: Session,
+    rows: Sequence[PlacedRow],
+    counts: Sequence[HeadCount],
+    expected: Sequence[Expected],
+    left_out: Sequence[Interval],
+    calibration_id: int | None,
+) -> dict[str, str]:
+    keys = [(row["run_id"], row["sequence"]) for row in rows]
+    moved = [(*key, row["add_us"]) for key, row in zip(keys, rows, strict=True) if row["add_us"]]
+    pictures = sorted((count.run_id, count.sequence, count.pts_ticks) for count in counts)
+    lesson = replace(session, state="closed", opened_us=None, closed_us=None, close_reason=None)
+    return {
+        "footage": _sha256(sorted(keys)),
+        "clock": _sha256(sorted(moved)),
+        "counts": _sha256([pictures, sorted(left_out), calibration_id]),
+        "expected": _sha256([step for step in expected if step.until_us != NO_END]),
+        "lesson": _sha256(repr(lesson)),
+    }
+
+
+def why_anew(
+    before: Mapping[str, Any], old: Mapping[str, str], after: Mapping[str, Any], new: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Why `after`, judged on `new`, supersedes `before`, judged on `old`; () when the answer means the same
+    to a person: verdict, its reason, the number expected and the class hour's own time."""
+    same = all(before[key] == after[key] for key in ("verdict", "reason", "expected", "kind"))
+    if same and all(abs(before[key] - after[key]) < 1_000_000 for key in ("start_us", "end_us")):
+        return ()
+    reasons = [reason for part, reason in REASON_OF.items() if old.get(part) != new[part]]
+    if old.get("clock") != new["clock"]:
+        reasons = [reason for reason in reasons if reason != REASON_OF["footage"]]  # the clock moved it here
+    return tuple(reasons) or ("judged_anew",)
+
+
+def _sha256(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()

@@ -1,0 +1,233 @@
+"""The verdict of a class hour (R6): `shown`, `not_shown` or `uncertain`, from the estimates of all its looks.
+
+The rules, each against claiming more than is known:
+
+1. `shown` needs one stretch of the recording, `needed_us` long without a hole, in which the lower bound of
+   the trainees in the picture is at every look at least the number expected. Expected is the most that were
+   checked in at any moment of the class hour: who comes late must be shown too, and the first minutes with
+   three people prove nothing for the other twenty-seven.
+2. Number alone proves nothing when too many people are there: a look at which more places show somebody than
+   people are checked in helps no `shown`, because a visitor may stand in for a hidden trainee.
+3. Teachers stand in for nobody. With a teacher's zone only the rest of the picture counts; without one as
+   many heads as teachers are checked in, and one at least, are taken off the lower bound.
+4. `not_shown` needs that at every usable look of the class hour the upper bound is below the number expected
+   at that moment, over `needed_us` in all.
+5. Looks of a covered, moved, frozen, blinded or dark camera are left out, and what is not recorded or not
+   counted is not there: neither ever helps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.store.attendance import Expected
+from agent.store.visibility import VerdictKind
+from agent.visibility.estimate import DEFAULT, ErrorModel, Estimates, of_crowd, of_seats
+from agent.visibility.seats import Look, SeatMap, distinct, gather
+
+Measure = Literal["seats", "crowd"]
+Reason = Literal[
+    "sustained_lower_bound",
+    "sustained_upper_bound",
+    "neither_bound",
+    "more_than_expected",
+    "no_expectation",
+    "nobody_expected",
+    "no_pictures",
+    "too_few_pictures",
+    "detector_not_for_verdicts",
+]
+Interval = tuple[int, int]
+"""[from_us, until_us), UTC microseconds."""
+
+LONGEST_HOLE_US: Final = 30_000_000
+"""Two looks further apart belong to two stretches: what was between, nobody knows."""
+UNSETTLED: Final = 0.4
+"""Above this share of heads that are no place's, people stand and walk, whatever the timetable says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the device says of one class hour."""
+
+    verdict: VerdictKind
+    reason: Reason
+    measure: Measure
+    lower: int | None
+    upper: int | None
+    expected: int | None
+    """Of the stretch: least lower bound, greatest upper bound, most expected; None without usable looks."""
+    stretch: Interval | None
+    """From its first to its last look, inclusive."""
+    longest_shown_us: int
+    longest_not_shown_us: int
+    more_than_expected_us: int
+    looks: int
+    looks_left_out: int
+    frames: tuple[int, ...]
+    """True times of the looks that say most: their pictures are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What is known of room and lesson beside the pictures."""
+
+    expected: Sequence[Expected]
+    """Over time, steps in order."""
+    left_out: Sequence[Interval] = ()
+    """When the camera was tampered with."""
+    has_teacher_zone: bool = False
+    walking: bool = False
+    """A practical lesson."""
+
+
+def judge(
+    looks: Sequence[Look],
+    hour: Interval,
+    scene: Scene,
+    needed_us: int,
+    model: ErrorModel = DEFAULT,
+    most_frames: int = 3,
+) -> Judgement:
+    """Judge the class hour [hour) by the looks that lie in it; others are not looked at.
+
+    ValueError unless `needed_us` is longer than nothing.
+    """
+    if needed_us <= 0:
+        raise ValueError(f"needed_us is {needed_us}, expected a length of time")
+    inside = [look for look in distinct(looks) if hour[0] <= look.at_us < hour[1]]
+    seen = [look for look in inside if not _is_in(look.at_us, scene.left_out)]
+    counts = len(inside), len(inside) - len(seen)
+    measure: Measure = "crowd" if scene.walking else "seats"
+    expected = [step for step in scene.expected if step.from_us < hour[1] and step.until_us > hour[0]]
+    if not seen or not expected:
+        return _nothing("no_expectation" if seen else "no_pictures", measure, counts)
+    if max(step.trainees for step in expected) == 0:
+        return _nothing("nobody_expected", measure, counts)
+    usable = [look for look in seen if _expected_at(expected, look.at_us)[0] > 0]
+    if not usable:
+        return _nothing("no_pictures", measure, counts)
+    seats = gather(usable)
+    if measure == "seats" and _unsettled(seats):
+        measure = "crowd"
+    estimates = of_crowd(seats, model) if measure == "crowd" else of_seats(seats, model)
+    return _judged(estimates, expected, scene, needed_us, measure, counts, most_frames)
+
+
+def _judged(
+    estimates: Estimates,
+    expected: Sequence[Expected],
+    scene: Scene,
+    needed_us: int,
+    measure: Measure,
+    counts: tuple[int, int],
+    most_frames: int,
+) -> Judgement:
+    at = estimates.at_us
+    now = np.array([_expected_at(expected, int(each)) for each in at], dtype=np.int64)
+    most = max(step.trainees for step in expected)
+    teachers = np.zeros_like(now[:, 0]) if scene.has_teacher_zone else np.maximum(1, now[:, 1])
+    lower = np.maximum(0, estimates.lower - teachers)
+    crowded = estimates.solid - teachers > now[:, 0]
+    # Who stands in the teacher's zone and is no teacher may be a trainee.
+    upper = estimates.upper + np.maximum(0, estimates.teachers - now[:, 1])
+    shown = _longest(at, (lower >= most) & ~crowded)
+    below = upper < now[:, 0]
+    not_shown, whole = _longest(at, below), _longest(at, np.ones_like(below))
+    lengths = _length(at, shown), _length(at, not_shown)
+    more_us = _total(at, crowded)
+    usable_us = _total(at, np.ones_like(below))
+
+    def made(verdict: VerdictKind, reason: Reason, stretch: slice) -> Judgement:
+        picked = at[stretch]
+        return Judgement(
+            verdict,
+            reason,
+            measure,
+            int(lower[stretch].min()),
+            int(upper[stretch].max()),
+            int(now[stretch, 0].max()) if verdict == "not_shown" else most,
+            (int(picked[0]), int(picked[-1])),
+            *lengths,
+            more_us,
+            *counts,
+            _frames(at, lower if verdict != "not_shown" else estimates.likely, stretch, most_frames),
+        )
+
+    if shown is not None and lengths[0] >= needed_us:
+        return made("shown", "sustained_lower_bound", shown)
+    if below.all() and usable_us >= needed_us and not_shown is not None:
+        return made("not_shown", "sustained_upper_bound", slice(0, len(at)))
+    best = shown or whole or slice(0, len(at))
+    if usable_us < needed_us:
+        return made("uncertain", "too_few_pictures", best)
+    crowding = more_us >= needed_us and _length(at, _longest(at, (lower >= most))) >= needed_us
+    return made("uncertain", "more_than_expected" if crowding else "neither_bound", best)
+
+
+def _nothing(reason: Reason, measure: Measure, counts: tuple[int, int]) -> Judgement:
+    return Judgement("uncertain", reason, measure, None, None, None, None, 0, 0, 0, *counts, ())
+
+
+def _is_in(at_us: int, intervals: Sequence[Interval]) -> bool:
+    return any(from_us <= at_us < until_us for from_us, until_us in intervals)
+
+
+def _expected_at(steps: Sequence[Expected], at_us: int) -> tuple[int, int]:
+    """Trainees and teachers; before the lesson was opened and after it was closed nobody."""
+    for step in steps:
+        if step.from_us <= at_us < step.until_us:
+            return step.trainees, step.teachers
+    return 0, 0
+
+
+def _unsettled(seats: SeatMap) -> bool:
+    """Whether the heads are mostly no place's: sure heads in places that showed one hardly ever again."""
+    sure = seats.probability >= 0.5
+    total = int(sure.sum())
+    if total == 0 or seats.seen.shape[1] < 12:
+        return False
+    return int(sure[seats.seen.sum(axis=1) <= 2].sum()) > UNSETTLED * total
+
+
+def _stretches(at: npt.NDArray[np.int64], holds: npt.NDArray[np.bool_]) -> list[slice]:
+    """Runs of looks at which it holds, without a hole between them."""
+    found: list[slice] = []
+    begin: int | None = None
+    for number, held in enumerate(holds):
+        if begin is not None and (not held or at[number] - at[number - 1] > LONGEST_HOLE_US):
+            found.append(slice(begin, number))
+            begin = None
+        if held and begin is None:
+            begin = number
+    if begin is not None:
+        found.append(slice(begin, len(at)))
+    return found
+
+
+def _longest(at: npt.NDArray[np.int64], holds: npt.NDArray[np.bool_]) -> slice | None:
+    return max(_stretches(at, holds), key=lambda each: _length(at, each), default=None)
+
+
+def _length(at: npt.NDArray[np.int64], stretch: slice | None) -> int:
+    """From the first look to the last: two looks prove the time between them, one proves an instant."""
+    return 0 if stretch is None else int(at[stretch.stop - 1] - at[stretch.start])
+
+
+def _total(at: npt.NDArray[np.int64], holds: npt.NDArray[np.bool_]) -> int:
+    return sum(_length(at, stretch) for stretch in _stretches(at, holds))
+
+
+def _frames(
+    at: npt.NDArray[np.int64], value: npt.NDArray[np.int64], stretch: slice, most: int
+) -> tuple[int, ...]:
+    """The looks with the most people, one in each of `most` equal parts of the stretch."""
+    borders = np.linspace(stretch.start, stretch.stop, most + 1).astype(int)
+    picked = [int(a) + int(np.argmax(value[a:b])) for a, b in pairwise(borders) if b > a]
+    return tuple(int(at[number]) for number in picked)
