@@ -11,7 +11,7 @@ from agent.classes.attendance_table import COUNTS, Between
 from agent.classes.class_hours import ClassHour
 from agent.classes.presence import Spans, kept, within, without
 from agent.configuration.document import HrConfiguration
-from agent.store.attendance import record_digest
+from agent.store.attendance_records import record_digest
 from agent.store.database import Store
 from tests.classes.attending import Roll
 
@@ -262,7 +262,8 @@ def test_who_left_the_class_is_asked_no_more_and_is_not_in_its_rate(roll: Roll) 
     first, second = roll.lesson(f"{DAY} 08:00", hours=1), roll.lesson("2025-10-10 08:00", hours=1)
     roll.answer(first, "A", 0)
     roll.store.execute(
-        "UPDATE enrolment SET left_us = (SELECT planned_end_us FROM session WHERE id = ?) WHERE person_id = ?",
+        "UPDATE enrolment SET left_us = (SELECT planned_end_us FROM session WHERE id = ?)"
+        " WHERE person_id = ?",
         (first, roll.people["A"]),
     )
     roll.answer(second, "B", 0)
