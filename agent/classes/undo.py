@@ -91,6 +91,15 @@ def undo_import(store: Store, vault: Vault, stamp: Stamp, class_id: str, *, simu
     return done[0]
 
 
+def refusal(store: Store, last: LastImport) -> UndoRefusedError | None:
+    """Why `last` cannot be taken back now, as far as it shows without trying."""
+    try:
+        _check(store, last, class_imports.only_here(store, last))
+    except UndoRefusedError as error:
+        return error
+    return None
+
+
 def _check(store: Store, last: LastImport, people: list[str]) -> None:
     """Under the write lock, by what stands there now."""
     now = class_imports.last_import(store, last.class_id)

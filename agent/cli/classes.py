@@ -110,6 +110,36 @@ def import_command(
     _say(report)
 
 
+@class_app.command("undo", epilog=EXIT_CODES)
+def undo_command(
+    context: typer.Context,
+    class_id: Annotated[str, typer.Argument(metavar="CLASS", help="班次编号 / Id of the class.")],
+    password_file: PasswordFile = None,
+) -> None:
+    """撤销最近一次导入（无人签到或登记时）/ Take the last import back, while nobody checked in or enrolled.
+
+    \b
+    新增的人员连同密钥删除，课程表恢复原样；更正过的姓名和身份证号保留。
+    Added people are deleted with their keys, the timetable is as before; corrected names and numbers stay.
+    """
+    from agent.classes.undo import UndoRefusedError, undo_import
+    from agent.clock import SystemClock
+    from agent.store.vault import Vault
+
+    settings = invocation(context).settings()
+    with open_store(settings) as store:
+        require_hr(settings, store, password_file)
+        vault, stamp = Vault(settings.paths.keys), SystemClock().now()
+        try:
+            done = undo_import(store, vault, stamp, class_id, simulated=settings.simulated)
+        except UndoRefusedError as error:
+            refuse(f"{class_id}: {error}")
+    typer.echo(
+        f"{class_id}: 已撤销 / taken back · 人员 people -{done.people_removed} ~{done.people_returned} · "
+        f"课 sessions -{done.sessions_removed} ~{done.sessions_returned}"
+    )
+
+
 @class_app.command("bind", epilog=EXIT_CODES)
 def bind_command(
     context: typer.Context,

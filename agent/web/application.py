@@ -16,6 +16,7 @@ from agent.log import get_logger
 from agent.store.database import StoreError
 from agent.web import (
     class_form,
+    class_upload,
     clips,
     clock,
     health,
@@ -77,7 +78,7 @@ def build_routes(site: Site) -> FastAPI:
         app.add_api_route(path, _static, methods=["GET"], include_in_schema=False)
     for module in (now, sessions, player, media, clips, storage, health, clock, login, kiosk):
         app.router.routes.extend(module.router.routes)  # flat, so that every route can be enumerated
-    for module in (people, class_form, kiosk_pin, review, pins, teacher_login):
+    for module in (people, class_form, class_upload, kiosk_pin, review, pins, teacher_login):
         app.router.routes.extend(module.router.routes)  # flat, so that every route can be enumerated
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(sqlite3.OperationalError, _on_database_error)

@@ -59,9 +59,12 @@ LOOK_AGAIN_S = 1.0
 so long counts as somebody being there."""
 
 LARGEST_FORM = 16 * 1024
-UPLOAD = re.compile(r"/people/[^/]+/photos")
-"""Takes a file as it is, its token in a header: nothing of it is read as a form."""
-LARGEST_UPLOAD = 20_000_000
+UPLOADS = (
+    (re.compile(r"/people/import/file/(class|roster)"), 5 << 20),
+    (re.compile(r"/people/[^/]+/photos"), 20_000_000),
+)
+"""What takes a file as it is, its token in a header, and at most so many bytes: nothing of it is read as a
+form."""
 FORM_TOKEN_HEADER = "x-form-token"  # noqa: S105 (a header's name)
 UNAVAILABLE = "数据库打不开，请稍后再试。录像不受影响。 / The database cannot be used now. Recording goes on."
 _YEAR_S = 365 * 24 * 3600
@@ -204,12 +207,14 @@ def _lead_to(page: str, request: Request, visit: Visit) -> Response:
 async def _checked_form(request: Request, visit: Visit) -> tuple[Response | None, Receive]:
     """Read a POST whole, check its token, and give the body on to whoever reads it next."""
     _ = visit.words.gettext
-    is_upload = UPLOAD.fullmatch(request.scope["path"]) is not None
+    largest = next((size for path, size in UPLOADS if path.fullmatch(request.scope["path"])), None)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > (LARGEST_UPLOAD if is_upload else LARGEST_FORM):
-            text = _("照片太大（上限 20 MB）。") if is_upload else _("提交的内容太大（上限 16 KiB）。")
+        if len(body) > (largest or LARGEST_FORM):
+            text = _("提交的内容太大（上限 16 KiB）。")
+            if largest is not None:
+                text = _("文件太大（上限 %(size)d MB）。") % {"size": largest // 1_000_000}
             return PlainTextResponse(text, HTTPStatus.REQUEST_ENTITY_TOO_LARGE), request.receive
 
     given = False
@@ -223,7 +228,7 @@ async def _checked_form(request: Request, visit: Visit) -> tuple[Response | None
 
     try:
         form = {FORM_FIELD_TOKEN: request.headers.get(FORM_TOKEN_HEADER, "")}
-        if not is_upload:
+        if largest is None:
             form = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=20))
     except ValueError:
         return PlainTextResponse(_("提交的内容读不懂。"), HTTPStatus.BAD_REQUEST), replay

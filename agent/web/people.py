@@ -132,7 +132,7 @@ async def class_page(request: Request, class_id: str) -> Response:
 async def upload(request: Request, person_id: str) -> Response:
     """One photo as the body, token in a header; it waits for the form (I10: the gate checked both)."""
     held = _drawer(visit_of(request).token_sha256, parse_uuid(person_id))
-    if request.headers.get("x-photo-number") == "1":
+    if request.headers.get("x-file-number") == "1":
         held.photos.clear()
     if len(held.photos) >= MOST_PHOTOS:
         raise HTTPException(HTTPStatus.FORBIDDEN)

@@ -150,8 +150,10 @@ def test_what_is_used_already_is_not_taken_back(
     lesson = table.sessions(store, class_id="dgjc-1")[0].id
     now_us = clock.now().wall_us
     if what == "check_in":
-        row = {"id": "c", "session_id": lesson, "person_id": person, "outcome": "accepted", "method": "face"}
-        store.insert("check_in", {**row, "at_us": now_us, "liveness": "live", "simulated": 1})
+        row: dict[str, Any] = {"id": "c", "session_id": lesson, "person_id": person, "outcome": "accepted"}
+        store.insert(
+            "check_in", {**row, "method": "face", "at_us": now_us, "liveness": "live", "simulated": 1}
+        )
     elif what == "consent":
         row = {"person_id": person, "version": "1", "given_us": now_us, "recorded_by": "hr"}
         store.insert("consent", row)

@@ -77,7 +77,7 @@ def test_a_face_is_enrolled_and_withdrawn_in_a_browser_in_both_languages(
 def send(
     visitor: httpx.Client, token: str, content: bytes, number: int = 1, person: str = PERSON
 ) -> httpx.Response:
-    headers = {"x-form-token": token, "x-photo-number": str(number)}
+    headers = {"x-form-token": token, "x-file-number": str(number)}
     return visitor.post(f"/people/{person}/photos", content=content, headers=headers)
 
 
