@@ -22,6 +22,7 @@ Polygon = tuple[tuple[float, float], ...]
 REACH: Final = 0.8
 """A head belongs to the place whose centre is nearer than so many of its own sizes: people turn and bend by
 less, and who sits beside them is farther away."""
+QUICKEST_US: Final = 1_000_000
 YOUNG: Final = 0.4
 """Head sizes by which a place with hardly a head counts as farther away: a ghost beside somebody's place must
 not take that person's heads."""
@@ -85,12 +86,18 @@ def distinct(looks: Iterable[Look]) -> list[Look]:
     """Looks in the order of time, one an instant. The same heads to the last digit are the same picture
     again, which says nothing new: of a frozen camera, or of a picture that was written twice."""
     found: list[Look] = []
-    for look in sorted(looks, key=lambda each: (each.at_us, sorted(each.heads))):
-        heads = tuple(sorted(look.heads))
-        if found and (found[-1].at_us == look.at_us or (heads and found[-1].heads == heads)):
+    ordered = (Look(look.at_us, tuple(sorted(look.heads))) for look in looks)
+    for look in sorted(ordered, key=lambda each: (each.at_us, each.heads)):
+        if found and _repeats(found[-1], look):
             continue
-        found.append(Look(look.at_us, heads))
+        found.append(look)
     return found
+
+
+def _repeats(before: Look, look: Look) -> bool:
+    """Two pictures without a head are two, unless they come faster than anybody looks."""
+    apart_us = look.at_us - before.at_us
+    return apart_us == 0 or (before.heads == look.heads and (bool(look.heads) or apart_us < QUICKEST_US))
 
 
 class _Place:

@@ -48,8 +48,9 @@ Interval = tuple[int, int]
 
 LONGEST_HOLE_US: Final = 30_000_000
 """Two looks further apart belong to two stretches: what was between, nobody knows."""
-UNSETTLED: Final = 0.4
-"""Above this share of heads that are no place's, people stand and walk, whatever the timetable says."""
+UNSETTLED: Final = 0.3
+"""Above this share of heads that stay at no place, people stand and walk, whatever the timetable says."""
+FEWEST_LOOKS: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +189,13 @@ def _expected_at(steps: Sequence[Expected], at_us: int) -> tuple[int, int]:
 
 
 def _unsettled(seats: SeatMap) -> bool:
-    """Whether the heads are mostly no place's: sure heads in places that showed one hardly ever again."""
-    sure = seats.probability >= 0.5
-    total = int(sure.sum())
-    if total == 0 or seats.seen.shape[1] < 12:
+    """Whether people stand and walk: too many sure heads are gone from their place in the look before and in
+    the look after."""
+    if seats.seen.shape[1] < FEWEST_LOOKS:
         return False
-    return int(sure[seats.seen.sum(axis=1) <= 2].sum()) > UNSETTLED * total
+    sure = seats.probability[:, 1:-1] >= 0.5
+    stays = seats.seen[:, :-2] | seats.seen[:, 2:]
+    return bool((sure & ~stays).sum() > UNSETTLED * sure.sum())
 
 
 def _stretches(at: npt.NDArray[np.int64], holds: npt.NDArray[np.bool_]) -> list[slice]:
