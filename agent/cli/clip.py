@@ -70,7 +70,7 @@ def clip_command(
         refuse(f"{out}: 已存在，不会覆盖 / is there already and stays as it is", ExitCode.USAGE)
     with open_store(settings) as store:
         require_hr(settings, store, password_file)
-        _check_reason(store, reason, note)
+        check_reason(store, reason, note)
         start_us, end_us, held = _range(store, begin, end, session)
         try:
             material = _gather(store, settings, start_us, end_us, wait)
@@ -82,7 +82,7 @@ def clip_command(
     _verify(out)
 
 
-def _check_reason(store: Store, reason: str, note: str) -> None:
+def check_reason(store: Store, reason: str, note: str) -> None:
     from agent.web.locale import translations
     from agent.web.reasons import problems_of_reason
 

@@ -46,7 +46,7 @@ def continuity_command(
     """
     match session, class_id:
         case str(beginning), None:
-            asked = partial(_named, beginning=beginning)
+            asked = partial(named, beginning=beginning)
         case None, str(identifier):
             asked = partial(_of_class, class_id=identifier)
         case _:
@@ -71,7 +71,7 @@ def _of_class(store: Store, class_id: str) -> list[Session]:
     return found
 
 
-def _named(store: Store, beginning: str) -> list[Session]:
+def named(store: Store, beginning: str) -> list[Session]:
     from agent.store import continuity
 
     if not BEGINNING.match(beginning):
