@@ -1,11 +1,12 @@
 """Counting people in the picture of the rear camera.
 
-A `HeadCounter` finds people; counting over time and what a count means are the caller's. First
-implementation: the HOG people detector that ships inside OpenCV, no model file needed.
+A `HeadCounter` finds people; counting over time and what a count means are the caller's. It answers with
+everything above a low floor, each with a score; who counts applies a cut, the counter's own or the room's.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Literal, Protocol
 
 import cv2
@@ -22,9 +23,14 @@ class HeadCounter(Protocol):
     """Written beside each count, e.g. "opencv-hog-people"."""
     finds: Literal["person", "head"]
     """What a box encloses."""
+    floor: float
+    """Least score of what `count` answers, 0..1."""
+    cut: float
+    """Score from which on a detection counts where nothing was fitted to the room, `floor`..1."""
 
     def count(self, image: BGRImage) -> list[Detection]:
-        """Every person found, surest first, at most one box a person; empty when there is none."""
+        """Everything found with a score of `floor` and more, surest first, at most one box a person; scores
+        are 0..1; empty when there is nothing. ValueError for what is no picture."""
         ...
 
 
@@ -40,6 +46,8 @@ class OpencvHogPeople:
 
     name = "opencv-hog-people"
     finds: Literal["person", "head"] = "person"
+    floor: float
+    cut: float
 
     def __init__(self, *, smallest_person_px: int = 75, hit_threshold: float = 0.6) -> None:
         """`smallest_person_px`: height of the smallest person to find (40..128): the picture is enlarged
@@ -51,6 +59,7 @@ class OpencvHogPeople:
             raise ValueError(f"hit_threshold is {hit_threshold}, expected 0..2")
         self._scale = 128 / smallest_person_px
         self._hit_threshold = hit_threshold
+        self.floor = self.cut = _squashed(hit_threshold)  # the SVM's distance is no probability: one cut only
         self._hog = cv2.HOGDescriptor()
         self._hog.setSVMDetector(np.asarray(cv2.HOGDescriptor.getDefaultPeopleDetector()))
 
@@ -72,8 +81,16 @@ class OpencvHogPeople:
         scores = [float(weight) for weight in np.ravel(np.asarray(weights))]
         boxes = [self._original(rectangle) for rectangle in np.asarray(found).reshape(-1, 4)]
         kept = cv2.dnn.NMSBoxes(boxes, scores, self._hit_threshold, 0.3) if boxes else ()
-        return [Detection(boxes[i], scores[i]) for i in sorted(map(int, kept), key=lambda i: -scores[i])]
+        return [
+            Detection(boxes[i], _squashed(scores[i]))
+            for i in sorted(map(int, kept), key=lambda i: -scores[i])
+        ]
 
     def _original(self, rectangle: npt.NDArray[np.int32]) -> Box:
         left, top, width, height = (round(int(value) / self._scale) for value in rectangle)
         return Box(left, top, width, height)
+
+
+def _squashed(distance: float) -> float:
+    """Any distance from the SVM's plane as 0..1."""
+    return 1 / (1 + math.exp(-distance))
