@@ -36,6 +36,7 @@ COMMANDS = {
     "hold": "agent.cli.hold:hold_app",
     "retention": "agent.cli.retention:retention_app",
     "continuity": "agent.cli.continuity:continuity_command",
+    "visibility": "agent.cli.visibility:visibility_app",
     "copies": "agent.cli.copies:copies_app",
     "database": "agent.cli.database:database_app",
     "clip": "agent.cli.clip:clip_command",

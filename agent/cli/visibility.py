@@ -1,0 +1,147 @@
+"""`visibility …`: whether the recordings show every trainee (R6), and HR's word where the device is
+uncertain."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agent.cli.commissioning import PasswordFile, require_hr
+from agent.cli.common import EXIT_CODES, ExitCode, invocation, open_store, refuse
+
+if TYPE_CHECKING:
+    from agent.store.classes import Session
+    from agent.store.database import Store
+    from agent.store.visibility import HourVerdict
+    from agent.visibility.strikes import Standing
+
+visibility_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+VERDICTS = {"shown": "全员可见 shown", "not_shown": "未显示全员 not shown", "uncertain": "无法确定 uncertain"}
+REASONS = {
+    "sustained_lower_bound": "人数下限持续达到应到人数 lower bound stays at the number expected",
+    "sustained_upper_bound": "人数上限始终低于应到人数 upper bound stays below the number expected",
+    "neither_bound": "上下限都不足以断定 neither bound decides",
+    "more_than_expected": "画面人数多于签到人数，来访者不能顶替 more people than checked in",
+    "no_expectation": "没有签到，不知应到几人 nobody checked in",
+    "nobody_expected": "该时段无人应到 nobody is expected then",
+    "no_pictures": "没有可用的画面计数 no usable counted pictures",
+    "too_few_pictures": "可用画面太短 usable pictures are too short",
+    "detector_not_for_verdicts": "该检测器的计数不能用于判定 this detector's counts decide nothing",
+}
+UNITS = {"times": "次 lessons", "class_hours": "课时 class hours"}
+
+SessionId = Annotated[
+    str, typer.Argument(metavar="SESSION", help="课次编号或其开头 / Id of a lesson, or how it begins.")
+]
+
+
+@visibility_app.callback()
+def visibility_group() -> None:
+    """录像是否显示全体学员 / Whether the recordings show every trainee (R6)."""
+
+
+@visibility_app.command("show", epilog=EXIT_CODES)
+def show_command(
+    context: typer.Context,
+    session: SessionId,
+    as_json: Annotated[bool, typer.Option("--json", help="机器可读 / Machine-readable.")] = False,
+) -> None:
+    """列出一次课各课时的判定 / The verdict of each class hour of a lesson.
+
+    \b
+    有课时未显示全员时退出码为 1。
+    Exit code 1 when a class hour was not shown.
+    """
+    from agent.store import visibility
+    from agent.visibility.strikes import standing_of
+
+    with open_store(invocation(context).settings()) as store:
+        lesson = _lesson(store, session)
+        found = visibility.verdicts_of(store, lesson.id)
+        standing = standing_of(store, lesson.class_id)
+    if as_json:
+        content = {"session": lesson.id, "hours": [_as_json(each) for each in found]}
+        typer.echo(json.dumps(content, ensure_ascii=False, indent=2))
+    else:
+        _print(found, standing)
+    if any(each.verdict == "not_shown" for each in found):
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+def _print(found: list[HourVerdict], standing: Standing | None) -> None:
+    for each in found:
+        data = each.device.data
+        span = "–" if each.device.lower is None else f"{each.device.lower}..{each.device.upper}"
+        typer.echo(
+            f"第 {each.hour} 课时 hour {each.hour}: {VERDICTS[each.verdict]}"
+            f"  可见 visible {span}  应到 expected {'–' if each.device.expected is None else
+            each.device.expected}"
+        )
+        typer.echo(f"  设备 device: {VERDICTS[each.device.verdict]} · {REASONS[data['reason']]}")
+        if each.in_force is not each.device:
+            typer.echo(f"  {each.in_force.decided_by}: {VERDICTS[each.verdict]} · {each.in_force.reason}")
+    if not found:
+        typer.echo("还没有判定 / nothing was stated yet")
+    if standing is not None:
+        typer.echo(
+            f"R6: {standing.count}/{standing.limit} {UNITS[standing.unit]}"
+            f"，待定 undecided {standing.uncertain}"
+            + ("，已达取消补贴标准 / THE SUBSIDY IS LOST" if standing.is_lost else "")
+        )
+
+
+def _as_json(each: HourVerdict) -> dict[str, Any]:
+    return {
+        "hour": each.hour,
+        "verdict": each.verdict,
+        "decided_by": each.in_force.decided_by,
+        "reason": each.in_force.reason,
+        "id": each.in_force.id,
+        "device": {"id": each.device.id, **each.device.data},
+    }
+
+
+@visibility_app.command("decide", epilog=EXIT_CODES)
+def decide_command(
+    context: typer.Context,
+    session: SessionId,
+    hour: Annotated[int, typer.Argument(min=1, metavar="HOUR", help="第几课时 / Number of the class hour.")],
+    verdict: Annotated[str, typer.Argument(metavar="VERDICT", help="shown | not-shown | uncertain (撤回
+    undo)")], reason: Annotated[ str, typer.Option("--reason", metavar="TEXT", help="理由，留在本机 / Why; it stays
+    on this device.") ], password_file: PasswordFile = None,
+) -> None:
+    """设备无法确定时由人社部门决定（正式环境须输入密码）/ HR decide what is uncertain (in production with the password).
+
+    \b
+    uncertain 撤回此前的决定；设备自己的判定始终并列显示。
+    uncertain takes a decision back; the device's own verdict stays beside.
+    """
+    from agent.clock import SystemClock
+    from agent.visibility.decision import VisibilityDecisionError, decide
+
+    chosen = verdict.replace("-", "_")
+    if chosen not in VERDICTS:
+        refuse(f"VERDICT = {verdict!r}: shown | not-shown | uncertain", ExitCode.USAGE)
+    settings = invocation(context).settings()
+    with open_store(settings) as store:
+        lesson = _lesson(store, session)
+        require_hr(settings, store, password_file)
+        try:
+            decide(store, SystemClock().now(), lesson.id, hour, chosen, "hr", reason)  # type:
+            ignore[arg-type]
+        except VisibilityDecisionError as error:
+            refuse(str(error))
+    typer.echo("已记录 / recorded")
+
+
+def _lesson(store: Store, beginning: str) -> Session:
+    from agent.store.continuity import sessions_named
+
+    found = sessions_named(store, beginning, 2)
+    if len(found) != 1:
+        refuse(f"SESSION = {beginning!r}: " + ("不止一次课 / more than one" if found else "没有这次课 / no such
+        lesson"))
+    return found[0]
