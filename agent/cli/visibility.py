@@ -74,11 +74,11 @@ def show_command(
 def _print(found: list[HourVerdict], standing: Standing | None) -> None:
     for each in found:
         data = each.device.data
+        expected = "–" if each.device.expected is None else str(each.device.expected)
         span = "–" if each.device.lower is None else f"{each.device.lower}..{each.device.upper}"
         typer.echo(
             f"第 {each.hour} 课时 hour {each.hour}: {VERDICTS[each.verdict]}"
-            f"  可见 visible {span}  应到 expected {'–' if each.device.expected is None else
-            each.device.expected}"
+            f"  可见 visible {span}  应到 expected {expected}"
         )
         typer.echo(f"  设备 device: {VERDICTS[each.device.verdict]} · {REASONS[data['reason']]}")
         if each.in_force is not each.device:
@@ -109,11 +109,15 @@ def decide_command(
     context: typer.Context,
     session: SessionId,
     hour: Annotated[int, typer.Argument(min=1, metavar="HOUR", help="第几课时 / Number of the class hour.")],
-    verdict: Annotated[str, typer.Argument(metavar="VERDICT", help="shown | not-shown | uncertain (撤回
-    undo)")], reason: Annotated[ str, typer.Option("--reason", metavar="TEXT", help="理由，留在本机 / Why; it stays
-    on this device.") ], password_file: PasswordFile = None,
+    verdict: Annotated[
+        str, typer.Argument(metavar="VERDICT", help="shown | not-shown | uncertain（撤回 / undo）")
+    ],
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="理由，留在本机 / Why; it stays on this device.")
+    ],
+    password_file: PasswordFile = None,
 ) -> None:
-    """设备无法确定时由人社部门决定（正式环境须输入密码）/ HR decide what is uncertain (in production with the password).
+    """设备无法确定时由人社部门决定（正式环境须输入密码）/ HR decide what is uncertain (with the password).
 
     \b
     uncertain 撤回此前的决定；设备自己的判定始终并列显示。
@@ -131,7 +135,7 @@ def decide_command(
         require_hr(settings, store, password_file)
         try:
             decide(store, SystemClock().now(), lesson.id, hour, chosen, "hr", reason)  # type:
-            ignore[arg-type]
+            ignore[arg - type]
         except VisibilityDecisionError as error:
             refuse(str(error))
     typer.echo("已记录 / recorded")
@@ -142,6 +146,6 @@ def _lesson(store: Store, beginning: str) -> Session:
 
     found = sessions_named(store, beginning, 2)
     if len(found) != 1:
-        refuse(f"SESSION = {beginning!r}: " + ("不止一次课 / more than one" if found else "没有这次课 / no such
-        lesson"))
+        problem = "不止一次课 / more than one" if found else "没有这次课 / no such lesson"
+        refuse(f"SESSION = {beginning!r}: {problem}")
     return found[0]
