@@ -4,7 +4,7 @@ uncertain."""
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -14,7 +14,7 @@ from agent.cli.common import EXIT_CODES, ExitCode, invocation, open_store, refus
 if TYPE_CHECKING:
     from agent.store.classes import Session
     from agent.store.database import Store
-    from agent.store.visibility import HourVerdict
+    from agent.store.visibility import HourVerdict, VerdictKind
     from agent.visibility.strikes import Standing
 
 visibility_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
@@ -134,8 +134,7 @@ def decide_command(
         lesson = _lesson(store, session)
         require_hr(settings, store, password_file)
         try:
-            decide(store, SystemClock().now(), lesson.id, hour, chosen, "hr", reason)  # type:
-            ignore[arg - type]
+            decide(store, SystemClock().now(), lesson.id, hour, cast("VerdictKind", chosen), "hr", reason)
         except VisibilityDecisionError as error:
             refuse(str(error))
     typer.echo("已记录 / recorded")
