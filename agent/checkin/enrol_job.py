@@ -1,14 +1,17 @@
 """One enrolment in a process of its own, for the page, which shall not hold models (I11).
 
-`python -m agent.checkin.enrol_job`: a JSON object on standard input (`Job`), the answer as JSON on standard
-output: `{"templates": 2, "look_alikes": 0}` or `{"problems": [{"zh": …, "en": …}, …]}`. Photos come from the
-page's uploads or, without any, from the door camera.
+`python -m agent.checkin.enrol_job`: a JSON object on standard input (`Job`), lines of JSON on standard
+output. The last is the answer: `{"templates": 2, "look_alikes": 0}` or `{"problems": [{"zh": …, "en": …}]}`.
+Photos come from the page's uploads or, without any, from the door camera; then each line before says what
+whoever stands there is told: `{"guidance": {"zh": …, "en": …}, "taken": 1, "wanted": 3}`. Ended by a signal,
+it has enrolled whole or not at all.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from pydantic import Base64Bytes, BaseModel, ConfigDict
 
 from agent.checkin.consent import Consent
 from agent.checkin.enrolment import EnrolmentRefusedError, enrol
-from agent.checkin.guided_enrolment import SAID, Guidance, Guide, Step, door_pictures
+from agent.checkin.guided_enrolment import SAID, WANTED, Guidance, Guide, Step, door_pictures
 from agent.checkin.photo_file import PhotoFileError, PhotoReader
 from agent.checkin.situation import thresholds_in_force
 from agent.checkin.thresholds import CheckinThresholds
@@ -28,8 +31,8 @@ from models.faces import FaceEngine, choose_engine
 from models.images import BGRImage
 from models.weights import ModelError
 
-DOOR_S = 20.0
-"""How long somebody has before the door camera; whoever sent them there waits for the answer."""
+Tell = Callable[[dict[str, Any]], None]
+"""Takes one line for whoever waits."""
 
 
 class Job(BaseModel):
@@ -48,6 +51,8 @@ class Job(BaseModel):
     """"" relies on a consent that was recorded before."""
     recorded_by: str = "hr"
     photos: tuple[Base64Bytes, ...] = ()
+    door_s: float = 60.0
+    """How long somebody has before the door camera."""
 
 
 class _RefusedError(Exception):
@@ -57,11 +62,11 @@ class _RefusedError(Exception):
         self.problems = [{"zh": zh, "en": en} for zh, en in said]
 
 
-def answer(job: Job) -> dict[str, Any]:
-    """Do it. Faults that the operator must mend are problems too; others are raised."""
+def answer(job: Job, tell: Tell) -> dict[str, Any]:
+    """Do it, telling how it goes. Faults that the operator must mend are problems too; others are raised."""
     try:
         with Store(job.database) as store:
-            return _enrolled(job, store)
+            return _enrolled(job, store, tell)
     except _RefusedError as error:
         return {"problems": error.problems}
     except EnrolmentRefusedError as error:
@@ -70,7 +75,7 @@ def answer(job: Job) -> dict[str, Any]:
         return {"problems": [{"zh": f"故障：{error}", "en": f"fault: {error}"}]}
 
 
-def _enrolled(job: Job, store: Store) -> dict[str, Any]:
+def _enrolled(job: Job, store: Store, tell: Tell) -> dict[str, Any]:
     thresholds = thresholds_in_force(store)
     chosen = choose_engine(job.engine, min_face_px=thresholds.min_face_px, models_folder=job.models_folder)
     try:
@@ -80,7 +85,7 @@ def _enrolled(job: Job, store: Store) -> dict[str, Any]:
     if job.photos:
         images, simulated = _uploaded(job), job.simulated
     else:
-        images, simulated = _at_the_door(job, chosen.engine, thresholds)
+        images, simulated = _at_the_door(job, chosen.engine, thresholds, tell)
     done = enrol(
         store,
         Vault(job.keys),
@@ -108,22 +113,33 @@ def _uploaded(job: Job) -> list[BGRImage]:
     return images
 
 
-def _at_the_door(job: Job, engine: FaceEngine, thresholds: CheckinThresholds) -> tuple[list[BGRImage], bool]:
+def _at_the_door(
+    job: Job, engine: FaceEngine, thresholds: CheckinThresholds, tell: Tell
+) -> tuple[list[BGRImage], bool]:
     clock, guide, simulated = SystemClock(), Guide(engine, thresholds), job.simulated
-    last = Guidance(Step.NO_PICTURE, 0)
-    for shown in door_pictures(job.frames, lambda: clock.now().wall_us, DOOR_S):
-        if shown is not None:
-            last, simulated = guide.look(shown[0]), simulated or shown[1]
+    last = None
+    for shown in door_pictures(job.frames, lambda: clock.now().wall_us, job.door_s):
+        guidance = Guidance(Step.NO_PICTURE, len(guide.photos)) if shown is None else guide.look(shown[0])
+        simulated = simulated or (shown is not None and shown[1])
+        if guidance != last:
+            zh, en = guidance.said
+            tell({"guidance": {"zh": zh, "en": en}, "taken": guidance.taken, "wanted": WANTED})
+        last = guidance
         if last.step is Step.DONE:
             break
     if not guide.photos:
-        raise _RefusedError(last.said if last.step is not Step.TURN else SAID[Step.NOBODY])
+        raise _RefusedError(SAID[Step.NO_PICTURE] if last is None else last.said)
     return guide.photos, simulated
 
 
 def main() -> None:
     """Read, do, answer."""
-    sys.stdout.write(json.dumps(answer(Job.model_validate_json(sys.stdin.buffer.read())), ensure_ascii=True))
+
+    def tell(line: dict[str, Any]) -> None:
+        sys.stdout.write(json.dumps(line, ensure_ascii=True) + "\n")
+        sys.stdout.flush()
+
+    tell(answer(Job.model_validate_json(sys.stdin.buffer.read()), tell))
 
 
 if __name__ == "__main__":

@@ -15,10 +15,12 @@ from starlette.types import ASGIApp
 from agent.log import get_logger
 from agent.store.database import StoreError
 from agent.web import (
+    class_attendance,
     class_form,
     class_upload,
     clips,
     clock,
+    door_enrolment,
     health,
     kiosk,
     kiosk_pin,
@@ -78,7 +80,9 @@ def build_routes(site: Site) -> FastAPI:
         app.add_api_route(path, _static, methods=["GET"], include_in_schema=False)
     for module in (now, sessions, player, media, clips, storage, health, clock, login, kiosk):
         app.router.routes.extend(module.router.routes)  # flat, so that every route can be enumerated
-    for module in (people, class_form, class_upload, kiosk_pin, review, pins, teacher_login):
+    for module in (door_enrolment, people, class_form, class_upload, kiosk_pin, review, pins, teacher_login):
+        app.router.routes.extend(module.router.routes)  # flat, so that every route can be enumerated
+    for module in (class_attendance,):
         app.router.routes.extend(module.router.routes)  # flat, so that every route can be enumerated
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(sqlite3.OperationalError, _on_database_error)

@@ -49,7 +49,9 @@ KIOSK = frozenset({KIOSK_PAGE, KIOSK_EVENTS, KIOSK_PICTURE, KIOSK_PIN})
 """Open without login to a browser on this very machine, the screen at the door, where the technician has one
 (`web.kiosk`). They show who stands before the screen and no roster. Behind the login for everybody else."""
 
-PASSIVE = KIOSK | {"/now/board", "/frames/rear.jpg", "/frames/door.jpg"}
+DOOR_ENROLMENT_STATE = "/people/door/state"
+
+PASSIVE = KIOSK | {"/now/board", "/frames/rear.jpg", "/frames/door.jpg", DOOR_ENROLMENT_STATE}
 """Fetched by the page itself every second: no sign that somebody is there, so the idle time runs on."""
 PASSIVE_OF_PLAYER = re.compile(r"/player/[^/]+/(timeline|index\.m3u8|media\.m3u8)")
 """A live player asks for these even while it is paused. While it plays it fetches footage: that counts."""

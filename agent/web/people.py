@@ -6,10 +6,6 @@ sent wait in memory, for the visitor who sent them, and are dropped with the ans
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import json
-import sys
 import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -23,18 +19,18 @@ from agent.log import get_logger
 from agent.store import classes
 from agent.store.database import Row, Store
 from agent.store.vault import Vault, VaultError
+from agent.web import door_enrolment
 from agent.web.clock import password_refusal
-from agent.web.gate import HR_ACCOUNT
+from agent.web.enrol_process import EnrolProcess, outcome
 from agent.web.locale import N_
 from agent.web.login import client_address
 from agent.web.sessions import parse_uuid
-from agent.web.site import Site, Visit, site_of, visit_of
+from agent.web.site import Visit, site_of, visit_of
 
 MOST_PHOTOS: Final = 5
 KEPT_S: Final = 600.0
 MOST_HELD_BYTES: Final = 100_000_000
 """Of all photos that wait: one person's five at their largest. Who waits longest sends them again."""
-JOB_S: Final = 120.0
 
 SAID: Final = {
     "withdrawn": ("good", N_("同意已撤回，人脸特征和照片的密钥已销毁。")),
@@ -148,67 +144,27 @@ async def enrol(request: Request, person_id: str) -> Response:
     form, address = visit.form or {}, client_address(request)
     held = _waiting.pop((visit.token_sha256, identifier), Waiting())
     class_id = form.get("class", "")
-    refused = await site.logins.run(
+    word = await site.logins.run(
         lambda store: password_refusal(store, site.clock, form.get("password", ""), address)
     )
-    if refused is not None:
-        level, text = SAID[refused]
-        return await _page(
-            request, class_id, HTTPStatus.FORBIDDEN, {"level": level, "lines": [_said(visit, text)]}
-        )
-    photos = held.photos if form.get("source") == "photos" else []
-    if form.get("source") == "photos" and not photos:
-        lines = [_said(visit, N_("没有收到照片，请重新选择。"))]
-        return await _page(request, class_id, HTTPStatus.BAD_REQUEST, {"level": "bad", "lines": lines})
-    done = await _run(site, identifier, form.get("consent_version", "").strip()[:64], photos)
-    if problems := done.get("problems"):
-        lines = [problem[visit.language] for problem in problems]
-        return await _page(request, class_id, HTTPStatus.BAD_REQUEST, {"level": "bad", "lines": lines})
-    text = _said(visit, N_("已登记 %(count)d 个人脸特征。")) % {"count": done["templates"]}
-    alike = [_said(visit, N_("与别人长得很像，签到时可能要用其他方式。"))] if done["look_alikes"] else []
-    return await _page(request, class_id, result=_result("good", text, *alike))
+    if word is not None:
+        return await _page(request, class_id, HTTPStatus.FORBIDDEN, _refusal(visit, SAID[word][1]))
+    version = form.get("consent_version", "").strip()[:64]
+    if form.get("source") == "door":
+        if door_enrolment.begin(request, EnrolProcess.for_person(site, identifier, version), class_id):
+            return RedirectResponse(door_enrolment.DOOR_PAGE, HTTPStatus.SEE_OTHER)
+        refused = _refusal(visit, N_("正在登记另一个人，请等他完成或取消。"))
+        return await _page(request, class_id, HTTPStatus.CONFLICT, refused)
+    if not held.photos:
+        refused = _refusal(visit, N_("没有收到照片，请重新选择。"))
+        return await _page(request, class_id, HTTPStatus.BAD_REQUEST, refused)
+    result = outcome(await EnrolProcess.for_person(site, identifier, version, held.photos).run(), visit)
+    status = HTTPStatus.OK if result["level"] == "good" else HTTPStatus.BAD_REQUEST
+    return await _page(request, class_id, status, result)
 
 
-def _result(level: str, *lines: str) -> dict[str, Any]:
-    return {"level": level, "lines": lines}
-
-
-def _said(visit: Visit, text: str) -> str:
-    return visit.words.gettext(text)
-
-
-async def _run(site: Site, person_id: str, consent_version: str, photos: list[bytes]) -> dict[str, Any]:
-    """The enrolment's answer; a process that ends without one, or hangs, is a problem like others."""
-    job = {
-        "database": str(site.paths.database),
-        "keys": str(site.paths.keys),
-        "frames": str(site.paths.frames),
-        "models_folder": str(site.settings.checkin.models_folder),
-        "engine": site.settings.checkin.engine,
-        "simulated": site.settings.simulated,
-        "person_id": person_id,
-        "consent_version": consent_version,
-        "recorded_by": HR_ACCOUNT,
-        "photos": [base64.b64encode(photo).decode() for photo in photos],
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "agent.checkin.enrol_job"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        output, _unused = await asyncio.wait_for(process.communicate(json.dumps(job).encode()), JOB_S)
-        answer: dict[str, Any] = json.loads(output)
-    except (TimeoutError, ValueError) as error:
-        log.warning("enrolment.no-answer", error=type(error).__name__, rc=process.returncode)
-        zh, en = "登记程序没有答复，没有登记", "the enrolment did not answer; nobody was enrolled"
-        return {"problems": [{"zh": zh, "en": en}]}
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return answer
+def _refusal(visit: Visit, text: str) -> dict[str, Any]:
+    return {"level": "bad", "lines": [visit.words.gettext(text)]}
 
 
 @router.post("/people/{person_id}/withdraw")
