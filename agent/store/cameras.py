@@ -10,7 +10,7 @@ from agent.store.classes import session_during
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 
-CameraFact = Literal[FactType.CAMERA_HEALTH_CHANGED, FactType.CAMERA_PICTURE_CHANGED]
+CameraFact = Literal[FactType.CAMERA_HEALTH_CHANGED, FactType.CAMERA_TAMPERED]
 
 
 def state_camera_fact(

@@ -47,8 +47,8 @@ class KeyFrame:
     at_us: int
     """Wall time of the picture by the segment's own anchors."""
     data: bytes
-    inter_frame_bytes: float | None
-    """Mean size of the frames between the key frame before and this one; None for a file's first."""
+    between: tuple[int, ...]
+    """Sizes in bytes of the frames between the key frame before and this one; () for a file's first."""
     _age_ticks: int
 
     def age_s(self, now: Stamp) -> float:
@@ -126,7 +126,7 @@ class _SegmentReader:
         self._newest: tuple[int, Sample] | None = None
         self._between: list[int] = []
         """Sizes of the frames since the newest key frame."""
-        self._inter_frame_bytes: float | None = None
+        self._before_newest: tuple[int, ...] = ()
 
     def newest_key_frame(self, durable_bytes: int | None) -> KeyFrame | None:
         descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -166,8 +166,7 @@ class _SegmentReader:
             for sample in fragment.samples:
                 if sample.is_key_frame:
                     self._newest = (ticks + sample.composition_offset, sample)
-                    sizes, self._between = self._between, []
-                    self._inter_frame_bytes = sum(sizes) / len(sizes) if sizes else None
+                    self._before_newest, self._between = tuple(self._between), []
                 else:
                     self._between.append(sample.size)
                 ticks += sample.duration
@@ -186,7 +185,7 @@ class _SegmentReader:
             pts_ticks=_in_range(pts_ticks),
             at_us=_in_range(identity.wall_start_us + elapsed * 1_000_000 // track.timescale),
             data=read_at(sample.offset, sample.size),
-            inter_frame_bytes=self._inter_frame_bytes,
+            between=self._before_newest,
             _age_ticks=elapsed,
         )
 

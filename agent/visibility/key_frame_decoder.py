@@ -11,7 +11,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from agent.bmff import Track
-from models.images import BGRImage
+from models.images import BGRImage, GreyImage
 
 MOST_PIXELS: Final = 40_000_000
 """What a stream may claim for its picture: more than 8K, less than a memory bomb."""
@@ -31,9 +31,22 @@ def decode(track: Track, data: bytes) -> BGRImage:
     return decode_access_unit(name, track.decoder_configuration, data)
 
 
+def decode_brightness(track: Track, data: bytes) -> GreyImage:
+    """Only the brightness of key frame `data`, 0..255: no colours are computed. PictureError."""
+    name = _DECODERS.get(track.sample_entry)
+    if name is None:
+        raise PictureError(f"codec {track.sample_entry!r}: expected H.264 or H.265")
+    frame = _frame(name, track.decoder_configuration, data)
+    return np.asarray(frame.to_ndarray(format="gray"), dtype=np.uint8)
+
+
 def decode_access_unit(codec: str, extradata: bytes, data: bytes) -> BGRImage:
     """The picture of one key frame of `codec` ("h264", "hevc"); `extradata` as the stream has it, may be
     empty. PictureError for damaged bytes."""
+    return np.asarray(_frame(codec, extradata, data).to_ndarray(format="bgr24"), dtype=np.uint8)
+
+
+def _frame(codec: str, extradata: bytes, data: bytes) -> VideoFrame:
     try:
         context = av.CodecContext.create(codec, "r")
         assert isinstance(context, VideoCodecContext)  # noqa: S101 (h264 and hevc are video)
@@ -45,4 +58,4 @@ def decode_access_unit(codec: str, extradata: bytes, data: bytes) -> BGRImage:
         raise PictureError(f"the key frame does not decode: {error}") from error
     if not frames or not isinstance(frames[0], VideoFrame):
         raise PictureError("the key frame holds no picture")
-    return np.asarray(frames[0].to_ndarray(format="bgr24"), dtype=np.uint8)
+    return frames[0]

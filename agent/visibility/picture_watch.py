@@ -1,31 +1,26 @@
-"""Does the recording show anything: black and frozen pictures, judged on its own key frames.
+"""Is what the recording shows the room? One camera's key frames in the order of time, and the state they
+prove.
 
-What is recorded may be whole by its time stamps and worthless by what it shows: a cap on the lens, a camera
-that repeats its last picture. Each check looks at one key frame after the other; a state needs several looks
-in a row, so that a switched light or one damaged frame changes nothing. Covered, moved and replayed pictures
-need a reference view and come as further checks of the same form.
-"""
+What is recorded may be whole by its time stamps and worthless by what it shows. Each key frame is held
+against what the camera showed in the last minute, which finds what happens at once however it looks by now,
+and against the reference view of the acceptance check, which finds what crept. A state needs several looks
+in a row that agree, over a few seconds: somebody walks by, a light is switched, the exposure settles; no
+cover does."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Final
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
-from models.images import BGRImage
+from agent.store.tamper import TamperKind
+from agent.visibility.replay import ReplayWatch
+from agent.visibility.view import Field, KnownView, Structure, structure
+from agent.visibility.view_checks import Assessment, assess
+from models.images import GreyImage
 
-PictureKind = Literal["normal", "black", "frozen"]
-GrayImage = npt.NDArray[np.float32]
-"""Shape (SMALL[1], SMALL[0]), float32 of 0..255."""
-
-SMALL: Final = (320, 180)
-BLACK_MEAN: Final = 12.0
-BLACK_BRIGHTEST: Final = 32.0
-"""Of 0..255: a room with its lights off still shows a gap in the curtain, a screen or an exit sign in one
-part of a thousand; behind a cap nothing is brighter than the sensor's noise."""
 STILL_MEAN: Final = 0.45
 STILL_BLOCK: Final = 1.5
 """Mean difference of two key frames, over the picture and in its worst 16 × 16 block: what an encoder does to
@@ -33,6 +28,33 @@ one and the same picture. A sensor's noise alone makes more, and so does a perso
 STILL_BYTES: Final = (100, 2.5e-4)
 """Of a frame between two key frames that says "nothing new": headers, and so much a pixel: 620 bytes at
 1920 × 1080."""
+SECONDS: Final[dict[TamperKind, float]] = {
+    "covered": 4.0,
+    "moved": 4.0,
+    "out_of_focus": 4.0,
+    "blinded": 4.0,
+    "dark": 4.0,
+    "frozen": 4.0,
+    "replayed": 0.0,
+}
+"""That the looks in a row must span. With a key frame every 2 s: the first at most 2 s after it happened, the
+third 4 s later, on the disk within 1 s and looked at within another: 8 s of the 10 that are promised."""
+LOOKS: Final = 2
+"""In a row at the least: at a key frame every 4 s they span what is needed, and 10 s are kept."""
+AT_REST_S: Final = 60.0
+"""While no lesson is on nothing is urgent, and an empty room gives a strongly denoising camera nothing to
+do."""
+NORMAL_AFTER: Final = 2
+NORMAL_AFTER_REPLAY: Final = 6
+RENAMED_AFTER_S: Final = 10.0
+"""Another kind must be found for so long to take the place of the one that lasts."""
+LONGEST_PAUSE_S: Final = 30.0
+"""Two looks further apart say nothing of what was between."""
+LEARNING: Final = 0.05
+"""Of each look into the known view: what stays for a minute belongs to the room."""
+KNOWN_AFTER: Final = 3
+SAME_PLACE: Final = 0.5
+"""Of the lost blocks of two looks, in both: a cover stays where it is, somebody who walks by does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,120 +63,182 @@ class Sight:
 
     at_us: int
     monotonic_s: float
-    """When it was looked at."""
-    small: GrayImage
-    brightness: float
-    contrast: float
-    brightest: float
-    """99.9th percentile."""
-    is_quiet: bool | None
-    """Whether the frames between this key frame and the one before are so small that they hold nothing new;
-    None when there were none."""
+    """When it was taken or looked at, on one clock for all looks."""
+    seen: Structure
+    pixels: int
+    """Of the recording's picture."""
+    between: tuple[int, ...] | None
+    """Sizes in bytes of the frames between this key frame and the one before; () for the first of a file;
+    None where nothing was recorded and nobody knows."""
+
+    @property
+    def brightness(self) -> float:
+        return float(self.seen.small.mean())
+
+    @property
+    def contrast(self) -> float:
+        return float(self.seen.small.std())
+
+    @property
+    def is_quiet(self) -> bool | None:
+        """Whether the frames between are so small that they hold nothing new; None when there were none."""
+        if not self.between:
+            return None
+        return sum(self.between) / len(self.between) <= STILL_BYTES[0] + STILL_BYTES[1] * self.pixels
 
 
-def sight(image: BGRImage, at_us: int, monotonic_s: float, inter_frame_bytes: float | None) -> Sight:
-    """Measure a decoded key frame. `inter_frame_bytes`: mean size of the frames since the one before."""
-    gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    small = cv2.resize(gray, SMALL, interpolation=cv2.INTER_AREA).astype(np.float32)
-    quiet_bytes = STILL_BYTES[0] + STILL_BYTES[1] * image.shape[0] * image.shape[1]
-    return Sight(
-        at_us=at_us,
-        monotonic_s=monotonic_s,
-        small=small,
-        brightness=float(small.mean()),
-        contrast=float(small.std()),
-        brightest=float(np.percentile(small, 99.9)),
-        is_quiet=None if inter_frame_bytes is None else inter_frame_bytes <= quiet_bytes,
-    )
-
-
-class PictureCheck(Protocol):
-    """One thing that can be wrong with a picture."""
-
-    kind: PictureKind
-    looks: int
-    """In a row that must find it."""
-    seconds: float
-    """That they must span."""
-
-    def finds(self, now: Sight, before: Sight | None) -> bool:
-        """Whether this key frame, after the one before, shows it."""
-
-
-class Black:
-    """Nothing but darkness: a cap, a cut cable of the sensor, no light at all."""
-
-    kind: PictureKind = "black"
-    looks = 3
-    seconds = 10.0
-
-    def finds(self, now: Sight, before: Sight | None) -> bool:
-        return now.brightness < BLACK_MEAN and now.brightest < BLACK_BRIGHTEST
-
-
-class Frozen:
-    """The same picture again and again, by its pixels and by the sizes of what lies between."""
-
-    kind: PictureKind = "frozen"
-    looks = 8
-    seconds = 60.0
-
-    def finds(self, now: Sight, before: Sight | None) -> bool:
-        # The first key frame of a file has nothing before it: there the pixels alone must say so.
-        if before is None or now.is_quiet is False:
-            return False
-        difference = np.abs(now.small - before.small)
-        height, width = (side // 16 * 16 for side in difference.shape)
-        blocks = difference[:height, :width].reshape(height // 16, 16, width // 16, 16).mean(axis=(1, 3))
-        return bool(difference.mean() < STILL_MEAN and blocks.max() < STILL_BLOCK)
+def sight(luma: GreyImage, at_us: int, monotonic_s: float, between: tuple[int, ...] | None) -> Sight:
+    """Measure a decoded key frame's brightness. About 2 ms for 1920 × 1080."""
+    return Sight(at_us, monotonic_s, structure(luma), luma.shape[0] * luma.shape[1], between)
 
 
 @dataclass(frozen=True, slots=True)
 class PictureChange:
     """What the recording shows changed."""
 
-    picture: PictureKind
-    before: PictureKind
+    kind: TamperKind | None
+    """None: nothing is wrong any more."""
+    before: TamperKind | None
     since_us: int
     """Time of the first key frame that showed it."""
     looks: int
-    brightness: float
-    contrast: float
-
-
-NORMAL_AFTER: Final = 2
-LONGEST_PAUSE_S: Final = 30.0
-"""Two looks further apart say nothing of what was between."""
+    measured: dict[str, float]
+    """For the record: what the last look measured."""
 
 
 class PictureWatch:
-    """One camera's pictures, in the order of time."""
+    """One camera's pictures. One thread."""
 
-    def __init__(self, checks: tuple[PictureCheck, ...] | None = None) -> None:
-        self.kind: PictureKind = "normal"
-        self._checks = checks or (Black(), Frozen())
-        """The first that finds something names it: a black picture is also a still one."""
-        self._before: Sight | None = None
-        self._run: tuple[PictureKind, Sight, int] = ("normal", _NOTHING, 0)
-        """What the last looks found, the first of them, and their number."""
+    def __init__(self, reference: KnownView | None = None, kind: TamperKind | None = None) -> None:
+        """`reference`: the view of the acceptance check; `kind`: what lasted when the process before
+        ended."""
+        self.kind: TamperKind | None = kind
+        self._reference = reference
+        self._live: KnownView | None = None
+        self._replay = ReplayWatch()
+        self._before: tuple[Sight, Assessment | None] | None = None
+        self._wrong: list[tuple[Sight, TamperKind]] = []
+        """Looks in a row that found something, since the last that did not."""
+        self._still: list[Sight] = []
+        self._right: list[Sight] = []
+        self._repeated: list[Sight] = []
 
-    def look(self, now: Sight) -> PictureChange | None:
-        """Take the next key frame; the change that it completes, if any."""
-        before = self._before
-        if before is not None and now.monotonic_s - before.monotonic_s > LONGEST_PAUSE_S:
-            before, self._run = None, ("normal", now, 0)
-        self._before = now
-        check = next((each for each in self._checks if each.finds(now, before)), None)
-        found: PictureKind = "normal" if check is None else check.kind
-        kind, first, looks = self._run
-        self._run = kind, first, looks = (kind, first, looks + 1) if found == kind else (found, now, 1)
-        needed = NORMAL_AFTER if check is None else check.looks
-        lasted_s = now.monotonic_s - first.monotonic_s
-        if found == self.kind or looks < needed or lasted_s < (check.seconds if check else 0.0):
-            return None
-        change = PictureChange(found, self.kind, first.at_us, looks, now.brightness, now.contrast)
-        self.kind = found
+    def refer(self, reference: KnownView | None) -> None:
+        """Another view is right from now on: the camera was aimed anew."""
+        self._reference, self._live = reference, None
+        self._wrong, self._right = [], []
+
+    def look(self, now: Sight, *, is_lesson: bool) -> PictureChange | None:
+        """Take the next key frame; the change that it completes, if any. `is_lesson`: dark rooms are normal
+        while none is on, and what is found needs a minute."""
+        if self._before is not None and now.monotonic_s - self._before[0].monotonic_s > LONGEST_PAUSE_S:
+            self._before, self._wrong, self._still, self._right = None, [], [], []
+        found, kind = self._judge(now, is_lesson)
+        previous, self._before = self._before, (now, found)
+        is_passing = kind == "covered" and not _same_place(found, previous)
+        if kind is None:
+            self._wrong = []
+            if found.is_telling or self.kind in ("dark", "frozen", "replayed"):
+                self._right.append(now)
+        else:
+            self._right = []
+            # Who walks by is no reason to begin with, and none to end with either.
+            self._wrong = [*self._wrong, (now, kind)] if not is_passing or self.kind else [(now, kind)]
+        change = self._change(now, found, is_lesson)
+        if change is not None:
+            self.kind = change.kind
+            self._wrong, self._right = [], []
+        self._learn(now, found, kind)
         return change
 
+    def _judge(self, now: Sight, is_lesson: bool) -> tuple[Assessment, TamperKind | None]:
+        live = self._live if self._live is not None and self._live.looks >= KNOWN_AFTER else None
+        views = [
+            (view, lenient) for view, lenient in ((live, False), (self._reference, True)) if view is not None
+        ]
+        found = [assess(now.seen, view, lenient=lenient) for view, lenient in views]
+        if not found:
+            found = [assess(now.seen, KnownView.of(now.seen), lenient=True)]
+        worst = next((each for each in found if each.kind is not None), found[0])
+        is_repeated = self._replay.is_repeated(now.seen.small) and worst.kind != "dark"
+        self._still = [*self._still, now][-64:] if self._is_still(now) else [now]
+        kind = worst.kind
+        if kind == "dark" and not is_lesson:
+            return worst, None
+        if kind is None and is_repeated:
+            kind = "replayed"
+        if kind in (None, "replayed") and self._stood_still(now, is_lesson):
+            kind = "frozen"
+        return worst, kind
 
-_NOTHING: Final = Sight(0, 0.0, np.zeros((SMALL[1], SMALL[0]), np.float32), 0.0, 0.0, 0.0, None)
+    def _is_still(self, now: Sight) -> bool:
+        # The first key frame of a file has nothing before it: there the pixels alone must say so.
+        if self._before is None or now.is_quiet is False or now.between is None:
+            return False
+        difference = np.abs(now.seen.small - self._before[0].seen.small)
+        height, width = (side // 16 * 16 for side in difference.shape)
+        blocks = difference[:height, :width].reshape(height // 16, 16, width // 16, 16).mean(axis=(1, 3))
+        return bool(difference.mean() < STILL_MEAN and blocks.max() < STILL_BLOCK)
+
+    def _stood_still(self, now: Sight, is_lesson: bool) -> bool:
+        needed = SECONDS["frozen"] if is_lesson else AT_REST_S
+        return len(self._still) > LOOKS and now.monotonic_s - self._still[0].monotonic_s >= needed
+
+    def _change(self, now: Sight, found: Assessment, is_lesson: bool) -> PictureChange | None:
+        if self.kind is not None:
+            if self.kind == "dark" and not is_lesson:
+                return self._said(None, now, 1, now, found)
+            needed = NORMAL_AFTER_REPLAY if self.kind == "replayed" else NORMAL_AFTER
+            if len(self._right) >= needed:
+                return self._said(None, self._right[0], len(self._right), now, found)
+        if not self._wrong:
+            return None
+        first, looks = self._wrong[0][0], len(self._wrong)
+        kind = Counter(kind for _, kind in self._wrong).most_common(1)[0][0]
+        if kind == self.kind:
+            return None
+        lasted_s = now.monotonic_s - first.monotonic_s
+        needed_s = 0.0 if kind in ("frozen", "replayed") else SECONDS[kind] if is_lesson else AT_REST_S
+        if self.kind is not None:
+            needed_s = max(needed_s, RENAMED_AFTER_S)
+        if lasted_s < needed_s or (needed_s and looks < LOOKS):
+            return None
+        if kind == "frozen":
+            first, looks = self._still[0], len(self._still)
+        return self._said(kind, first, looks, now, found)
+
+    def _said(
+        self, kind: TamperKind | None, first: Sight, looks: int, now: Sight, found: Assessment
+    ) -> PictureChange:
+        measured = {
+            "brightness": round(now.brightness, 1),
+            "contrast": round(now.contrast, 1),
+            "visible": round(found.visible, 3),
+            "transmission": round(min(9.0, max(0.0, found.transmission)), 3),
+            "displacement": round(found.displacement_px / 640, 4),
+        }
+        if found.sharpness is not None:
+            measured["sharpness"] = round(min(9.0, max(0.0, found.sharpness)), 3)
+        return PictureChange(kind, self.kind, first.at_us, looks, measured)
+
+    def _learn(self, now: Sight, found: Assessment, kind: TamperKind | None) -> None:
+        if kind is not None or self.kind is not None or not found.is_telling:
+            return
+        if self._live is None:
+            self._live = KnownView.of(now.seen)
+        else:
+            self._live.learn(now.seen, LEARNING)
+
+
+def _same_place(found: Assessment, previous: tuple[Sight, Assessment | None] | None) -> bool:
+    """Whether what is hidden was hidden at the look before: true too where nothing can be compared."""
+    before = previous[1] if previous is not None else None
+    if found.lost is None or before is None or before.lost is None or not found.lost.any():
+        return True
+    both, either = (found.lost & before.lost).sum(), (found.lost | before.lost).sum()
+    return before.kind is None or bool(both >= SAME_PLACE * either)
+
+
+def reference_view(mean: Field) -> KnownView:
+    """The view of a stored reference (uint8 or float32 of shape (360, 640) or any other)."""
+    return KnownView.of(structure(np.asarray(np.clip(mean, 0, 255), np.uint8)))

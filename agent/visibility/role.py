@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable
 
 from agent.bmff import BoxError
 from agent.configuration.document import ConfigurationError
@@ -28,14 +29,27 @@ _DOUBTS = {
     "fewer_visible": ("画面中的人数少于签到人数", "fewer people visible than checked in"),
     "more_visible": ("画面中的人数多于签到人数", "more people visible than checked in"),
 }
-_PICTURES = {
-    "black": (
-        "录像画面全黑：请取下镜头盖，检查灯光和摄像头",
-        "the recording is black: take off the lens cap, check the light and the camera",
+TAMPER_POLL_S = 0.5
+"""How often a new key frame is looked for: adds so much to the time in which tampering is seen."""
+_TAMPER = {
+    "covered": ("摄像头被遮挡：请移开遮挡物", "the camera is covered: take away what covers it"),
+    "moved": (
+        "摄像头被移动：请复位，或重新标定",
+        "the camera was moved: move it back, or calibrate again",
     ),
+    "out_of_focus": ("录像画面模糊：请擦净镜头并对焦", "the recording is blurred: clean and focus the lens"),
     "frozen": (
         "录像画面静止不动：请重启摄像头并检查其画面",
         "the recording's picture is frozen: restart the camera and look at its picture",
+    ),
+    "replayed": (
+        "录像画面在重播：摄像头送来的不是现场，请检查线路",
+        "the recording shows the past again: the camera's stream is not live, check what it comes from",
+    ),
+    "blinded": ("摄像头被强光照射：请移开光源", "the camera is blinded: take away the light"),
+    "dark": (
+        "录像画面全黑：请取下镜头盖，检查灯光和摄像头",
+        "the recording is black: take off the lens cap, check the light and the camera",
     ),
 }
 
@@ -55,13 +69,17 @@ def run(context: RoleContext) -> None:
     interval_s = settings.visibility.count_interval_seconds
     while not context.stop.is_set():
         began = time.monotonic()
+        watch.look_for_tampering()
         watch.step()
         # At least as long a pause as the look took: on a slow machine the recorder keeps half a core.
         pause_until = max(began + interval_s, 2 * time.monotonic() - began)
-        while not context.stop.wait(min(REPORT_INTERVAL_S, max(0.0, pause_until - time.monotonic()))):
+        reported = time.monotonic()
+        while not context.stop.wait(min(TAMPER_POLL_S, max(0.0, pause_until - time.monotonic()))):
             if time.monotonic() >= pause_until:
                 break
-            watch.report()
+            if watch.look_for_tampering() or time.monotonic() - reported >= REPORT_INTERVAL_S:
+                watch.report()
+                reported = time.monotonic()
     watch.close()
 
 
@@ -75,16 +93,30 @@ class Watch:
         self._counted: tuple[Look, float] | None = None
         self._trouble: tuple[str, str] | None = None
 
+    def look_for_tampering(self) -> bool:
+        """Judge the newest key frame; whether the camera's state changed by it."""
+        before = self._watcher.tamper.kind
+        self._surviving(self._watcher.look_for_tampering, heals=False)
+        return self._watcher.tamper.kind != before
+
     def step(self) -> None:
         """One look, then a report."""
+        self._surviving(self._look, heals=True)
+        self.report()
+
+    def _look(self, store: Store) -> None:
+        self._last = self._watcher.look(store)
+        if self._last.count is not None:
+            self._counted = (self._last, time.monotonic())
+        elif self._last.reason != "no new picture":
+            self._watcher.look_while_nothing_is_recorded(store)
+
+    def _surviving(self, work: Callable[[Store], object], *, heals: bool) -> None:
+        """Do it, and say what it met. `heals`: that it went well ends the trouble."""
         try:
             if self._store is None:
                 self._store = Store(self._context.paths.database)
-            self._last = self._watcher.look(self._store)
-            if self._last.count is not None:
-                self._counted = (self._last, time.monotonic())
-            elif self._last.reason != "no new picture":
-                self._watcher.look_while_nothing_is_recorded()
+            work(self._store)
         except (sqlite3.Error, StoreError) as error:
             self._troubled("数据库暂不可用，人数未能保存", "the database cannot be used", error)
             if not isinstance(error, sqlite3.OperationalError):
@@ -99,10 +131,9 @@ class Watch:
         except ConfigurationError as error:
             self._troubled("人社部门的配置不可用", "HR's configuration cannot be used", error)
         else:
-            if self._trouble is not None:
+            if heals and self._trouble is not None:
                 log.info("watch.recovered")
-            self._trouble = None
-        self.report()
+                self._trouble = None
 
     def close(self) -> None:
         if self._store is not None:
@@ -126,12 +157,13 @@ class Watch:
         look = self._counted[0] if self._counted is not None and recent else self._last
         if look is None or look.count is None:
             reason = look.reason if look is not None else "no recording"
-            self._context.report("waiting", _WAITING[reason], reason, presence=presence)
+            self._context.report(
+                "waiting", _WAITING[reason], reason, presence=presence, picture=self._picture()
+            )
             return
-        shown = self._watcher.pictures.kind
         detail = {
             "presence": presence,
-            "picture": shown,
+            "picture": self._picture(),
             "counted": look.count.counted,
             "expected": look.count.expected,
             "at_us": look.count.at_us,
@@ -140,5 +172,9 @@ class Watch:
             "doubt_since_us": look.doubt.since_us if look.doubt else None,
         }
         # Who cannot see must not be told who is missing: the picture comes first.
-        zh, en = _PICTURES.get(shown) or (_DOUBTS[look.doubt.kind] if look.doubt else ("", ""))
+        kind = self._watcher.tamper.kind
+        zh, en = _TAMPER[kind] if kind else (_DOUBTS[look.doubt.kind] if look.doubt else ("", ""))
         self._context.report("running", zh, en, **detail)
+
+    def _picture(self) -> str:
+        return self._watcher.tamper.kind or "normal"

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import cv2
+import numpy as np
 
 from agent import board
 from agent.clock import Clock, Stamp
 from agent.configuration.document import current_configuration
 from agent.paths import Paths
 from agent.store import classes, heads
-from agent.store.cameras import state_camera_fact
 from agent.store.classes import Session
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
@@ -26,9 +26,9 @@ from agent.store.heads import HeadCount
 from agent.visibility.doubts import Doubt, doubt
 from agent.visibility.growing_segment import KeyFrame, SegmentFollower
 from agent.visibility.idle_picture import read_idle_picture
-from agent.visibility.key_frame_decoder import decode
-from agent.visibility.picture_watch import PictureChange, PictureWatch, sight
+from agent.visibility.key_frame_decoder import decode, decode_brightness
 from agent.visibility.presence import Presence
+from agent.visibility.tamper import TamperWatch
 from models.heads import HeadCounter
 from models.images import BGRImage, Detection
 
@@ -70,10 +70,10 @@ class Watcher:
         self._idle_ns = 0
         self.presence = Presence()
         """Whether people are in the room, recorded or not."""
-        self.pictures = PictureWatch()
-        """Whether the recording shows anything."""
-        self._changes: list[tuple[PictureChange, KeyFrame]] = []
-        """Of what it shows, not stated yet."""
+        self.tamper = TamperWatch(room, simulated=simulated)
+        """Whether the recording shows the room."""
+        self._judged: tuple[str, int] | None = None
+        """Run and time of the key frame that was last judged for it."""
 
     def look(self, store: Store) -> Look:
         """Count the newest picture if it is new. OSError, BoxError, PictureError and sqlite3.Error pass
@@ -85,29 +85,39 @@ class Watcher:
             self._finish_session(store, now)
             return Look(reason or "no recording")
         picture = decode(frame.track, frame.data)
-        self._see(picture, frame, now)
         detections = self._detect(picture)
         self.presence.see(picture, detections, now)
         count, found = self._commit(store, frame, detections)
         self._last_picture = (frame.segment.run, frame.pts_ticks)
-        self._changes.clear()
         self._publish(picture, count)
         return Look("counted", count, found)
 
-    def _see(self, picture: BGRImage, frame: KeyFrame, now: Stamp) -> None:
-        seen = sight(picture, frame.at_us, now.monotonic_ns / 1e9, frame.inter_frame_bytes)
-        if change := self.pictures.look(seen):
-            self._changes.append((change, frame))
+    def look_for_tampering(self, store: Store) -> bool:
+        """Judge the newest key frame if it is new: a tenth of a count's time, so that it can be done at each
+        one. True when there was one. OSError, BoxError, PictureError and sqlite3.Error as for `look`."""
+        now = self._clock.now()
+        frame = self._follower.newest_key_frame(now)
+        if frame is None or frame.age_s(now) > OLDEST_PICTURE_S:
+            return False
+        place = (frame.segment.run, frame.pts_ticks)
+        if place == self._judged:
+            return False
+        self.tamper.look(store, frame, decode_brightness(frame.track, frame.data), now)
+        self._judged = place
+        return True
 
-    def look_while_nothing_is_recorded(self) -> None:
-        """Look for people in the picture that the recorder leaves while it rests. Nothing is stored and
-        nothing shown; where nothing moved nobody is looked for. OSError, PictureError."""
+    def look_while_nothing_is_recorded(self, store: Store) -> None:
+        """Look for people, and for a camera that was tampered with, in the picture that the recorder leaves
+        while it rests. No count is stored and nothing shown; where nothing moved nobody is looked for.
+        OSError, PictureError, sqlite3.Error."""
         now = self._clock.now()
         found = read_idle_picture(self._paths.idle_key_frame, now, self._idle_ns)
         if found is None:
             return
         self._idle_ns = found.taken_ns
         picture = found.picture
+        grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
+        self.tamper.look_at_rest(store, grey, found.at_us, now, simulated=found.simulated)
         detections = self._detect(picture) if self.presence.has_changed(picture, now) else []
         self.presence.see(picture, detections, now)
 
@@ -151,8 +161,6 @@ class Watcher:
                 ),
             )
             heads.insert_count(store, count)
-            for change, changed_at in self._changes:
-                self._state_change(store, now, change, changed_at)
             found = self._doubt_about(store, session, count.at_us)
             changed = (found.kind if found else None) != (self._doubt.kind if self._doubt else None)
             self._state_ended_session(store, now, session)
@@ -160,28 +168,6 @@ class Watcher:
                 self._state_sum(store, now, session, found, at_once=changed)
         self._session_id, self._doubt = (session.id if session else None), found
         return count, found
-
-    def _state_change(self, store: Store, now: Stamp, change: PictureChange, frame: KeyFrame) -> None:
-        data = {
-            "camera": "rear",
-            "picture": change.picture,
-            "before": change.before,
-            "since_us": change.since_us,
-            "looks": change.looks,
-            "run": frame.segment.run,
-            "sequence": frame.segment.sequence,
-            "pts_ticks": frame.pts_ticks,
-            "brightness": round(change.brightness, 1),
-            "contrast": round(change.contrast, 1),
-        }
-        state_camera_fact(
-            store,
-            now,
-            self._room,
-            FactType.CAMERA_PICTURE_CHANGED,
-            data,
-            simulated=self._simulated or frame.segment.simulated,
-        )
 
     def _doubt_about(self, store: Store, session: Session | None, at_us: int) -> Doubt | None:
         if session is None:

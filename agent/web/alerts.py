@@ -167,7 +167,11 @@ def _waits_by_plan(status: RoleStatus) -> bool:
 
 
 def _of_cameras(statuses: list[RoleStatus], words: Words) -> list[Alert]:
-    details = {status.role: status.detail for status in statuses if status.state == "running"}
+    # A camera that was moved while no lesson is on is news too.
+    states = {"recorder": ("running",), "watch": ("running", "waiting")}
+    details = {
+        status.role: status.detail for status in statuses if status.state in states.get(status.role, ())
+    }
     found = camera_alerts(details.get("recorder", {}), details.get("watch", {}), words)
     return [Alert(level, text) for level, text in found]
 

@@ -21,9 +21,14 @@ PROBLEMS = {
     "clock_drift": N_("摄像头时钟每小时差 %(drift)s 秒：请在摄像头网页设置校时。"),
     "small_picture": N_("画面只有 %(width)s 像素宽，难以看清全体学员：请在摄像头网页调高分辨率。"),
 }
-PICTURES = {
-    "black": N_("录像画面全黑：请取下镜头盖，检查灯光和摄像头。"),
+TAMPER = {
+    "covered": N_("摄像头被遮挡：请移开遮挡物。遮挡期间的录像不能证明学员在场。"),
+    "moved": N_("摄像头被移动：请按验收时的画面复位，或重新标定。"),
+    "out_of_focus": N_("录像画面模糊：请擦净镜头并重新对焦。"),
     "frozen": N_("录像画面静止不动：请重启摄像头，并查看它的画面。"),
+    "replayed": N_("录像画面在重播以前的内容：摄像头送来的不是现场画面，请检查摄像头和线路。"),
+    "blinded": N_("摄像头被强光照射：请移开光源。"),
+    "dark": N_("录像画面全黑：请取下镜头盖，检查灯光和摄像头。"),
 }
 STATES = {"good": N_("良好"), "degraded": N_("有问题"), "bad": N_("须处理")}
 STATE_LEVELS = {"good": "good", "degraded": "warn", "bad": "bad"}
@@ -40,8 +45,8 @@ def camera_alerts(
         for problem in problems(camera, words):
             yield level, problem
     picture = watch.get("picture")
-    if isinstance(picture, str) and picture in PICTURES:
-        yield "bad", words.gettext(PICTURES[picture])
+    if isinstance(picture, str) and picture in TAMPER:
+        yield "bad", words.gettext(TAMPER[picture])
 
 
 def problems(camera: Mapping[str, Any], words: Words) -> Iterator[str]:

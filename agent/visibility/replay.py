@@ -1,0 +1,100 @@
+"""Has this been seen before? A loop of the past, found by what never repeats: a sensor's noise and people's
+small movements.
+
+Of each key frame what is new against the mean of those just before is kept, as a short random projection: the
+noise, and whatever moved. Of two moments of a living room these are independent, and their cosine is that of
+chance; a picture that is shown again brings its own back, through another encoder too. Three key frames in a
+row that each find theirs at the same distance are a loop.
+
+A loop whose pictures become key frames at other moments than they did before shows other noise. There the
+sizes of all frames between speak: what moved, frame by frame. Both are kept for hours, in some megabytes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import cache
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from agent.visibility.view import Field
+
+KEPT: Final = 14_400
+"""Key frames: eight hours at two seconds."""
+LENGTH: Final = 256
+"""Numbers kept of each: chance gives a cosine of 1/16 on average, 0.27 at the most in eight hours."""
+SIZE: Final = (160, 90)
+BACKGROUND: Final = 5
+"""Key frames before that a key frame's news is taken against."""
+ALIKE: Final = 0.45
+IN_A_ROW: Final = 3
+NEAREST: Final = 3
+"""Key frames back from which on another may be found: nearer ones share their background."""
+LIGHT_PX: Final = 15
+"""Pixels of SIZE within which the light may have changed by one factor."""
+LEAST_NEWS: Final = 0.15
+"""Mean news in grey levels below which there is none: a digital black, a frozen picture."""
+
+
+class ReplayWatch:
+    """One camera's key frames, in the order of time."""
+
+    def __init__(self) -> None:
+        self._kept = np.zeros((KEPT, LENGTH), np.float16)
+        self._count = 0
+        self._recent: deque[Field] = deque(maxlen=BACKGROUND)
+        self._lags: deque[frozenset[int]] = deque(maxlen=IN_A_ROW)
+
+    def is_repeated(self, small: Field) -> bool:
+        """Take a key frame's brightness (float32, 0..255, any size); whether it and those just before were
+        seen before, in this order."""
+        reduced = cv2.resize(small, SIZE, interpolation=cv2.INTER_AREA)
+        grey = np.asarray(reduced - cv2.GaussianBlur(reduced, (0, 0), 3), np.float32)
+        news = self._news(grey)
+        self._recent.append(grey)
+        if news is None:
+            self._lags.clear()
+            return False
+        seen = min(self._count, KEPT)
+        lags: frozenset[int] = frozenset()
+        if seen > NEAREST:
+            likeness = self._kept[:seen].astype(np.float32) @ news
+            places = np.flatnonzero(likeness >= ALIKE)
+            newest = self._count - 1
+            found = (
+                (newest - int(place)) % KEPT + 1 if seen == KEPT else self._count - int(place)
+                for place in places
+            )
+            lags = frozenset(lag for lag in found if lag > NEAREST)
+        self._kept[self._count % KEPT] = news
+        self._count += 1
+        self._lags.append(lags)
+        return len(self._lags) == IN_A_ROW and bool(frozenset.intersection(*self._lags))
+
+    def _news(self, grey: Field) -> npt.NDArray[np.float32] | None:
+        if len(self._recent) < 2:
+            return None
+        before = np.asarray(np.mean(np.stack(self._recent), axis=0), np.float32)
+        # Another light makes the same edges weaker or stronger, place by place: that is no news.
+        gain = _local_mean(grey * before) / (_local_mean(before * before) + 1.0)
+        news = grey - gain * before
+        # Somebody who walks through must not drown the noise of all the rest.
+        spread = float(np.median(np.abs(news)))
+        if spread < LEAST_NEWS:
+            return None
+        projected = np.clip(news, -4 * spread, 4 * spread).ravel() @ _projection()
+        return np.asarray(projected / max(1e-6, float(np.linalg.norm(projected))), np.float32)
+
+
+def _local_mean(values: Field) -> Field:
+    return np.asarray(cv2.boxFilter(values, cv2.CV_32F, (LIGHT_PX, LIGHT_PX)), np.float32)
+
+
+@cache
+def _projection() -> Field:
+    """Shape (pixels, LENGTH); the same in every process."""
+    generator = np.random.default_rng(20261122)
+    return generator.standard_normal((SIZE[0] * SIZE[1], LENGTH), dtype=np.float32)

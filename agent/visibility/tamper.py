@@ -1,0 +1,150 @@
+"""Camera tamper, from key frame to record: the view to hold against, the state over restarts, what is stated.
+
+Each key frame is looked at, apart from counting, which may be slow and rare: that is what makes ten seconds
+(agent.visibility.picture_watch). While nothing is recorded the picture that the recorder leaves is looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from agent.clock import Stamp
+from agent.log import get_logger
+from agent.store import calibration, classes, tamper
+from agent.store.cameras import state_camera_fact
+from agent.store.database import Store
+from agent.store.facts import FactType
+from agent.store.tamper import Stretch, TamperKind
+from agent.visibility.growing_segment import KeyFrame
+from agent.visibility.picture_watch import PictureChange, PictureWatch, Sight, sight
+from agent.visibility.view import KnownView, structure
+from models.images import GreyImage
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Which picture showed it; None for one that was not recorded."""
+
+    run: str
+    sequence: int
+    pts_ticks: int
+
+
+class TamperWatch:
+    """One room's rear camera. One thread."""
+
+    def __init__(self, room: str, *, simulated: bool) -> None:
+        """`simulated`: the node's own word."""
+        self._room, self._simulated = room, simulated
+        self._pictures: PictureWatch | None = None
+        self._lasting: Stretch | None = None
+        self._reference_id: int | None = None
+        self.has_reference = False
+
+    @property
+    def kind(self) -> TamperKind | None:
+        """What is wrong now; None when nothing is."""
+        return None if self._pictures is None else self._pictures.kind
+
+    def look(self, store: Store, frame: KeyFrame, luma: GreyImage, now: Stamp) -> None:
+        """A key frame of the recording. sqlite3.Error passes through; the next look says it again."""
+        taken_s = now.monotonic_ns / 1e9 - frame.age_s(now)
+        seen = sight(luma, frame.at_us, taken_s, frame.between)
+        place = _Place(frame.segment.run, frame.segment.sequence, frame.pts_ticks)
+        self._see(store, seen, now, place, simulated=frame.segment.simulated)
+
+    def look_at_rest(self, store: Store, luma: GreyImage, at_us: int, now: Stamp, *, simulated: bool) -> None:
+        """The room while nothing is recorded."""
+        seen = sight(luma, at_us, now.monotonic_ns / 1e9, None)
+        self._see(store, seen, now, None, simulated=simulated)
+
+    def _see(self, store: Store, seen: Sight, now: Stamp, place: _Place | None, *, simulated: bool) -> None:
+        pictures = self._watch(store, now)
+        session = classes.open_session(store, self._room)
+        is_lesson = place is not None and session is not None and seen.at_us <= session.planned_end_us
+        change = pictures.look(seen, is_lesson=is_lesson)
+        if change is not None:
+            try:
+                self._state(store, change, seen, now, place, simulated=simulated)
+            except BaseException:
+                self._pictures = None  # what was not stated is to be found and said again
+                raise
+
+    def _watch(self, store: Store, now: Stamp) -> PictureWatch:
+        """The checks, with the view that is right now."""
+        reference = calibration.reference_of(store, self._room)
+        found = None if reference is None else reference.id
+        if self._pictures is None:
+            self._lasting = tamper.lasting(store, self._room)
+            kind = None if self._lasting is None else self._lasting.kind
+            self._pictures = PictureWatch(_known(reference), kind)
+        elif found != self._reference_id:
+            self._pictures.refer(_known(reference))
+        self._reference_id, self.has_reference = found, found is not None
+        return self._pictures
+
+    def _state(
+        self,
+        store: Store,
+        change: PictureChange,
+        seen: Sight,
+        now: Stamp,
+        place: _Place | None,
+        *,
+        simulated: bool,
+    ) -> None:
+        """Rows and records: what lasted ends where the other begins."""
+        is_simulated = self._simulated or simulated
+        with store.transaction():
+            lasting = tamper.lasting(store, self._room)
+            if lasting is not None:
+                ended_us = tamper.end(store, lasting, change.since_us)
+                self._say(store, now, change, place, lasting.kind, lasting.since_us, ended_us, is_simulated)
+            if change.kind is not None:
+                noticed_us = max(seen.at_us, change.since_us)
+                tamper.begin(
+                    store, self._room, change.kind, change.since_us, noticed_us, simulated=is_simulated
+                )
+                self._say(store, now, change, place, change.kind, change.since_us, None, is_simulated)
+            self._lasting = tamper.lasting(store, self._room)
+        log.warning("watch.tamper", kind=change.kind or "normal", before=change.before or "normal")
+
+    def _say(
+        self,
+        store: Store,
+        now: Stamp,
+        change: PictureChange,
+        place: _Place | None,
+        kind: TamperKind,
+        since_us: int,
+        until_us: int | None,
+        is_simulated: bool,
+    ) -> None:
+        data = {
+            "camera": "rear",
+            "kind": kind,
+            "since_us": since_us,
+            "until_us": until_us,
+            "looks": change.looks,
+            "recorded": None
+            if place is None
+            else {"run": place.run, "sequence": place.sequence, "pts_ticks": place.pts_ticks},
+            "reference": self._reference_id,
+            "measured": change.measured,
+        }
+        state_camera_fact(store, now, self._room, FactType.CAMERA_TAMPERED, data, simulated=is_simulated)
+
+
+def _known(reference: calibration.ReferenceView | None) -> KnownView | None:
+    if reference is None:
+        return None
+    grey = cv2.imdecode(np.frombuffer(reference.grey_png, np.uint8), cv2.IMREAD_GRAYSCALE)
+    if grey is None:
+        log.error("watch.reference_unreadable", reference=reference.id)
+        return None
+    return KnownView.of(structure(np.asarray(grey, np.uint8)))
