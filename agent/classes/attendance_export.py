@@ -15,6 +15,7 @@ from agent.classes.attendance_text import (
     LEVELS,
     NOT_COUNTED,
     REASONS,
+    SIGNS,
     SIMULATED,
     STATES,
     head_count_lines,
@@ -103,8 +104,7 @@ def _row(each: TraineeAttendance, hours: tuple[HeldHour, ...]) -> list[Any]:
 
 
 def _cell(cell: Cell) -> list[Any]:
-    sign, chinese, _ = STATES[cell.state]
-    return [f"{sign} {chinese}", LEVELS[cell.state], None]
+    return [f"{SIGNS[cell.state][0]} {STATES[cell.state][0]}", LEVELS[cell.state], None]
 
 
 def _sums(required: int, least: int, most: int) -> list[Any]:
@@ -139,7 +139,7 @@ def _ground(store: Store, attendance: ClassAttendance, digest: RecordDigest, sta
         rows.append(["注意 / Note", *SIMULATED])
     rows += [["人数 / Head count", *line] for line in head_count_lines(attendance)]
     rows += [["规则 / Rule", *line] for line in rules_text(attendance.rules)]
-    rows += [["图例 / Legend", f"{sign} {zh}", f"{sign} {en}"] for sign, zh, en in STATES.values()]
+    rows += [["图例 / Legend", f"{SIGNS[state][0]} {zh}", en] for state, (zh, en) in STATES.items()]
     for subject in ("make_up_counts", "make_up_video", "opening_head_count", "head_count_by_inspection"):
         limit = attendance.policy.limits.get(subject)
         if limit is not None:
@@ -175,7 +175,7 @@ def _corrections(store: Store, attendance: ClassAttendance) -> dict[str, Any]:
         if each.video_from_us is not None and each.video_until_us is not None:
             begins, ends = local_time(each.video_from_us), local_time(each.video_until_us)
             video = f"{begins:%Y-%m-%d %H:%M:%S}–{ends:%H:%M:%S}"
-        state = "撤回更正 / withdrawn" if each.state == "withdrawn" else " / ".join(STATES[each.state][1:])
+        state = "撤回更正 / withdrawn" if each.state == "withdrawn" else " / ".join(STATES[each.state])
         rows.append(
             [
                 "" if held is None else _hour_head(held, 0),

@@ -9,19 +9,32 @@ from agent.classes.attendance_rules import AttendanceRules
 from agent.classes.attendance_table import Between, Cell, ClassAttendance, State
 from agent.classes.presence import Reason
 
-STATES: Final[Mapping[State, tuple[str, str, str]]] = {
-    "attended": ("✓", "到课", "attended"),
-    "late": ("迟", "迟到", "late"),
-    "left_early": ("退", "早退", "left early"),
-    "absent": ("✗", "缺课", "absent"),
-    "excused": ("假", "请假", "excused"),
-    "made_up": ("补", "已补课", "made up"),
-    "void": ("⊘", "作废（冒名顶替）", "void (impostor)"),
-    "undecided": ("?", "待定", "undecided"),
-    "not_yet": ("·", "未结束", "not over yet"),
-    "not_asked": ("–", "不要求", "not asked"),
+STATES: Final[Mapping[State, tuple[str, str]]] = {
+    "attended": ("到课", "attended"),
+    "late": ("迟到", "late"),
+    "left_early": ("早退", "left early"),
+    "absent": ("缺课", "absent"),
+    "excused": ("请假", "excused"),
+    "made_up": ("已补课", "made up"),
+    "void": ("作废（冒名顶替）", "void (impostor)"),
+    "undecided": ("待定", "undecided"),
+    "not_yet": ("未结束", "not over yet"),
+    "not_asked": ("不要求", "not asked"),
 }
-"""State → sign, Chinese, English."""
+"""State → Chinese, English."""
+SIGNS: Final[Mapping[State, tuple[str, str]]] = {
+    "attended": ("✓", "✓"),
+    "late": ("迟", "L"),
+    "left_early": ("退", "E"),
+    "absent": ("✗", "✗"),
+    "excused": ("假", "X"),
+    "made_up": ("补", "M"),
+    "void": ("⊘", "⊘"),
+    "undecided": ("?", "?"),
+    "not_yet": ("·", "·"),
+    "not_asked": ("–", "–"),
+}
+"""State → what stands in a narrow cell, Chinese, English."""
 LEVELS: Final[Mapping[State, str]] = {
     "attended": "good",
     "late": "good",
@@ -110,7 +123,7 @@ def rate_text(attended: Between, required: int) -> str:
 
 def cell_text(cell: Cell, language: int) -> str:
     """What a cell says in full; `language` 0 Chinese, 1 English."""
-    words = [STATES[cell.state][language + 1], *(REASONS[reason][language] for reason in cell.reasons)]
+    words = [STATES[cell.state][language], *(REASONS[reason][language] for reason in cell.reasons)]
     return ("；", "; ")[language].join(dict.fromkeys(words))
 
 

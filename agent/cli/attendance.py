@@ -218,6 +218,7 @@ def _lines(attendance: ClassAttendance) -> list[str]:
     from agent.classes.attendance_export import KINDS, local_time
     from agent.classes.attendance_text import (
         NOT_COUNTED,
+        SIGNS,
         SIMULATED,
         STATES,
         between_text,
@@ -244,18 +245,20 @@ def _lines(attendance: ClassAttendance) -> list[str]:
     total = f"{between_text(attendance.attended)}/{attendance.required}"
     lines.append(f"全班到课率 / class: {total}\t{rate_text(attendance.attended, attendance.required)}")
     lines += [f"{zh} / {en}" for zh, en in head_count_lines(attendance)]
-    lines.append("图例 / legend: " + "  ".join(f"{sign} {zh} {en}" for sign, zh, en in STATES.values()))
+    lines.append(
+        "图例 / legend: " + "  ".join(f"{SIGNS[state][0]} {zh} {en}" for state, (zh, en) in STATES.items())
+    )
     lines += [f"规则 / rule: {zh} / {en}" for zh, en in rules_text(attendance.rules)]
     return lines
 
 
 def _signs(cells: list[tuple[str, Cell]]) -> str:
     """One sign a class hour, lessons apart."""
-    from agent.classes.attendance_text import STATES
+    from agent.classes.attendance_text import SIGNS
 
     groups: dict[str, str] = {}
     for session, cell in cells:
-        groups[session] = groups.get(session, "") + STATES[cell.state][0]
+        groups[session] = groups.get(session, "") + SIGNS[cell.state][0]
     return " ".join(groups.values())
 
 

@@ -5,20 +5,31 @@ from __future__ import annotations
 from typing import Final
 
 from agent.checkin import other_way, verdicts
-from agent.classes import spot_check
+from agent.classes import corrections, spot_check
+from agent.visibility import decision
 from agent.web.locale import N_, Words
 
 SAID: Final[dict[str, tuple[str, str]]] = {
     "done": ("good", N_("已核实，并写入签名记录。")),
     "drawn": ("good", N_("已抽查，见下方。请被抽到的学员到门口看摄像头。")),
+    "decided": ("good", N_("已决定，并写入签名记录。")),
     "password": ("bad", N_("密码不对，没有记录。")),
     "wait": ("bad", N_("密码不对或尝试太多，请稍后再试。没有记录。")),
     "unseen": ("bad", N_("请先打开照片看过再核实。没有记录。")),
+    "corrected": ("good", N_("已更正，并写入签名记录。")),
+    "pin": ("bad", N_("教师编号或密码不对，没有记录。")),
+    "locked": ("bad", N_("教师密码输错太多，请过一刻钟再试。没有记录。")),
     "form": ("bad", N_("表单填得不对。没有记录。")),
 }
 """What the last form led to, by the word that the page's address carries."""
 
-REFUSALS: Final = {"entry": other_way.REFUSED, "suspicion": verdicts.REFUSED, "draw": spot_check.REFUSED}
+REFUSALS: Final = {
+    "entry": other_way.REFUSED,
+    "suspicion": verdicts.REFUSED,
+    "draw": spot_check.REFUSED,
+    "correction": corrections.REFUSED,
+    "visibility": decision.REFUSED,
+}
 """Why the modules refuse, by the word that an address carries: an address puts no sentence into the page."""
 
 
