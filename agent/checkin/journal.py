@@ -98,7 +98,7 @@ class Journal:
                     self._album.kept(self._store, subject, entry.portrait, stamp.wall_us)
                 )
             recorded = Recorded(str(uuid.uuid4()), entry.outcome, entry.person_id)
-            self._insert(recorded, entry, session_id, stamp, photo)
+            self._insert(recorded, entry, session_id, stamp, photo, was_judged=was_judged)
             self._state(recorded, entry, session, stamp, photo)
             self._follow(recorded, entry, session, stamp, was_judged=was_judged)
         return recorded
@@ -159,7 +159,14 @@ class Journal:
         return replace(entry, outcome="checked_out" if leaves else "already_checked_in")
 
     def _insert(
-        self, recorded: Recorded, entry: Entry, session_id: str, stamp: Stamp, photo: SealedPhoto | None
+        self,
+        recorded: Recorded,
+        entry: Entry,
+        session_id: str,
+        stamp: Stamp,
+        photo: SealedPhoto | None,
+        *,
+        was_judged: bool,
     ) -> None:
         self._store.insert(
             "check_in",
@@ -177,6 +184,7 @@ class Journal:
                 "liveness": entry.liveness.outcome,
                 "photo_id": photo.id if photo else None,
                 "simulated": int(entry.simulated),
+                "sufficient": int(was_judged and entry.outcome in _PRESENT),
             },
         )
 

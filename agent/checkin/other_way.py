@@ -303,8 +303,22 @@ def decide(
             suspect_unregistered(
                 store, stamp, session, check_in_id, entry.person_id, simulated=entry.simulated
             )
+        if decision == "rejected" and entry.outcome == "accepted":
+            _count_next(store, stamp, session, entry.person_id, number)
     log.info("other_way.decided", check_in=check_in_id, decision=decision, outcome=outcome)
     return outcome
+
+
+def _count_next(store: Store, stamp: Stamp, session: Session, person_id: str, decision: int) -> None:
+    """What made a person present was rejected; who was at the door once more is present by that."""
+    row = check_ins.next_sufficient(store, session.id, person_id)
+    if row is None or check_ins.role_in(store, session.class_id, person_id) is None:
+        return
+    store.execute("UPDATE check_in SET outcome = 'accepted' WHERE id = ?", (row["id"],))
+    simulated = bool(row["simulated"])
+    data = {"check_in": row["id"], "outcome": "accepted", "decision": decision}
+    _state(store, stamp, FactType.CHECK_IN_COUNTED, session, person_id, data, simulated=simulated)
+    suspect_unregistered(store, stamp, session, row["id"], person_id, simulated=simulated)
 
 
 def _check_may_decide(store: Store, session: Session, entry: DecidedCheckIn, account: str) -> None:

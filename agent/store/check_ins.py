@@ -87,6 +87,18 @@ def accepted_row(store: Store, session_id: str, person_id: str, *, besides: str 
     )
 
 
+def next_sufficient(store: Store, session_id: str, person_id: str) -> Row | None:
+    """The earliest of a person's further check-ins (id, simulated) that would have been accepted by itself: a
+    face judged in full, or an entry by PIN that people confirmed."""
+    return store.row(
+        "SELECT c.id, c.simulated FROM check_in c WHERE c.session_id = ? AND c.person_id = ?"
+        " AND c.outcome IN ('already_checked_in', 'checked_out') AND (c.sufficient = 1 OR c.method = 'pin'"
+        " AND (SELECT d.decision FROM check_in_decision d WHERE d.check_in_id = c.id"
+        " ORDER BY d.number DESC LIMIT 1) = 'confirmed') ORDER BY c.at_us, c.id LIMIT 1",
+        (session_id, person_id),
+    )
+
+
 def awaiting_of(store: Store, session_id: str, person_id: str) -> list[Row]:
     """A person's check-ins of a session that await a decision (id, at_us), oldest first."""
     return store.rows(
@@ -167,5 +179,13 @@ def has_seen(store: Store, token_sha256: bytes, check_in_id: str) -> bool:
         "SELECT 1 FROM photo_view v JOIN check_in c ON c.photo_id = v.photo_id"
         " WHERE v.token_sha256 = ? AND c.id = ?",
         (token_sha256, check_in_id),
+    )
+    return row is not None
+
+
+def has_seen_photo(store: Store, token_sha256: bytes, photo_id: str) -> bool:
+    """Whether the visitor opened that very photo."""
+    row = store.row(
+        "SELECT 1 FROM photo_view WHERE token_sha256 = ? AND photo_id = ?", (token_sha256, photo_id)
     )
     return row is not None

@@ -243,8 +243,8 @@ CREATE TABLE timetable_edit (
   edit_id     TEXT    NOT NULL,
   class_id    TEXT    NOT NULL REFERENCES class (id),
   session_id  TEXT    NOT NULL REFERENCES session (id),
-  before      TEXT    CHECK (json_valid(before)),      -- the lesson's plan; NULL: there was no lesson
-  after       TEXT    CHECK (json_valid(after)),       -- NULL: it was called off
+  before      TEXT    CHECK (before IS NULL OR json_valid(before)),  -- the lesson's plan; NULL: there was none
+  after       TEXT    CHECK (after IS NULL OR json_valid(after)),    -- NULL: it was called off
   reason      TEXT    NOT NULL,
   edited_us   INTEGER NOT NULL,
   undoes      TEXT                                     -- edit_id of the edit that this one takes back
@@ -268,6 +268,8 @@ CREATE TABLE check_in (
   method      TEXT NOT NULL CHECK (method IN ('face', 'pin')),
   at_us       INTEGER NOT NULL,
   engine      TEXT,
+  sufficient  INTEGER NOT NULL DEFAULT 0 CHECK (sufficient IN (0, 1)),  -- a face that was judged in full: it would
+                                                       -- have been accepted had the person not been present
   distance    REAL,                                    -- to the matched template; engine's own measure
   margin      REAL,                                    -- to the nearest other person
   frames      INTEGER,                                 -- frames that agreed

@@ -17,6 +17,7 @@ from agent.store import access, check_ins, classes
 from agent.store.database import Store
 from tests.checkin.other_rows import JPEG, Lesson
 from tests.clocks import ManualClock
+from tests.evidence.schemas import problems_of_facts
 
 
 @pytest.fixture
@@ -94,6 +95,47 @@ def test_by_face_and_by_pin_a_person_counts_once(lesson: Lesson) -> None:
     decide(lesson.store, lesson.clock.now(), lesson.noted(given), "confirmed", "hr", "")
     assert lesson.look("accepted", third).outcome == "already_checked_in"
     assert sorted(present(lesson)) == sorted([first, second, third])
+
+
+@pytest.mark.promise("I9")
+def test_after_a_rejected_entry_the_face_that_came_later_counts(lesson: Lesson) -> None:
+    person = lesson.person()
+    entry = lesson.noted(lesson.give_pin(person))
+    decide(lesson.store, lesson.clock.now(), entry, "confirmed", "hr", "")
+    face = lesson.look("accepted", person)
+    came_us = lesson.clock.wall_us
+    assert face.outcome == "already_checked_in"
+    decide(lesson.store, lesson.clock.now(), entry, "rejected", "hr", "照片不是本人")
+    (found,) = classes.present(lesson.store, lesson.session)
+    assert (found.person_id, found.at_us, found.method) == (person, came_us, "face")
+    ((row, said),) = lesson.facts("check-in.counted")
+    assert (row["subject"], said["check_in"], said["outcome"]) == (
+        f"person/{person}",
+        face.check_in_id,
+        "accepted",
+    )
+    assert problems_of_facts(lesson.store) == []
+    assert decide(lesson.store, lesson.clock.now(), entry, "confirmed", "hr", "") == "already_checked_in"
+    assert len(present(lesson)) == 1
+
+
+@pytest.mark.promise("I9")
+@pytest.mark.parametrize("why", ["not judged in full", "another person", "left the class"])
+def test_nothing_else_counts_after_a_rejected_entry(lesson: Lesson, why: str) -> None:
+    person, other = lesson.person("甲"), lesson.person("乙")
+    entry = lesson.noted(lesson.give_pin(person))
+    decide(lesson.store, lesson.clock.now(), entry, "confirmed", "hr", "")
+    if why == "another person":
+        lesson.look("unknown")
+        lesson.look("accepted", other)
+    else:
+        # The attendant leaves who is present alone: such a look passed no judgement of liveness.
+        lesson.look("already_checked_in" if why == "not judged in full" else "accepted", person)
+    if why == "left the class":
+        lesson.store.execute("UPDATE enrolment SET left_us = 1 WHERE person_id = ?", (person,))
+    decide(lesson.store, lesson.clock.now(), entry, "rejected", "hr", "照片不是本人")
+    assert person not in present(lesson)
+    assert not lesson.facts("check-in.counted")
 
 
 @pytest.mark.promise("I9")
