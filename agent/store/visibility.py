@@ -149,6 +149,18 @@ def strikes(store: Store, class_id: str) -> Strikes:
     return Strikes(those("not_shown"), those("uncertain"))
 
 
+def classes_with_strikes(store: Store) -> list[tuple[str, str]]:
+    """Id and title of each class with a verdict in force that is not `shown`, the one that opened last
+    first."""
+    rows = store.rows(
+        "SELECT k.id, k.title FROM class k WHERE EXISTS (SELECT 1 FROM visibility_verdict v"
+        " JOIN session s ON s.id = v.session_id WHERE s.class_id = k.id AND v.verdict <> 'shown'"
+        " AND NOT EXISTS (SELECT 1 FROM visibility_verdict n WHERE n.supersedes = v.id))"
+        " ORDER BY k.opening_day DESC, k.id"
+    )
+    return [(row["id"], row["title"]) for row in rows]
+
+
 def insert_verdict(store: Store, made: Verdict) -> None:
     """Beside its fact, in one transaction. sqlite3.IntegrityError when another superseded the same, or was
     first."""
@@ -236,9 +248,10 @@ def frames_of(store: Store, verdict_id: str) -> list[VerdictFrame]:
 
 
 def frame_of_photo(store: Store, photo_id: str) -> Row | None:
-    """Verdict, lesson and class of a picture that is still kept: verdict_id, session_id, class_id."""
+    """Verdict, lesson and class of a picture that is still kept: verdict_id, session_id, simulated,
+    class_id."""
     return store.row(
-        "SELECT f.verdict_id, v.session_id, s.class_id FROM verdict_frame f"
+        "SELECT f.verdict_id, v.session_id, v.simulated, s.class_id FROM verdict_frame f"
         " JOIN visibility_verdict v ON v.id = f.verdict_id JOIN session s ON s.id = v.session_id"
         " JOIN photo p ON p.id = f.photo_id WHERE f.photo_id = ? AND p.expired_us IS NULL",
         (photo_id,),

@@ -34,6 +34,7 @@ from agent.web import (
     sessions,
     storage,
     teacher_login,
+    visibility,
 )
 from agent.web.gate import Gate
 from agent.web.headers import Headers
@@ -78,7 +79,7 @@ def build_routes(site: Site) -> FastAPI:
     app.state.site = site
     for path in STATIC_FILES:
         app.add_api_route(path, _static, methods=["GET"], include_in_schema=False)
-    for module in (now, sessions, player, media, clips, storage, health, clock, login, kiosk):
+    for module in (now, sessions, visibility, player, media, clips, storage, health, clock, login, kiosk):
         app.router.routes.extend(module.router.routes)  # flat, so that every route can be enumerated
     for module in (door_enrolment, people, class_form, class_upload, kiosk_pin, review, pins, teacher_login):
         app.router.routes.extend(module.router.routes)  # flat, so that every route can be enumerated

@@ -6,10 +6,11 @@ from agent.store import check_ins, suspicions
 from agent.store.database import Store
 from agent.web.alerts import Alert
 from agent.web.locale import Words
+from agent.web.verdicts import strike_alerts
 
 
 def review_alerts(store: Store, words: Words) -> list[Alert]:
-    """Alarms of R7 and R15, then what is undecided. Looks at indexes of open things alone."""
+    """Alarms of R7, R15 and R6, then what is undecided. Looks at indexes of open things alone."""
     _ = words.gettext
     found = []
     for alarm in suspicions.alarms(store):
@@ -18,6 +19,7 @@ def review_alerts(store: Store, words: Words) -> list[Alert]:
     for title, count in suspicions.classes_with_confirmed_teachers(store):
         text = _("%(title)s：已核实 %(count)d 名教师未入师资库（R15）。")
         found.append(Alert("bad", text % {"title": title, "count": count}))
+    found += strike_alerts(store, words)
     if waiting := suspicions.open_count(store):
         found.append(Alert("warn", _("%(count)d 条疑点待核实，见“核实”。") % {"count": waiting}))
     if waiting := check_ins.awaiting_count(store):

@@ -21,10 +21,13 @@ from agent.store.continuity import Judgement
 from agent.store.database import Store
 from agent.store.heads import HeadCount
 from agent.store.overview import Answer, Gap
+from agent.store.playback import segments_to_play
+from agent.web import verdicts
 from agent.web.attendance import read_attendance
 from agent.web.chart import Chart, head_count_chart
 from agent.web.class_hours import SUPERSEDED, VERDICTS, missing_text, read_class_hours
 from agent.web.corrected_footage import CorrectedFootage, corrected_footage, gaps_between
+from agent.web.gate import HR_ACCOUNT
 from agent.web.locale import end_of_day_us, local, start_of_day_us
 from agent.web.names import (
     ANSWER_LEVELS,
@@ -39,6 +42,7 @@ from agent.web.now import Presence, read_presence
 from agent.web.sayings import said_text
 from agent.web.site import site_of, visit_of
 from agent.web.timeline import Span, spans, video_seconds
+from agent.web.verdicts import read_visibility
 
 MOST_ANSWERS = 400
 
@@ -138,7 +142,9 @@ async def session_page(request: Request, session_id: str) -> Response:
     if found is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
     view, answers, counts, evidence, corrected, stated = found
+    visitor = visit_of(request).visitor
     attendance = await site.store.run(lambda store: read_attendance(store, view.session))
+    shown = await site.store.run(lambda store: read_visibility(store, view.session))
     hours = None
     if view.session.state in ("open", "closed"):
         hours = await asyncio.to_thread(
@@ -162,6 +168,13 @@ async def session_page(request: Request, session_id: str) -> Response:
         suspicion_kinds=SUSPICIONS,
         suspicion_states=SUSPICION_STATES,
         hours=hours,
+        shown=shown,
+        decided=said_text(request.query_params.get("decided", ""), words),
+        is_hr=visitor is not None and visitor.account == HR_ACCOUNT,
+        visibility_verdicts=verdicts.VERDICTS,
+        visibility_reasons=verdicts.REASONS,
+        visibility_measures=verdicts.MEASURES,
+        verdict_superseded=verdicts.SUPERSEDED,
         corrected=corrected,
         stated=stated,
         superseded=SUPERSEDED,
@@ -178,7 +191,7 @@ def read_session(store: Store, paths: Paths, session: Session, now: Stamp) -> Se
     tiled = []
     if session.state in ("open", "closed"):
         tiled = spans(
-            overview.footage_between(store, "rear", from_us, until_us),
+            segments_to_play(store, "rear", from_us, until_us),
             [*gaps_between(store, "rear", from_us, until_us), *_rests(store, session)],
             growing=None if growing is None else (growing.start_us, growing.end_us),
             start_us=from_us,
