@@ -1,4 +1,4 @@
-"""One way to run an ONNX model: two threads, no spinning, its warnings silenced, its errors ours.
+"""One way to run an ONNX model: two threads or fewer, no spinning, its warnings silenced, its errors ours.
 
 onnxruntime is imported when the first model is loaded: a process without one need not hold its 60 MB.
 """
@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float32]
 class OnnxModel:
     """A loaded model with one input. Not safe for use by two threads at once."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, threads: int = THREADS) -> None:
         """Load `path`, whose hash was checked. ModelError when it or the runtime cannot be used."""
         try:
             import onnxruntime
@@ -32,7 +32,7 @@ class OnnxModel:
                 "install classroom-agent again"
             ) from error
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = THREADS
+        options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         # Threads that spin between two pictures would take the cores that recording and encoding need.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -53,8 +53,8 @@ class OnnxModel:
         self._input = self._session.get_inputs()[0]
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
-        """Shape of what `run` takes."""
+    def input_shape(self) -> tuple[int | str, ...]:
+        """Shape of what `run` takes; a side that may be any has a name."""
         return tuple(self._input.shape)
 
     def run(self, values: Floats) -> list[Floats]:

