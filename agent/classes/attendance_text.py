@@ -137,7 +137,7 @@ def head_count_lines(attendance: ClassAttendance) -> list[tuple[str, str]]:
             (
                 f"开班人数 {number}（R16：{opening.day} 当天至少到课一个课时的学员，{opening.lessons} 次课）",
                 f"opening head count {number} (R16: trainees who attended a class hour on {opening.day}, "
-                f"{opening.lessons} lessons)",
+                f"lessons held: {opening.lessons})",
             )
         )
     else:
