@@ -48,6 +48,8 @@ class SomebodyInTheMiddle:
 
     name = "test"
     finds: Literal["person", "head"] = "person"
+    floor = 0.05
+    cut = 0.4
 
     def count(self, image: BGRImage) -> list[Detection]:
         return [Detection(Box(100, 60, 120, 120), 1.0)]

@@ -16,6 +16,8 @@ class PictureNumberCounter:
 
     name = "picture-number"
     finds: Literal["person", "head"] = "head"
+    floor = 0.05
+    cut = 0.4
 
     def __init__(self) -> None:
         self.numbers: list[int] = []
