@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+from agent.acceptance.calibration import check_calibration
 from agent.acceptance.cameras import EXCLUSIVE_DRIVERS, check_door
 from agent.acceptance.copies import check_copies
 from agent.acceptance.findings import Finding, Report
@@ -58,6 +59,8 @@ def _findings(
     # While the video disk is not usable the cameras are tried all the same, on the runtime folder's tmpfs.
     disk = settings.storage.runtime if volume.verdict == "bad" else settings.storage.video
     yield from _check_cameras(settings, clock, seconds, disk)
+    if "rear" in settings.cameras:
+        yield from check_calibration(store, settings.node.room)
     if volume.verdict != "bad":
         yield from check_storage(settings, _bitrate(so_far))
     yield from check_fittings(settings, clock.now())

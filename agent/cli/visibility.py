@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from agent.cli.calibrate import calibrate_command
 from agent.cli.commissioning import PasswordFile, require_hr
 from agent.cli.common import EXIT_CODES, ExitCode, invocation, open_store, refuse
 
@@ -41,6 +42,9 @@ SessionId = Annotated[
 @visibility_app.callback()
 def visibility_group() -> None:
     """录像是否显示全体学员 / Whether the recordings show every trainee (R6)."""
+
+
+visibility_app.command("calibrate", epilog=EXIT_CODES)(calibrate_command)
 
 
 @visibility_app.command("show", epilog=EXIT_CODES)

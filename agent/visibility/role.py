@@ -14,9 +14,9 @@ from agent.configuration.document import ConfigurationError
 from agent.log import get_logger
 from agent.role import REPORT_INTERVAL_S, RoleContext
 from agent.store.database import Store, StoreError
+from agent.visibility.counting import head_counter
 from agent.visibility.key_frame_decoder import PictureError
 from agent.visibility.watcher import OLDEST_PICTURE_S, Look, PublishError, Watcher
-from models.heads import OpencvHogPeople
 
 log = get_logger(__name__)
 
@@ -61,7 +61,7 @@ def run(context: RoleContext) -> None:
     watcher = Watcher(
         context.paths,
         settings.node.room,
-        OpencvHogPeople(),
+        head_counter(settings),
         context.clock,
         simulated=settings.simulated,
     )
