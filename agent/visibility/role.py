@@ -14,6 +14,7 @@ from agent.configuration.document import ConfigurationError
 from agent.log import get_logger
 from agent.role import REPORT_INTERVAL_S, RoleContext
 from agent.store.database import Store, StoreError
+from agent.visibility.doubts import said
 from agent.visibility.counting import head_counter
 from agent.visibility.key_frame_decoder import PictureError
 from agent.visibility.watcher import OLDEST_PICTURE_S, Look, PublishError, Watcher
@@ -24,10 +25,6 @@ _WAITING = {
     "no recording": "没有正在写入的录像",
     "picture too old": "录像已停止更新",
     "no new picture": "等待新的关键帧",
-}
-_DOUBTS = {
-    "fewer_visible": ("画面中的人数少于签到人数", "fewer people visible than checked in"),
-    "more_visible": ("画面中的人数多于签到人数", "more people visible than checked in"),
 }
 TAMPER_POLL_S = 0.5
 """How often a new key frame is looked for: adds so much to the time in which tampering is seen."""
@@ -173,7 +170,7 @@ class Watch:
         }
         # Who cannot see must not be told who is missing: the picture comes first.
         kind = self._watcher.tamper.kind
-        zh, en = _TAMPER[kind] if kind else (_DOUBTS[look.doubt.kind] if look.doubt else ("", ""))
+        zh, en = _TAMPER[kind] if kind else (said(look.doubt, look.count.at_us) if look.doubt else ("", ""))
         self._context.report("running", zh, en, **detail)
 
     def _picture(self) -> str:

@@ -8,7 +8,7 @@ since the one before, so that no count of a session goes unstated.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -19,16 +19,20 @@ from agent.clock import Clock, Stamp
 from agent.configuration.document import current_configuration
 from agent.paths import Paths
 from agent.store import classes, heads
+from agent.store.calibration import calibration_of, cut_of
 from agent.store.classes import Session
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 from agent.store.heads import HeadCount
-from agent.visibility.doubts import Doubt, doubt
+from agent.visibility.doubts import Doubt, Sight, doubt
 from agent.visibility.growing_segment import KeyFrame, SegmentFollower
 from agent.visibility.idle_picture import read_idle_picture
 from agent.visibility.key_frame_decoder import decode, decode_brightness
+from agent.visibility.live import RoomNow
+from agent.visibility.looks import Zones, error_model, look_of
 from agent.visibility.presence import Presence
 from agent.visibility.tamper import TamperWatch
+from agent.visibility.warnings import lesson_now, state_doubt
 from models.heads import HeadCounter
 from models.images import BGRImage, Detection
 
@@ -36,8 +40,6 @@ FACT_INTERVAL_US = 60_000_000
 OLDEST_PICTURE_S = 30.0
 """An older picture is no look into the room: the recorder stands still, and old footage must not be counted
 for the session that is open now."""
-COUNT_WIDTH = 1280
-"""Pixels to which wide pictures are reduced for counting: above that the first detector costs seconds."""
 JPEG_QUALITY = 80
 
 
@@ -68,6 +70,7 @@ class Watcher:
         self._session_id: str | None = None
         self._doubt: Doubt | None = None
         self._idle_ns = 0
+        self._room_now = RoomNow()
         self.presence = Presence()
         """Whether people are in the room, recorded or not."""
         self.tamper = TamperWatch(room, simulated=simulated)
@@ -85,11 +88,14 @@ class Watcher:
             self._finish_session(store, now)
             return Look(reason or "no recording")
         picture = decode(frame.track, frame.data)
-        detections = self._detect(picture)
-        self.presence.see(picture, detections, now)
-        count, found = self._commit(store, frame, detections)
+        detections = self._counter.count(picture)
+        cut = cut_of(store, self._room, self._counter.name) or self._counter.cut
+        sure = [each for each in detections if each.score >= cut]
+        self.presence.see(picture, sure, now)
+        size = (picture.shape[1], picture.shape[0])
+        count, found = self._commit(store, frame, detections, len(sure), size)
         self._last_picture = (frame.segment.run, frame.pts_ticks)
-        self._publish(picture, count)
+        self._publish(picture, count, cut)
         return Look("counted", count, found)
 
     def look_for_tampering(self, store: Store) -> bool:
@@ -118,8 +124,8 @@ class Watcher:
         picture = found.picture
         grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
         self.tamper.look_at_rest(store, grey, found.at_us, now, simulated=found.simulated)
-        detections = self._detect(picture) if self.presence.has_changed(picture, now) else []
-        self.presence.see(picture, detections, now)
+        detections = self._counter.count(picture) if self.presence.has_changed(picture, now) else []
+        self.presence.see(picture, [each for each in detections if each.score >= self._counter.cut], now)
 
     def _unusable(self, frame: KeyFrame | None, now: Stamp) -> str | None:
         if frame is None:
@@ -130,17 +136,13 @@ class Watcher:
             return "no new picture"
         return None
 
-    def _detect(self, picture: BGRImage) -> list[Detection]:
-        scale = max(1.0, picture.shape[1] / COUNT_WIDTH)
-        if scale == 1.0:
-            return self._counter.count(picture)
-        size = (COUNT_WIDTH, round(picture.shape[0] / scale))
-        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-        found = self._counter.count(small.astype("uint8", copy=False))
-        return [Detection(type(d.box)(*(round(value * scale) for value in d.box)), d.score) for d in found]
-
     def _commit(
-        self, store: Store, frame: KeyFrame, detections: list[Detection]
+        self,
+        store: Store,
+        frame: KeyFrame,
+        detections: list[Detection],
+        counted: int,
+        picture_size: tuple[int, int],
     ) -> tuple[HeadCount, Doubt | None]:
         """Row and fact together; expectation and session as they are at the commit."""
         with store.transaction():
@@ -152,7 +154,7 @@ class Watcher:
                 pts_ticks=frame.pts_ticks,
                 at_us=frame.at_us,
                 session_id=session.id if session else None,
-                counted=len(detections),
+                counted=counted,
                 expected=classes.present_count(store, session.id) if session else None,
                 detector=self._counter.name,
                 simulated=self._simulated or frame.segment.simulated,
@@ -161,20 +163,37 @@ class Watcher:
                 ),
             )
             heads.insert_count(store, count)
-            found = self._doubt_about(store, session, count.at_us)
+            found = self._doubt_about(store, session, count, picture_size)
             changed = (found.kind if found else None) != (self._doubt.kind if self._doubt else None)
             self._state_ended_session(store, now, session)
             if session is not None:
                 self._state_sum(store, now, session, found, at_once=changed)
+                if changed:
+                    sight = next(reversed(self._room_now.sights), Sight.of(count))
+                    before = self._doubt if session.id == self._session_id else None
+                    state_doubt(store, now, session, found, before, sight, simulated=count.simulated)
         self._session_id, self._doubt = (session.id if session else None), found
         return count, found
 
-    def _doubt_about(self, store: Store, session: Session | None, at_us: int) -> Doubt | None:
+    def _doubt_about(
+        self, store: Store, session: Session | None, count: HeadCount, picture_size: tuple[int, int]
+    ) -> Doubt | None:
         if session is None:
             return None
         after_us = current_configuration(store).visibility.warn_after_seconds * 1_000_000
-        counts = heads.counts_of(store, session.id, from_us=at_us - 2 * after_us, until_us=at_us + 1)
-        return doubt(counts, at_us, after_us)
+        model = error_model(count.detector)
+        if model is None:
+            counts = heads.counts_of(
+                store, session.id, from_us=count.at_us - 2 * after_us, until_us=count.at_us + 1
+            )
+            return doubt([Sight.of(each) for each in counts], count.at_us, after_us)
+        zones = Zones.of(calibration_of(store, self._room))
+        lesson = lesson_now(store, session, count.at_us, zones, picture_size)
+        self._room_now.see(look_of(count.at_us, count.boxes, *picture_size, zones), lesson, model)
+        found = doubt(self._room_now.sights, count.at_us, after_us)
+        if found is None or found.kind == "more_visible":
+            return found
+        return replace(found, hidden=self._room_now.hidden())
 
     def _finish_session(self, store: Store, now: Stamp) -> None:
         """Without new pictures the last minute of an ended session would wait for the next lesson."""
@@ -226,7 +245,7 @@ class Watcher:
             ),
         )
 
-    def _publish(self, picture: BGRImage, count: HeadCount) -> None:
+    def _publish(self, picture: BGRImage, count: HeadCount, cut: float) -> None:
         encoded, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         if not encoded:
             raise PublishError("the picture could not be encoded as JPEG")
@@ -243,7 +262,7 @@ class Watcher:
             "detector": count.detector,
             "finds": self._counter.finds,
             "simulated": count.simulated,
-            "boxes": [list(box) for box in count.boxes],
+            "boxes": [list(box) for box in count.boxes if box[4] >= round(cut, 3)],
         }
         try:
             board.publish_frame(self._paths.frames, "rear", jpeg.tobytes(), about)

@@ -7,20 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.store.heads import HeadCount
-from agent.visibility.doubts import Doubt, doubt
+from agent.visibility.doubts import Doubt, Sight, doubt, region_of, said
 
 SECOND_US = 1_000_000
 AFTER_US = 120 * SECOND_US
 
 
-def counts(*seen: int, expected: int | None = 10, every_s: int = 5) -> list[HeadCount]:
+def counts(*seen: int, expected: int | None = 10, every_s: int = 5) -> list[Sight]:
     return [
-        HeadCount("r", 0, n, n * every_s * SECOND_US, "s", value, expected, "test", False, ())
+        Sight.of(HeadCount("r", 0, n, n * every_s * SECOND_US, "s", value, expected, "test", False, ()))
         for n, value in enumerate(seen)
     ]
 
 
-def now_of(found: list[HeadCount]) -> int:
+def now_of(found: list[Sight]) -> int:
     return found[-1].at_us
 
 
@@ -65,9 +65,31 @@ def test_a_doubt_is_always_backed_by_every_picture_since(seen: list[int], expect
     found = counts(*seen, expected=expected)
     raised = doubt(found, now_of(found) if found else 0, AFTER_US)
     if raised is not None:
-        since = [count.counted for count in found if count.at_us >= raised.since_us]
+        since = [count.most for count in found if count.at_us >= raised.since_us]
         assert len(since) * 5 > 120
         if raised.kind == "fewer_visible":
             assert max(since) == raised.visible < expected
         else:
             assert min(since) == raised.visible > expected
+
+
+@pytest.mark.rule("R6")
+def test_an_interval_that_holds_the_number_expected_is_no_doubt() -> None:
+    wide = [Sight(n * 5 * SECOND_US, 8, 10, 10) for n in range(40)]
+    assert doubt(wide, now_of(wide), AFTER_US) is None
+    below = [Sight(n * 5 * SECOND_US, 7, 9, 10) for n in range(40)]
+    assert doubt(below, now_of(below), AFTER_US) == Doubt("fewer_visible", 0, 9, 10)
+
+
+@pytest.mark.rule("R6")
+def test_the_warning_says_how_many_for_how_long_and_where() -> None:
+    found = Doubt("fewer_visible", 0, 28, 30, ((region_of(0.1, 0.5), 2),))
+    zh, en = said(found, 300 * SECOND_US)
+    assert zh == "应到 30 人，画面中最多看得到 28 人，已 5 分钟：画面左侧有 2 个座位看不到人"
+    assert en == "at most 28 of 30 visible for 5 minutes: 2 places at the left hidden or empty"
+    assert "32" in said(Doubt("more_visible", 0, 32, 30), 300 * SECOND_US)[0]
+    assert [region_of(x, y) for x, y in ((0.0, 0.0), (0.99, 0.99), (0.5, 0.5))] == [
+        "front_left",
+        "rear_right",
+        "middle",
+    ]
