@@ -21,7 +21,7 @@ from agent.checkin.gallery import GalleryLoader
 from agent.checkin.gate import REMEDY, GateReason, judge, suitability
 from agent.checkin.thresholds import CheckinThresholds
 from agent.clock import Stamp
-from agent.store import templates
+from agent.store import classes, templates
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 from agent.store.templates import SealedTemplate
@@ -41,6 +41,7 @@ class Refusal(StrEnum):
     SEVERAL_FACES = "several_faces"
     DIFFERENT_PEOPLE = "different_people"
     ALREADY_ENROLLED = "already_enrolled"
+    OTHERS_NOT_COMPARABLE = "others_not_comparable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ class Problem:
     photo: int | None = None
     """Which photo, from 1; None when it is none's alone."""
     person_ids: tuple[str, ...] = ()
-    """For ALREADY_ENROLLED: the person being enrolled and everybody with the same face."""
+    """For ALREADY_ENROLLED: the person being enrolled and everybody with the same face. For
+    OTHERS_NOT_COMPARABLE: whose faces this engine does not know."""
 
 
 class EnrolmentRefusedError(Exception):
@@ -102,13 +104,16 @@ def enrol(
     `consent` None relies on one recorded before. EnrolmentRefusedError with every problem; nothing is
     stored then, the consent neither. Whatever the engine raises is raised.
     """
-    problems = _problems_of_person(store, person_id, consent)
+    problems = _problems_of_person(store, person_id, consent) + _problems_of_others(store, engine, person_id)
     made, problems_of_photos = _templates(engine, photos, thresholds)
     problems += problems_of_photos
     if problems:
         raise EnrolmentRefusedError(problems)
+    loader = GalleryLoader(store, vault, engine.name, engine.template_length)
     with store.transaction():
-        look_alikes = _compare_with_others(store, vault, engine, person_id, made, thresholds)
+        if others := _problems_of_others(store, engine, person_id):  # the photos took a while
+            raise EnrolmentRefusedError(others)
+        _compare_with_others(loader, engine, person_id, [one.template for one in made])
         if consent is not None:
             record_consent(store, person_id, consent, stamp)
         vault.create_person_key(store, person_id, "template")
@@ -123,6 +128,7 @@ def enrol(
             stamp,
             Fact(FactType.PERSON_ENROLLED, f"person/{person_id}", simulated, data_with_consent),
         )
+        look_alikes = _look_alikes(store, loader, person_id, thresholds)
     return Enrolment(person_id, len(made), look_alikes)
 
 
@@ -199,25 +205,48 @@ def _template(
     return _Made(engine.template(photo, faces[0]), suitability(quality), keepsake(photo, faces[0]))
 
 
-def _compare_with_others(
-    store: Store,
-    vault: Vault,
-    engine: FaceEngine,
-    person_id: str,
-    made: Sequence[_Made],
-    thresholds: CheckinThresholds,
-) -> tuple[str, ...]:
-    """People who look alike; EnrolmentRefusedError when somebody else has this very face.
+def _problems_of_others(store: Store, engine: FaceEngine, person_id: str) -> list[Problem]:
+    """Somebody whose face this engine does not know could be this very face under another name. Who is one of
+    them may enrol: that mends it."""
+    unknown = templates.people_without(store, engine.name)
+    if not unknown or person_id in unknown:
+        return []
+    names = ", ".join(unknown)
+    return [
+        Problem(
+            Refusal.OTHERS_NOT_COMPARABLE,
+            f"{len(unknown)} 人的人脸特征不是当前引擎的，无法排除重复登记：请先运行 classroom-agent models "
+            f"rederive；仍不行的人须重新登记或撤回同意（{names}）",
+            f"{len(unknown)} people's templates are another engine's, so a second enrolment of the same face "
+            f"would go unnoticed: run `classroom-agent models rederive`; who is left must enrol again or "
+            f"withdraw ({names})",
+            person_ids=tuple(unknown),
+        )
+    ]
 
-    Alike is farther than `duplicate_distance` and nearer than the match threshold: said, not refused.
-    """
-    gallery = GalleryLoader(store, vault, engine.name, engine.template_length).load(None)
-    nearest: dict[str, float] = {}
-    for one in made:
-        for other, distance in gallery.nearest(one.template).items():
-            if other != person_id:
-                nearest[other] = min(distance, nearest.get(other, distance))
-    same = tuple(sorted(other for other, distance in nearest.items() if distance < engine.duplicate_distance))
+
+def same_face(
+    loader: GalleryLoader, engine: FaceEngine, person_id: str, made: Sequence[Template]
+) -> tuple[str, ...]:
+    """Ids of everybody else who has one of these very faces."""
+    gallery = loader.load(None)
+    return tuple(
+        sorted(
+            {
+                other
+                for template in made
+                for other, distance in gallery.nearest(template).items()
+                if other != person_id and distance < engine.duplicate_distance
+            }
+        )
+    )
+
+
+def _compare_with_others(
+    loader: GalleryLoader, engine: FaceEngine, person_id: str, made: Sequence[Template]
+) -> None:
+    """EnrolmentRefusedError when somebody else has this very face."""
+    same = same_face(loader, engine, person_id, made)
     if same:
         raise EnrolmentRefusedError(
             [
@@ -230,7 +259,20 @@ def _compare_with_others(
                 )
             ]
         )
-    return tuple(sorted(other for other, d in nearest.items() if d < thresholds.match_distance))
+
+
+def _look_alikes(
+    store: Store, loader: GalleryLoader, person_id: str, thresholds: CheckinThresholds
+) -> tuple[str, ...]:
+    """Who of the person's classes looks so alike by the limits that the door will have: said, not refused."""
+    alike = {
+        person
+        for class_id in classes.classes_of(store, person_id)
+        for pair in loader.load(class_id).look_alikes(thresholds)
+        if person_id in pair
+        for person in pair
+    }
+    return tuple(sorted(alike - {person_id}))
 
 
 def _seal(vault: Vault, store: Store, person_id: str, template: Template) -> bytes:

@@ -2,7 +2,8 @@
 
 Each person is one transaction: until it commits they have the templates they had, afterwards those of this
 engine alone. Killed in between, the next start goes on with whoever is left. People whose photos show no
-face to this engine, or cannot be opened, keep what they have: the engine that made it can still use it.
+face to this engine, or cannot be opened, keep what they have: the engine that made it can still use it. So
+does who turns out to have somebody else's very face: which of the two it is, people must find out.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from agent.checkin.consent import current_consent
+from agent.checkin.enrolment import same_face
 from agent.checkin.enrolment_photos import face_in
+from agent.checkin.gallery import GalleryLoader
 from agent.checkin.gate import suitability
 from agent.clock import Clock
 from agent.log import get_logger
@@ -23,7 +26,7 @@ from agent.store.facts import Fact, FactType, state_fact
 from agent.store.templates import SealedTemplate
 from agent.store.vault import Vault, VaultError
 from models import face_quality
-from models.faces import FaceEngine
+from models.faces import FaceEngine, Template
 
 log = get_logger(__name__)
 
@@ -52,12 +55,13 @@ def rederive(
 ) -> Rederivation:
     """Make templates of `engine` for everybody who has only others. sqlite3.Error when the database fails."""
     pending = templates.people_without(store, engine.name)
+    loader = GalleryLoader(store, vault, engine.name, engine.template_length)
     done: list[str] = []
     left_out: list[str] = []
     for number, person_id in enumerate(pending):
         if not progress(number, len(pending)):
             break
-        is_new = _rederive_one(store, vault, engine, clock, person_id, simulated=simulated)
+        is_new = _rederive_one(store, vault, engine, clock, person_id, loader, simulated=simulated)
         (done if is_new else left_out).append(person_id)
     if pending:
         log.info("templates.rederived", engine=engine.name, people=len(done), left_out=len(left_out))
@@ -65,10 +69,17 @@ def rederive(
 
 
 def _rederive_one(
-    store: Store, vault: Vault, engine: FaceEngine, clock: Clock, person_id: str, *, simulated: bool
+    store: Store,
+    vault: Vault,
+    engine: FaceEngine,
+    clock: Clock,
+    person_id: str,
+    loader: GalleryLoader,
+    *,
+    simulated: bool,
 ) -> bool:
     photos = templates.photos_of(store, person_id)
-    made: list[SealedTemplate] = []
+    made: list[tuple[Template, SealedTemplate]] = []
     for photo_id, sealed in photos:
         try:
             template = _template(store, vault, engine, person_id, sealed)
@@ -87,9 +98,14 @@ def _rederive_one(
         if templates.photos_of(store, person_id) != photos or current_consent(store, person_id) is None:
             log.info("person.changed-meanwhile", person=person_id)
             return False
+        if same := same_face(loader, engine, person_id, [values for values, _ in made]):
+            log.warning("person.same-face", person=person_id, others=same, engine=engine.name)
+            return False
         before = templates.engines_of(store, person_id)
         stamp = clock.now()
-        replaced = templates.replace_templates(store, person_id, engine.name, made, stamp.wall_us)
+        replaced = templates.replace_templates(
+            store, person_id, engine.name, [sealed for _, sealed in made], stamp.wall_us
+        )
         data = {
             "engine": engine.name,
             "engines_before": before,
@@ -103,11 +119,10 @@ def _rederive_one(
 
 def _template(
     store: Store, vault: Vault, engine: FaceEngine, person_id: str, sealed: bytes
-) -> SealedTemplate | None:
+) -> tuple[Template, SealedTemplate] | None:
     found = face_in(engine, vault.open(store, person_id, "template", sealed))
     if found is None:
         return None
-    values = np.asarray(engine.template(*found), dtype="<f4").tobytes()
-    return SealedTemplate(
-        vault.seal(store, person_id, "template", values), suitability(face_quality.measure(*found))
-    )
+    values = engine.template(*found)
+    content = vault.seal(store, person_id, "template", np.asarray(values, dtype="<f4").tobytes())
+    return values, SealedTemplate(content, suitability(face_quality.measure(*found)))

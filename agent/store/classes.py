@@ -119,6 +119,15 @@ def people_of(store: Store, class_id: str, *, also_left: bool = False) -> list[P
     return [Person(*row) for row in rows]
 
 
+def classes_of(store: Store, person_id: str) -> list[str]:
+    """Ids of the classes that a person is in."""
+    rows = store.rows(
+        "SELECT class_id FROM enrolment WHERE person_id = ? AND left_us IS NULL ORDER BY class_id",
+        (person_id,),
+    )
+    return [row["class_id"] for row in rows]
+
+
 def name_and_role(store: Store, person_id: str, class_id: str) -> tuple[str, PersonRole | None] | None:
     """A person's name, and role in the class (None: not in it); None when there is no such person."""
     row = store.row(

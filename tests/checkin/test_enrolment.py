@@ -6,12 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.checkin.consent import Consent, withdraw_consent
+from agent.checkin.consent import Consent, record_consent, withdraw_consent
 from agent.checkin.enrolment import EnrolmentRefusedError, Refusal
 from agent.checkin.gallery import GalleryLoader
 from agent.checkin.gate import GateReason
+from agent.store.templates import SealedTemplate, replace_templates
+from models.faces import Template
 from models.images import BGRImage
-from tests.checkin.classroom import CONSENT, Classroom
+from tests.checkin.classroom import CLASS, CONSENT, Classroom
 from tests.checkin.doorway import Standing, scene, visit
 from tests.sample_media import sample_photo
 
@@ -180,3 +182,29 @@ def test_no_photo_and_nobody_are_refused(classroom: Classroom) -> None:
 def test_a_photo_taken_at_the_door_enrols_too(classroom: Classroom) -> None:
     person = classroom.add_person()
     assert classroom.enrol(person, scene(Standing("obama3.jpg", face_px=200))).templates == 1
+
+
+def made_up(classroom: Classroom, class_id: str, values: Template) -> str:
+    """Somebody with a template that no photo gave."""
+    person = classroom.add_person(class_id)
+    store, vault = classroom.store, classroom.vault
+    with store.transaction():
+        record_consent(store, person, CONSENT, classroom.clock.now())
+        vault.create_person_key(store, person, "template")
+        sealed = vault.seal(store, person, "template", np.asarray(values, "<f4").tobytes())
+        replace_templates(store, person, classroom.engine.name, [SealedTemplate(sealed, 1.0)], 1)
+    return person
+
+
+def test_who_looks_alike_in_the_class_is_told_by_the_doors_own_limits(classroom: Classroom) -> None:
+    person = classroom.enrolled("obama.jpg")
+    classroom.add_class("C2")
+    row = classroom.store.one("SELECT id, sealed FROM template WHERE person_id = ?", (person,))
+    own = np.frombuffer(classroom.vault.open(classroom.store, person, "template", row["sealed"]), "<f4")
+    directions = np.eye(len(own), dtype=np.float32)
+    for number in range(12):
+        made_up(classroom, CLASS, own + 0.8 * directions[number + 2])
+    aside = classroom.engine.duplicate_distance * 1.02
+    near = made_up(classroom, CLASS, own + aside * directions[0])
+    made_up(classroom, "C2", own + aside * directions[1])
+    assert classroom.enrol(person, "obama.jpg").look_alikes == (near,)

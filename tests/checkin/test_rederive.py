@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from agent.checkin.consent import withdraw_consent
+from agent.checkin.enrolment import EnrolmentRefusedError, Refusal
 from agent.checkin.gallery import GalleryLoader
 from agent.checkin.rederive import Rederivation, rederive
 from agent.paths import Paths
@@ -129,6 +130,43 @@ def test_enrolling_again_leaves_nothing_of_the_earlier_face_for_any_engine(class
     classroom.enrol(person, "obama3.jpg")
     assert engines(classroom, person) == [classroom.engine.name]
     assert len(templates.photos_of(classroom.store, person)) == 1
+
+
+@pytest.mark.rule("R7")
+def test_one_face_is_not_enrolled_under_two_names_across_engines(classroom: Classroom) -> None:
+    first, second = classroom.enrolled("obama.jpg"), classroom.add_person()
+    left_engine(classroom)
+    with pytest.raises(EnrolmentRefusedError) as refused:
+        classroom.enrol(second, "obama2.jpg")
+    (problem,) = refused.value.problems
+    assert (problem.reason, problem.person_ids) == (Refusal.OTHERS_NOT_COMPARABLE, (first,))
+    assert "models rederive" in problem.zh and "models rederive" in problem.en
+    assert not classroom.facts("person.enrolled")[1:]
+    make_anew(classroom)
+    with pytest.raises(EnrolmentRefusedError) as refused:
+        classroom.enrol(second, "obama2.jpg")
+    assert [one.reason for one in refused.value.problems] == [Refusal.ALREADY_ENROLLED]
+
+
+def test_who_must_enrol_again_may_though_others_must_too(classroom: Classroom) -> None:
+    one, other = classroom.enrolled("obama.jpg"), classroom.enrolled("biden.jpg")
+    classroom.store.execute("DELETE FROM enrolment_photo")
+    left_engine(classroom)
+    assert set(make_anew(classroom).left_out) == {one, other}
+    classroom.enrol(one, "obama2.jpg")
+    assert engines(classroom, one) == [classroom.engine.name]
+
+
+@pytest.mark.rule("R7")
+def test_who_turns_out_to_have_anothers_face_keeps_what_there_was(classroom: Classroom) -> None:
+    first = classroom.enrolled("obama.jpg")
+    left_engine(classroom)
+    classroom.store.execute("UPDATE consent SET withdrawn_us = 1")  # out of sight for a moment
+    second = classroom.enrolled("obama2.jpg")
+    classroom.store.execute("UPDATE consent SET withdrawn_us = NULL")
+    assert make_anew(classroom) == Rederivation((), (first,))
+    assert engines(classroom, first) == [ELSEWHERE]
+    assert engines(classroom, second) == [classroom.engine.name]
 
 
 def test_stopping_leaves_the_rest_for_the_next_start(classroom: Classroom) -> None:
