@@ -2,6 +2,9 @@
 # Installs classroom-agent on Raspberry Pi OS or Debian (bookworm, trixie). Run it again to upgrade: it keeps
 # the settings, the keys and everything recorded.
 set -euo pipefail
+# The roles' own accounts must read the program, whatever umask the technician's shell has; what is secret gets its
+# mode where it is made.
+umask 022
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly HERE

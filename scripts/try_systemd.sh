@@ -97,7 +97,11 @@ stop() {
   kill -9 "$leader"
 }
 
-install_here() { inside bash /root/checkout/scripts/install.sh --no-apt --wheels /root/wheels "$@"; }
+# Under the strictest umask that a technician's shell may have.
+install_here() (
+  umask 077
+  inside bash /root/checkout/scripts/install.sh --no-apt --wheels /root/wheels "$@"
+)
 
 install_and_start() {
   check "installs" install_here

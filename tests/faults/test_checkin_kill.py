@@ -18,6 +18,10 @@ from agent.store.database import Store
 from agent.store.vault import Vault
 
 ROUNDS = 12
+ALIKE = ("check_in", "photo", "fact WHERE type = 'check-in.answered'")
+STRANGERS = ("check_in WHERE outcome = 'unknown'", "suspicion_sighting")
+SUSPICIONS = ("suspicion", "fact WHERE type = 'suspicion.raised'")
+"""An answer to a stranger raises a suspicion, or is one more sighting of it, in its own transaction (R7)."""
 
 CHILD = """
 import sys
@@ -81,8 +85,9 @@ def test_a_killed_journal_leaves_whole_check_ins_only(paths: Paths, store: Store
             sealed = album.path(photo["id"]).read_bytes()
             assert hashlib.sha256(sealed).digest() == photo["sha256"]
             assert vault.open(store, photo["subject_id"], "evidence", sealed) == bytes(20_000)
-        counts = [store.rows(f"SELECT count(*) FROM {t}")[0][0] for t in ("check_in", "photo", "fact")]  # noqa: S608
-        assert len(set(counts)) == 1, counts
+        for alike in (ALIKE, STRANGERS, SUSPICIONS):
+            counts = [store.rows(f"SELECT count(*) FROM {rows}")[0][0] for rows in alike]  # noqa: S608
+            assert len(set(counts)) == 1, dict(zip(alike, counts, strict=True))
         assert len(photos) >= committed, "what was committed stays"
         committed = len(photos)
         vault.sweep(store)
