@@ -278,6 +278,17 @@ class Roster(_Section):
         return self
 
 
+class Timetable(_Section):
+    """Lessons alone, of a class that is here already."""
+
+    sessions: Annotated[tuple[PlannedSession, ...], Field(min_length=1, max_length=MOST_SESSIONS)]
+
+    @model_validator(mode="after")
+    def _rows_agree(self) -> Self:
+        _require_agreement(row_checks.disagreements(None, {}, {}, dict(enumerate(self.sessions))))
+        return self
+
+
 class ClassDocument(_Section):
     """A class with its people and its timetable, whole."""
 

@@ -24,6 +24,7 @@ from agent.classes.document import (
     PlannedSession,
     Roster,
     Teacher,
+    Timetable,
     Trainee,
 )
 from agent.classes.problems import ClassFileError
@@ -31,7 +32,7 @@ from agent.classes.roster_csv import read_roster
 from agent.classes.row_checks import Disagreement, Location, disagreements
 from agent.classes.workbook import Workbook, read_workbook
 
-_Model = TypeVar("_Model", ClassDocument, Roster)
+_Model = TypeVar("_Model", ClassDocument, Roster, Timetable)
 
 LARGEST_FILE: Final = 5 << 20
 """Bytes; a class of 500 with its timetable needs a tenth of it."""
@@ -67,7 +68,7 @@ def read_class_file(path: Path, roster: Path | None = None) -> SourceFile:
 def read_roster_file(path: Path) -> Roster:
     """The trainees of a .csv file, checked as far as they can be without their class. ClassFileError."""
     book = read_roster(_read_csv(path), str(path))
-    return _checked(Roster, book, str(path))
+    return checked(Roster, book, str(path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +89,10 @@ def read_class_bytes(
     digest = hashlib.sha256(data)
     book = read_workbook(data, source) if form == "xlsx" else Workbook(content=_toml(data, source))
     if roster is None:
-        return SourceFile(_checked(ClassDocument, book, source), digest.hexdigest())
+        return SourceFile(checked(ClassDocument, book, source), digest.hexdigest())
     _join_roster(book, read_roster(roster.data, roster.source), source, roster.source)
     both = hashlib.sha256(digest.digest() + hashlib.sha256(roster.data).digest())
-    return SourceFile(_checked(ClassDocument, book, source, roster.source), both.hexdigest())
+    return SourceFile(checked(ClassDocument, book, source, roster.source), both.hexdigest())
 
 
 def _read_csv(path: Path) -> bytes:
@@ -133,7 +134,7 @@ def _join_roster(book: Workbook, trainees: Workbook, source: str, roster: str) -
     book.rows["trainees"] = trainees.rows.get("trainees", [])
 
 
-def _checked(model: type[_Model], book: Workbook, source: str, roster: str | None = None) -> _Model:
+def checked(model: type[_Model], book: Workbook, source: str, roster: str | None = None) -> _Model:
     """The source's own problems come first; what the document says of the rest comes with them."""
     if not book.problems:
         return _check(model, book.content, source, book.rows, roster=roster)

@@ -1,5 +1,5 @@
-"""The roster as CSV, in the notice's columns: UTF-8, UTF-16 with its mark or GB18030; commas, semicolons or
-tabs.
+"""Roster and timetable as CSV, in the notice's columns: UTF-8, UTF-16 with its mark or GB18030; commas,
+semicolons or tabs.
 
 What spreadsheets write is read as they mean it; everything else is a problem with its row. The rows go
 through the workbook's own table reader, so that a row is good or bad for the same reasons in both (I12).
@@ -13,7 +13,7 @@ import io
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from agent.classes.workbook import MOST_COLUMNS, MOST_ROWS, TABLES, Cell, Workbook, read_table
+from agent.classes.workbook import MOST_COLUMNS, MOST_ROWS, OPTIONAL, TABLES, Cell, Workbook, read_table
 
 ROSTER_SHEET: Final = "学员"
 ENGLISH: Final[Mapping[str, str]] = {
@@ -23,6 +23,13 @@ ENGLISH: Final[Mapping[str, str]] = {
     "idnumber": "身份证号",
     "phone": "联系电话",
     "group": "群体类别",
+    "date": "日期",
+    "start": "开始",
+    "end": "结束",
+    "kind": "类型",
+    "room": "教室",
+    "classhours": "课时",
+    "breaks": "课间",
 }
 """English heading, without spaces, underlines and capitals → the notice's column."""
 SEPARATORS: Final = (",", ";", "\t")
@@ -30,15 +37,20 @@ SEPARATORS: Final = (",", ";", "\t")
 
 def read_roster(data: bytes, source: str) -> Workbook:
     """The section "trainees" of `data`; row n is the spreadsheet's row n, whatever lines its cells hold."""
-    book = Workbook(content={"trainees": []})
-    text = _decoded(data)
+    return read_csv(data, source, ROSTER_SHEET)
+
+
+def read_csv(data: bytes, source: str, sheet: str, optional: frozenset[str] = OPTIONAL) -> Workbook:
+    """The section of `sheet` (a key of `TABLES`); columns of `optional` may be missing."""
+    book = Workbook(content={TABLES[sheet][0]: []})
+    text = _decoded(data, sheet)
     if text is None:
         book.problems.append(
             f"{source}: 不是 UTF-8、UTF-16 或 GB18030 文本，请另存为“CSV UTF-8” / "
             "no text in UTF-8, UTF-16 or GB18030: save it as “CSV UTF-8”"
         )
         return book
-    records = _records(book, text, source)
+    records = _records(book, text, source, sheet)
     if len(records) > MOST_ROWS or any(len(record) > MOST_COLUMNS for record in records):
         book.problems.append(
             f"{source}: 超过 {MOST_ROWS} 行或 {MOST_COLUMNS} 列 / "
@@ -52,16 +64,16 @@ def read_roster(data: bytes, source: str) -> Workbook:
     for number, record in enumerate(records[1:], start=2):
         if any(cell.strip() for cell in record[len(header) :]):
             book.problems.append(
-                f"{source}: {ROSTER_SHEET} 第 {number} 行 / row {number}: "
+                f"{source}: {sheet} 第 {number} 行 / row {number}: "
                 "单元格多于列名，含分隔符的内容须加引号 / "
                 "more cells than headings: a cell that holds the separator needs quotes"
             )
         rows.append([_cell(cell) for cell in record])
-    read_table(book, ROSTER_SHEET, rows, source)
+    read_table(book, sheet, rows, source, optional)
     return book
 
 
-def _decoded(data: bytes) -> str | None:
+def _decoded(data: bytes, sheet: str) -> str | None:
     """Text without its byte order mark; None when it is none that spreadsheets write."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # Excel's "Unicode text"
         texts = _texts(data, ("utf-16",))
@@ -69,7 +81,7 @@ def _decoded(data: bytes) -> str | None:
         # Chinese editions of Excel save "CSV" in the machine's code page, of which GB18030 is the superset.
         texts = _texts(data, ("utf-8-sig", "gb18030"))
     # Some texts are good UTF-8 and good GB18030: the one that has the columns is meant, the first of equals.
-    return max(texts, key=_best_headings, default=None)
+    return max(texts, key=lambda text: _best_headings(text, sheet), default=None)
 
 
 def _texts(data: bytes, encodings: Iterable[str]) -> list[str]:
@@ -82,9 +94,9 @@ def _texts(data: bytes, encodings: Iterable[str]) -> list[str]:
     return found
 
 
-def _records(book: Workbook, text: str, source: str) -> list[list[str]]:
+def _records(book: Workbook, text: str, source: str, sheet: str) -> list[list[str]]:
     """All records, one more than is allowed at most; those before an error in the quoting are kept."""
-    best = max(SEPARATORS, key=lambda separator: _known_headings(text, separator))
+    best = max(SEPARATORS, key=lambda separator: _known_headings(text, separator, sheet))
     records: list[list[str]] = []
     try:
         for record in csv.reader(io.StringIO(text, newline=""), delimiter=best, strict=True):
@@ -94,23 +106,23 @@ def _records(book: Workbook, text: str, source: str) -> list[list[str]]:
     except csv.Error:  # its words may quote the cell
         number = len(records) + 1
         book.problems.append(
-            f"{source}: {ROSTER_SHEET} 第 {number} 行 / row {number}: "
+            f"{source}: {sheet} 第 {number} 行 / row {number}: "
             "引号不成对或单元格过长，其后各行未检查 / "
             "a quote is not closed, or a cell is too long; the rows after it were not looked at"
         )
     return records
 
 
-def _best_headings(text: str) -> int:
-    return max(_known_headings(text, separator) for separator in SEPARATORS)
+def _best_headings(text: str, sheet: str) -> int:
+    return max(_known_headings(text, separator, sheet) for separator in SEPARATORS)
 
 
-def _known_headings(text: str, separator: str) -> int:
+def _known_headings(text: str, separator: str, sheet: str) -> int:
     try:
         first = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
     except csv.Error:
         return 0
-    return len({_heading(label) for label in first} & TABLES[ROSTER_SHEET][1].keys())
+    return len({_heading(label) for label in first} & TABLES[sheet][1].keys())
 
 
 def _heading(label: str) -> str:

@@ -73,8 +73,11 @@ TABLES: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     ),
 }
 """Sheet → section and its columns."""
+TIMETABLE_SHEET: Final = "课程表"
 OPTIONAL: Final = frozenset({"课间"})
 """Columns that a table may lack."""
+ROOM_IS_KNOWN: Final = OPTIONAL | {"教室"}
+"""Of a timetable by itself: the device's own room, where none is named."""
 
 KINDS: Final = {"理论": "theory", "实操": "practical", "考试": "examination", "补课": "make_up"}
 CLASS_SHEET: Final = "班级"
@@ -133,8 +136,36 @@ def read_workbook(data: bytes, source: str) -> Workbook:
         _read_class_sheet(book, sheets[CLASS_SHEET], source)
         for name in TABLES:
             read_table(book, name, sheets[name], source)
-        book.content["sessions"] = [_join_times(entry) for entry in book.content["sessions"]]
+        join_times(book)
     return book
+
+
+def read_timetable_sheet(data: bytes, source: str) -> Workbook:
+    """The sheet 课程表 of `data` alone, whose rooms may be left out."""
+    book = Workbook(content={"sessions": []})
+    try:
+        too_big = _out_of_bounds(data)
+        sheets = {} if too_big else _read_sheets(data)
+        if too_big or TIMETABLE_SHEET not in sheets:
+            missing = f"缺少工作表 / sheet {TIMETABLE_SHEET!r} is missing"
+            book.problems.append(f"{source}: {too_big or missing}")
+            return book
+    except _NOT_A_WORKBOOK as error:
+        book.problems.append(
+            f"{source}: 不是可读的 XLSX 工作簿 / is no readable XLSX workbook ({type(error).__name__})"
+        )
+        return book
+    if len(sheets[TIMETABLE_SHEET]) > MOST_ROWS:
+        book.problems.append(f"{source}: 超过 {MOST_ROWS} 行 / more than {MOST_ROWS} rows")
+        return book
+    read_table(book, TIMETABLE_SHEET, sheets[TIMETABLE_SHEET], source, ROOM_IS_KNOWN)
+    join_times(book)
+    return book
+
+
+def join_times(book: Workbook) -> None:
+    """Columns 日期, 开始, 结束 of every lesson → its start and end as local times."""
+    book.content["sessions"] = [_join_times(entry) for entry in book.content["sessions"]]
 
 
 def _out_of_bounds(data: bytes) -> str | None:
@@ -190,12 +221,19 @@ def _read_class_sheet(book: Workbook, rows: list[list[Cell]], source: str) -> No
     book.content["class"] = found
 
 
-def read_table(book: Workbook, sheet: str, rows: list[list[Cell]], source: str) -> None:
-    """Take `rows`, headings first, into the section of `sheet` (a key of `TABLES`); problems into `book`."""
+def read_table(
+    book: Workbook,
+    sheet: str,
+    rows: list[list[Cell]],
+    source: str,
+    optional: frozenset[str] = OPTIONAL,
+) -> None:
+    """Take `rows`, headings first, into the section of `sheet` (a key of `TABLES`); problems into `book`.
+    Columns of `optional` may be missing."""
     section, columns = TABLES[sheet]
     header = [_text(value) for value, _ in rows[0]] if rows else []
     for expected in columns:
-        if header.count(expected) > 1 or (expected not in header and expected not in OPTIONAL):
+        if header.count(expected) > 1 or (expected not in header and expected not in optional):
             book.problems.append(f"{source}: {sheet}: 应有一列 / expected one column {expected!r}")
     for position, label in enumerate(header, start=1):
         if label is not None and label not in columns:

@@ -21,6 +21,8 @@ COMMANDS = {
     "card": "agent.cli.commissioning:card_command",
     "clock": "agent.cli.clock:clock_app",
     "class": "agent.cli.classes:class_app",
+    "timetable": "agent.cli.timetable:timetable_app",
+    "policy": "agent.cli.policy:policy_app",
     "enrol": "agent.cli.enrol:enrol_app",
     "faces": "agent.cli.faces:faces_command",
     "models": "agent.cli.models:models_app",

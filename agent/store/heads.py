@@ -134,3 +134,11 @@ _COLUMNS = "run_id, sequence, pts_ticks, at_us, session_id, counted, expected, d
 def _head_count(row: Row) -> HeadCount:
     boxes = tuple((*box,) for box in json.loads(row["boxes"]))
     return HeadCount(**{**dict(row), "simulated": bool(row["simulated"]), "boxes": boxes})
+
+
+def counted_at(store: Store, session_id: str) -> list[tuple[int, int]]:
+    """(instant of the picture, heads) of a session's counts, in the order of time."""
+    rows = store.rows(
+        "SELECT at_us, counted FROM head_count WHERE session_id = ? ORDER BY at_us, id", (session_id,)
+    )
+    return [(row["at_us"], row["counted"]) for row in rows]

@@ -50,7 +50,7 @@ def missed_in(store: Store, session_id: str) -> list[MakeUp]:
 
 
 def bind(store: Store, made: MakeUp) -> None:
-    """In the caller's transaction. sqlite3.IntegrityError when either hour is bound for that person already."""
+    """In the caller's transaction. sqlite3.IntegrityError when either hour is bound for them already."""
     store.insert(
         "make_up",
         {

@@ -1,0 +1,238 @@
+"""Make-up lessons bound to the hours that were missed (R5): who, which hour, and the hour that stands for it.
+
+A binding is a plan. Whether the make-up hour was held, recorded and attended is for the attendance table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from agent.classes.attendance import attendance_of
+from agent.classes.attendance_table import State
+from agent.classes.class_hours import class_hours
+from agent.classes.lesson_plan import TimetableError, local, plan_of, said
+from agent.classes.rules import rules_of
+from agent.clock import Stamp
+from agent.policy import Policies
+from agent.store import classes as table
+from agent.store import make_ups
+from agent.store.classes import Session
+from agent.store.database import Store
+from agent.store.facts import Fact, FactType, state_fact
+from agent.store.make_ups import MakeUp
+
+MISSED: Final[frozenset[State]] = frozenset({"absent", "excused", "void", "undecided"})
+"""Where a make-up lesson has something to stand for. `undecided` may turn out attended: then nothing counts
+twice, because the table counts an hour once."""
+
+
+@dataclass(frozen=True, slots=True)
+class MissedHour:
+    """A class hour, counted from 1, of a lesson."""
+
+    session_id: str
+    hour: int
+
+
+def bind(
+    store: Store,
+    stamp: Stamp,
+    session_id: str,
+    missed: Sequence[MissedHour],
+    people: Sequence[str] | None,
+    *,
+    policies: Policies,
+    simulated: bool,
+) -> list[MakeUp]:
+    """Let hours of the make-up lesson `session_id` stand for `missed`, for each of `people` (ids; None: all
+    who missed the hour), in the CALLER's transaction, with the record.
+
+    TimetableError with every problem; the caller's transaction must then be rolled back.
+    """
+    if not store.in_transaction:
+        raise RuntimeError("bind outside a transaction")
+    session = _make_up_lesson(store, session_id)
+    training_class = table.class_of(store, session)
+    rules = rules_of(training_class, policies)
+    if not rules.demands("make_up_counts"):
+        raise TimetableError(
+            ["本班适用的文件不承认补课 / no notice of this class lets make-up lessons count (R5)"]
+        )
+    if problem := after_the_final(store, session):
+        raise TimetableError([problem])
+    attendance = attendance_of(store, rules, session.class_id, now_us=stamp.wall_us, simulated=simulated)
+    states = {each.person.id: each.cells for each in attendance.current}
+    names = {each.person.id: each.person.name for each in attendance.current}
+    problems: list[str] = []
+    made: list[MakeUp] = []
+    for wanted in missed:
+        problem = _missed_problem(store, stamp, session, wanted)
+        if problem is not None:
+            problems.append(problem)
+            continue
+        key = (wanted.session_id, wanted.hour)
+        asked = people if people is not None else [p for p in states if states[p][key].state in MISSED]
+        if not asked:
+            problems.append(f"{_named(store, wanted)}: 没有人缺课 / nobody missed it")
+        for person in asked:
+            if person not in states:
+                problems.append(f"{person}: 不是本班在册学员 / is no trainee of the class")
+                continue
+            if states[person][key].state not in MISSED:
+                problems.append(
+                    f"{_named(store, wanted)} {names[person]}: 没有缺课，无须补 / missed nothing there: "
+                    f"{states[person][key].state}"
+                )
+                continue
+            outcome = _bind_one(store, stamp, session, wanted, person)
+            if isinstance(outcome, MakeUp):
+                made.append(outcome)
+            else:
+                problems.append(f"{_named(store, wanted)} {names[person]}: {outcome}")
+    if problems:
+        raise TimetableError(problems)
+    _state(store, stamp, FactType.MAKE_UP_BOUND, session, made, simulated=simulated)
+    return made
+
+
+def release_of(store: Store, stamp: Stamp, session_id: str, *, simulated: bool) -> int:
+    """Take back every binding of a make-up lesson, in the CALLER's transaction, with the record; how many."""
+    session, bound = table.session(store, session_id), make_ups.bound_to(store, session_id)
+    if session is None or not bound:
+        return 0
+    for each in bound:
+        make_ups.release(store, each)
+    _state(store, stamp, FactType.MAKE_UP_RELEASED, session, bound, simulated=simulated)
+    return len(bound)
+
+
+def final_examination_us(store: Store, class_id: str) -> int | None:
+    """When the class's last examination begins that was not called off; None without one."""
+    found = table.sessions(store, class_id=class_id, states=("planned", "open", "closed"))
+    return max((each.planned_start_us for each in found if each.kind == "examination"), default=None)
+
+
+def after_the_final(store: Store, session: Session) -> str | None:
+    """Why a make-up lesson can stand for nothing by its time; None when it can."""
+    final_us = final_examination_us(store, session.class_id)
+    if final_us is None or session.planned_end_us <= final_us:
+        return None
+    return (
+        f"{said(plan_of(session))}: 补课须在结业考核前 / "
+        "a make-up lesson ends before the final examination, "
+        f"which begins {local(final_us):%Y-%m-%d %H:%M} (R5)"
+    )
+
+
+def misplaced(store: Store, class_id: str) -> list[str]:
+    """What is wrong with the make-up lessons of a class that stand for something, after a change of the
+    timetable."""
+    lines = []
+    for session_id in dict.fromkeys(each.session_id for each in make_ups.made_up(store, class_id)):
+        session = table.session(store, session_id)
+        if session is None or session.state == "cancelled":
+            continue
+        bound = make_ups.bound_to(store, session_id)
+        if session.kind != "make_up" or max(each.hour for each in bound) > session.class_hours:
+            lines.append(
+                f"{said(plan_of(session))}: 已为{len(bound)}个缺课课时安排补课 / "
+                f"stands for {len(bound)} missed hours: it stays a make-up lesson with as many class hours, "
+                "or is released first (timetable make-up --release)"
+            )
+        if problem := after_the_final(store, session):
+            lines.append(problem)
+        if any(_end_us(store, each) > session.planned_start_us for each in bound):
+            lines.append(
+                f"{said(plan_of(session))}: 补课须在缺课之后 / lies before an hour that it stands for"
+            )
+    return lines
+
+
+def _make_up_lesson(store: Store, session_id: str) -> Session:
+    session = table.session(store, session_id)
+    if session is None or session.kind != "make_up" or session.state == "cancelled":
+        raise TimetableError(
+            [
+                f"{session_id[:36]}: 不是补课，或已取消；请先排一次补课 / "
+                "is no make-up lesson, or was called off: plan one first (timetable add --kind make_up)"
+            ]
+        )
+    return session
+
+
+def _missed_problem(store: Store, stamp: Stamp, session: Session, wanted: MissedHour) -> str | None:
+    missed = table.session(store, wanted.session_id)
+    if missed is None or missed.class_id != session.class_id:
+        return f"{wanted.session_id[:36]}: 本班没有这次课 / the class has no such lesson"
+    if missed.kind in ("make_up", "examination"):
+        return f"{said(plan_of(missed))}: 补课和考试不能再补 / neither is made up again"
+    if missed.state == "cancelled":
+        return f"{said(plan_of(missed))}: 已取消，没有课时可补 / was called off: nothing was missed"
+    if not 1 <= wanted.hour <= missed.class_hours:
+        return f"{said(plan_of(missed))}: 没有第{wanted.hour}课时 / has no class hour {wanted.hour}"
+    end_us = class_hours(missed)[wanted.hour - 1].end_us
+    if missed.state == "planned" or end_us > stamp.wall_us:
+        return f"{_named(store, wanted)}: 还没有上完，谈不上缺课 / is not over: nothing was missed yet"
+    if end_us > session.planned_start_us:
+        return f"{_named(store, wanted)}: 补课须在缺课之后 / the make-up lesson begins before it was over"
+    return None
+
+
+def _bind_one(store: Store, stamp: Stamp, session: Session, wanted: MissedHour, person: str) -> MakeUp | str:
+    for bound in make_ups.missed_in(store, wanted.session_id):
+        if (bound.missed_hour, bound.person_id) != (wanted.hour, person):
+            continue
+        other = table.session(store, bound.session_id)
+        if other is not None and other.state != "cancelled":
+            return f"已安排补课 / is made up already: {said(plan_of(other))}"
+        make_ups.release(store, bound)  # that make-up lesson was not held: the hour is free again
+    taken = {each.hour for each in make_ups.bound_to(store, session.id) if each.person_id == person}
+    free = next((hour for hour in range(1, session.class_hours + 1) if hour not in taken), None)
+    if free is None:
+        return (
+            f"这次补课只有{session.class_hours}课时，都已安排 / "
+            f"all {session.class_hours} class hours of this lesson stand for others of this trainee"
+        )
+    made = MakeUp(session.id, free, person, wanted.session_id, wanted.hour, stamp.wall_us)
+    make_ups.bind(store, made)
+    return made
+
+
+def _end_us(store: Store, bound: MakeUp) -> int:
+    missed = table.session(store, bound.missed_session_id)
+    return 0 if missed is None else class_hours(missed)[bound.missed_hour - 1].end_us
+
+
+def _named(store: Store, wanted: MissedHour) -> str:
+    missed = table.session(store, wanted.session_id)
+    day = "?" if missed is None else f"{local(missed.planned_start_us):%Y-%m-%d %H:%M}"
+    return f"{day} 第{wanted.hour}课时 hour {wanted.hour}"
+
+
+def _state(
+    store: Store,
+    stamp: Stamp,
+    kind: FactType,
+    session: Session,
+    bindings: Iterable[MakeUp],
+    *,
+    simulated: bool,
+) -> None:
+    data: dict[str, Any] = {
+        "bindings": [
+            {
+                "person": each.person_id,
+                "hour": each.hour,
+                "missed_session": each.missed_session_id,
+                "missed_hour": each.missed_hour,
+            }
+            for each in bindings
+        ]
+    }
+    subject = f"session/{session.id}"
+    fact = Fact(
+        kind, subject, simulated=simulated, data=data, class_id=session.class_id, session_id=session.id
+    )
+    state_fact(store, stamp, fact)

@@ -1,0 +1,289 @@
+"""Edits of a timetable: lessons added, moved, changed, called off, each with its reason and its record.
+
+An edit is a list of changes, all or none of them done. It is taken back by another edit, never erased. What
+was held stays as it was: only what is still to come can be changed, and of the lesson that is on, its end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from agent.classes import timetable_conflicts
+from agent.classes.assessment import assess, plan_of_class
+from agent.classes.lesson_plan import LessonPlan, TimetableError, plan_of, said
+from agent.classes.make_up import misplaced, release_of
+from agent.classes.rules import rules_of
+from agent.clock import Stamp
+from agent.policy import Policies
+from agent.store import classes as table
+from agent.store import timetable_edits
+from agent.store.classes import Session, TrainingClass
+from agent.store.database import Store
+from agent.store.facts import Fact, FactType, state_fact
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of one lesson. Without `before` it is new, without `after` it is called off."""
+
+    before: LessonPlan | None
+    after: LessonPlan | None
+    session_id: str | None = None
+    """None: new."""
+    place: str = ""
+    """Where somebody wrote it, e.g. `课程表 sessions 第 3 行 / row 3`, for problems."""
+
+    @property
+    def name(self) -> str:
+        plan = self.after or self.before
+        return self.place or (said(plan) if plan is not None else "?")
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What an edit did."""
+
+    edit_id: str
+    sessions: tuple[str, ...]
+    """Of its changes, in their order."""
+    warnings: tuple[str, ...]
+    """Bilingual; nothing of it was refused for them."""
+    make_ups_released: int
+
+
+def edit(
+    store: Store,
+    stamp: Stamp,
+    class_id: str,
+    changes: Sequence[Change],
+    reason: str,
+    *,
+    room: str,
+    policies: Policies,
+    simulated: bool,
+    undoes: str | None = None,
+    source_sha256: str | None = None,
+) -> Edit:
+    """Do all `changes` in the CALLER's transaction, with a record for each. `room` is the device's own.
+
+    TimetableError with every problem; the caller's transaction must then be rolled back.
+    """
+    if not store.in_transaction:
+        raise RuntimeError("edit outside a transaction")
+    training_class = table.training_class(store, class_id)
+    if training_class is None:
+        raise TimetableError([f"没有班次 / no such class: {class_id[:32]!r}"])
+    reason = " ".join(reason.split())
+    if not 1 <= len(reason) <= 500:
+        raise TimetableError(["--reason: 请写明原因，至多500字 / say why, in at most 500 characters"])
+    if not changes:
+        raise TimetableError(["没有任何改动 / nothing would change"])
+    problems = [line for change in changes for line in _refusals(store, stamp, training_class, change, room)]
+    if problems:
+        raise TimetableError(problems)
+    edit_id, released = str(uuid.uuid4()), 0
+    sessions: list[str] = []
+    for change in changes:
+        session_id = change.session_id or str(uuid.uuid4())
+        if change.after is None:
+            released += _call_off(store, stamp, class_id, session_id, change, simulated=simulated)
+        elif change.before is None:
+            timetable_edits.insert_planned(store, session_id, class_id, asdict(change.after))
+        else:
+            timetable_edits.set_plan(store, session_id, asdict(change.after))
+        sessions.append(session_id)
+        _note(store, stamp, class_id, edit_id, session_id, change, reason, undoes)
+        data = {
+            "edit": edit_id,
+            "undoes": undoes,
+            "action": _action(change),
+            "before": None if change.before is None else asdict(change.before),
+            "after": None if change.after is None else asdict(change.after),
+            "reason_sha256": hashlib.sha256(reason.encode()).hexdigest(),
+            "source_sha256": source_sha256,
+        }
+        state_fact(store, stamp, _fact(FactType.SESSION_PLAN_CHANGED, class_id, session_id, data, simulated))
+    problems, warnings = timetable_conflicts.found(
+        store,
+        training_class,
+        [(session_id, change.name) for session_id, change in zip(sessions, changes, strict=True)],
+    )
+    problems += misplaced(store, class_id)
+    if problems:
+        raise TimetableError(problems)
+    _assess_again(store, training_class, policies)
+    warnings += _doubts(stamp, changes)
+    return Edit(edit_id, tuple(sessions), tuple(warnings), released)
+
+
+def undo(
+    store: Store,
+    stamp: Stamp,
+    class_id: str,
+    named: str,
+    reason: str,
+    *,
+    room: str,
+    policies: Policies,
+    simulated: bool,
+) -> Edit:
+    """Take an edit back by another, in the CALLER's transaction; `named` is its id or the beginning of it. A
+    lesson that was called off comes back as a new one. TimetableError, as `edit`."""
+    rows = timetable_edits.edit_named(store, class_id, named)
+    ids = sorted({row.edit_id for row in rows})
+    if len(ids) != 1:
+        known = "、".join(each[:8] for each in ids) or "timetable show --edits"
+        raise TimetableError([f"{named[:36]!r}: 没有或不止一次改动 / none or several edits: {known}"])
+    later = timetable_edits.undone_by(store, ids[0])
+    if later is not None:
+        raise TimetableError([f"{ids[0]}: 已由 {later} 撤销 / was taken back by {later} already"])
+    changes = []
+    for row in reversed(rows):
+        before = None if row.after is None else LessonPlan.of(row.after)
+        after = None if row.before is None else LessonPlan.of(row.before)
+        changes.append(Change(before, after, None if before is None else row.session_id))
+    return edit(
+        store,
+        stamp,
+        class_id,
+        changes,
+        reason,
+        room=room,
+        policies=policies,
+        simulated=simulated,
+        undoes=ids[0],
+    )
+
+
+def _refusals(
+    store: Store, stamp: Stamp, training_class: TrainingClass, change: Change, room: str
+) -> Iterator[str]:
+    session = None if change.session_id is None else table.session(store, change.session_id)
+    if change.before is not None:
+        if session is None or session.class_id != training_class.id:
+            yield f"{change.name}: 本班没有这次课 / the class has no such lesson"
+            return
+        if session.state in ("closed", "cancelled"):
+            yield f"{change.name}: 已结束或已取消，不能改 / is over or called off and stays as it is"
+            return
+        if plan_of(session) != change.before:
+            now = said(plan_of(session))
+            yield f"{change.name}: 此后又有改动，现为 / was changed since, it is now: {now}"
+            return
+    if change.after is None:
+        if session is not None and session.state == "open":
+            yield f"{change.name}: 正在上课，不能取消 / is on and cannot be called off"
+        return
+    if change.after.room not in (room, *training_class.other_rooms):
+        yield (
+            f"{change.name}: 教室 / room {change.after.room!r}: 本设备只录 {room!r}"
+            f"，其他教室须在班次文件 other_rooms 中 / this device films {room!r}; another device's room "
+            "must stand in other_rooms of the class file"
+        )
+    yield from _time_refusals(stamp, training_class, change, session)
+
+
+def _time_refusals(
+    stamp: Stamp, training_class: TrainingClass, change: Change, session: Session | None
+) -> Iterator[str]:
+    after = change.after
+    if after is None:
+        return
+    if problem := after.problem(training_class.opening_day):
+        yield f"{change.name}: {problem}"
+    if session is not None and session.state == "open":
+        kept = (session.room, session.kind, session.planned_start_us)
+        if kept != (after.room, after.kind, after.start_us):
+            yield f"{change.name}: 正在上课，只能改结束时间 / is on: only its end can be changed"
+        elif after.end_us < stamp.wall_us:
+            yield f"{change.name}: 结束时间已过 / its end would be over already"
+        return
+    if _moves(change) and after.start_us <= stamp.wall_us and stamp.clock_state == "synchronised":
+        yield (
+            f"{change.name}: 开始时间已过；已上过的课请用 class bind 补录 / lies in the past; a lesson that "
+            "was held and filmed is entered with `class bind`"
+        )
+
+
+def _moves(change: Change) -> bool:
+    """It begins when nothing of it began before."""
+    if change.after is None:
+        return False
+    return change.before is None or change.before.start_us != change.after.start_us
+
+
+def _doubts(stamp: Stamp, changes: Sequence[Change]) -> list[str]:
+    """Under a clock that nobody vouches for "the past" refuses nothing, and is said."""
+    if stamp.clock_state == "synchronised":
+        return []
+    return [
+        f"{change.name}: 按设备时钟已过，但时钟未同步，请核对日期 / "
+        "lies in the past by the device's clock, which is not synchronised: check the day"
+        for change in changes
+        if _moves(change) and change.after is not None and change.after.start_us <= stamp.wall_us
+    ]
+
+
+def _action(change: Change) -> str:
+    if change.after is None:
+        return "called_off"
+    if change.before is None:
+        return "added"
+    moved = (change.before.room, change.before.start_us) != (change.after.room, change.after.start_us)
+    return "moved" if moved else "changed"
+
+
+def _call_off(
+    store: Store, stamp: Stamp, class_id: str, session_id: str, change: Change, *, simulated: bool
+) -> int:
+    """Returns how many make-up bindings went with it."""
+    table.set_cancelled(store, session_id, stamp.wall_us, "timetable")
+    before = change.before
+    data = {"reason": "timetable", "planned_start_us": before.start_us if before is not None else 0}
+    state_fact(store, stamp, _fact(FactType.SESSION_CANCELLED, class_id, session_id, data, simulated))
+    return release_of(store, stamp, session_id, simulated=simulated)
+
+
+def _note(
+    store: Store,
+    stamp: Stamp,
+    class_id: str,
+    edit_id: str,
+    session_id: str,
+    change: Change,
+    reason: str,
+    undoes: str | None,
+) -> None:
+    timetable_edits.insert(
+        store,
+        edit_id=edit_id,
+        class_id=class_id,
+        session_id=session_id,
+        before=None if change.before is None else asdict(change.before),
+        after=None if change.after is None else asdict(change.after),
+        reason=reason,
+        edited_us=stamp.wall_us,
+        undoes=undoes,
+    )
+
+
+def _fact(kind: FactType, class_id: str, session_id: str, data: dict[str, Any], simulated: bool) -> Fact:
+    subject = f"session/{session_id}"
+    return Fact(kind, subject, simulated=simulated, data=data, class_id=class_id, session_id=session_id)
+
+
+def _assess_again(store: Store, training_class: TrainingClass, policies: Policies) -> None:
+    """What the class falls short of, by the timetable as it is now."""
+    plan = plan_of_class(
+        training_class,
+        table.people_of(store, training_class.id),
+        table.sessions(store, class_id=training_class.id),
+    )
+    findings = assess(plan, rules_of(training_class, policies))
+    warnings = json.dumps([finding.as_json() for finding in findings], ensure_ascii=False)
+    store.execute("UPDATE class SET warnings = ? WHERE id = ?", (warnings, training_class.id))

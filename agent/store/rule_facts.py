@@ -1,0 +1,123 @@
+"""Numbers of a class that its rules are held against: what was judged, waits, is copied, was looked at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.store.database import Store
+
+
+@dataclass(frozen=True, slots=True)
+class ContinuitySum:
+    """What the statement in force says of a lesson."""
+
+    hours: int
+    hours_not_met: int
+    breaks_not_met: int
+    has_video: bool
+
+
+def continuity(store: Store, class_id: str) -> Mapping[str, ContinuitySum]:
+    """Session → the newest statement of its class hours."""
+    rows = store.rows(
+        "SELECT judged.session_id, judged.data FROM continuity_judgement AS judged"
+        " JOIN session ON session.id = judged.session_id WHERE session.class_id = ?"
+        " AND NOT EXISTS (SELECT 1 FROM continuity_judgement AS later WHERE later.supersedes = judged.id)",
+        (class_id,),
+    )
+    found = {}
+    for row in rows:
+        data = json.loads(row["data"])
+        hours, breaks = data["hours"], data.get("breaks", [])
+        found[row["session_id"]] = ContinuitySum(
+            len(hours),
+            sum(hour["verdict"] == "not_met" for hour in hours),
+            sum(pause["verdict"] == "not_met" for pause in breaks),
+            any(hour["longest_us"] for hour in hours),
+        )
+    return found
+
+
+def has_check_in(store: Store, session_id: str) -> bool:
+    row = store.row(
+        "SELECT 1 FROM check_in WHERE session_id = ? AND outcome = 'accepted' LIMIT 1", (session_id,)
+    )
+    return row is not None
+
+
+def unreceipted(store: Store, class_id: str, destinations: Sequence[str]) -> int:
+    """Facts of the class that are no record yet or that a destination has no receipt for."""
+    if not destinations:
+        return 0
+    return store.number(
+        "SELECT count(*) FROM fact LEFT JOIN record ON record.fact_id = fact.id WHERE fact.class_id = ?"
+        " AND (record.sequence IS NULL OR EXISTS (SELECT 1 FROM json_each(?) AS name"
+        " LEFT JOIN destination ON destination.name = name.value"
+        " WHERE record.sequence > coalesce(destination.receipted_through, 0)"
+        " AND NOT EXISTS (SELECT 1 FROM receipt_ahead AS ahead WHERE ahead.destination = name.value"
+        " AND ahead.sequence = record.sequence)))",
+        (class_id, json.dumps(list(destinations))),
+    )
+
+
+def bound_hours(store: Store, class_id: str) -> int:
+    """Trainee class hours for which a make-up lesson is planned or was held."""
+    return store.number(
+        "SELECT count(*) FROM make_up JOIN session ON session.id = make_up.session_id"
+        " WHERE session.class_id = ? AND session.state <> 'cancelled'",
+        (class_id,),
+    )
+
+
+def open_suspicions(store: Store, class_id: str) -> int:
+    return store.number(
+        "SELECT count(*) FROM suspicion JOIN session ON session.id = suspicion.session_id"
+        " WHERE session.class_id = ? AND suspicion.state = 'open'"
+        " AND suspicion.kind <> 'unregistered_teacher'",
+        (class_id,),
+    )
+
+
+def expired_segments(store: Store, class_id: str) -> int:
+    """Video files of the class's lessons that retention removed."""
+    return store.number(
+        "SELECT count(*) FROM segment JOIN run ON run.id = segment.run_id"
+        " WHERE segment.expired_us IS NOT NULL AND EXISTS (SELECT 1 FROM session"
+        " WHERE session.class_id = ? AND session.room = run.room"
+        " AND session.planned_start_us < segment.end_us AND session.planned_end_us > segment.start_us)",
+        (class_id,),
+    )
+
+
+def copied(store: Store, copy: str, segments: Sequence[tuple[str, int]]) -> int:
+    """How many of `segments` the copy holds, verified."""
+    return store.number(
+        "SELECT count(*) FROM json_each(?) AS wanted JOIN segment_copy ON segment_copy.copy = ?"
+        " AND segment_copy.run_id = wanted.value ->> 0 AND segment_copy.sequence = wanted.value ->> 1"
+        " AND segment_copy.expired_us IS NULL",
+        (json.dumps(list(segments)), copy),
+    )
+
+
+def is_registered(store: Store, person_id: str) -> bool:
+    return store.row("SELECT 1 FROM registered_teacher WHERE person_id = ?", (person_id,)) is not None
+
+
+def spot_checks(store: Store, class_id: str) -> tuple[int, int]:
+    """(drawn, passed)."""
+    row = store.one(
+        "SELECT count(*) AS drawn, coalesce(sum(result = 'passed'), 0) AS passed FROM spot_check"
+        " JOIN session ON session.id = spot_check.session_id WHERE session.class_id = ?",
+        (class_id,),
+    )
+    return row["drawn"], row["passed"]
+
+
+def views(store: Store, class_id: str) -> int:
+    """How often footage of the class's lessons was opened; from the facts, because a view's row goes with its
+    visitor's session."""
+    return store.number(
+        "SELECT count(*) FROM fact WHERE type = 'access.evidence-viewed' AND class_id = ?", (class_id,)
+    )
