@@ -31,6 +31,7 @@ from agent.recording.scan import NotASegmentError, read_header, scan_segment
 from agent.recording.segment_writer import segment_path
 from agent.store import footage, overview
 from agent.store.database import Store, Value
+from agent.store.playback import segments_to_play
 from tests import synthetic
 from tests.recording.process import RecorderProcess
 from tests.waiting import wait_until
@@ -247,7 +248,7 @@ def measure_queries(paths: Paths, segments: int) -> dict[str, Any]:
         start_us = BEGAN_US + number * days // 50 * DAY_US
         with Store(paths.database) as store:
             began = time.perf_counter()
-            overview.footage_between(store, "rear", start_us, start_us + DAY_US)
+            segments_to_play(store, "rear", start_us, start_us + DAY_US)
             overview.gaps_between(store, "rear", start_us, start_us + DAY_US)
             timeline.append((time.perf_counter() - began) * 1000)
             began = time.perf_counter()

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from agent.log import get_logger
 from agent.recording.growing import OutsideError
-from agent.recording.pieces import PlayableSegment, Stretch, cut_all, pieces_of, stretches
+from agent.recording.pieces import (
+    Pieces,
+    Places,
+    PlayableSegment,
+    Stretch,
+    cut_all,
+    pieces_of_all,
+    stretches,
+)
 from agent.recording.virtual_mp4 import Header, MediaError, read_header
 from agent.store.database import Store
 from agent.store.playback import PlayRow, segment_to_play, segments_to_play
+
+KEPT_FILES = 512
+"""Files whose pieces are kept laid out, more than a day of 5-minute files at 4 KB each: pages of one view
+ask for the same files again and again."""
 
 log = get_logger(__name__)
 
@@ -32,7 +47,7 @@ class Absent:
     reason: AbsentReason
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Recorded:
     """What of a range is there. Files are looked for, not opened."""
 
@@ -40,8 +55,9 @@ class Recorded:
     """Cut to the range, in the order of wall time."""
     absent: tuple[Absent, ...]
 
-    @property
+    @cached_property
     def stretches(self) -> list[Stretch]:
+        """`segments`, joined where no frame is missing between them."""
         return stretches(self.segments)
 
     @property
@@ -83,7 +99,7 @@ def recorded_between(
     end_us: int,
 ) -> Recorded:
     """What is to be had of [start_us, end_us) from a camera; `growing` as `GrowingSegments.read` gives it."""
-    return _recorded(video, segments_to_play(store, camera, start_us, end_us), growing, start_us, end_us)
+    return recorded_of(segments_to_play(store, camera, start_us, end_us), video, growing, start_us, end_us)
 
 
 def recorded_in_segment(
@@ -97,40 +113,67 @@ def recorded_in_segment(
 ) -> PlayableSegment | None:
     """The pieces of one file within [start_us, end_us); None when there are none or it is not to be had."""
     row = segment_to_play(store, run_id, sequence)
-    found = _recorded(video, [row] if row else [], growing, start_us, end_us)
+    found = recorded_of([row] if row else [], video, growing, start_us, end_us)
     return found.segment(run_id, sequence)
 
 
-def _recorded(
-    video: Path, rows: Sequence[PlayRow], growing: Sequence[PlayableSegment], start_us: int, end_us: int
+def recorded_of(
+    rows: Sequence[PlayRow], video: Path, growing: Sequence[PlayableSegment], start_us: int, end_us: int
 ) -> Recorded:
+    """What is to be had of `rows` and of what grows."""
     there: list[PlayableSegment] = []
     absent: list[Absent] = []
-    for row in rows:
-        found = _playable(video, row)
-        if isinstance(found, PlayableSegment):
-            there.append(found)
+    folder = os.fspath(video)
+    for row, laid_out in zip(rows, _kept.lay_out(rows), strict=True):
+        reason = _absence(folder, row)
+        if reason is None and laid_out is not None:
+            there.append(laid_out)
         else:
-            absent.append(Absent(row.run_id, row.sequence, row.start_us, row.end_us, found))
+            absent.append(Absent(row.run_id, row.sequence, row.start_us, row.end_us, reason or "damaged"))
     known = {(row.run_id, row.sequence) for row in rows}
     there += [segment for segment in growing if segment.key not in known]
     return Recorded(tuple(cut_all(there, start_us, end_us)), tuple(absent))
 
 
-def _playable(video: Path, row: PlayRow) -> PlayableSegment | AbsentReason:
+def _absence(video: str, row: PlayRow) -> AbsentReason | None:
     if row.expired_us is not None:
         return "expired"
     try:
-        # Looked at, not opened: whoever opens it makes sure that it lies in the video folder.
-        if (video / row.path).stat().st_size < row.size:
-            return "damaged"
-        pieces = pieces_of(row.gops, row.size, row.start_ticks, row.end_ticks)
+        # Looked at, not opened: whoever opens it makes sure that it lies in the video folder. By names, not
+        # by Path objects: a day has 288 files.
+        is_whole = os.stat(f"{video}/{row.path}").st_size >= row.size  # noqa: PTH116
     except OSError:
         return "missing"
-    except ValueError:
-        return "damaged"
-    if not pieces:
-        return "damaged"
+    return None if is_whole else "damaged"
+
+
+class _Kept:
+    """Finished files with their pieces laid out, those that were asked for last. For any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._laid_out: dict[PlayRow, PlayableSegment | None] = {}
+
+    def lay_out(self, rows: Sequence[PlayRow]) -> list[PlayableSegment | None]:
+        """Each of `rows` as it can be played; None when it does not fit its file."""
+        with self._lock:
+            kept = self._laid_out
+            missing = [row for row in rows if row not in kept]
+            places = [Places(row.gops, row.size, row.start_ticks, row.end_ticks) for row in missing]
+            found = {row: kept.pop(row) for row in rows if row in kept}
+            found |= zip(missing, map(_playable, missing, pieces_of_all(places)), strict=True)
+            kept |= found
+            for row in list(kept)[:-KEPT_FILES]:
+                del kept[row]
+            return [found[row] for row in rows]
+
+
+_kept = _Kept()
+
+
+def _playable(row: PlayRow, pieces: Pieces | None) -> PlayableSegment | None:
+    if pieces is None:
+        return None
     return PlayableSegment(
         row.run_id,
         row.sequence,
@@ -140,6 +183,6 @@ def _playable(video: Path, row: PlayRow) -> PlayableSegment | AbsentReason:
         row.end_ticks,
         row.ticks_per_second,
         pieces,
-        pieces[0].start,
+        pieces.byte_range[0],
         row.fragment_count,
     )

@@ -12,14 +12,14 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-import sys
-from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
 
 from agent import bmff
 from agent.recording.growing import inside
@@ -32,6 +32,8 @@ LARGEST_PIECE = 256 << 20
 """Bytes; a group of pictures beyond this is damage (ten seconds at 200 Mbit/s)."""
 _MOST_REFERENCES = 0xFFFF
 _SIDX = struct.Struct(">I4sIIIQQHH")
+_REFERENCE = np.dtype([("size", ">u4"), ("length", ">u4"), ("access", ">u4")])
+_LARGEST_REFERENCE, _LONGEST_REFERENCE = (1 << 31) - 1, (1 << 32) - 1
 _BEGINS_WITH_KEY_FRAME = 0x90000000
 """A stream access point of type 1 at its start."""
 
@@ -49,6 +51,17 @@ class Header:
     track: bmff.Track
     timescales: dict[int, int]
     """Ticks per second of every track by its id, sound included."""
+
+
+def index_references(path: Path, sizes: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]) -> bytes:
+    """Entries of `sidx`, one for each of `sizes` in bytes and `lengths` in ticks. MediaError when one is too
+    large for it; `path` is named then."""
+    if sizes.max(initial=0) > _LARGEST_REFERENCE or lengths.max(initial=0) > _LONGEST_REFERENCE:
+        raise MediaError(f"{path}: a piece of {sizes.max()} bytes and {lengths.max()} ticks is damage")
+    entries = np.empty(len(sizes), _REFERENCE)
+    entries["size"], entries["length"] = sizes, lengths
+    entries["access"] = _BEGINS_WITH_KEY_FRAME
+    return entries.tobytes()
 
 
 def read_header(video: Path, relative: Path, first: int) -> Header:
@@ -76,8 +89,9 @@ class VirtualMp4:
         self._header = header
         sizes = [end - start for start, end in (segment.byte_range for segment in stretch.segments)]
         count = sum(len(segment.pieces) for segment in stretch.segments)
-        self._each = max(1, -(-count // _MOST_REFERENCES))
-        front = len(header.init) + _SIDX.size + 12 * -(-count // self._each)
+        self._together = max(1, -(-count // _MOST_REFERENCES))
+        self._references = -(-count // self._together)
+        front = len(header.init) + _SIDX.size + _REFERENCE.itemsize * self._references
         self._begins = list(accumulate(sizes, initial=front))
         """Where each file's share begins in the virtual file; at last, where the file ends."""
         self.size = self._begins[-1]
@@ -97,8 +111,13 @@ class VirtualMp4:
         init, front = self._header.init, self._begins[0]
         if start < len(init):
             yield init[start:end]
-        if start < front and end > len(init):
-            yield self._index[max(0, start - len(init)) : end - len(init)]
+        at = len(init)
+        for part in self._index() if start < front else ():
+            if at >= end:
+                return
+            if start < at + len(part):
+                yield part[max(0, start - at) : end - at]
+            at += len(part)
         position = max(start, front)
         while position < end:
             number = bisect_right(self._begins, position) - 1
@@ -111,25 +130,23 @@ class VirtualMp4:
             yield bytes(memoryview(content)[position - shift - piece.start : end - shift - piece.start])
             position = piece.end + shift
 
-    @cached_property
-    def _index(self) -> bytes:
-        """`sidx` (8.16.3): one reference a piece; several pieces together where there are too many. Made when
-        a byte of it is asked for: a day has 43 000 pieces, and the bytes before it need not wait."""
-        sizes = [size for segment in self._stretch.segments for size in segment.pieces.sizes]
-        lengths = [length for segment in self._stretch.segments for length in segment.pieces.lengths]
-        if self._each > 1:
-            groups = range(0, len(sizes), self._each)
-            sizes = [sum(sizes[at : at + self._each]) for at in groups]
-            lengths = [sum(lengths[at : at + self._each]) for at in groups]
-        values = array("I", bytes(12 * len(sizes)))
-        values[::3], values[1::3] = array("I", sizes), array("I", lengths)
-        values[2::3] = array("I", [_BEGINS_WITH_KEY_FRAME]) * len(sizes)
-        if sys.byteorder == "little":
-            values.byteswap()
+    def _index(self) -> Iterator[bytes]:
+        """`sidx` (8.16.3): its head, and then a file's references at a time, so that the first byte need not
+        wait for a day's 43 000 pieces: one reference a piece; several pieces together where there are too
+        many. MediaError for a piece that no reference can address."""
         track = self._header.track
-        size = _SIDX.size + 12 * len(sizes)
-        about = (1 << 24, track.track_id, track.timescale, self._earliest, 0, 0, len(sizes))
-        return _SIDX.pack(size, b"sidx", *about) + values.tobytes()
+        size = _SIDX.size + _REFERENCE.itemsize * self._references
+        about = (1 << 24, track.track_id, track.timescale, self._earliest, 0, 0, self._references)
+        yield _SIDX.pack(size, b"sidx", *about)
+        if self._together == 1:
+            for segment in self._stretch.segments:
+                yield index_references(segment.path, segment.pieces.sizes, segment.pieces.lengths)
+            return
+        begins = range(0, sum(len(s.pieces) for s in self._stretch.segments), self._together)
+        sizes = np.concatenate([segment.pieces.sizes for segment in self._stretch.segments])
+        lengths = np.concatenate([segment.pieces.lengths for segment in self._stretch.segments])
+        path = self._stretch.segments[0].path
+        yield index_references(path, np.add.reduceat(sizes, begins), np.add.reduceat(lengths, begins))
 
     def _earliest_presentation(self) -> int:
         """Ticks from the file's 0 to its first picture: with B-frames the key frame is shown later than 0."""

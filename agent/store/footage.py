@@ -101,15 +101,6 @@ def segment_places_between(store: Store, camera: str, start_us: int, end_us: int
     return _segments_between(store, _PLACE, camera, start_us, end_us)
 
 
-def segment_place(store: Store, run_id: str, sequence: int) -> Row | None:
-    """One segment as `segment_places_between` gives it."""
-    return store.row(
-        f"SELECT {_PLACE}, {_OF_RUN} FROM segment JOIN run ON run.id = segment.run_id"  # noqa: S608 (own words)
-        " WHERE segment.run_id = ? AND segment.sequence = ?",
-        (run_id, sequence),
-    )
-
-
 _PLACE = (
     "segment.run_id, segment.sequence, segment.path, segment.start_ticks, segment.end_ticks,"
     " segment.start_us, segment.end_us, segment.bytes, segment.expired_us"

@@ -8,7 +8,6 @@ from typing import cast
 from agent.store import footage as footage_queries
 from agent.store.database import Row, Store
 from agent.store.outbox import verdict_count
-from agent.store.playback import segments_to_play
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,23 +19,6 @@ class Answer:
     method: str
     role: str | None
     name: str | None
-    simulated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Footage:
-    """A closed segment as a player needs it. `path` is relative to the video folder."""
-
-    run_id: str
-    sequence: int
-    path: str
-    start_ticks: int
-    end_ticks: int
-    start_us: int
-    end_us: int
-    bytes: int
-    expired_us: int | None
-    ticks_per_second: int
     simulated: bool
 
 
@@ -91,48 +73,6 @@ def answers(store: Store, session_id: str, limit: int) -> list[Answer]:
         Answer(row["at_us"], row["outcome"], row["method"], row["role"], row["name"], bool(row["simulated"]))
         for row in rows
     ]
-
-
-def footage_between(store: Store, camera: str, start_us: int, end_us: int) -> list[Footage]:
-    """Segments of a camera that truly reach into [start_us, end_us), oldest first."""
-    return [
-        Footage(
-            row.run_id,
-            row.sequence,
-            row.path,
-            row.start_ticks,
-            row.end_ticks,
-            row.start_us,
-            row.end_us,
-            row.size,
-            row.expired_us,
-            row.ticks_per_second,
-            row.simulated,
-        )
-        for row in segments_to_play(store, camera, start_us, end_us)
-    ]
-
-
-def footage(store: Store, run_id: str, sequence: int) -> Footage | None:
-    """One closed segment by its identity."""
-    row = footage_queries.segment_place(store, run_id, sequence)
-    return None if row is None else _footage(row)
-
-
-def _footage(row: Row) -> Footage:
-    return Footage(
-        row["run_id"],
-        row["sequence"],
-        row["path"],
-        row["start_ticks"],
-        row["end_ticks"],
-        row["start_us"],
-        row["end_us"],
-        row["bytes"],
-        row["expired_us"],
-        row["ticks_per_second"],
-        bool(row["simulated"]),
-    )
 
 
 def gaps_between(store: Store, camera: str, start_us: int, end_us: int) -> list[Gap]:

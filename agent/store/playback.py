@@ -7,7 +7,7 @@ time line and in the playlist alike; its row keeps its stamps, and both times ar
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from agent.store.clock import Corrections
 from agent.store.database import Row, Store
@@ -15,8 +15,7 @@ from agent.store.footage import LONGEST_SEGMENT_US
 from agent.store.true_footage import corrected_segments_between
 
 
-@dataclass(frozen=True, slots=True)
-class PlayRow:
+class PlayRow(NamedTuple):
     """A closed segment with its run's stream, in true time. `path` is relative to the video folder."""
 
     run_id: str
@@ -83,7 +82,7 @@ def _row(row: Row, corrections: Corrections) -> PlayRow:
     *columns, simulated, boot_id, monotonic_ns = row
     correct = corrections.at(boot_id, monotonic_ns)
     if correct is None:
-        return PlayRow(*(*columns, bool(simulated), 0, None))
+        return PlayRow._make((*columns, bool(simulated), 0, None))
     add_us = correct.wall_us - row["start_us"]
     columns[5:7] = [row["start_us"] + add_us, row["end_us"] + add_us]
-    return PlayRow(*(*columns, bool(simulated), add_us, correct.uncertainty_us))
+    return PlayRow._make((*columns, bool(simulated), add_us, correct.uncertainty_us))

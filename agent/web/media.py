@@ -33,13 +33,13 @@ from agent.web.locale import local
 from agent.web.ranges import not_satisfiable, ranged, wanted_range
 from agent.web.site import site_of
 from agent.web.timeline import without_absent
-from agent.web.views import parse_sequence, recorded_in, segment_in, spans_in, view_of
+from agent.web.views import parse_sequence, recorded_and_spans_in, recorded_in, segment_in, view_of
 
 LONGEST_WAIT_S = 3.0
 """A blocking reload (RFC 8216bis, 6.2.5.2) is answered after this with what there is: cameras go silent."""
 LOOK_EVERY_S = 0.1
-FILES_AT_ONCE = 16
-"""Of a playlist, some 130 KB."""
+FILES_AT_ONCE = 64
+"""Of a playlist, some 500 KB."""
 
 log = get_logger(__name__)
 router = APIRouter()
@@ -71,7 +71,8 @@ async def media(request: Request, view_id: str) -> Response:
     """The media playlist; `_HLS_msn` and `_HLS_part` wait until there is more (low latency), `_HLS_skip` asks
     for what came since (RFC 8216bis, 6.2.5)."""
     view = await view_of(request, view_id)
-    recorded = await _when_reached(request, view)
+    await _wait_until_reached(request, view)
+    recorded, tiled = await recorded_and_spans_in(request, view)
     site = site_of(request)
     found, headers = await asyncio.to_thread(recorded.with_headers, site.paths.video)
     is_live = found.is_growing or site.clock.now().wall_us < view.end_us
@@ -80,7 +81,7 @@ async def media(request: Request, view_id: str) -> Response:
         found = replace(found, segments=segments)
     holes = [
         Hole(f"{span.kind}-{span.start_us}", span.reason or span.kind, span.start_us, span.end_us)
-        for span in without_absent(await spans_in(request, view), found.absent)
+        for span in without_absent(tiled, found.absent)
         if span.kind not in ("video", "idle")
     ]
     text = playlist.media_playlist(
@@ -95,8 +96,8 @@ async def media(request: Request, view_id: str) -> Response:
 
 
 def _together(text: Iterator[str]) -> Iterator[bytes]:
-    """What is there first at once, what follows by some files: each piece costs a change of threads."""
-    for count in chain((2,), repeat(FILES_AT_ONCE)):
+    """What is there first at once, then more and more files: each piece costs a change of threads."""
+    for count in chain((2, 14), repeat(FILES_AT_ONCE)):
         together = "".join(islice(text, count))
         if not together:
             return
@@ -109,12 +110,12 @@ def _part_seconds(found: Recorded, configured: float) -> float:
     return max(chain(lengths, (configured + 0.1,)))
 
 
-async def _when_reached(request: Request, view: View) -> Recorded:
-    """What is recorded, once it reaches the place that the player asks for, or after `LONGEST_WAIT_S`."""
-    recorded = await recorded_in(request, view)
+async def _wait_until_reached(request: Request, view: View) -> None:
+    """Until what is recorded reaches the place that the player asks for, or for `LONGEST_WAIT_S`."""
     wanted = _asked_place(request)
     if wanted is None:
-        return recorded
+        return
+    recorded = await recorded_in(request, view)
     growing = growing_segments(site_of(request).paths)
     seen = _reach(await asyncio.to_thread(growing.read))
     for _ in range(round(LONGEST_WAIT_S / LOOK_EVERY_S)):
@@ -124,7 +125,6 @@ async def _when_reached(request: Request, view: View) -> Recorded:
         reached = _reach(await asyncio.to_thread(growing.read))
         if reached != seen:
             seen, recorded = reached, await recorded_in(request, view)
-    return recorded
 
 
 def _reach(growing: Sequence[PlayableSegment]) -> list[tuple[tuple[str, int], int]]:

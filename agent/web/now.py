@@ -20,6 +20,7 @@ from agent.store.classes import Person, Present, Session, TrainingClass
 from agent.store.database import Store
 from agent.store.heads import HeadCount
 from agent.store.overview import Answer, Gap, Receiver
+from agent.store.playback import segments_to_play
 from agent.web import alerts as alert_rules
 from agent.web.corrected_footage import gaps_between
 from agent.web.locale import Words, end_of_day_us, local
@@ -182,7 +183,7 @@ def read_room(store: Store, site: Site, now: Stamp, growing: PlayableSegment | N
     tiled = []
     if session is not None:
         tiled = spans(
-            overview.footage_between(store, "rear", start_us, now.wall_us),
+            segments_to_play(store, "rear", start_us, now.wall_us),
             gaps_between(store, "rear", start_us, now.wall_us),
             growing=None if growing is None else (growing.start_us, growing.end_us),
             start_us=start_us,

@@ -29,7 +29,7 @@ from agent.web.reasons import LONGEST_NOTE, problems_of_reason
 from agent.web.sessions import due, parse_day, parse_uuid, stretch
 from agent.web.site import site_of, visit_of
 from agent.web.timeline import without_absent
-from agent.web.views import recorded_in, spans_in, view_of
+from agent.web.views import recorded_and_spans_in, view_of
 
 FIELDS = ("session", "day", "from", "to", "at", "reason", "note")
 MARGIN_US = 60 * 1_000_000
@@ -135,8 +135,7 @@ async def timeline(request: Request, view_id: str) -> Response:
     the playlist's time besides, and the stretches to download."""
     site, words = site_of(request), visit_of(request).words
     view = await view_of(request, view_id)
-    tiled = await spans_in(request, view)
-    recorded = await recorded_in(request, view)
+    recorded, tiled = await recorded_and_spans_in(request, view)
     found, _ = await asyncio.to_thread(recorded.with_headers, site.paths.video)
 
     def offset(wall_us: int) -> float:

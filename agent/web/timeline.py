@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent.recording.playback import Absent
-from agent.store.overview import Footage, Gap
+from agent.store.overview import Gap
+from agent.store.playback import PlayRow
 from agent.web.locale import N_, Words
 
 SEAM_US = 1_500_000
@@ -67,7 +68,7 @@ class Span:
 
 
 def spans(
-    footage: Iterable[Footage],
+    footage: Iterable[PlayRow],
     gaps: Iterable[Gap],
     *,
     growing: tuple[int, int] | None,

@@ -11,12 +11,13 @@ from http import HTTPStatus
 
 from fastapi import HTTPException, Request
 
-from agent.recording.growing import growing_segment, growing_segments
+from agent.recording.growing import growing_segments
 from agent.recording.pieces import PlayableSegment
-from agent.recording.playback import Recorded, recorded_between, recorded_in_segment
-from agent.store import access, classes, overview
+from agent.recording.playback import Recorded, recorded_between, recorded_in_segment, recorded_of
+from agent.store import access, classes
 from agent.store.access import View
 from agent.store.database import Store
+from agent.store.playback import segments_to_play
 from agent.web.corrected_footage import gaps_between
 from agent.web.sessions import due, parse_uuid
 from agent.web.site import site_of, visit_of
@@ -67,13 +68,16 @@ async def segment_in(request: Request, view: View, run: str, sequence: int) -> P
     return found
 
 
-async def spans_in(request: Request, view: View) -> list[Span]:
-    """The view tiled by video, gaps with their reasons, and time in which none was due."""
+async def recorded_and_spans_in(request: Request, view: View) -> tuple[Recorded, list[Span]]:
+    """What of the view can be played now, and the view tiled by video, gaps with their reasons, and time in
+    which none was due. The index is asked once for both: a day has 288 files."""
     site = site_of(request)
-    growing, now = growing_segment(site.paths), site.clock.now()
 
-    def work(store: Store) -> list[Span]:
+    def work(store: Store) -> tuple[Recorded, list[Span]]:
         limits = (view.start_us, view.end_us)
+        growing = _growing(request)
+        open_one = growing[-1] if growing and growing[-1].is_open else None
+        rows, now = segments_to_play(store, CAMERA, *limits), site.clock.now()
         held = classes.sessions(
             store,
             room=site.settings.node.room,
@@ -81,15 +85,17 @@ async def spans_in(request: Request, view: View) -> list[Span]:
             until_us=view.end_us,
             states=("open", "closed"),
         )
-        return spans(
-            overview.footage_between(store, CAMERA, *limits),
+        recorded = recorded_of(rows, site.paths.video, growing, *limits)
+        tiled = spans(
+            rows,
             gaps_between(store, CAMERA, *limits),
-            growing=None if growing is None else (growing.start_us, growing.end_us),
+            growing=None if open_one is None else (open_one.start_us, open_one.end_us),
             start_us=view.start_us,
             end_us=view.end_us,
             now_us=now.wall_us,
             due=[due(session, now) for session in held],
         )
+        return recorded, tiled
 
     return await site.store.run(work)
 

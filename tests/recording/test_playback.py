@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 import subprocess
+from itertools import accumulate
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent import bmff
+from agent.recording import virtual_mp4
 from agent.recording.gops import Gop, pack_gops
 from agent.recording.growing import GrowingSegments
-from agent.recording.pieces import PlayableSegment, Stretch, cut_all, pieces_of, stretches
+from agent.recording.pieces import (
+    Piece,
+    Places,
+    PlayableSegment,
+    Stretch,
+    cut_all,
+    pieces_of,
+    pieces_of_all,
+    stretches,
+)
 from agent.recording.playback import Recorded, recorded_between
 from agent.recording.playlist import Hole, Live, media_playlist
-from agent.recording.virtual_mp4 import Header, VirtualMp4, read_header
+from agent.recording.virtual_mp4 import Header, MediaError, VirtualMp4, index_references, read_header
 from tests.recording.rig import Rig, probe_packets
 from tests.recording.test_playback_growing import show_status
 
@@ -144,11 +157,29 @@ def test_the_virtual_file_edits_time_number_and_seal_and_nothing_else(two_runs: 
 def test_any_part_of_the_virtual_file_is_the_same_as_in_the_whole(two_runs: Rig) -> None:
     file = virtual(two_runs, recorded(two_runs).stretches[0])
     whole = content_of(file)
-    edges = [0, 1, 700, 1500, file.size // 3, file.size // 2, file.size - 1, file.size]
+    index = whole.index(b"sidx") - 4
+    edges = [0, 1, *(index + n for n in (-1, 0, 5, 32, 37, 44, 60, 92, 116, 120)), 1500, file.size // 3]
+    edges += [file.size // 2, file.size - 1, file.size]
     for start in edges:
         for end in edges:
             if start < end:
                 assert b"".join(file.read(start, end)) == whole[start:end], (start, end)
+
+
+def test_too_many_groups_for_the_index_share_references(
+    two_runs: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(virtual_mp4, "_MOST_REFERENCES", 3)
+    stretch = recorded(two_runs).stretches[0]
+    whole = content_of(virtual(two_runs, stretch))
+    at = whole.index(b"sidx") + 36
+    references = [*struct.iter_unpack(">III", whole[at : at + 36])]
+    assert sum(size for size, _, _ in references) == stretch.size
+    assert sum(length for _, length, _ in references) == stretch.end_ticks - stretch.start_ticks
+    assert struct.unpack_from(">H", whole, at - 2) == (3,) and whole[at + 40 : at + 44] == b"moof"
+    out = tmp_path / "virtual.mp4"
+    out.write_bytes(whole)
+    assert frames_and_errors(out) == (70, "")
 
 
 def test_the_entity_tag_follows_the_content(two_runs: Rig) -> None:
@@ -259,9 +290,11 @@ def test_what_lies_within_the_skip_boundary_is_sent_whole(rig: Rig) -> None:
 
 @given(st.integers(0, 20_000_000), st.integers(1, 20_000_000))
 def test_every_wanted_moment_that_was_recorded_is_in_a_piece(start_us: int, length_us: int) -> None:
+    gops = pack_gops(Gop(100 + n * 50, n * 1500) for n in range(4))
     pieces = [
-        pieces_of(pack_gops(Gop(100 + n * 50, n * 1500) for n in range(4)), 300, base, base + 6000)
-        for base in (0, 6000)
+        found
+        for found in pieces_of_all([Places(gops, 300, base, base + 6000) for base in (0, 6000)])
+        if found is not None
     ]
     segments = [
         PlayableSegment("r", n, Path("x"), n * 6_000_000, n * 6000, n * 6000 + 6000, 1000, pieces[n], 100)
@@ -294,15 +327,74 @@ def test_after_the_clock_was_set_back_each_run_still_plays_as_one_stretch(rig: R
 @pytest.mark.parametrize(
     "gops",
     [
+        b"",
         b"\x00" * 7,
         pack_gops([Gop(700, 0), Gop(700, 5)]),
         pack_gops([Gop(900, 0)]),
         pack_gops([Gop(9, 7), Gop(10, 3)]),
+        pack_gops([Gop(9, 0), Gop(10, 101)]),
     ],
 )
-def test_places_that_do_not_fit_the_file_are_refused(gops: bytes) -> None:
-    with pytest.raises(ValueError, match="gops"):
-        pieces_of(gops, 900, 0, 100)
+def test_places_that_do_not_fit_the_file_are_refused_and_no_others(gops: bytes) -> None:
+    good = Places(pack_gops([Gop(700, 0), Gop(800, 5)]), 900, 0, 100)
+    assert pieces_of(Places(gops, 900, 0, 100)) is None
+    found = pieces_of_all([good, Places(gops, 900, 0, 100), good, good])
+    assert [None if pieces is None else list(pieces) for pieces in found] == [
+        [Piece(0, 5, 700, 800), Piece(5, 100, 800, 900)],
+        None,
+        *(2 * [[Piece(0, 5, 700, 800), Piece(5, 100, 800, 900)]]),
+    ]
+
+
+GOPS = st.lists(st.tuples(st.integers(1, 5_000_000), st.integers(0, 900_000)), min_size=1, max_size=200)
+
+
+@given(st.lists(GOPS, min_size=1, max_size=4), st.integers(0, 2**40))
+def test_a_playlist_of_any_groups_tiles_their_files(files: list[list[tuple[int, int]]], begin: int) -> None:
+    """Every byte and tick of every group once and in order; entries of four seconds or more, but a file's
+    last; none longer than the target duration says (RFC 8216bis, 4.4.3.1)."""
+    segments = []
+    for number, gops in enumerate(files):
+        offsets = [*accumulate((size for size, _ in gops), initial=700)]
+        ticks = [*accumulate((length for _, length in gops), initial=0)]
+        places = Places(pack_gops(map(Gop, offsets[:-1], ticks[:-1])), offsets[-1], begin, begin + ticks[-1])
+        pieces = pieces_of(places)
+        assert pieces is not None
+        segments.append(
+            PlayableSegment("r", number, Path("x"), 0, begin, begin + ticks[-1], 90_000, pieces, 700)
+        )
+        begin += ticks[-1]
+    (stretch,) = stretches(segments)
+    text = "".join(
+        media_playlist(
+            [stretch], (), address_of=lambda s: f"50%/{s.sequence}", header_end_of={("r", 0): 9}, live=None
+        )
+    )
+    target = int(re.findall(r"TARGETDURATION:(\d+)", text)[0])
+    for number, segment in enumerate(segments):
+        entries = re.findall(rf"#EXTINF:([\d.]+),\n#EXT-X-BYTERANGE:(\d+)@(\d+)\n50%/{number}\n", text)
+        position = 700
+        for _, length, start in entries:
+            assert int(start) == position
+            position += int(length)
+        assert position == segment.byte_range[1]
+        seconds = [float(length) for length, _, _ in entries]
+        assert sum(seconds) == pytest.approx((segment.end_ticks - segment.start_ticks) / 90_000, abs=1e-4)
+        assert all(length >= 4 for length in seconds[:-1]) and max(map(round, seconds)) <= target
+
+
+@given(GOPS, st.data())
+def test_the_index_refers_to_each_group_or_says_that_it_cannot(
+    gops: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    sizes = np.array([size for size, _ in gops], np.int64)
+    lengths = np.array([length for _, length in gops], np.int64)
+    entries = index_references(Path("x"), sizes, lengths)
+    assert [*struct.iter_unpack(">III", entries)] == [(*gop, 0x90000000) for gop in gops]
+    at = data.draw(st.integers(0, len(gops) - 1))
+    sizes[at] = 2**31
+    with pytest.raises(MediaError, match="damage"):
+        index_references(Path("x"), sizes, lengths)
 
 
 def test_what_is_not_there_is_named(two_runs: Rig) -> None:

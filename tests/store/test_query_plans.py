@@ -100,7 +100,6 @@ def test_the_page_of_a_session_and_the_player(
         view = read_session(store, paths, session, clock.now())
         overview.answers(store, session.id, 400)
         heads.counts_of(store, session.id, from_us=view.start_us, until_us=view.end_us)
-        overview.footage(store, "run", 0)
         playback.segments_to_play(store, "rear", view.start_us, view.end_us)
         playback.segment_to_play(store, "run", 0)
         overview.log_entries(store, before=1000, limit=100)

@@ -17,8 +17,11 @@ import pytest
 
 from agent import board
 from agent.paths import Paths
+from agent.recording import playlist
 from agent.recording.growing import growing_segments
+from agent.recording.pieces import Pieces
 from agent.recording.segment_writer import segment_path
+from agent.store import access
 from agent.store.access import ABSOLUTE_SESSION_US
 from agent.store.database import Store
 from agent.web import gate
@@ -60,6 +63,14 @@ def open_view(client: httpx.Client, **form: str) -> str:
     )
     assert answer.status_code == 303, answer.text
     return answer.headers["location"].split("?")[0]
+
+
+def view_of_past(visitor: httpx.Client, store: Store, start_us: int, end_us: int) -> str:
+    """A view of any range, to the microsecond; the form gives whole minutes."""
+    view = access.View(str(uuid4()), None, start_us, end_us, "on_site")
+    digest = access.token_digest(visitor.cookies[gate.SESSION_COOKIE])
+    access.open_view(store, digest, view, "", end_us)
+    return f"/player/{view.id}"
 
 
 @pytest.fixture
@@ -120,16 +131,8 @@ def test_the_media_playlist_addresses_whole_groups_of_pictures(opened: Opened) -
 
 
 @pytest.mark.promise("I6")
-def test_only_what_the_view_covers_is_served(
-    opened: Opened, visitor: httpx.Client, store: Store, served: Served
-) -> None:
-    from agent.store.access import View, token_digest
-    from agent.store.access import open_view as grant
-    from agent.web.gate import SESSION_COOKIE
-
-    view = View(str(uuid4()), None, opened.opened_us + 2_300_000, opened.opened_us + 4_200_000, "on_site")
-    grant(store, token_digest(visitor.cookies[SESSION_COOKIE]), view, "", served.clock.now().wall_us)
-    narrow = f"/player/{view.id}"
+def test_only_what_the_view_covers_is_served(opened: Opened, visitor: httpx.Client, store: Store) -> None:
+    narrow = view_of_past(visitor, store, opened.opened_us + 2_300_000, opened.opened_us + 4_200_000)
     text = visitor.get(f"{narrow}/media.m3u8").text
     ((length, start),) = [(int(a), int(b)) for a, b in re.findall(r"#EXT-X-BYTERANGE:(\d+)@(\d+)", text)]
     file = f"{narrow}/files/{opened.run}/0.mp4"
@@ -283,6 +286,35 @@ def test_a_download_under_way_ends_with_the_visitors_session(
                 for piece in pieces:
                     got += len(piece)
     assert got < size / 2, "what was on its way in buffers, and no more"
+
+
+def test_a_playlist_that_cannot_be_finished_does_not_look_finished(
+    visitor: httpx.Client,
+    served: Served,
+    store: Store,
+    paths: Paths,
+    eight_seconds: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its first files are sent before its last ones are listed: what is lost later must be an error."""
+    begin_us = served.clock.now().wall_us - 3600 * SECOND_US
+    for number in range(6):
+        Tape(store, paths, served.clock, eight_seconds).record(begin_us + number * 8 * SECOND_US, segments=1)
+    view = view_of_past(visitor, store, begin_us, begin_us + 60 * SECOND_US)
+    whole = visitor.get(f"{view}/media.m3u8").text
+    listed, entries = iter(range(5)), playlist._whole_file
+
+    def fails_at_the_sixth(pieces: Pieces, ticks_per_second: int, address: str) -> str:
+        next(listed)
+        return entries(pieces, ticks_per_second, address)
+
+    monkeypatch.setattr(playlist, "_whole_file", fails_at_the_sixth)
+    got = b""
+    with visitor.stream("GET", f"{view}/media.m3u8") as answer, pytest.raises(httpx.RemoteProtocolError):
+        for part in answer.iter_raw():
+            got += part
+    assert answer.status_code == 200 and whole.startswith(got.decode()) and "#EXTINF" in got.decode()
+    assert "#EXT-X-ENDLIST" in whole and b"#EXT-X-ENDLIST" not in got
 
 
 def test_what_is_served_of_others_is_what_they_published() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.recording.pieces import Piece, PlayableSegment, stretches
+from agent.recording.pieces import Piece, Pieces, PlayableSegment, stretches
 from agent.web.placement import Place, places
 
 S = 1_000_000
@@ -14,7 +14,7 @@ S = 1_000_000
 
 def segment(run: str, sequence: int, start_s: float, first_tick: int, seconds: int) -> PlayableSegment:
     end = first_tick + seconds * 1000
-    pieces = (Piece(first_tick, end, 100, 200),)
+    pieces = Pieces.of([Piece(first_tick, end, 100, 200)])
     return PlayableSegment(run, sequence, Path("x"), round(start_s * S), first_tick, end, 1000, pieces, 100)
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.store.overview import Footage, Gap
+from agent.store.overview import Gap
+from agent.store.playback import PlayRow
 from agent.web.timeline import SEAM_US, spans, video_seconds
 
 S = 1_000_000
 intervals = st.tuples(st.integers(-50, 150), st.integers(1, 60)).map(lambda p: (p[0] * S, (p[0] + p[1]) * S))
 
 
-def footage(start_us: int, end_us: int, *, expired: bool = False) -> Footage:
-    return Footage("run", 0, "x", 0, 1, start_us, end_us, 1, 1 if expired else None, 90_000, False)
+def footage(start_us: int, end_us: int, *, expired: bool = False) -> PlayRow:
+    lost = 1 if expired else None
+    return PlayRow("run", 0, "x", 0, 1, start_us, end_us, 1, lost, b"", 1, 90_000, False, 0, None)
 
 
 @given(st.lists(intervals, max_size=6), st.lists(intervals, max_size=6), st.lists(intervals, max_size=3))
