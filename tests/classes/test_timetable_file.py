@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import openpyxl
 import pytest
@@ -42,19 +42,19 @@ def times(plan: LessonPlan) -> str:
 # --- spreadsheets -----------------------------------------------------------------------------------------
 
 
-def workbook(path: Path, *rows: list[object], head: list[str] = HEAD, sheet: str = "课程表") -> Path:
+def workbook(path: Path, *rows: list[Any], head: list[str] = HEAD, sheet: str = "课程表") -> Path:
     book = openpyxl.Workbook()
     page = book.active
     assert page is not None
     page.title = sheet
-    for row in [list(head), *rows]:
-        page.append([cast("str", cell) for cell in row])
+    for row in (head, *rows):
+        page.append(row)
     book.save(path)
     return path
 
 
 def test_a_spreadsheets_dates_times_and_texts_are_the_same_lesson(tmp_path: Path) -> None:
-    rows: list[list[object]] = [
+    rows: list[list[Any]] = [
         [date(2026, 11, 24), time(8, 30), time(12, 0), "理论", "room-101", 4, 10],
         [datetime(2026, 11, 25), "8:30", "12：00", "实操", None, "4", "09:15-09:25"],  # noqa: DTZ001
         ["2026年11月26日", "08:30", datetime(1899, 12, 30, 12, 0), "考试", "", 4.0, None],  # noqa: DTZ001
@@ -69,7 +69,7 @@ def test_a_spreadsheets_dates_times_and_texts_are_the_same_lesson(tmp_path: Path
 
 
 def test_numbers_that_a_spreadsheet_took_for_dates_are_named_with_what_to_do(tmp_path: Path) -> None:
-    rows: list[list[object]] = [
+    rows: list[list[Any]] = [
         [46352, "08:30", "12:00", "理论", None, 4, None],
         ["2026-11-25", 0.354166, "12:00", "理论", None, 4, None],
         [time(8, 30), "08:30", "12:00", "理论", None, 4, None],
