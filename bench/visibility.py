@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import math
 import os
 import sys
 import time
@@ -30,10 +31,11 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.face_sets import media_folder
-from models.head_net import HeadNet
+from models.head_net import Calibration, HeadNet
 from models.heads import HeadCounter
 from models.images import BGRImage, Detection
 from models.nanodet import NanodetTiles
+from models.weights import read_model
 
 SETS = ("val_rear", "val_room")
 CUTS = tuple(round(0.1 + 0.05 * step, 2) for step in range(17))
@@ -47,7 +49,7 @@ Numbers = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Counted:
+class CountedPicture:
     """One labelled picture and what was found in it."""
 
     heads: Numbers
@@ -109,7 +111,7 @@ def matched(heads: Numbers, found: Sequence[Detection], finds: str, match: Match
     return answers
 
 
-def judged(pictures: Sequence[Counted], cut: float, finds: str, match: Match) -> dict[str, Any]:
+def judged(pictures: Sequence[CountedPicture], cut: float, finds: str, match: Match) -> dict[str, Any]:
     """Recall, precision, errors of the count, and recall by size, at one cut."""
     hits = heads = found = 0
     errors: list[int] = []
@@ -135,7 +137,7 @@ def judged(pictures: Sequence[Counted], cut: float, finds: str, match: Match) ->
     }
 
 
-def reliability(pictures: Sequence[Counted], finds: str) -> list[dict[str, Any]]:
+def reliability(pictures: Sequence[CountedPicture], finds: str) -> list[dict[str, Any]]:
     """In each band of scores: how many, their mean score, and what share finds a head (by place)."""
     rows = []
     scores: list[float] = []
@@ -212,7 +214,9 @@ def measure(counter: HeadCounter, media: Path) -> dict[str, Any]:
     """One counter on every set."""
     result: dict[str, Any] = {}
     for name in SETS:
-        pictures = [Counted(heads, counter.count(image)) for image, heads in labelled(media / "heads" / name)]
+        pictures = [
+            CountedPicture(heads, counter.count(image)) for image, heads in labelled(media / "heads" / name)
+        ]
         matches = MATCHES if counter.finds == "head" else {"place": by_place}
         result[name] = {
             key: judged(pictures, counter.cut, counter.finds, match) for key, match in matches.items()
@@ -228,6 +232,53 @@ def measure(counter: HeadCounter, media: Path) -> dict[str, Any]:
     return result
 
 
+def fit(weights: Path | None, media: Path) -> dict[str, float]:
+    """Slope and offset that make the net's logits probabilities of a head on both sets (a picture of either
+    set weighs by its set's detections, half of all each), and the cut at which both count best."""
+    counter = HeadNet(weights, Calibration(1.0, 0.0, 0.5))
+    counter.floor = 0.02
+    sets = {
+        name: [
+            CountedPicture(heads, counter.count(image)) for image, heads in labelled(media / "heads" / name)
+        ]
+        for name in SETS
+    }
+    logits, hits, weight = [], [], []
+    for pictures in sets.values():
+        mine = [
+            (math.log(each.score / (1 - each.score)), answer is not None)
+            for picture in pictures
+            for each, answer in zip(
+                picture.found, matched(picture.heads, picture.found, "head", by_place), strict=True
+            )
+        ]
+        logits += [logit for logit, _ in mine]
+        hits += [hit for _, hit in mine]
+        weight += [1 / len(mine)] * len(mine)
+    slope, offset = logistic(np.array(logits), np.array(hits, float), np.array(weight))
+    cuts = {}
+    for score in np.arange(0.1, 0.9, 0.01):
+        probability = 1 / (1 + math.exp(-(slope * math.log(score / (1 - score)) + offset)))
+        judgements = [judged(pictures, score, "head", by_place) for pictures in sets.values()]
+        cuts[round(probability, 3)] = sum(each["count_mae"] / each["heads_each"] for each in judgements)
+    return {"slope": round(slope, 3), "offset": round(offset, 3), "cut": min(cuts, key=lambda cut: cuts[cut])}
+
+
+def logistic(logits: Numbers, hits: Numbers, weight: Numbers) -> tuple[float, float]:
+    """Slope and offset of the likeliest logistic curve, by Newton's steps (Platt, 1999)."""
+    inputs = np.stack([logits, np.ones_like(logits)], 1)
+    answer = np.array([1.0, 0.0])
+    for _ in range(50):
+        probability = 1 / (1 + np.exp(-inputs @ answer))
+        gradient = inputs.T @ (weight * (probability - hits))
+        curvature = (inputs * (weight * probability * (1 - probability))[:, None]).T @ inputs
+        step = np.linalg.solve(curvature + 1e-9 * np.eye(2), gradient)
+        answer -= step
+        if np.abs(step).max() < 1e-8:
+            break
+    return float(answer[0]), float(answer[1])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -235,13 +286,17 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="another file for the head net than the product's")
     parser.add_argument("--nanodet", type=Path, help="nanodet_g_416_coco.onnx; default: the shared weights")
     parser.add_argument("--rounds", type=int, default=3, help="counts timed at each size")
+    parser.add_argument("--fit", action="store_true", help="only print calibration and cut for weights.toml")
     parser.add_argument("--out", type=Path)
     words = parser.parse_args()
     media = media_folder()
+    if words.fit:
+        print(json.dumps(fit(words.weights, media)))
+        return
     nanodet = words.nanodet or media.parent / "weights" / "nanodet_g_416_coco.onnx"
     counters: dict[str, HeadCounter] = {"heads": HeadNet(words.weights)}
     if nanodet.is_file():
-        counters["nanodet"] = NanodetTiles(nanodet)
+        counters["nanodet"] = NanodetTiles(read_model(nanodet))
     else:
         print(f"{nanodet}: 没有 / missing; NanoDet is left out", file=sys.stderr)
     result: dict[str, Any] = {"load": os.getloadavg()}

@@ -15,7 +15,7 @@ import numpy as np
 
 from models.faces import DetectedFace, Template
 from models.images import BGRImage, Box, Point, require_image
-from models.weights import ModelError, verified_path
+from models.weights import ModelError, ModelFile, verified
 
 WINDOW_PX = 80
 """Side of the HOG detector's window: a face narrower than this in the searched picture is missed."""
@@ -46,8 +46,8 @@ class DlibFaceEngine:
             raise ValueError(f"min_face_px is {min_face_px}, expected 40..1000")
         self._scale = WINDOW_PX / min_face_px
         self._detector: Any = dlib.get_frontal_face_detector()
-        self._predictor = _load(dlib.shape_predictor, verified_path("dlib-5-landmarks", models_folder))
-        self._network = _load(dlib.face_recognition_model_v1, verified_path("dlib-resnet-v1", models_folder))
+        self._predictor = _load(dlib.shape_predictor, verified("dlib-5-landmarks", models_folder))
+        self._network = _load(dlib.face_recognition_model_v1, verified("dlib-resnet-v1", models_folder))
 
     def detect(self, image: BGRImage) -> list[DetectedFace]:
         """All faces at least `min_face_px` wide, largest first; ValueError for what is no picture."""
@@ -83,11 +83,12 @@ class DlibFaceEngine:
         )
 
 
-def _load(reader: Any, path: Path) -> Any:
+def _load(reader: Any, file: ModelFile) -> Any:
     try:
-        return reader(str(path))
+        with file.opened() as name:
+            return reader(name)
     except RuntimeError as error:  # dlib's own word for a file that it cannot parse
-        raise ModelError(f"{path}: dlib cannot read it ({error}); install dlib-bin again") from error
+        raise ModelError(f"{file.path}: dlib cannot read it ({error}); install dlib-bin again") from error
 
 
 def _rectangle(box: Box) -> Any:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from models.images import BGRImage
 from models.onnx import OnnxModel
+from models.weights import ModelFile
 
 SIDE_PX = 64
 COUNT = 68
@@ -29,9 +28,9 @@ RIGHT_EYE_CORNERS, LEFT_EYE_CORNERS = (36, 39), (42, 45)
 class FacePoints:
     """Finds the points inside a face's box. Not safe for use by two threads at once."""
 
-    def __init__(self, path: Path) -> None:
-        """Load the model file `path`. ModelError when it cannot be used."""
-        self._model = OnnxModel(path)
+    def __init__(self, file: ModelFile) -> None:
+        """Load the model `file`. ModelError when it cannot be used."""
+        self._model = OnnxModel(file)
 
     def find(self, image: BGRImage, centre: tuple[float, float], side: float) -> Points:
         """Points of the face in the square around `centre` with `side` pixels; always 68, face or not.

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from models.images import BGRImage, Box, Detection, require_image
 from models.onnx import OnnxModel
-from models.weights import manifest, verified_path
+from models.weights import manifest, read_model, verified
 
 WEIGHTS = "head-net-v1"
 STRIDE = 4
@@ -66,15 +66,25 @@ class HeadNet:
     floor: float = FLOOR
 
     def __init__(self, path: Path | None = None, calibration: Calibration | None = None) -> None:
-        """Load the product's own weights, or the file `path`. ModelError when they cannot be used (I9)."""
-        self._model = OnnxModel(verified_path(WEIGHTS) if path is None else path, threads=1)
+        """With the product's own weights, or the file `path`. They are loaded for the first picture: a node
+        that records nothing need not hold them. ModelError when weights.toml is gone."""
+        self._path = path
+        self._model: OnnxModel | None = None
         self._calibration = calibration or Calibration.of(WEIGHTS)
         self.cut = self._calibration.cut
 
+    def load(self) -> OnnxModel:
+        """Load the weights unless they are; ModelError when they are missing, others, or unusable (I9)."""
+        if self._model is None:
+            self._model = OnnxModel(read_model(self._path) if self._path else verified(WEIGHTS), threads=1)
+        return self._model
+
     def count(self, image: BGRImage) -> list[Detection]:
-        """Every head found with a score of `floor` and more, surest first; ValueError for what is no
-        picture. Scores are probabilities, fitted on rooms that the network was not trained on."""
+        """Every head found with a score of `floor` and more, surest first. Scores are probabilities, fitted
+        on rooms that the network was not trained on. ValueError for what is no picture; ModelError as for
+        `load`: nothing is counted then."""
         require_image(image)
+        self.load()
         slope, offset, _ = self._calibration
         least = (math.log(self.floor / (1 - self.floor)) - offset) / slope
         found = np.concatenate([self._at(image, *each, least) for each in scales(image)])
@@ -110,7 +120,7 @@ class HeadNet:
             value=(GREY, GREY, GREY),
         )
         values = cv2.dnn.blobFromImage(padded, 1 / UNIT, mean=(GREY, GREY, GREY))
-        (answer,) = self._model.run(np.asarray(values, np.float32))
+        (answer,) = self.load().run(np.asarray(values, np.float32))
         found = peaks(answer[0], least)
         centres = (found[:, 0:2] + found[:, 2:4]) / 2 + (tile.left, tile.top)
         found[:, 0:4:2] += tile.left

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from models.self_test import self_test
-from models.weights import ModelError, Weights, all_weights, verified_path
+from models.weights import ModelError, ModelFile, Weights, all_weights, verified_path
 
 FETCH_SECONDS = 600
 MAX_MEMBERS = 10_000
@@ -228,7 +228,7 @@ def _place(row: Weights, content: bytes, where: str, target: Path, say: Say) -> 
                 file.flush()
                 os.fsync(file.fileno())
             fresh.chmod(0o644)
-            difference = self_test(row.name, fresh)
+            difference = self_test(row.name, ModelFile(fresh, content))
             fresh.replace(target / row.file)
         _sync_folder(target)
     except OSError as error:

@@ -26,7 +26,7 @@ from models.face_quality import eye_distance
 from models.faces import DetectedFace
 from models.images import BGRImage, require_image
 from models.onnx import OnnxModel
-from models.weights import ModelError, verified_path
+from models.weights import ModelError, verified
 
 PAIR = ("minifasnet-v2-2.7", "minifasnet-v1se-4.0")
 """Rows of weights.toml."""
@@ -73,7 +73,7 @@ class OnnxPassiveLiveness:
         screener = _load_present((SCREENER,), models_folder)
         if not pair and not screener:
             # Whichever is missing is named with its remedy.
-            verified_path(SCREENER, models_folder)
+            verified(SCREENER, models_folder)
         self._pair = pair
         self._screener = screener
         self.name = "+".join(name for name, there in (("minifasnet", pair), (SCREENER, screener)) if there)
@@ -98,15 +98,15 @@ class OnnxPassiveLiveness:
 
 def _load_present(names: tuple[str, ...], folder: Path | None) -> tuple[OnnxModel, ...]:
     """The models `names` if all their files are there, () if any is missing; ModelError if one differs."""
-    paths = []
+    files = []
     for name in names:
         try:
-            paths.append(verified_path(name, folder))
+            files.append(verified(name, folder))
         except ModelError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 return ()
             raise
-    return tuple(OnnxModel(path) for path in paths)
+    return tuple(OnnxModel(file) for file in files)
 
 
 def face_crop(image: BGRImage, face: DetectedFace, side_in_eye_distances: float) -> BGRImage:

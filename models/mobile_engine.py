@@ -24,7 +24,7 @@ from models.faces import DetectedFace, Template
 from models.images import BGRImage, Box, Point, require_image
 from models.onnx import OnnxModel
 from models.rfb_detector import FoundFace, RfbDetector
-from models.weights import verified_path
+from models.weights import verified
 
 CHIP_PX = 112
 _REFERENCE = np.array(
@@ -57,9 +57,9 @@ class MobileFaceEngine:
         if not 40 <= min_face_px <= 1000:
             raise ValueError(f"min_face_px is {min_face_px}, expected 40..1000")
         self._min_face_px = min_face_px
-        self._detector = RfbDetector(verified_path("rfb-320", models_folder))
-        self._points = FacePoints(verified_path("face-points-68", models_folder))
-        self._network = OnnxModel(verified_path("mobile-512-v1", models_folder))
+        self._detector = RfbDetector(verified("rfb-320", models_folder))
+        self._points = FacePoints(verified("face-points-68", models_folder))
+        self._network = OnnxModel(verified("mobile-512-v1", models_folder))
 
     def detect(self, image: BGRImage) -> list[DetectedFace]:
         """All faces at least `min_face_px` wide, and of the smaller ones those down to NOT_YET_NEAR that are

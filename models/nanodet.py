@@ -7,7 +7,6 @@ each grid cell gives class scores and, for each side of a box, a distribution ov
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal
 
 import cv2
@@ -16,6 +15,7 @@ import numpy.typing as npt
 
 from models.images import BGRImage, Box, Detection, require_image
 from models.onnx import OnnxModel
+from models.weights import ModelFile
 
 SIDE = 416
 STRIDES = (8, 16, 32)
@@ -40,9 +40,9 @@ class NanodetTiles:
     cut: float = 0.4
     """The network's own score of a person, no probability of one."""
 
-    def __init__(self, path: Path) -> None:
-        """Load the model file `path`. ModelError when it cannot be used."""
-        self._model = OnnxModel(path, threads=1)
+    def __init__(self, file: ModelFile) -> None:
+        """Load the model `file`. ModelError when it cannot be used."""
+        self._model = OnnxModel(file, threads=1)
         self._centres = {stride: _centres(stride) for stride in STRIDES}
 
     def count(self, image: BGRImage) -> list[Detection]:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from models.weights import ModelError
+from models.weights import ModelError, ModelFile
 
 THREADS = 2
 Floats = npt.NDArray[np.float32]
@@ -22,13 +21,13 @@ Floats = npt.NDArray[np.float32]
 class OnnxModel:
     """A loaded model with one input. Not safe for use by two threads at once."""
 
-    def __init__(self, path: Path, *, threads: int = THREADS) -> None:
-        """Load `path`, whose hash was checked. ModelError when it or the runtime cannot be used."""
+    def __init__(self, file: ModelFile, *, threads: int = THREADS) -> None:
+        """Load `file`. ModelError when it or the runtime cannot be used."""
         try:
             import onnxruntime
         except ImportError as error:
             raise ModelError(
-                f"{path.name}: the Python package onnxruntime cannot be imported ({error}); "
+                f"{file.path.name}: the Python package onnxruntime cannot be imported ({error}); "
                 "install classroom-agent again"
             ) from error
         options = onnxruntime.SessionOptions()
@@ -43,11 +42,11 @@ class OnnxModel:
         load = onnxruntime.InferenceSession
         try:
             self._session: Any = (
-                _thread().submit(load, str(path), options, providers=["CPUExecutionProvider"]).result()
+                _thread().submit(load, file.content, options, providers=["CPUExecutionProvider"]).result()
             )
         except _errors() as error:
             raise ModelError(
-                f"{path}: onnxruntime cannot read it ({_first_line(error)}); "
+                f"{file.path}: onnxruntime cannot read it ({_first_line(error)}); "
                 "run `classroom-agent models install` again"
             ) from error
         self._input = self._session.get_inputs()[0]

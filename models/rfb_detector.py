@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -17,6 +16,7 @@ import numpy.typing as npt
 
 from models.images import BGRImage
 from models.onnx import OnnxModel
+from models.weights import ModelFile
 
 WIDTH, HEIGHT = 320, 240
 SMALLEST_INPUT_PX = 20
@@ -41,9 +41,9 @@ class FoundFace(NamedTuple):
 class RfbDetector:
     """Not safe for use by two threads at once."""
 
-    def __init__(self, path: Path) -> None:
-        """Load the model file `path`. ModelError when it cannot be used."""
-        self._model = OnnxModel(path)
+    def __init__(self, file: ModelFile) -> None:
+        """Load the model `file`. ModelError when it cannot be used."""
+        self._model = OnnxModel(file)
 
     def find(self, image: BGRImage, smallest_px: float) -> list[FoundFace]:
         """Every face at least `smallest_px` wide, each once, surest first."""

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -73,8 +76,32 @@ def all_weights() -> list[Weights]:
     return [weights(name) for name in manifest()["weights"]]
 
 
-def verified_path(name: str, folder: Path | None = None) -> Path:
-    """Path of the model file `name`, its SHA-256 checked now.
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model file as it was read, once: what is loaded is what was hashed."""
+
+    path: Path
+    content: bytes = field(repr=False)
+
+    @contextmanager
+    def opened(self) -> Iterator[str]:
+        """A name under which libraries that know no bytes find the content; nobody else can change it."""
+        with os.fdopen(os.memfd_create(self.path.name), "w+b") as file:
+            file.write(self.content)
+            file.flush()
+            yield f"/proc/self/fd/{file.fileno()}"
+
+
+def read_model(path: Path) -> ModelFile:
+    """The file `path`, whatever it is. ModelError when it cannot be read."""
+    try:
+        return ModelFile(path, path.read_bytes())
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}") from error
+
+
+def verified(name: str, folder: Path | None = None) -> ModelFile:
+    """The model file `name`, read now, its SHA-256 checked.
 
     `folder` is the models folder. What a Python package ships is taken from there where `folder` has none;
     the package is found and never imported: face_recognition_models needs `pkg_resources`, gone from
@@ -83,13 +110,31 @@ def verified_path(name: str, folder: Path | None = None) -> Path:
     row = weights(name)
     path = _place(row, folder)
     try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        content = path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror}; {_remedy(row)}") from error
+    found = hashlib.sha256(content).hexdigest()
     if found != row.sha256:
         raise ModelError(f"{path}: SHA-256 is {found}, expected {row.sha256}; {_remedy(row)}")
-    return path
+    return ModelFile(path, content)
+
+
+def verified_path(name: str, folder: Path | None = None) -> Path:
+    """Where the model file `name` lies, checked as by `verified`: for saying so, not for loading it."""
+    return verified(name, folder).path
+
+
+def installed_files(folder: Path) -> frozenset[tuple[str, int, int]]:
+    """Name, size in bytes and time of change in nanoseconds of each file in the models folder that the
+    product knows: another answer later means that somebody installed or removed one."""
+    found = set()
+    for row in all_weights():
+        try:
+            about = (folder / row.file).stat()
+        except OSError:  # not there, or not to be seen: whoever loads it says why
+            continue
+        found.add((row.name, about.st_size, about.st_mtime_ns))
+    return frozenset(found)
 
 
 def _place(row: Weights, folder: Path | None) -> Path:

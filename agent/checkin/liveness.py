@@ -26,7 +26,7 @@ from models.faces import DetectedFace
 from models.head_turn import Contour
 from models.images import BGRImage
 from models.liveness import OnnxPassiveLiveness, PassiveLiveness, PassiveScores
-from models.weights import ModelError, verified_path
+from models.weights import ModelError, verified
 
 LivenessOutcome = Literal["live", "attack", "unsure", "not_judged"]
 Species = Literal["print", "screen_still", "replay", "unknown"]
@@ -187,7 +187,7 @@ class PassiveJudge:
 def _points_when_there(folder: Path | None) -> FacePoints | None:
     """The model of the points; None while it is not installed: nobody is asked to turn then."""
     try:
-        return FacePoints(verified_path("face-points-68", folder))
+        return FacePoints(verified("face-points-68", folder))
     except ModelError as error:
         if folder is not None and not isinstance(error.__cause__, FileNotFoundError):
             raise

@@ -20,6 +20,7 @@ from agent.checkin import diary
 from agent.checkin.door import Door, View
 from agent.checkin.fittings import announcer_of
 from agent.checkin.front import Front
+from agent.checkin.installed_models import InstalledModels
 from agent.checkin.journal import Availability, Journal
 from agent.checkin.liveness import PassiveJudge
 from agent.checkin.photos import PhotoAlbum
@@ -37,7 +38,7 @@ from agent.store.vault import Vault, VaultError
 from drivers.cameras import open_camera
 from drivers.cameras.backoff import Backoff
 from drivers.cameras.base import Camera, CameraError, Frame
-from models.weights import ModelError
+from models.weights import ModelError, installed_files
 
 FRAMES_PER_SECOND = 10.0
 REPORT_NS = 1_000_000_000
@@ -76,6 +77,7 @@ def _attend(context: RoleContext, camera: Camera, front: Front, *, simulated: bo
         album.sweep(store)
         while not context.stop.is_set():
             thresholds = _thresholds(store)
+            models = installed_files(context.settings.checkin.models_folder)
             known = _recognition_when_there(
                 context, camera, store, vault, thresholds, front, simulated=simulated
             )
@@ -92,7 +94,7 @@ def _attend(context: RoleContext, camera: Camera, front: Front, *, simulated: bo
                 room=context.settings.node.room,
                 simulated=simulated,
             )
-            _Attendance(context, store, camera, door, thresholds, front, known).serve()
+            _Attendance(context, store, camera, door, thresholds, models, front, known).serve()
 
 
 def _look_after_keys(store: Store, vault: Vault) -> None:
@@ -213,7 +215,8 @@ def _end_model_fault(availability: Availability, context: RoleContext) -> None:
 
 
 class _Attendance:
-    """One door with its camera, until the role is stopped or HR changes the thresholds."""
+    """One door with its camera, until the role is stopped, HR changes the thresholds, or model files were
+    installed."""
 
     def __init__(
         self,
@@ -222,9 +225,11 @@ class _Attendance:
         camera: Camera,
         door: Door,
         thresholds: CheckinThresholds,
+        models: frozenset[tuple[str, int, int]],
         front: Front,
         known: Recognition,
     ) -> None:
+        """`models`: what lay in the models folder before anything was loaded from it."""
         self._context = context
         self._store = store
         self._camera = camera
@@ -234,6 +239,7 @@ class _Attendance:
         self._known = known
         front.names_from(self._name)
         self._thresholds_changed = False
+        self._models = InstalledModels(context.settings.checkin.models_folder, models)
         self._caller = Caller()
         self._reported_ns = 0
         self._frames_reported = 0
@@ -248,11 +254,16 @@ class _Attendance:
                 for frame in self._camera.frames(FRAMES_PER_SECOND):
                     connected_ns = connected_ns or frame.arrived_ns
                     self._take(frame)
-                    if self._context.stop.is_set() or self._thresholds_changed:
+                    if self._context.stop.is_set() or self._thresholds_changed or self._models_are_due:
                         return
             except CameraError as error:
                 held = 0.0 if connected_ns is None else (time.monotonic_ns() - connected_ns) / 1e9
                 self._wait_for_camera(error, backoff.failed(held))
+
+    @property
+    def _models_are_due(self) -> bool:
+        """Loading them, and making templates anew, holds up the door: not while a lesson is on."""
+        return self._models.have_settled and self._door.situation.session is None
 
     def _take(self, frame: Frame) -> None:
         now_ns = time.monotonic_ns()
@@ -271,6 +282,7 @@ class _Attendance:
 
     def _refresh(self) -> None:
         self._thresholds_changed = False
+        self._models.look(time.monotonic_ns())
         try:
             self._door.refresh()
             self._thresholds_changed = _thresholds(self._store) != self._thresholds
@@ -306,6 +318,7 @@ class _Attendance:
             "last_conclusion": tally.last_conclusion,
             "liveness": dict(tally.liveness),
             "simulated": self._camera.simulated,
+            "models_changed": self._models.have_changed,
             "fault": view.fault or self._database_fault,
             "outlets": self._front.faults,
         }
@@ -322,6 +335,11 @@ class _Attendance:
             zh, en = ("现在没有课", "no session now") if session is None else ("签到中", "checking in")
             if self._front.faults:
                 zh, en = f"{zh}；门口的灯或语音不能用", f"{en}; lamp or voice at the door cannot be used"
+            if self._models.have_changed:
+                zh, en = (
+                    f"{zh}；模型文件有变动，下课后生效",
+                    f"{en}; model files changed: in force after the lesson",
+                )
             self._context.report("running", zh, en, **detail)
 
     def _wait_for_camera(self, error: CameraError, seconds: float) -> None:

@@ -83,7 +83,8 @@ def install_command(
         refuse(f"{source}: 里面没有任何模型文件 / holds no model file; 见 / see `models list`")
     if done.placed:
         typer.echo(
-            "重启签到后生效 / in force once check-in restarts: systemctl restart classroom-agent-checkin"
+            "没有课时自动生效，上课中则在下课后；也可重启签到 / in force by itself while no lesson is on, "
+            "else after it; or: systemctl restart classroom-agent-checkin"
         )
 
 
@@ -91,7 +92,7 @@ def install_command(
 def test_command(context: typer.Context, folder: Folder = None) -> None:
     """逐个校验并试算 / Hash each installed model and let it compute a known input."""
     from models.self_test import TOLERANCE, self_test
-    from models.weights import ModelError, all_weights, verified_path
+    from models.weights import ModelError, all_weights, verified
 
     target = _folder(context, folder)
     wrong = 0
@@ -101,7 +102,7 @@ def test_command(context: typer.Context, folder: Folder = None) -> None:
             typer.echo(f"–  {row.name}: {state}")
             continue
         try:
-            difference = self_test(row.name, verified_path(row.name, target))
+            difference = self_test(row.name, verified(row.name, target))
         except ModelError as error:
             wrong += 1
             typer.echo(f"✗  {row.name}: {error}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import pytest
 
 from agent import board
 from agent.checkin import role
+from agent.checkin.installed_models import SETTLED_NS
 from agent.checkin.other_way import door_picture
 from agent.checkin.photos import PhotoAlbum
 from agent.clock import SystemClock
@@ -47,19 +49,20 @@ def door_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def settings(paths: Paths, clip: Path) -> Settings:
+def settings(paths: Paths, clip: Path, **checkin: Any) -> Settings:
     return Settings.model_validate(
         {
             "node": {"institution": "I1", "room": ROOM, "node": "n1", "environment": "demonstration"},
             "storage": {"state": paths.state, "video": paths.video, "runtime": paths.runtime},
             "cameras": {"door": {"driver": "file", "path": clip}},
+            "checkin": checkin,
         }
     )
 
 
 @contextmanager
-def running(paths: Paths, clip: Path) -> Iterator[RoleContext]:
-    context = RoleContext("checkin", settings(paths, clip), paths, SystemClock())
+def running(paths: Paths, clip: Path, **checkin: Any) -> Iterator[RoleContext]:
+    context = RoleContext("checkin", settings(paths, clip, **checkin), paths, SystemClock())
     failures: list[BaseException] = []
 
     def body() -> None:
@@ -125,6 +128,23 @@ def test_a_missing_camera_is_said_and_reconnected(
         wait_until(lambda: classroom.check_ins(), 40, "checks in once the camera is there")
     assert classroom.outcomes()[0] == ("accepted", person)
     assert classroom.facts("check-in.restored")
+
+
+def test_a_model_that_is_installed_later_is_loaded_without_a_restart_once_no_lesson_is_on(
+    classroom: Classroom, paths: Paths, door_clip: Path, tmp_path: Path
+) -> None:
+    classroom.open_session()
+    with running(paths, door_clip, models_folder=tmp_path):
+        wait_until(lambda: status(paths).get("state") == "running", 20, "says that it runs")
+        assert status(paths)["detail"]["models_changed"] is False
+        shutil.copy(weights.verified_path("dlib-5-landmarks"), tmp_path)
+        wait_until(lambda: status(paths)["detail"].get("models_changed"), 10, "notices it")
+        assert "model files changed" in status(paths)["message"]["en"]
+        later = status(paths)["detail"]["frames"] + SETTLED_NS / 1e9 * role.FRAMES_PER_SECOND + 10
+        wait_until(lambda: status(paths)["detail"].get("frames", 0) > later, 30, "the lesson goes on with it")
+        assert status(paths)["detail"]["models_changed"] is True
+        classroom.close_session()
+        wait_until(lambda: status(paths)["detail"].get("models_changed") is False, 30, "loads what is there")
 
 
 @pytest.mark.promise("I9")

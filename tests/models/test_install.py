@@ -18,7 +18,7 @@ from agent.cli import app
 from models import install as installing
 from models.install import InstallError, install
 from models.self_test import self_test
-from models.weights import ModelError, all_weights, verified_path, weights
+from models.weights import ModelError, all_weights, verified, verified_path, weights
 from tests.models.fast_engine import installed_models
 
 ARCHIVE = "faceplugin-face-recognition-js-0.0.1.tgz"
@@ -76,14 +76,14 @@ def test_every_file_names_source_licence_hash_and_expected_figures() -> None:
 @pytest.mark.promise("I9")
 def test_what_a_python_package_ships_computes_what_it_did_where_it_was_measured() -> None:
     for name in ("dlib-resnet-v1", "dlib-5-landmarks"):
-        assert self_test(name, verified_path(name)) < 0.05
+        assert self_test(name, verified(name)) < 0.05
 
 
 @pytest.mark.promise("I9")
 def test_another_network_fails_the_self_test(tmp_path: Path) -> None:
     folder = installed_models()
     with pytest.raises(ModelError, match=r"computes .* expected"):
-        self_test("face-points-68", folder / weights("rfb-320").file)
+        self_test("face-points-68", verified("rfb-320", folder))
 
 
 def test_from_a_stick_with_the_files_or_with_npms_archive(tmp_path: Path) -> None:

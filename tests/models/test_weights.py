@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from models.faces import FALLBACK_ENGINE, choose_engine, load_engine
-from models.weights import ModelError, verified_path, weights
+from models.self_test import TOLERANCE, self_test
+from models.weights import ModelError, verified, verified_path, weights
 
 NAMES = ("dlib-resnet-v1", "dlib-5-landmarks")
 
@@ -59,6 +61,18 @@ def test_a_model_that_differs_is_an_error(tmp_path: Path, damage: str) -> None:
         (tmp_path / path.name).write_bytes(content)
     with pytest.raises(ModelError, match=r"resnet.*SHA-256 is .*expected"):
         load_engine(models_folder=tmp_path)
+
+
+@pytest.mark.promise("I9")
+def test_what_is_loaded_is_what_was_hashed(tmp_path: Path) -> None:
+    """A file that is exchanged between hashing and loading does not get in."""
+    for name in ("dlib-resnet-v1", "dlib-5-landmarks"):
+        shutil.copy(verified_path(name), tmp_path)
+    file = verified("dlib-5-landmarks", tmp_path)
+    file.path.write_bytes(b"another")
+    assert self_test("dlib-5-landmarks", file) < TOLERANCE
+    with pytest.raises(ModelError, match="SHA-256"):
+        verified("dlib-5-landmarks", tmp_path)
 
 
 def test_an_engine_that_is_not_known_is_refused_with_the_known_ones() -> None:
