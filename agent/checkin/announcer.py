@@ -84,13 +84,17 @@ class Announcer:
         voice: Outlet[Spoken] | None = None,
         language: Language = "zh",
         is_quiet: Callable[[int], bool] = lambda wall_us: False,
+        is_warned: Callable[[Stamp], bool] = lambda stamp: False,
     ) -> None:
+        """`is_warned`: whether the watch role doubts that the recording shows everybody."""
         self._board = board
         self._person_of: PersonOf = lambda person_id: None
         self._lamp = lamp
         self._voice = voice
         self._language = language
         self._is_quiet = is_quiet
+        self._is_warned = is_warned
+        self._warned, self._asked_ns = False, 0
         self._colours: dict[int, int] = {}
         self._replied: dict[int, Reply] = {}
         self._said: dict[tuple[str, AnswerKind], int] = {}
@@ -225,7 +229,13 @@ class Announcer:
             except OSError as error:  # tried again within a second
                 log.warning("answer.not_shown", error=str(error))
         if self._answered_ns is None or now_ns - self._answered_ns >= SHOWN_NS:
-            self._light(resting_signal(state, prompt))
+            self._light(resting_signal(state, prompt, warned=self._doubted(stamp)))
+
+    def _doubted(self, stamp: Stamp) -> bool:
+        """Asked each second: what is on the board is read from a file."""
+        if stamp.monotonic_ns - self._asked_ns >= STILL_ALIVE_NS:
+            self._asked_ns, self._warned = stamp.monotonic_ns, self._is_warned(stamp)
+        return self._warned
 
     def _light(self, signal: Signal) -> None:
         if self._lamp is not None and (signal.beep is not None or signal != self._signal):

@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 from agent.checkin.announcer import Announcer, Spoken
 from agent.checkin.answers import AnswerBoard
 from agent.checkin.outlet import Outlet
+from agent.clock import Stamp
 from agent.paths import Paths
+from agent.role import fresh_word
 from agent.settings import IndicatorSettings, Settings, VoiceSettings
 from drivers.indicator import GpioIndicator, Indicator, IndicatorError, Pins, Signal
 from drivers.voice import Voice, VoiceError, VoiceOptions
@@ -68,7 +70,15 @@ def announcer_of(settings: Settings, paths: Paths) -> Announcer:
         voice=None if voice is None else Outlet("voice", lambda: _Speaker(open_voice(voice)), VoiceError),
         language="zh" if voice is None else voice.language,
         is_quiet=lambda wall_us: voice is not None and voice.is_quiet(_clock_face(wall_us)),
+        is_warned=lambda stamp: _is_doubted(paths, stamp),
     )
+
+
+def _is_doubted(paths: Paths, stamp: Stamp) -> bool:
+    """Whether the watch role's last word doubts that the recording shows everybody (R6)."""
+    word = fresh_word(paths.status / "watch.json", stamp)
+    detail = None if word is None else word.get("detail")
+    return isinstance(detail, dict) and bool(detail.get("doubt"))
 
 
 def _clock_face(wall_us: int) -> str:

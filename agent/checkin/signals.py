@@ -28,6 +28,9 @@ _SIGNALS: Final[dict[AnswerKind, Signal]] = {
 }
 UNAVAILABLE: Final = Signal("red", Blink(0.5, 0.5, None))
 PROMPTING: Final = Signal("yellow", STEADY)
+WARNING: Final = Signal("yellow", Blink(0.3, 2.7, None))
+"""For a long time the recording has not shown everybody who is checked in (R6): the teacher sees it from
+afar, unlike any answer to a person, without a beep."""
 SHOWN_NS: Final = 2_000_000_000
 """An answer's light is not taken away earlier by a prompt to the next person."""
 
@@ -37,11 +40,13 @@ def signal_of(answer: Answer) -> Signal:
     return PROMPTING if answer.is_prompt else _SIGNALS.get(answer.kind, _REFUSED)
 
 
-def resting_signal(state: DoorState, prompt: Answer | None) -> Signal:
-    """Light while no answer is being shown."""
+def resting_signal(state: DoorState, prompt: Answer | None, *, warned: bool = False) -> Signal:
+    """Light while no answer is being shown; `warned`: the recording does not show everybody."""
     if state == "unavailable":
         return UNAVAILABLE
-    return PROMPTING if prompt is not None and prompt.is_prompt else DARK
+    if prompt is not None and prompt.is_prompt:
+        return PROMPTING
+    return WARNING if warned else DARK
 
 
 def sentence(answer: Answer, language: str) -> str:

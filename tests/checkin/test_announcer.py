@@ -33,6 +33,7 @@ from agent.checkin.fittings import announcer_of
 from agent.checkin.gate import GateReason
 from agent.checkin.outlet import Outlet
 from agent.checkin.pipeline import FaceReport
+from agent.checkin.signals import DARK, WARNING
 from agent.paths import Paths
 from agent.settings import Settings, VoiceSettings
 from drivers.indicator import IndicatorError, Signal
@@ -419,3 +420,21 @@ def test_nothing_is_said_in_silent_hours_and_the_lamp_goes_on(paths: Paths, cloc
 def test_prompts_are_no_answers() -> None:
     assert all(answer(kind).is_prompt == (kind in PROMPTS) for kind in AnswerKind)
     assert replace(answer(AnswerKind.TURN, direction="middle")).zh == "请正对摄像头"
+
+
+@pytest.mark.rule("R6")
+def test_the_lamp_warns_while_the_recording_does_not_show_everybody(paths: Paths, clock: ManualClock) -> None:
+    lamp, doubted = Ear(), [False]
+    announcer = Announcer(
+        AnswerBoard(paths.answers),
+        lamp=Outlet("indicator", lambda: lamp, IndicatorError),
+        is_warned=lambda stamp: doubted[0],
+    )
+    doubted[0] = True
+    announcer.follow(View((), {}), "open", clock.now())
+    wait_until(lambda: lamp.heard[-1:] == [WARNING], 5, "it warns")
+    doubted[0] = False
+    clock.advance(1.5)
+    announcer.follow(View((), {}), "open", clock.now())
+    wait_until(lambda: lamp.heard[-1:] == [DARK], 5, "it is dark again")
+    announcer.close()
