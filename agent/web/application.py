@@ -15,8 +15,10 @@ from starlette.types import ASGIApp
 from agent.log import get_logger
 from agent.store.database import StoreError
 from agent.web import (
+    calibration,
     class_attendance,
     class_form,
+    class_rules,
     class_upload,
     clips,
     clock,
@@ -83,7 +85,7 @@ def build_routes(site: Site) -> FastAPI:
         app.router.routes.extend(module.router.routes)  # flat, so that every route can be enumerated
     for module in (door_enrolment, people, class_form, class_upload, kiosk_pin, review, pins, teacher_login):
         app.router.routes.extend(module.router.routes)  # flat, so that every route can be enumerated
-    for module in (class_attendance,):
+    for module in (class_attendance, class_rules, calibration):
         app.router.routes.extend(module.router.routes)  # flat, so that every route can be enumerated
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(sqlite3.OperationalError, _on_database_error)
@@ -97,7 +99,8 @@ async def _static(request: Request) -> Response:
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 (registered for it alone)
+    if not isinstance(error, HTTPException):
+        raise TypeError("called for another exception than it is registered for")
     text = ERRORS.get(HTTPStatus(error.status_code), BROKEN)
     return _error_page(request, error.status_code, text)
 
