@@ -74,9 +74,9 @@ class Estimates:
     """Median."""
     upper: Integers
     solid: Integers
-    """Places that surely show somebody, moving or not: what a visitor would add to."""
+    """Places that rather show somebody than nobody, who moves: what a visitor would add to."""
     teachers: Integers
-    """Places of the same kind in the teacher's zone."""
+    """Heads in the teacher's zone."""
 
     def __len__(self) -> int:
         return len(self.at_us)
@@ -95,7 +95,8 @@ def of_seats(seats: SeatMap, model: ErrorModel = DEFAULT, *, live: bool = False)
     between = _merged(seats, np.where(_ours(seats, "")[:, None] & windows.any, odds, -np.inf), 1.0)
     possible = _ours(seats, "", "masked")[:, None] & windows.any
     at_most = np.where(possible, np.maximum(odds, windows.best), -np.inf)
-    return _bounds(seats, at_least, between, at_most, model, model.unseen, present)
+    surely = moving & present & (between > 0)
+    return _bounds(seats, at_least, between, at_most, model, model.unseen, surely)
 
 
 def of_crowd(seats: SeatMap, model: ErrorModel = DEFAULT) -> Estimates:
@@ -105,7 +106,7 @@ def of_crowd(seats: SeatMap, model: ErrorModel = DEFAULT) -> Estimates:
         odds = np.log(seats.probability) - np.log1p(-seats.probability)
     ours = np.where(_ours(seats, "")[:, None], odds, -np.inf)
     possible = np.where(_ours(seats, "", "masked")[:, None], odds, -np.inf)
-    each = _bounds(seats, ours, ours, possible, model, model.unseen_moving, seats.seen)
+    each = _bounds(seats, ours, ours, possible, model, model.unseen_moving, ours > 0)
     half_us = model.window_us // 2
 
     def middle(values: Integers) -> Integers:
@@ -223,7 +224,7 @@ def _bounds(
     at_most: Floats,
     model: ErrorModel,
     unseen: tuple[float, float],
-    present: npt.NDArray[np.bool_],
+    surely: npt.NDArray[np.bool_],
 ) -> Estimates:
     low = _less(_mixed(at_least, model.room_sd), at_least, model)
     middle, high = _mixed(between, model.room_sd), _mixed(at_most, model.room_sd)
@@ -231,8 +232,7 @@ def _bounds(
     lower = _quantile(low, tail)
     likely = np.maximum(lower, _quantile(_more(middle, unseen), 0.5))
     upper = np.maximum(likely, _quantile(_more(high, unseen), model.confidence))
-    surely = present & (between > 0)
-    in_zone = _ours(seats, "teacher")[:, None] & present
+    in_zone = _ours(seats, "teacher")[:, None] & (seats.probability >= 0.5)
     return Estimates(seats.at_us, lower, likely, upper, surely.sum(axis=0), in_zone.sum(axis=0))
 
 
