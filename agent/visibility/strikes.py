@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from typing import Final, Literal
 
+from agent.classes.rules import rules_of
 from agent.clock import Stamp
 from agent.policy import Policies, PolicyError, PolicySet, load_policies
 from agent.store import classes, visibility
@@ -67,8 +67,7 @@ def standing_of(store: Store, class_id: str, policies: Policies | None = None) -
     if training_class is None:
         return None
     try:
-        known = policies or load_policies()
-        policy = known.combine(date.fromisoformat(training_class.opening_day), training_class.city)
+        policy = rules_of(training_class, policies or load_policies())
     except PolicyError:
         return None
     return standing(policy, visibility.strikes(store, class_id))
