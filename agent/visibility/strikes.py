@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 from agent.classes.rules import rules_of
@@ -61,13 +62,19 @@ def standing(policy: PolicySet, strikes: Strikes) -> Standing | None:
     return min(found, key=lambda each: (each.left, each.unit), default=None)
 
 
+@lru_cache(maxsize=1)
+def _policies() -> Policies:
+    """The page asks each two seconds."""
+    return load_policies()
+
+
 def standing_of(store: Store, class_id: str, policies: Policies | None = None) -> Standing | None:
     """The same of a stored class; None too where its notices are not known here."""
     training_class = classes.training_class(store, class_id)
     if training_class is None:
         return None
     try:
-        policy = rules_of(training_class, policies or load_policies())
+        policy = rules_of(training_class, policies or _policies())
     except PolicyError:
         return None
     return standing(policy, visibility.strikes(store, class_id))
