@@ -1,8 +1,8 @@
 """A term on a test clock, through the real parts: keeper, door, PINs, teacher and HR, files, archive.
 
 Only cameras, models and time are made up: a face is a made-up template at the journal's door, a picture one
-drawn key frame that lasts five minutes in a real segment file, a count of heads the boxes that a counter
-would have written. Whatever is concluded from them is concluded by the product.
+drawn key frame that lasts a quarter of an hour in a real segment file, a count of heads the boxes that a
+counter would have written. Whatever is concluded from them is concluded by the product.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ HOURS = 4
 LENGTH = HOURS * 45
 FIRST_LOOK, LOOKS, LOOK_EVERY_S = 20, 14, 10
 """In each class hour the heads are counted from its 20th minute on, for two minutes."""
-PICTURE_S = 300
+PICTURE_S = 900
 ROOM = ORIGIN.room
 
 
@@ -169,12 +169,14 @@ class Term:
         self.settle()
 
     def settle(self) -> None:
-        """The archive's parts step until none has anything to do."""
+        """What the archive has to state of the lesson's video and of who was seen on it."""
         for part in (self.continuity, self.visibility):
             self._until_idle(part)
-        self.clock.advance(3601)
-        for _ in range(2):
-            self.book.step(self.store, self.clock.now())
+
+    def keep_book(self) -> None:
+        """Hours later the archive looks at the attendance of every class."""
+        self.clock.advance(2 * 3600)
+        self.book.step(self.store, self.clock.now())
 
     def _until_idle(self, part: ContinuityJudge | VisibilityJudge) -> None:
         self.clock.advance(21)
@@ -274,7 +276,7 @@ class Term:
     def _segment(
         self, run: str, sequence: int, offsets: Sequence[int], wall_us: Sequence[int]
     ) -> ClosedSegment:
-        """Seconds `offsets` of a run as the recorder's file, a picture each five minutes."""
+        """Seconds `offsets` of a run as the recorder's file, a picture each quarter of an hour."""
         rate = round(1 / self.stream.time_base)
         stream = replace(self.stream, time_base=Fraction(1, rate))
         now = self.clock.now()
