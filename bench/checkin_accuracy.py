@@ -22,7 +22,7 @@ import math
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -32,8 +32,9 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.checkin.cut_fitting import fit
-from agent.checkin.deliberation import Deliberation, Finding
-from agent.checkin.gallery import Gallery, Match
+from agent.checkin.deliberation import Deliberation
+from agent.checkin.fusion import Fusion
+from agent.checkin.gallery import NOBODY, Gallery, Match
 from agent.checkin.matching import StoredTemplate, TemplateMatrix
 from agent.checkin.thresholds import CheckinThresholds
 from agent.log import configure_logging
@@ -150,94 +151,95 @@ def by_scores(this: Trial, fmr: float) -> Callable[[Flags], dict[str, Any]]:
     return rates
 
 
+Namer = Callable[[Sequence[int]], str | None]
+"""Numbers of probes, looked at one after the other -> whom the door names by them."""
+
+
 def at_the_door(this: Trial, thresholds: CheckinThresholds) -> Callable[[Flags], dict[str, Any]]:
-    """The product's answers under its own fitted cut and margin: by one frame, by two, by whole visits."""
+    """The product's answers under its own fitted limits: by one frame, by two, by whole visits; those of
+    several frames also without their mean."""
     members = dict.fromkeys(this.gallery, "trainee")
     gallery = Gallery(this.templates(), members, this.engine)  # type: ignore[arg-type]
+    without = {
+        person: Gallery(this.templates(without=person), members, this.engine)  # type: ignore[arg-type]
+        for person in this.gallery
+    }
     fitted = gallery.fitted(thresholds)
     matches = [gallery.match(probe.template, thresholds) for probe in this.probes]
-    strangers: list[Match] = [matches[0]] * len(matches)
-    for person in this.gallery:
-        without = Gallery(this.templates(without=person), members, this.engine)  # type: ignore[arg-type]
-        for number, probe in enumerate(this.probes):
-            if probe.person == person:
-                strangers[number] = without.match(probe.template, thresholds)
+    strangers = [without[probe.person].match(probe.template, thresholds) for probe in this.probes]
+
+    def member(has_mean: bool) -> Namer:
+        return lambda frames: _named_by(frames, matches, this, thresholds, gallery if has_mean else None)
+
+    def stranger(has_mean: bool) -> Namer:
+        return lambda frames: _named_by(
+            frames, strangers, this, thresholds, without[this.probes[frames[0]].person] if has_mean else None
+        )
 
     def rates(chosen: Flags) -> dict[str, Any]:
         numbers = np.flatnonzero(chosen).tolist()
         people = [this.probes[number].person for number in numbers]
-        pairs = [
-            (one, other)
-            for one, other in pairwise(numbers)
-            if this.probes[one].person == this.probes[other].person
-        ]
-        pair_people = [this.probes[one].person for one, _ in pairs]
-
-        def names(match: Match, number: int) -> bool:
-            return match.is_named and match.person_id == this.probes[number].person
-
-        def agree(among: list[Match], one: int, other: int) -> bool:
-            both = among[one], among[other]
-            return all(match.is_named for match in both) and both[0].person_id == both[1].person_id
-
-        wrong = [matches[n].is_named and not names(matches[n], n) for n in numbers]
-        result = {
+        right = [matches[n].is_named and matches[n].person_id == this.probes[n].person for n in numbers]
+        result: dict[str, Any] = {
             "one_frame": {
-                "identified": share(np.array([names(matches[n], n) for n in numbers]), people),
-                "named_as_another": int(sum(wrong)),
+                "identified": share(np.array(right), people),
+                "named_as_another": sum(matches[n].is_named for n in numbers) - sum(right),
                 "false_alarm": share(np.array([strangers[n].is_named for n in numbers]), people),
             }
         }
-        if pairs:
-            result["two_frames"] = {
-                "identified": share(
-                    np.array([agree(matches, a, b) and names(matches[a], a) for a, b in pairs]), pair_people
-                ),
-                "false_alarm": share(np.array([agree(strangers, a, b) for a, b in pairs]), pair_people),
-            }
-        result["visit"] = _visits(this, numbers, matches, strangers, thresholds)
+        for name, several in (("two_frames", _pairs(this, numbers)), ("visit", _visits(this, numbers))):
+            if several:
+                result[name] = _by_several(this, several, member(True), stranger(True))
+                result[f"{name}_without_mean"] = _by_several(this, several, member(False), stranger(False))
         return result
 
     return lambda chosen: {"fitted": fitted.as_detail() if fitted else None} | rates(chosen)
 
 
-def _visits(
-    this: Trial,
-    numbers: list[int],
-    matches: list[Match],
-    strangers: list[Match],
-    thresholds: CheckinThresholds,
-) -> dict[str, Any]:
+def _pairs(this: Trial, numbers: list[int]) -> list[Sequence[int]]:
+    return [pair for pair in pairwise(numbers) if this.probes[pair[0]].person == this.probes[pair[1]].person]
+
+
+def _visits(this: Trial, numbers: list[int]) -> list[Sequence[int]]:
     """A person's probes by four to six, as if one visit had shown them; they are of different days,
     though."""
+    limits = CheckinThresholds()
     visits: list[list[int]] = []
     for number in numbers:
-        fits = visits and len(visits[-1]) < thresholds.frames_at_most
+        fits = visits and len(visits[-1]) < limits.frames_at_most
         if fits and this.probes[visits[-1][0]].person == this.probes[number].person:
             visits[-1].append(number)
         else:
             visits.append([number])
-    visits = [visit for visit in visits if len(visit) >= thresholds.frames_for_unknown]
-    if not visits:
-        return {}
-    people = [this.probes[visit[0]].person for visit in visits]
-    named = [_named_by(visit, matches, this, thresholds) for visit in visits]
+    return [visit for visit in visits if len(visit) >= limits.frames_for_unknown]
+
+
+def _by_several(this: Trial, several: list[Sequence[int]], member: Namer, stranger: Namer) -> dict[str, Any]:
+    people = [this.probes[frames[0]].person for frames in several]
+    named = [member(frames) for frames in several]
     return {
         "identified": share(np.array([a == b for a, b in zip(named, people, strict=True)]), people),
         "named_as_another": sum(a not in (None, b) for a, b in zip(named, people, strict=True)),
-        "false_alarm": share(
-            np.array([_named_by(visit, strangers, this, thresholds) is not None for visit in visits]), people
-        ),
+        "false_alarm": share(np.array([stranger(frames) is not None for frames in several]), people),
     }
 
 
 def _named_by(
-    visit: list[int], matches: list[Match], this: Trial, thresholds: CheckinThresholds
+    frames: Sequence[int],
+    matches: list[Match],
+    this: Trial,
+    thresholds: CheckinThresholds,
+    gallery: Gallery | None,
 ) -> str | None:
-    deliberation = Deliberation(thresholds)
-    for number in visit:
-        conclusion = deliberation.add(matches[number], this.probes[number].quality)
-        if conclusion is not None and conclusion.finding is Finding.NAMED:
+    """`gallery`: whom the frames' mean is matched against, as the door does; None: frames one by one."""
+    deliberation, fusion = Deliberation(thresholds), Fusion()
+    for number in frames:
+        probe, together = this.probes[number], NOBODY
+        mean = fusion.add(probe.template, probe.quality, deliberation.gathered)
+        if gallery is not None and deliberation.gathered:
+            together = gallery.match(mean, thresholds, is_mean=True)
+        conclusion = deliberation.add(matches[number], probe.quality, together)
+        if conclusion is not None and conclusion.person_id is not None:
             return conclusion.person_id
     return None
 

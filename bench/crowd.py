@@ -2,7 +2,7 @@
 """Eighty people in ten minutes at one door: who is accepted at first try, who is taken for somebody else?
 
     CLASSROOM_AGENT_SHARED=../shared python -m bench.crowd [--people 80 --strangers 8 --seconds 600]
-                                                          [--true-speed] [--engine NAME] [--out result.json]
+                                             [--true-speed] [--cast 4] [--engine NAME] [--out result.json]
 
 A clip of synthetic walk-ups is made from lfw and class_faces (bench/crowd_clip.py) into a temporary folder
 and shown to the door: three photos enrolled from class_faces, two from lfw, other ones seen. Recognition
@@ -13,8 +13,11 @@ Without --true-speed the door (database, sealed photos and facts included) sees 
 time: it takes the newest picture whenever it is free, and the CPU time that a picture cost has passed. With
 it the real role runs in its own process on a file camera, at the clip's speed, for as long as the clip lasts.
 
+--cast draws other people of lfw, other photos and another order.
+
 accepted_at_first_try: of the enrolled, the first answer to them is their acceptance; of the others the first
-answer, condition, set, and what the gate said most often of their face. wrong: anybody accepted as somebody
+answer, condition, set, what the gate said most often of their face, and the numbers that the answer rests on
+(on the clip's time). wrong: anybody accepted as somebody
 else, strangers included. seconds_to_answer: from the picture in which the face is as wide as the door takes
 to the recorded answer. Numbers only: no face and no name leaves the temporary folder.
 """
@@ -50,6 +53,7 @@ from agent.store.vault import Vault
 from bench import crowd_clip
 from bench.crowd_clip import LEAVE_S, WIDTH, Person, Visit
 from bench.door_node import MODELS, ROOM, DoorNode
+from bench.faces import wilson
 from drivers.cameras.base import Frame
 from drivers.cameras.streaming import bgr_of, brightness_of
 from models.faces import FaceEngine, choose_engine
@@ -74,9 +78,11 @@ class Cast:
     """People by the reasons against their photos; who has two reasons counts under both."""
 
 
-def gather(node: DoorNode, store: Store, engine: FaceEngine, media: Path, wanted: tuple[int, int]) -> Cast:
+def gather(
+    node: DoorNode, store: Store, engine: FaceEngine, media: Path, wanted: tuple[int, int], seed: int
+) -> Cast:
     """Enrol `wanted[0]` people and find `wanted[1]` strangers."""
-    chance = random.Random(4)
+    chance = random.Random(seed)
     cast = Cast([], [], {})
     for person in crowd_clip.people(media, chance):
         if len(cast.enrolled) < wanted[0]:
@@ -116,15 +122,30 @@ class Look:
     reason: GateReason
 
 
-def on_the_clips_time(
-    node: DoorNode, store: Store, engine: FaceEngine
-) -> tuple[int, dict[str, Any], list[Look]]:
-    """The door in this process; microseconds at which the clip began, figures of speed, every look."""
+@dataclass(frozen=True)
+class Seen:
+    """What can be told of the clip when the door ran in this process."""
+
+    looks: list[Look] = field(default_factory=list)
+    conclusions: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
+    """Second and numbers (`Conclusion.numbers`)."""
+
+    def numbers_at(self, second: float) -> str:
+        """Of the conclusion that the answer of `second` rests on."""
+        held = [numbers for at, numbers in self.conclusions if abs(at - second) < INTERVAL_S / 2]
+        if not held:
+            return ""
+        names = ("frames", "distance", "cut", "margin", "margin_needed")
+        return "; " + ", ".join(f"{name} {held[-1][name]}" for name in names)
+
+
+def on_the_clips_time(node: DoorNode, store: Store, engine: FaceEngine) -> tuple[int, dict[str, Any], Seen]:
+    """The door in this process; microseconds at which the clip began, figures of speed, what it saw."""
     clock, vault = _ClipClock(), Vault(node.paths.keys)
     journal = Journal(store, PhotoAlbum(node.paths.photos, vault))
     liveness, thresholds = PassiveJudge(MODELS), CheckinThresholds()
     door = Door(store, vault, journal, engine, liveness, thresholds, clock, room=ROOM, simulated=True)
-    free_at, costs, reasons, looks = 0.0, [], door.tally.gate, list[Look]()
+    free_at, costs, seen, told = 0.0, [], Seen(), None
     with av.open(str(node.clip)) as container:
         for number, picture in enumerate(container.decode(video=0)):
             second = float(picture.time or 0.0)
@@ -135,7 +156,10 @@ def on_the_clips_time(
             door.refresh()
             now_ns = int(second * 1e9)
             view = door.see(Frame(number, now_ns, bgr_of(picture), brightness_of(picture)), now_ns)
-            looks += [Look(second, face.box.centre[0], face.reason) for face in view.faces]
+            seen.looks.extend(Look(second, face.box.centre[0], face.reason) for face in view.faces)
+            if door.tally.last_conclusion is not told and door.tally.last_conclusion is not None:
+                told = door.tally.last_conclusion
+                seen.conclusions.append((second, told))
             costs.append(time.process_time() - begun)
             free_at = second + max(costs[-1], INTERVAL_S - 1e-6)
     return (
@@ -143,11 +167,12 @@ def on_the_clips_time(
         {
             "pictures_taken": len(costs),
             "pictures_searched": door.tally.searched,
+            "templates": door.tally.templates,
             "median_cpu_ms_per_picture": round(1000 * float(np.median(costs)), 1),
             "p95_cpu_ms_per_picture": round(1000 * float(np.quantile(costs, 0.95)), 1),
-            "gate": dict(reasons),
+            "gate": dict(door.tally.gate),
         },
-        looks,
+        seen,
     )
 
 
@@ -178,7 +203,7 @@ def _hindrance(visit: Visit, looks: Sequence[Look], until: float) -> str:
 
 
 def judge(
-    visits: Sequence[Visit], cast: Cast, rows: Sequence[Row], begins_us: int, looks: Sequence[Look]
+    visits: Sequence[Visit], cast: Cast, rows: Sequence[Row], begins_us: int, seen: Seen
 ) -> dict[str, Any]:
     """What became of everybody."""
     answers = [(row["outcome"], row["person_id"], (row["at_us"] - begins_us) / 1e6) for row in rows]
@@ -201,10 +226,9 @@ def judge(
     for visit in known:
         if visit not in good:
             origin = "class_faces" if visit.name.startswith("class-") else "lfw"
-            outcome = first.get(visit.name, ("no answer", 0.0))[0]
-            missed[
-                f"{outcome}, {visit.condition}, {origin}{_hindrance(visit, looks, visit.ends - LEAVE_S)}"
-            ] += 1
+            outcome, at = first.get(visit.name, ("no answer", 0.0))
+            why = _hindrance(visit, seen.looks, visit.ends - LEAVE_S) + seen.numbers_at(at)
+            missed[f"{outcome}, {visit.condition}, {origin}{why}"] += 1
     waited = [first[visit.name][1] - visit.reaches for visit in good]
     slow = [visit for visit in good if first[visit.name][1] - visit.reaches > LATEST_S]
     every = [first[visit.name][1] - visit.reaches for visit in visits if visit.name in first]
@@ -213,13 +237,16 @@ def judge(
         "wrong": wrong,
         "accepted_at_first_try": len(good),
         "accepted_share": round(len(good) / len(known), 4),
+        "accepted_share_95": wilson(len(good), len(known)),
         "not_accepted_at_first_try": dict(missed),
         "accepted_in_the_end": len({p for o, p, _ in answers if o == "accepted"} & set(own.values())),
         "strangers": dict(Counter(first.get(visit.name, ("no answer", 0.0))[0] for visit in strangers)),
         "records_marked_simulated": f"{sum(bool(row['simulated']) for row in rows)}/{len(rows)}",
         "seconds_to_answer": _spread(waited),
         "later_than_1_s": [
-            f"{visit.condition}{_hindrance(visit, looks, first[visit.name][1])}" for visit in slow
+            f"{first[visit.name][1] - visit.reaches:.2f} s, {visit.condition}"
+            f"{_hindrance(visit, seen.looks, first[visit.name][1])}{seen.numbers_at(first[visit.name][1])}"
+            for visit in slow
         ],
         "seconds_to_any_answer": _spread(every),
     }
@@ -229,7 +256,8 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
     if not values:
         return {}
     cuts = {"median": 0.5, "p95": 0.95, "most": 1.0}
-    return {name: round(float(np.quantile(values, cut)), 2) for name, cut in cuts.items()}
+    spread = {name: round(float(np.quantile(values, cut)), 2) for name, cut in cuts.items()}
+    return {"mean": round(float(np.mean(values)), 2)} | spread
 
 
 def _face_of(engine: FaceEngine) -> crowd_clip.FaceWidth:
@@ -241,30 +269,41 @@ def _face_of(engine: FaceEngine) -> crowd_clip.FaceWidth:
 
 
 def replay(
-    folder: Path, media: Path, *, people: int, strangers: int, seconds: float, engine: str, true_speed: bool
+    folder: Path,
+    media: Path,
+    *,
+    people: int,
+    strangers: int,
+    seconds: float,
+    engine: str,
+    true_speed: bool,
+    seed: int = 4,
 ) -> dict[str, Any]:
     """Everything in `folder`, which nobody else may read."""
     node = DoorNode(folder, folder / "crowd.mp4", engine)
     with node.build() as store:
         smallest = CheckinThresholds().min_face_px
         chosen = choose_engine(engine, min_face_px=smallest, models_folder=MODELS).engine
-        cast = gather(node, store, chosen, media, (people, strangers))
-        visits = crowd_clip.timetable(cast.enrolled, cast.strangers, seconds, random.Random(5))
+        cast = gather(node, store, chosen, media, (people, strangers), seed)
+        visits = crowd_clip.timetable(cast.enrolled, cast.strangers, seconds, random.Random(seed + 1))
         crowd_clip.write(node.clip, visits, seconds, _face_of(chosen))
-        looks: list[Look] = []
+        seen = Seen()
+        load_before = os.getloadavg()[0]
         if true_speed:
             begins_us, speed = at_true_speed(node, seconds)
         else:
-            begins_us, speed, looks = on_the_clips_time(node, store, chosen)
+            begins_us, speed, seen = on_the_clips_time(node, store, chosen)
         rows = store.rows("SELECT outcome, person_id, at_us, simulated FROM check_in ORDER BY at_us, id")
     return {
         "benchmark": "crowd",
         "engine": chosen.name,
         "seconds": seconds,
         "true_speed": true_speed,
+        "cast": seed,
+        "load_before_and_after": [round(load_before, 1), round(os.getloadavg()[0], 1)],
         "enrolment_refused": cast.refused,
         "enrolment_refused_for": dict(cast.refused_for),
-        **judge(visits, cast, rows, begins_us, looks),
+        **judge(visits, cast, rows, begins_us, seen),
         "speed": speed,
     }
 
@@ -283,6 +322,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--true-speed", action="store_true")
+    parser.add_argument("--cast", type=int, default=4)
     parser.add_argument("--out", type=Path)
     wanted = parser.parse_args()
     media = media_folder()
@@ -298,6 +338,7 @@ def main() -> None:
             seconds=wanted.seconds,
             engine=wanted.engine,
             true_speed=wanted.true_speed,
+            seed=wanted.cast,
         )
     text = json.dumps(result, indent=2, ensure_ascii=False)
     print(text)

@@ -1,6 +1,6 @@
 """Who is it? The state machine of one track, from single matches to one conclusion.
 
-    GATHERING ── enough frames, and most of all, name one person ──► CONCLUDED: named
+    GATHERING ── enough frames, and most of all, are one person's ──► CONCLUDED: named
       ▲   │ ──── enough frames, nobody even near ──────────────────► CONCLUDED: unknown ───┐
       │   │ ──── frames contradict one another, or too close ──────► CONCLUDED: ambiguous ─┤
       │   │                                                                                │
@@ -8,11 +8,16 @@
       └───│── without a name, first time: a later frame names somebody ◄───────────────────┤
           └── ambiguous for as long as the track lasts ◄── without a name, second time ────┘
 
-One frame never names anybody, nor do several among as many that do not; and the frames that name somebody
-must be the better ones, too: together they outweigh the others by quality. Whoever has a look-alike in the
-class needs one frame more. Between two people nothing is guessed: ambiguous sends to the other way in. A
-track has two tries at a name and no more: whoever resembles somebody a little would otherwise only have to
-stand there until chance names them.
+One frame never names anybody. Several do in one of two ways: most of them name the person, each by itself; or
+their mean does (agent/checkin/fusion.py), and most of them have that person nearest, however far. Most is by
+number and by quality: neither many blurred frames nor one sharp one decide alone. Frames that name two people
+name nobody, whatever their mean says. Whoever has a look-alike in the class needs one frame more. Between two
+people nothing is guessed: ambiguous sends to the other way in. A track has two tries at a name and no more:
+whoever resembles somebody a little would otherwise only have to stand there until chance names them.
+
+A first try that would end without a name goes on for some frames as a second look where the frames' mean
+lies beyond its cut by no more than the margin and most of them have that person nearest: few strangers do,
+and many of the class who are shaded, turned or caught in a grimace.
 """
 
 from __future__ import annotations
@@ -21,7 +26,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from agent.checkin.gallery import Match
+from agent.checkin.fusion import LEAST_WEIGHT
+from agent.checkin.gallery import NOBODY, Match
 from agent.checkin.thresholds import CheckinThresholds
 
 
@@ -41,15 +47,16 @@ class Conclusion:
     person_id: str | None
     """Only when named."""
     distance: float | None
-    """Smallest distance to that person; when not named, to whoever was nearest."""
+    """Of the frames' mean to that person, or the smallest of the frames that named them; when not named, the
+    smallest to whoever was nearest."""
     margin: float | None
-    """Smallest margin among the frames that agreed."""
+    """Of the mean, or the smallest of those frames."""
     frames: int
-    """Frames that agreed on the name; when not named, frames looked at."""
+    """Frames that named the person, or had them nearest; when not named, frames looked at."""
     cut: float | None = None
     """The limit that `distance` was held to."""
     margin_needed: float | None = None
-    """The largest that any of these frames was held to."""
+    """Of the mean, or the largest that any of these frames was held to."""
 
     def numbers(self) -> dict[str, Any]:
         """What was found and what it was held to, without saying who: why somebody was not taken."""
@@ -63,8 +70,6 @@ class Conclusion:
         return {"finding": self.finding.value, "frames": self.frames, **rounded}
 
 
-LEAST_WEIGHT = 0.05
-"""Of the poorest frame beside the best one: it counts little, and never nothing."""
 TRIES = 2
 """Deliberations of one track that may end without a name; the last one's end stands."""
 
@@ -76,15 +81,17 @@ class Deliberation:
         self._thresholds = thresholds
         self._matches: list[Match] = []
         self._weights: list[float] = []
+        self._together = NOBODY
         self._ended_without_name = 0
         self._differing = 0
         self.conclusion: Conclusion | None = None
 
-    def add(self, match: Match, quality: float = 1.0) -> Conclusion | None:
+    def add(self, match: Match, quality: float = 1.0, together: Match = NOBODY) -> Conclusion | None:
         """Take one frame's match; the conclusion when this frame brought it about, else None.
 
-        `quality` (0..1): how fit the frame was for a template. After it `conclusion` is None where the
-        deliberation began anew, with or without this frame.
+        `quality` (0..1): how fit the frame was for a template. `together`: the match of the mean of the
+        frames gathered and this one, NOBODY for a first one and while a conclusion stands. After it
+        `conclusion` is None where the deliberation began anew, with or without this frame.
         """
         if self.is_final:
             return None
@@ -96,6 +103,7 @@ class Deliberation:
                 return None
         self._matches.append(match)
         self._weights.append(max(quality, LEAST_WEIGHT))
+        self._together = together if len(self._matches) > 1 else NOBODY
         self.conclusion = self._conclude()
         if self.conclusion is not None and self.conclusion.finding is not Finding.NAMED:
             self._ended_without_name += 1
@@ -112,12 +120,24 @@ class Deliberation:
         return self.conclusion is not None and self._ended_without_name >= TRIES
 
     @property
+    def is_second_look(self) -> bool:
+        """More frames are looked at than it usually takes: somebody is nearly recognised."""
+        mean, matches = self._together, self._matches
+        if self.conclusion is not None or self._ended_without_name:
+            return False
+        if mean.distance is None or mean.cut is None or len(matches) < self._thresholds.frames_for_unknown:
+            return False
+        theirs = [match for match in matches if match.person_id == mean.person_id]
+        return self._is_majority(theirs) and mean.distance < mean.cut + (mean.margin_needed or 0.0)
+
+    @property
     def is_in_doubt(self) -> bool:
         """Somebody was named, and the last frame was not them."""
         return self._differing > 0
 
     def _begin_anew(self) -> None:
         self._matches, self._weights, self._differing, self.conclusion = [], [], 0, None
+        self._together = NOBODY
 
     def _check_it_is_still(self, match: Match, conclusion: Conclusion) -> None:
         """As many frames in a row as make a stranger: somebody stepped into the named person's place."""
@@ -135,8 +155,13 @@ class Deliberation:
             return self._without_name(Finding.AMBIGUOUS)
         if named and len(named) >= self._needed(named) and self._is_majority(named):
             return self._conclusion(Finding.NAMED, named[0].person_id, named)
+        theirs = self._nearest_to_the_mean(names)
+        if theirs and len(theirs) >= self._needed(theirs) and self._is_majority(theirs):
+            return self._by_the_mean(theirs)
+        if self.is_second_look and len(self._matches) < self._thresholds.frames_of_second_look:
+            return None
         if len(self._matches) >= self._thresholds.frames_for_unknown and not named:
-            near = any(match.is_near for match in self._matches)
+            near = any(match.is_near for match in (*self._matches, self._together))
             return self._without_name(Finding.AMBIGUOUS if near else Finding.UNKNOWN)
         if len(self._matches) >= self._patience:
             return self._without_name(Finding.AMBIGUOUS)
@@ -145,15 +170,36 @@ class Deliberation:
     def _needed(self, named: list[Match]) -> int:
         return self._thresholds.frames_that_agree + any(match.is_look_alike for match in named)
 
-    def _is_majority(self, named: list[Match]) -> bool:
+    def _is_majority(self, some: list[Match]) -> bool:
         """By number and by quality: neither many blurred frames nor one sharp one name somebody alone."""
-        weight = sum(w for match, w in zip(self._matches, self._weights, strict=True) if match.is_named)
-        return 2 * len(named) > len(self._matches) and 2 * weight > sum(self._weights)
+        weight = sum(w for match, w in zip(self._matches, self._weights, strict=True) if match in some)
+        return 2 * len(some) > len(self._matches) and 2 * weight > sum(self._weights)
 
     @property
     def _patience(self) -> int:
         # HR may ask for more agreeing frames than the usual limit leaves room for as a majority.
         return max(self._thresholds.frames_at_most, 2 * self._thresholds.frames_that_agree)
+
+    def _nearest_to_the_mean(self, names: set[str | None]) -> list[Match]:
+        """Frames that have the person whom the mean names nearest, the last one among them; none when
+        there is none, or when one of `names` is another."""
+        person_id = self._together.person_id
+        is_theirs = self._matches[-1].person_id == person_id and names <= {person_id}
+        if not (self._together.is_named and is_theirs):
+            return []
+        return [match for match in self._matches if match.person_id == person_id]
+
+    def _by_the_mean(self, theirs: list[Match]) -> Conclusion:
+        mean = self._together
+        return Conclusion(
+            finding=Finding.NAMED,
+            person_id=mean.person_id,
+            distance=mean.distance,
+            margin=mean.margin,
+            frames=len(theirs),
+            cut=mean.cut,
+            margin_needed=mean.margin_needed,
+        )
 
     def _without_name(self, finding: Finding) -> Conclusion:
         return self._conclusion(finding, None, self._matches)

@@ -35,6 +35,9 @@ Tier = Literal["class", "elsewhere"]
 LOOK_ALIKE_SHARE: Final = 0.25
 """Between two people who look alike the margin is at least this share of the distance between them, and one
 more frame must agree."""
+MEAN_RATE_SHARE: Final = 0.1
+"""Frames' means are held to this share of HR's rate of strangers: there they name no more strangers than
+frames do that must agree one by one (bench/RESULTS.md, chosen on half of the people)."""
 FITTED_ELSEWHERE: Final = 300
 """Of everybody on the device so many are fitted at most: ids are random, so the first ones are, too."""
 
@@ -65,6 +68,8 @@ NOBODY: Final = Match(None, None, None, is_near=False, is_named=False)
 @dataclass(frozen=True, slots=True)
 class _Limits:
     tiers: dict[Tier, FittedCut]
+    of_means: dict[Tier, FittedCut]
+    """For means of several frames."""
     fitted: dict[Tier, Indices]
     """Numbers of the people whom each was fitted to."""
     pairs: dict[tuple[str, str], float]
@@ -119,8 +124,9 @@ class Gallery:
         pairs = self._limits_under(self._matrix, thresholds).pairs
         return tuple(sorted((one, other) for one, other in pairs if one < other))
 
-    def match(self, probe: Template, thresholds: CheckinThresholds) -> Match:
+    def match(self, probe: Template, thresholds: CheckinThresholds, *, is_mean: bool = False) -> Match:
         """The nearest person to `probe` (length,), how much farther the next is, and whether that is enough.
+        `is_mean`: it is the mean of several frames, which is held to stricter limits.
 
         ModelError when nothing is known of the engine's impostors: nobody is named by a guess (I9).
         """
@@ -133,7 +139,7 @@ class Gallery:
         if not np.isfinite(distance):
             return NOBODY  # a probe that is no number
         tier: Tier = "elsewhere" if self.membership(person) == "elsewhere" else "class"
-        fitted = limits.tiers[tier]
+        fitted = (limits.of_means if is_mean else limits.tiers)[tier]
         cut = fitted.cut_for(far[limits.fitted[tier]])
         far[first] = np.inf
         second = int(far.argmin())
@@ -161,14 +167,15 @@ class Gallery:
         baseline = impostor_baseline(self._engine)
         some = np.arange(min(FITTED_ELSEWHERE, len(self)))
         in_class = np.flatnonzero([person in self._members for person in matrix.people])
-        of_class = _tier(matrix, in_class, len(in_class), baseline, thresholds)
-        of_all = _tier(matrix, some, len(self), baseline, thresholds)
+        of_class, mean_of_class = _tier(matrix, in_class, len(in_class), baseline, thresholds)
+        of_all, mean_of_all = _tier(matrix, some, len(self), baseline, thresholds)
         pairs = matrix.pairs_within(of_class.cut, in_class)
         if len(in_class):
             log.info("cut.fitted", tier="class", look_alikes=len(pairs) // 2, **of_class.as_detail())
         tiers: dict[Tier, FittedCut] = {"class": of_class, "elsewhere": of_all}
+        of_means: dict[Tier, FittedCut] = {"class": mean_of_class, "elsewhere": mean_of_all}
         fitted: dict[Tier, Indices] = {"class": in_class, "elsewhere": some}
-        return _Limits(tiers, fitted, pairs, frozenset(one for one, _ in pairs))
+        return _Limits(tiers, of_means, fitted, pairs, frozenset(one for one, _ in pairs))
 
 
 def _tier(
@@ -177,14 +184,13 @@ def _tier(
     people: int,
     baseline: ImpostorBaseline,
     thresholds: CheckinThresholds,
-) -> FittedCut:
-    return fit_cut(
-        matrix.sample(chosen),
-        baseline,
-        thresholds.false_match_rate,
-        people,
-        thresholds.match_distance,
-        thresholds.margin,
+) -> tuple[FittedCut, FittedCut]:
+    """For one frame, and for the mean of several."""
+    sample, rate = matrix.sample(chosen), thresholds.false_match_rate
+    limit, margin = thresholds.match_distance, thresholds.margin
+    return (
+        fit_cut(sample, baseline, rate, people, limit, margin),
+        fit_cut(sample, baseline, MEAN_RATE_SHARE * rate, people, limit, margin),
     )
 
 

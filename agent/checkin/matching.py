@@ -47,8 +47,9 @@ class TemplateMatrix:
         self.people: list[str] = people.tolist()
         self._starts = starts
         self._counts = np.diff(starts, append=len(ordered))
-        self._values = np.stack([template.values for template in ordered]).astype(np.float32, order="C")
-        self._squares = np.einsum("ij,ij->i", self._values, self._values)
+        # One template a column: so laid the product of one probe takes two thirds of the time.
+        self._columns = np.ascontiguousarray(np.stack([each.values for each in ordered]).T, np.float32)
+        self._squares = np.einsum("ij,ij->j", self._columns, self._columns)
         quality = np.array([max(template.quality, LEAST_WEIGHT) for template in ordered])
         sums = np.repeat(np.add.reduceat(quality, starts), self._counts)
         self._weights = (quality / sums).astype(np.float32)
@@ -68,7 +69,7 @@ class TemplateMatrix:
         if not len(chosen):
             return NOTHING
         part = self._part(chosen)
-        far = part._people_of(part._of_templates(part._values))
+        far = part._people_of(part._of_templates(part._columns.T))
         far[part._is_own()] = np.inf
         return Sample(len(chosen), far)
 
@@ -78,7 +79,7 @@ class TemplateMatrix:
         if not len(chosen):
             return {}
         part = self._part(chosen)
-        far = np.minimum.reduceat(part._of_templates(part._values), part._starts, axis=1)
+        far = np.minimum.reduceat(part._of_templates(part._columns.T), part._starts, axis=1)
         far[part._is_own()] = np.inf
         nearest = np.minimum.reduceat(far, part._starts, axis=0)
         nearest = np.minimum(nearest, nearest.T)  # the same to the last bit, whoever is asked
@@ -99,7 +100,7 @@ class TemplateMatrix:
         return is_own
 
     def _of_templates(self, probes: Distances) -> Distances:
-        squares = (self._values @ probes.T).T
+        squares = probes @ self._columns
         squares *= np.float32(-2.0)
         squares += self._squares
         squares += np.einsum("ij,ij->i", probes, probes)[:, None]

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from agent.checkin.deliberation import Conclusion, Deliberation, Finding
-from agent.checkin.gallery import Gallery, Match
+from agent.checkin.fusion import Fusion
+from agent.checkin.gallery import NOBODY, Gallery, Match
 from agent.checkin.gate import Check, GateReason, checks, first_failed, suitability
 from agent.checkin.liveness import Liveness, LivenessJudge, TrackLiveness
 from agent.checkin.motion import MotionGate
@@ -28,6 +29,9 @@ BEST_OF = 2
 """A template is made of the best of so many taken frames: each costs as much as several detections."""
 BEST_WITHIN_NS = 400_000_000
 """Or of what was taken within this time, when frames come slowly."""
+SECOND_LOOK_OF = 4
+"""A second look's template is made of the best of the last so many: that is all there are in its time at ten
+pictures a second, and no more are held."""
 KEPT_FRAMES = 6
 """Frames of a track that are kept for evidence and liveness."""
 
@@ -97,6 +101,8 @@ class _Subject:
 
     deliberation: Deliberation
     liveness: TrackLiveness
+    fusion: Fusion = field(default_factory=Fusion)
+    """Of the frames that the deliberation has gathered."""
     candidates: list[_Candidate] = field(default_factory=list)
     probes: deque[_Probe] = field(default_factory=lambda: deque(maxlen=KEPT_FRAMES))
     looked_ns: int = 0
@@ -106,7 +112,7 @@ class _Subject:
     """The last case of the conclusion that stands."""
     questioning: Questioning | None = None
     named: str | None = None
-    """Whom the last template named."""
+    """Whom the last template named, or the mean of the last ones."""
 
     def judge_from_here(self, match: Match, judge: LivenessJudge) -> None:
         """Begin liveness anew when another name comes up, or none: nobody is live by his own face for
@@ -191,6 +197,15 @@ class Pipeline:
         }
 
     @property
+    def nearly_recognised(self) -> set[int]:
+        """Tracks that are given a second look: they should look into the camera."""
+        return {
+            track_id
+            for track_id, subject in self._subjects.items()
+            if subject.questioning is None and subject.deliberation.is_second_look
+        }
+
+    @property
     def track_ids(self) -> set[int]:
         """Tracks that have not ended."""
         return {track.id for track in self._tracker.tracks}
@@ -257,9 +272,12 @@ class Pipeline:
         template = self._engine.template(best.image, best.face)
         match = gallery.match(template, self._thresholds)
         deliberation = subject.deliberation
-        subject.judge_from_here(match, self._liveness)
         was_concluded = deliberation.conclusion is not None
-        conclusion = deliberation.add(match, best.score)
+        mean = subject.fusion.add(template, best.score, deliberation.gathered)
+        has_mean = deliberation.gathered > 0 and not was_concluded
+        together = gallery.match(mean, self._thresholds, is_mean=True) if has_mean else NOBODY
+        subject.judge_from_here(match if match.is_named else together, self._liveness)
+        conclusion = deliberation.add(match, best.score, together)
         reopened = was_concluded and (deliberation.conclusion is None or conclusion is not None)
         if reopened:
             subject.probes.clear()  # what was seen before is no evidence about who is there now
@@ -307,6 +325,9 @@ class Pipeline:
             recheck_seconds = limits.doubt_recheck_seconds if in_doubt else limits.recheck_seconds
             is_due = now_ns - subject.looked_ns >= recheck_seconds * 1e9
             return is_due and waiting[0].at_ns == now_ns
+        if subject.deliberation.is_second_look:
+            del waiting[:-SECOND_LOOK_OF]
+            return now_ns - subject.looked_ns >= self._thresholds.second_look_seconds * 1e9
         # On a slow machine nobody waits for a choice that the next picture would bring too late.
         return len(waiting) >= BEST_OF or now_ns + self._step_ns - waiting[0].at_ns >= BEST_WITHIN_NS
 
@@ -322,9 +343,9 @@ class Pipeline:
 
 
 def _case(track_id: int, conclusion: Conclusion, subject: _Subject, liveness: Liveness) -> Case:
-    """The frame that brought a name about gives that name, so there is always one to choose."""
+    """The frame that brought a name about has that person nearest, so there is always one to choose."""
     fitting = [probe for probe in subject.probes if _gives(probe.match, conclusion)]
-    best = max(fitting, key=lambda probe: probe.score)
+    best = max(fitting, key=lambda probe: (probe.match.is_named, probe.score))
     frames = tuple((probe.image, probe.face) for probe in subject.probes)
     return Case(track_id, conclusion, frames, (best.image, best.face), best.template, liveness)
 
@@ -332,6 +353,4 @@ def _case(track_id: int, conclusion: Conclusion, subject: _Subject, liveness: Li
 def _gives(match: Match, conclusion: Conclusion) -> bool:
     """Whether this frame shows the face that the conclusion is about: another's photo must not be kept as
     the evidence of a person's presence."""
-    if conclusion.finding is not Finding.NAMED:
-        return True
-    return match.is_named and match.person_id == conclusion.person_id
+    return conclusion.finding is not Finding.NAMED or match.person_id == conclusion.person_id

@@ -29,8 +29,8 @@ class CheckinThresholds:
     """Narrowest face that is taken, in pixels of the camera's picture (40..1000). With a 1280 px wide
     picture and a 66 degree lens 96 px is a face at 1.5 m. Halving it makes detection four times as dear."""
     frames_that_agree: int = 2
-    """So many frames must name the same person, and none another, before a name is given (1..10); and always
-    more than the frames that do not."""
+    """So many frames must name the same person, and none another, before a name is given (1..10), each by
+    itself or by their mean; and always more than the frames that do not, or that have another nearest."""
 
     liveness: LivenessPolicy = "challenge"
     """Who is asked to turn the head: nobody, whoever the models are unsure of, or everybody."""
@@ -39,6 +39,12 @@ class CheckinThresholds:
     """So many frames without a name make a stranger: more than for a name, as one turned head must not."""
     frames_at_most: int = 6
     """After so many frames that contradict one another the answer is the other way in."""
+    frames_of_second_look: int = 12
+    """And after so many somebody who was nearly recognised is not: four seconds, as those past the first four
+    are chosen from `second_look_seconds` each."""
+    second_look_seconds: float = 0.4
+    """Frames nearer to one another show the same again; who is asked to look at the camera needs a second or
+    two."""
     max_roll_degrees: float = 30.0
     min_sharpness: float = 5.0
     min_brightness: float = 30.0

@@ -55,8 +55,9 @@ class CheckIn(_Section):
     """By how much at least the best match must be nearer than the next person; where the class's own
     enrolments ask for more, more. Large values send people who look alike to the other way in."""
     frames_that_agree: Annotated[int, Field(ge=1, le=10)] = 2
-    """Frames that must name the same person. 1 lets a single bad frame name somebody; each more costs
-    about a tenth of a second at the door."""
+    """Frames that must name the same person, each by itself or by their mean (which is held to a tenth of
+    `false_match_rate`). 1 lets a single bad frame name somebody; each more costs about a fifth of a second at
+    the door."""
     minimum_face_px: Annotated[int, Field(ge=40, le=600)] = 96
     """Narrowest face that is taken, in pixels. 96 is a face at 1.5 m in a picture 1280 wide; half of it
     reaches further, errs more often and makes looking for faces four times as dear."""

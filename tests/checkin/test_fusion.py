@@ -1,0 +1,144 @@
+"""Several frames of one face as one: whom their mean names, whom it does not, and the second look."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.checkin.deliberation import Deliberation, Finding
+from agent.checkin.fusion import Fusion
+from agent.checkin.gallery import Match
+from agent.checkin.matching import StoredTemplate
+from tests.checkin.test_matching import LIMITS, NORM, Values, face, gallery, look
+
+ANN = Match("ann", 0.56, 0.05, is_near=False, is_named=False, cut=0.5, margin_needed=0.04)
+"""A frame beyond the cut whose nearest is ann."""
+BOB = replace(ANN, person_id="bob")
+MEAN = Match("ann", 0.45, 0.08, is_near=True, is_named=True, cut=0.48, margin_needed=0.04)
+NEARLY = replace(MEAN, distance=0.51, is_near=False, is_named=False)
+FAR = replace(MEAN, distance=0.53, is_near=False, is_named=False)
+
+
+def findings(*frames: tuple[Match, Match], quality: float = 1.0) -> list[tuple[Finding, str | None]]:
+    """What comes of frames, each with the mean so far."""
+    deliberation = Deliberation(LIMITS)
+    added = [deliberation.add(frame, quality, mean) for frame, mean in frames]
+    return [(conclusion.finding, conclusion.person_id) for conclusion in added if conclusion]
+
+
+def mean_of(*frames: Values) -> Values:
+    fusion = Fusion()
+    return [fusion.add(frame, 1.0, number) for number, frame in enumerate(frames)][-1]
+
+
+def test_frames_of_which_none_is_recognised_are_together() -> None:
+    this = gallery(range(40))
+    frames = [look(3, number, share=0.31) for number in range(3)]
+    assert not any(this.match(frame, LIMITS).is_named for frame in frames)
+    match = this.match(mean_of(*frames), LIMITS, is_mean=True)
+    assert (match.person_id, match.is_named) == ("p003", True)
+
+
+@pytest.mark.promise("I9")
+@settings(max_examples=25)
+@given(st.integers(0, 1000), st.integers(2, 6), st.floats(0.0, 0.6))
+def test_a_mean_is_held_to_nearer_limits_than_a_frame(seed: int, frames: int, alike: float) -> None:
+    this = gallery(range(20), range(20, 30))
+    seen = [look(5000 + seed, number, share=alike) for number in range(frames)]
+    mean = mean_of(*seen)
+    as_frame, as_mean = this.match(mean, LIMITS), this.match(mean, LIMITS, is_mean=True)
+    assert as_frame.cut and as_mean.cut
+    assert as_mean.cut < as_frame.cut
+    assert as_frame.is_named or not as_mean.is_named
+
+
+@pytest.mark.promise("I9")
+def test_the_mean_of_strangers_frames_names_nobody() -> None:
+    this = gallery(range(40))
+    means = [mean_of(*[look(5000 + n, frame, share=0.8) for frame in range(4)]) for n in range(150)]
+    assert not any(this.match(mean, LIMITS, is_mean=True).is_named for mean in means)
+
+
+def test_a_mean_is_as_long_as_its_frames_and_forgets_those_of_before() -> None:
+    fusion = Fusion()
+    fusion.add(face(1), 1.0, 0)
+    mean = fusion.add(face(2), 1.0, 1)
+    assert np.linalg.norm(mean) == pytest.approx(NORM, rel=1e-5)
+    assert fusion.add(face(3), 1.0, 0) == pytest.approx(face(3), abs=1e-6)
+    assert fusion.add(face(4), 1.0, 1) == pytest.approx(mean_of(face(3), face(4)), abs=1e-6)
+
+
+def test_a_good_frame_weighs_more_and_the_poorest_not_nothing() -> None:
+    fusion = Fusion()
+    fusion.add(face(1), 0.9, 0)
+    mean = fusion.add(face(2), 0.1, 1)
+    assert np.linalg.norm(mean - face(1)) < np.linalg.norm(mean - face(2))
+    worthless = Fusion()
+    worthless.add(face(1), 1.0, 0)
+    assert np.linalg.norm(worthless.add(face(2), 0.0, 1) - face(1)) > 1e-3
+
+
+@pytest.mark.promise("I9")
+def test_the_mean_names_whom_most_frames_have_nearest_and_nobody_else() -> None:
+    assert findings((ANN, MEAN), (ANN, MEAN)) == [(Finding.NAMED, "ann")]
+    assert findings((ANN, MEAN)) == []  # one frame is no mean
+    assert findings((BOB, MEAN), (ANN, MEAN)) == []
+    assert findings((ANN, MEAN), (BOB, MEAN)) == []
+    assert findings((BOB, MEAN), (ANN, MEAN), (ANN, MEAN)) == [(Finding.NAMED, "ann")]
+    # The last frame is the evidence: it must be of whom it names.
+    assert findings((ANN, FAR), (ANN, FAR), (BOB, MEAN)) == []
+
+
+@pytest.mark.promise("I9")
+def test_no_mean_speaks_against_a_frame_that_names_somebody_else() -> None:
+    names_bob = replace(BOB, is_near=True, is_named=True)
+    assert findings((names_bob, MEAN), (ANN, MEAN), (ANN, MEAN)) == []
+    names_ann = replace(ANN, is_near=True, is_named=True)
+    assert findings((names_bob, MEAN), (names_ann, MEAN)) == [(Finding.AMBIGUOUS, None)]
+
+
+@pytest.mark.promise("I9")
+def test_a_mean_needs_a_frame_more_where_two_people_look_alike() -> None:
+    twin = StoredTemplate("twin", "p700", face(700, like=3, share=0.62))
+    this = gallery(range(20), range(0), twin)
+    seen = [look(3, number, share=0.75) for number in range(3)]
+    alike = replace(this.match(seen[0], LIMITS), is_named=False)
+    assert alike.is_look_alike
+    mean = this.match(mean_of(*seen), LIMITS, is_mean=True)
+    assert findings((alike, mean), (alike, mean)) == []
+    assert findings(*[(alike, mean)] * 3) == [(Finding.NAMED, "p003")]
+
+
+def test_what_is_said_of_a_mean_is_the_means() -> None:
+    deliberation = Deliberation(LIMITS)
+    deliberation.add(ANN, 1.0)
+    conclusion = deliberation.add(ANN, 1.0, MEAN)
+    assert conclusion is not None
+    assert (conclusion.distance, conclusion.margin, conclusion.cut) == (0.45, 0.08, 0.48)
+    assert conclusion.frames == 2
+
+
+def test_who_is_nearly_recognised_is_given_a_second_look_and_can_still_be() -> None:
+    nearly = [(ANN, NEARLY)] * LIMITS.frames_for_unknown
+    assert findings(*nearly) == []
+    assert findings(*nearly, (ANN, MEAN)) == [(Finding.NAMED, "ann")]
+    assert findings(*[(ANN, NEARLY)] * LIMITS.frames_of_second_look) == [(Finding.UNKNOWN, None)]
+    deliberation = Deliberation(LIMITS)
+    for number, (frame, mean) in enumerate(nearly, 1):
+        deliberation.add(frame, 1.0, mean)
+        assert deliberation.is_second_look == (number == LIMITS.frames_for_unknown)
+
+
+@pytest.mark.promise("I9")
+def test_a_stranger_is_given_no_second_look_and_nobody_a_third() -> None:
+    stranger = [(ANN, FAR)] * LIMITS.frames_for_unknown
+    assert findings(*stranger) == [(Finding.UNKNOWN, None)]
+    torn = [(frame, NEARLY) for frame in (ANN, BOB, ANN, BOB)]
+    assert findings(*torn) == [(Finding.UNKNOWN, None)]
+    names_ann = replace(ANN, is_near=True, is_named=True)
+    again = [(names_ann, NEARLY), *[(ANN, NEARLY)] * (LIMITS.frames_at_most - 1)]
+    assert findings(*stranger, *again) == [(Finding.UNKNOWN, None), (Finding.AMBIGUOUS, None)]
