@@ -57,7 +57,7 @@ class ErrorModel:
     """Beta distribution of the share of visible people whom no place shows over a window."""
     unseen_moving: tuple[float, float] = (2.0, 10.0)
     """The same of one single picture of people who stand and walk."""
-    confidence: float = 0.95
+    confidence: float = 0.9
     """Of the lower bound, and of the upper bound."""
 
 
