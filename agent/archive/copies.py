@@ -188,7 +188,8 @@ class Copier:
             self.progress = Progress(totals, self._rate(), oldest, volume)
 
     def _tell_oldest(self, rows: list[Row]) -> None:
-        assert self.progress is not None  # noqa: S101 (the round has begun)
+        if self.progress is None:
+            raise RuntimeError("no round has begun")
         self.progress = replace(self.progress, oldest_us=rows[0]["end_us"] if rows else None)
 
     def _note(self, began: float, size: int) -> None:
@@ -196,7 +197,8 @@ class Copier:
         self._moved.append((began, now, size))
         while self._moved[0][1] < now - RATE_WINDOW_S:
             self._moved.popleft()
-        assert self.progress is not None  # noqa: S101 (counted before the first is copied)
+        if self.progress is None:
+            raise RuntimeError("no round has begun")
         old = self.progress.totals
         segments, done = old.copied_segments + 1, old.copied_bytes + size
         totals = copies.Totals(max(old.segments, segments), max(old.bytes, done), segments, done)

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from agent import board
 from agent.checkin.photos import PhotoAlbum, SealedPhoto
@@ -26,6 +26,7 @@ from agent.checkin.raising import suspect_unregistered
 from agent.classes import spot_check
 from agent.clock import Stamp
 from agent.configuration.document import wants_check_out
+from agent.errors import RefusedError
 from agent.log import get_logger
 from agent.store import check_ins, classes
 from agent.store.check_ins import DecidedCheckIn, Decision
@@ -78,25 +79,19 @@ class Entered:
         return self.code in ("waiting", "already_waiting", "already_checked_in")
 
 
-REFUSED: Final[dict[str, tuple[str, str]]] = {
-    "no_reason": ("不予确认须写明理由", "a rejection needs its reason"),
-    "no_entry": ("没有这条待核实的签到", "no such check-in awaits a decision"),
-    "decided": ("这条签到已经这样核实过了", "that is how it stands already"),
-    "over": ("课已结束，由人社部门核实", "the lesson is over: HR staff decide"),
-    "not_in_charge": ("须是本课已签到的教师", "only a teacher who checked in to this lesson decides"),
-    "teachers_entry": ("教师的签到由人社部门核实", "over teachers HR staff decide"),
-    "left_class": ("此人已不在班级名册", "the person is no longer on the class's list"),
-    "earlier_first": ("请先核实此人较早的一条", "decide over this person's earlier entry first"),
-}
-"""Why a decision cannot be taken, by code: Chinese, English."""
+class DecisionError(RefusedError):
+    """A decision cannot be taken."""
 
-
-class DecisionError(Exception):
-    """A decision cannot be taken; `code` is one of `REFUSED`, and the message says it in both languages."""
-
-    def __init__(self, code: str) -> None:
-        self.code = code
-        super().__init__(" / ".join(REFUSED[code]))
+    reasons: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "no_reason": ("不予确认须写明理由", "a rejection needs its reason"),
+        "no_entry": ("没有这条待核实的签到", "no such check-in awaits a decision"),
+        "decided": ("这条签到已经这样核实过了", "that is how it stands already"),
+        "over": ("课已结束，由人社部门核实", "the lesson is over: HR staff decide"),
+        "not_in_charge": ("须是本课已签到的教师", "only a teacher who checked in to this lesson decides"),
+        "teachers_entry": ("教师的签到由人社部门核实", "over teachers HR staff decide"),
+        "left_class": ("此人已不在班级名册", "the person is no longer on the class's list"),
+        "earlier_first": ("请先核实此人较早的一条", "decide over this person's earlier entry first"),
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,8 @@ class PhotoReader:
     def _decoded(self, content: bytes) -> BGRImage | None:
         if self._child is None:
             self._child = _start()
-        assert self._child.stdin is not None and self._child.stdout is not None  # noqa: S101 (pipes)
+        if self._child.stdin is None or self._child.stdout is None:
+            raise EOFError("the decoder has no pipes")
         deadline = time.monotonic() + self._patience_s
         # The child reads a photo whole before it answers, so writing first cannot lock both up.
         self._child.stdin.write(struct.pack(">Q", len(content)) + content)

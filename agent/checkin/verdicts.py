@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from collections.abc import Mapping
+from typing import ClassVar, Final
 
 from agent.checkin.class_rules import RULES, impostor_limit
 from agent.clock import Stamp
+from agent.errors import RefusedError
 from agent.log import get_logger
 from agent.store import suspicions as table
 from agent.store.database import Row, Store
@@ -18,20 +20,14 @@ LONGEST_REASON: Final = 500
 log = get_logger(__name__)
 
 
-REFUSED: Final[dict[str, tuple[str, str]]] = {
-    "no_suspicion": ("没有这条疑点", "there is no such suspicion"),
-    "judged": ("这条疑点已经这样核实过了", "that is how it stands already"),
-    "no_reason": ("须写明理由，最多 500 字", "give a reason of at most 500 characters"),
-}
-"""Why a suspicion cannot be judged so, by code: Chinese, English."""
+class VerdictError(RefusedError):
+    """A suspicion cannot be judged so."""
 
-
-class VerdictError(Exception):
-    """A suspicion cannot be judged so; `code` is one of `REFUSED`, the message says it in both languages."""
-
-    def __init__(self, code: str) -> None:
-        self.code = code
-        super().__init__(" / ".join(REFUSED[code]))
+    reasons: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "no_suspicion": ("没有这条疑点", "there is no such suspicion"),
+        "judged": ("这条疑点已经这样核实过了", "that is how it stands already"),
+        "no_reason": ("须写明理由，最多 500 字", "give a reason of at most 500 characters"),
+    }
 
 
 def decide(

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from agent.classes.class_hours import ClassHour, class_hours
 from agent.clock import Stamp
+from agent.errors import RefusedError
 from agent.log import get_logger
 from agent.store import attendance as table
 from agent.store import check_ins, classes, footage
@@ -32,28 +34,23 @@ CAMERA: Final = "rear"
 
 log = get_logger(__name__)
 
-REFUSED: Final[dict[str, tuple[str, str]]] = {
-    "no_hour": ("没有这个课时", "there is no such class hour"),
-    "not_over": ("这个课时还没结束", "that class hour is not over yet"),
-    "no_trainee": ("此人不是本班学员", "that person is no trainee of the class"),
-    "no_teacher": ("更正须由本班教师提出", "only a teacher of the class may correct, with HR staff"),
-    "no_reason": ("须写明理由，最多 500 字", "give a reason of at most 500 characters"),
-    "state": ("更正的结果不对", "not a result that a correction can have"),
-    "times": ("录像起止时间须在本次课内并涉及该课时", "times in the lesson that touch the class hour"),
-    "no_video": ("这段时间的录像不全，不能作为依据", "no whole recording of that time here: no ground"),
-    "nothing": ("没有可撤回的更正", "there is no correction to take back"),
-    "same": ("已经是这样更正的了", "that is how it was corrected already"),
-    "void": ("该次签到已确认冒名顶替，请先撤回核实", "an impostor's by HR's word: take that back first"),
-}  # fmt: skip
-"""Why a correction cannot be taken, by code: Chinese, English."""
 
+class CorrectionError(RefusedError):
+    """A correction cannot be taken."""
 
-class CorrectionError(Exception):
-    """A correction cannot be taken; `code` is one of `REFUSED`, and the message says it in both languages."""
-
-    def __init__(self, code: str) -> None:
-        self.code = code
-        super().__init__(" / ".join(REFUSED[code]))
+    reasons: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "no_hour": ("没有这个课时", "there is no such class hour"),
+        "not_over": ("这个课时还没结束", "that class hour is not over yet"),
+        "no_trainee": ("此人不是本班学员", "that person is no trainee of the class"),
+        "no_teacher": ("更正须由本班教师提出", "only a teacher of the class may correct, with HR staff"),
+        "no_reason": ("须写明理由，最多 500 字", "give a reason of at most 500 characters"),
+        "state": ("更正的结果不对", "not a result that a correction can have"),
+        "times": ("录像起止时间须在本次课内并涉及该课时", "times in the lesson that touch the class hour"),
+        "no_video": ("这段时间的录像不全，不能作为依据", "no whole recording of that time here: no ground"),
+        "nothing": ("没有可撤回的更正", "there is no correction to take back"),
+        "same": ("已经是这样更正的了", "that is how it was corrected already"),
+        "void": ("该次签到已确认冒名顶替，请先撤回核实", "an impostor's by HR's word: take that back first"),
+    }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

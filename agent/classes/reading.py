@@ -204,10 +204,9 @@ def place(location: Location, rows: Mapping[str, list[int]]) -> str:
         return "(file)"
     section = str(parts.pop(0))
     words = [_PLACES.get(section, "课程表 sessions" if section == "sessions" else section)]
-    if parts and isinstance(parts[0], int):
-        index = parts.pop(0)
+    if parts and isinstance(index := parts[0], int):
+        parts.pop(0)
         numbers = rows.get(section, [])
-        assert isinstance(index, int)  # noqa: S101 (the branch's condition, for the type checker)
         number = numbers[index] if index < len(numbers) else index + 1
         words.append(f"第 {number} 行 / row {number}")
     return " ".join([*words, *(str(part) for part in parts)])

@@ -11,10 +11,12 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from agent.clock import Stamp
+from agent.errors import RefusedError
 from agent.store import check_ins, classes
 from agent.store.database import Row, Store
 from agent.store.facts import Fact, FactType, state_fact
@@ -25,21 +27,15 @@ Origin = Literal["page", "console", "message"]
 Result = Literal["passed", "missed", "void"]
 
 
-REFUSED: Final[dict[str, tuple[str, str]]] = {
-    "minutes": ("期限须为 1 到 60 分钟", "give 1 to 60 minutes"),
-    "no_session": ("现在没有课", "no session now"),
-    "running": ("上一次抽查还没结束", "a spot check is still running"),
-    "nobody": ("没有已签到的学员", "no trainee is present"),
-}
-"""Why nobody can be drawn, by code: Chinese, English."""
+class SpotCheckError(RefusedError):
+    """Nobody can be drawn."""
 
-
-class SpotCheckError(Exception):
-    """Nobody can be drawn; `code` is one of `REFUSED`, and the message says it in both languages."""
-
-    def __init__(self, code: str) -> None:
-        self.code = code
-        super().__init__(" / ".join(REFUSED[code]))
+    reasons: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "minutes": ("期限须为 1 到 60 分钟", "give 1 to 60 minutes"),
+        "no_session": ("现在没有课", "no session now"),
+        "running": ("上一次抽查还没结束", "a spot check is still running"),
+        "nobody": ("没有已签到的学员", "no trainee is present"),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +105,8 @@ def draw_within(
     }
     _state(store, stamp, FactType.SPOT_CHECK_DRAWN, session, chosen, data, simulated=simulated)
     found = running(store, session.id)
-    assert found is not None  # noqa: S101 (inserted above, in this transaction)
+    if found is None:
+        raise RuntimeError("the spot check that was just drawn is not there")
     return found
 
 
@@ -200,7 +197,8 @@ def _end(
         "UPDATE spot_check SET result = ?, ended_us = ? WHERE id = ?", (result, stamp.wall_us, row["id"])
     )
     session = classes.session(store, row["session_id"])
-    assert session is not None  # noqa: S101 (a foreign key)
+    if session is None:
+        raise RuntimeError("the spot check's session is not there")
     data = {
         "spot_check": row["id"],
         "result": result,

@@ -53,7 +53,8 @@ class Invocation:
 def invocation(context: typer.Context) -> Invocation:
     """The global options of a running command."""
     found = context.find_object(Invocation)
-    assert found is not None  # noqa: S101 (the app's callback always sets it)
+    if found is None:
+        raise RuntimeError("a command runs without the program's own options")
     return found
 
 

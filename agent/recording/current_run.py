@@ -71,7 +71,8 @@ class CurrentRun:
 
     def write(self, packet: Packet, now: Stamp) -> None:
         """Take one packet of the run. OSError, MuxError, BitstreamError."""
-        assert self.run is not None  # noqa: S101 (the caller asked)
+        if self.run is None:
+            raise RuntimeError("no run is open")
         self.run.write(packet, now)
         if self.run.segment is not None and self.run.segment.durable_bytes:
             self._history.successor_is_durable()
@@ -82,7 +83,8 @@ class CurrentRun:
         self, end: EndReason, gap: GapReason | None, now: Stamp, detail: str, successor: Packet | None = None
     ) -> None:
         """Finish the file; a gap of reason `gap` begins, if one is named. OSError, MuxError."""
-        assert self.run is not None  # noqa: S101 (the caller asked)
+        if self.run is None:
+            raise RuntimeError("no run is open")
         run = self.run
         end_us = run.close(end, successor, now)
         self._ended(run, end_us, gap, now, detail)
@@ -102,7 +104,8 @@ class CurrentRun:
     def abandon(self, now: Stamp, detail: str) -> None:
         """Leave the growing file as it lies on a failed disk; `take_up` makes it final later."""
         run = self.run
-        assert run is not None  # noqa: S101 (the caller asked)
+        if run is None:
+            raise RuntimeError("no run is open")
         self._ended(run, self._abandon(run), "disk", now, detail)
 
     def take_up(self) -> None:

@@ -47,7 +47,8 @@ class Muxer:
         self._container = av.open(self._sink, "w", format="mp4", options=options)
         # Without a codec context: PyAV takes the parameter sets out of the first packet by itself.
         mux_stream = self._container.add_mux_stream(stream.codec, width=stream.width, height=stream.height)
-        assert isinstance(mux_stream, VideoStream)  # noqa: S101 (both codecs are video)
+        if not isinstance(mux_stream, VideoStream):
+            raise TypeError("the muxer made no video stream of a video codec")
         mux_stream.time_base = self._time_base
         self._stream = mux_stream
         self._header = b""

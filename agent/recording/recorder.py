@@ -256,7 +256,8 @@ class Recorder:
     def _reopen(self, packet: Packet, now: Stamp, step_us: int) -> None:
         """The wall clock was set: close the run and open another on this very key frame. No frame is lost,
         and each file's wall time is of one clock."""
-        assert self.run is not None  # noqa: S101 (the caller asked)
+        if self.run is None:
+            raise RuntimeError("no run is open")
         log.warning("clock.stepped", seconds=step_us / 1e6)
         before = self.run.id
         if step_us > 0 and not (self._clock_settled or self._clock_watch.was_synchronised):

@@ -145,7 +145,8 @@ class Run:
         Returns the end of the footage in UTC microseconds, by the clock that the segment began with. Where
         the stream only changed, that is the successor's arrival, as between two segments of a run.
         """
-        assert self._held is not None  # noqa: S101 (a run is opened for a packet and gets it)
+        if self._held is None:
+            raise RuntimeError("the run holds no packet")
         held, self._held = self._held, None
         end_ticks = (
             held.ticks + self._last_duration(held) if successor is None else self._ticks(successor.dts)
@@ -177,12 +178,14 @@ class Run:
         return self._wall_at(self._segment.durable_ticks) if self.has_durable_footage else None
 
     def _write_held(self, next_ticks: int) -> None:
-        assert self._held is not None  # noqa: S101 (the caller asked)
+        if self._held is None:
+            raise RuntimeError("the run holds no packet")
         self._step = next_ticks - self._held.ticks
         self._write(self._held, next_ticks)
 
     def _write(self, arrived: _Arrived, end_ticks: int) -> None:
-        assert self._segment is not None  # noqa: S101 (opened with the first packet)
+        if self._segment is None:
+            raise RuntimeError("the run has no open segment")
         pts = self._ticks(arrived.packet.pts)
         self._segment.write(arrived.packet, pts=pts, dts=arrived.ticks, duration=end_ticks - arrived.ticks)
 
@@ -225,7 +228,8 @@ class Run:
         )
 
     def _close_segment(self, end_ticks: int, end_us: int, reason: EndReason) -> None:
-        assert self._segment is not None  # noqa: S101 (opened with the first packet)
+        if self._segment is None:
+            raise RuntimeError("the run has no open segment")
         closed = self._segment.close(end_ticks, end_us, reason)
         self._segment = None
         self._previous_sha256 = closed.hashes.sha256.hex()
@@ -241,7 +245,8 @@ class Run:
         )
 
     def _is_long_enough(self, ticks: int, factor: Fraction = Fraction(1)) -> bool:
-        assert self._segment is not None  # noqa: S101 (opened with the first packet)
+        if self._segment is None:
+            raise RuntimeError("the run has no open segment")
         length = int(factor * self._options.segment_seconds * self.stream.time_base.denominator)
         return (
             ticks - self._segment.start_ticks >= min(length, LARGEST // 2)
@@ -253,7 +258,8 @@ class Run:
         return stated or self._step or round(_ASSUMED_FRAME_S * self.stream.time_base.denominator)
 
     def _wall_at(self, ticks: int) -> int:
-        assert self._segment is not None  # noqa: S101 (opened with the first packet)
+        if self._segment is None:
+            raise RuntimeError("the run has no open segment")
         elapsed = Fraction(ticks - self._segment.start_ticks, self.stream.time_base.denominator)
         return self._segment.header.wall_start_us + round(elapsed * 1_000_000)
 

@@ -81,7 +81,8 @@ class SegmentWriter:
 
     def close(self, end_ticks: int, end_us: int, reason: EndReason) -> ClosedSegment:
         """Finish the file; at least one packet was written."""
-        assert self._file is not None  # noqa: S101 (a segment is opened for a packet and gets it)
+        if self._file is None:
+            raise RuntimeError("no segment file is open")
         for fragment in self._muxer.finish():
             self._append(fragment, end_ticks)
         self.durable_ticks = end_ticks
@@ -98,7 +99,8 @@ class SegmentWriter:
         return (self._sound.into_header(header) if self._sound else header) + self.header.to_box()
 
     def _append(self, fragment: bytes, end_ticks: int) -> None:
-        assert self._file is not None  # noqa: S101 (opened with the first packet)
+        if self._file is None:
+            raise RuntimeError("no segment file is open")
         if self._sound is not None:
             fragment = self._sound.into(fragment, end_ticks)
         if self._begins_gop:

@@ -7,10 +7,12 @@ material is (a mask, the calibration, a check-in), and with that corrected it ju
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from collections.abc import Mapping
+from typing import ClassVar, Final
 from uuid import uuid4
 
 from agent.clock import Stamp
+from agent.errors import RefusedError
 from agent.log import get_logger
 from agent.store import classes, visibility
 from agent.store.database import Store
@@ -20,27 +22,23 @@ from agent.visibility.strikes import state_count
 
 LONGEST_REASON: Final = 500
 
-REFUSED: Final[dict[str, tuple[str, str]]] = {
-    "no_verdict": ("这一课时还没有判定", "nothing was stated of this class hour yet"),
-    "certain": (
-        "设备已有把握，不能改判；请更正签到、遮罩或标定后由设备重判",
-        "the device is certain; correct check-ins, masks or calibration and it judges anew",
-    ),
-    "so_already": ("已经是这样了", "that is how it stands already"),
-    "no_reason": ("须写明理由，最多 500 字", "give a reason of at most 500 characters"),
-    "moved": ("判定刚刚更新，请看过新的再定", "the verdict was just renewed; look at it first"),
-}
-"""Why a class hour cannot be decided so, by code: Chinese, English."""
 
 log = get_logger(__name__)
 
 
-class VisibilityDecisionError(Exception):
-    """It cannot be decided so; `code` is one of `REFUSED`, the message says it in both languages."""
+class VisibilityDecisionError(RefusedError):
+    """It cannot be decided so."""
 
-    def __init__(self, code: str) -> None:
-        self.code = code
-        super().__init__(" / ".join(REFUSED[code]))
+    reasons: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "no_verdict": ("这一课时还没有判定", "nothing was stated of this class hour yet"),
+        "certain": (
+            "设备已有把握，不能改判；请更正签到、遮罩或标定后由设备重判",
+            "the device is certain; correct check-ins, masks or calibration and it judges anew",
+        ),
+        "so_already": ("已经是这样了", "that is how it stands already"),
+        "no_reason": ("须写明理由，最多 500 字", "give a reason of at most 500 characters"),
+        "moved": ("判定刚刚更新，请看过新的再定", "the verdict was just renewed; look at it first"),
+    }
 
 
 def decide(

@@ -49,7 +49,8 @@ def decode_access_unit(codec: str, extradata: bytes, data: bytes) -> BGRImage:
 def _frame(codec: str, extradata: bytes, data: bytes) -> VideoFrame:
     try:
         context = av.CodecContext.create(codec, "r")
-        assert isinstance(context, VideoCodecContext)  # noqa: S101 (h264 and hevc are video)
+        if not isinstance(context, VideoCodecContext):
+            raise TypeError("the decoder of a video codec decodes no video")
         context.extradata = extradata or None
         context.thread_count = 1  # one picture: more threads only wait for one another
         context.options = {"max_pixels": str(MOST_PIXELS)}

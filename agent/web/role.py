@@ -156,7 +156,8 @@ async def _serve(
 ) -> None:
     server.config.load()
     tls = server.config.ssl
-    assert tls is not None  # noqa: S101 (a certificate is configured)
+    if tls is None:
+        raise RuntimeError("the server was configured without a certificate")
     tls.minimum_version = ssl.TLSVersion.TLSv1_2
     tending = asyncio.create_task(_tend(context, server, site, renewal, tls))
     try:

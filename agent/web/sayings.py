@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-from agent.checkin import other_way, verdicts
-from agent.classes import corrections, spot_check
-from agent.visibility import decision
+from agent.checkin.other_way import DecisionError
+from agent.checkin.verdicts import VerdictError
+from agent.classes.corrections import CorrectionError
+from agent.classes.spot_check import SpotCheckError
+from agent.errors import RefusedError
+from agent.visibility.decision import VisibilityDecisionError
 from agent.web.locale import N_, Words
 
 SAID: Final[dict[str, tuple[str, str]]] = {
@@ -23,12 +27,12 @@ SAID: Final[dict[str, tuple[str, str]]] = {
 }
 """What the last form led to, by the word that the page's address carries."""
 
-REFUSALS: Final = {
-    "entry": other_way.REFUSED,
-    "suspicion": verdicts.REFUSED,
-    "draw": spot_check.REFUSED,
-    "correction": corrections.REFUSED,
-    "visibility": decision.REFUSED,
+REFUSALS: Final[Mapping[str, type[RefusedError]]] = {
+    "entry": DecisionError,
+    "suspicion": VerdictError,
+    "draw": SpotCheckError,
+    "correction": CorrectionError,
+    "visibility": VisibilityDecisionError,
 }
 """Why the modules refuse, by the word that an address carries: an address puts no sentence into the page."""
 
@@ -39,5 +43,5 @@ def said_text(word: str, words: Words) -> tuple[str, str] | None:
         level, text = SAID[word]
         return level, words.gettext(text)
     whose, _, code = word.partition(".")
-    refusal = REFUSALS.get(whose, {}).get(code)
+    refusal = REFUSALS[whose].reasons.get(code) if whose in REFUSALS else None
     return None if refusal is None else ("bad", refusal[1 if words.language == "en" else 0])

@@ -49,7 +49,8 @@ class FfmpegProcess:
     @property
     def output(self) -> IO[bytes]:
         """Standard output; ends when the process does."""
-        assert self._process.stdout is not None  # noqa: S101 (asked for in Popen)
+        if self._process.stdout is None:
+            raise RuntimeError("ffmpeg has no standard output")
         return self._process.stdout
 
     @property
@@ -57,7 +58,8 @@ class FfmpegProcess:
         return self._process.pid
 
     def _listen(self) -> None:
-        assert self._process.stderr is not None  # noqa: S101 (asked for in Popen)
+        if self._process.stderr is None:
+            raise RuntimeError("ffmpeg has no standard error")
         for line in self._process.stderr:
             self._said.append(line.decode(errors="replace").strip())
 

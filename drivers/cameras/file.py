@@ -125,7 +125,8 @@ class _Span:
         end = self._end_pts
         if not self._last_has_duration:
             rate = stream.average_rate or Fraction(25)
-            assert stream.time_base is not None  # noqa: S101 (`describe` refused a stream without)
+            if stream.time_base is None:
+                raise RuntimeError("the stream has no time base")
             end += self._step or ticks(1 / rate, stream.time_base)
         return end - self._first_pts
 

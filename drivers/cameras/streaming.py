@@ -18,6 +18,7 @@ import av
 import numpy as np
 
 from drivers.cameras.base import BGRImage, CameraError, Frame, GreyImage, Packet, StreamInfo
+from drivers.cameras.decoder import Decoder
 from drivers.cameras.feed import Feed, SilenceError
 from drivers.cameras.packet_feed import PacketFeed
 
@@ -92,10 +93,14 @@ class DecodingSink:
 
     burst_seconds = 0.0
 
-    def __init__(self, slot: Feed[Picture], interval: float = 0.0) -> None:
+    def __init__(
+        self, slot: Feed[Picture], interval: float = 0.0, is_at_rest: Callable[[], bool] = lambda: False
+    ) -> None:
+        """`is_at_rest`: whether nothing happens in the pictures, as `Camera.is_at_rest` says."""
         self._slot = slot
         self._pace = Pace(interval)
-        self._decoder: av.VideoCodecContext | None = None
+        self._is_at_rest = is_at_rest
+        self._decoder: Decoder | None = None
         self._taken = 0
         self.fail = slot.fail
         self.wait_closed = slot.wait_closed
@@ -111,24 +116,17 @@ class DecodingSink:
         return self._taken
 
     def begin(self, stream: StreamInfo) -> None:
-        decoder = av.CodecContext.create(stream.codec, "r")
-        assert isinstance(decoder, av.VideoCodecContext)  # noqa: S101 (h264 and hevc are video codecs)
-        decoder.extradata = stream.extradata
-        # Threads by frame would hand each picture over several pictures late, and cameras send one slice a
-        # picture, so that threads by slice only wake one another.
-        decoder.thread_type, decoder.thread_count = "SLICE", 1
-        self._decoder = decoder
+        self._decoder = Decoder(stream)
 
     def offer(self, packet: Packet) -> bool:
         return self.put(packet)
 
     def put(self, packet: Packet) -> bool:
-        assert self._decoder is not None  # noqa: S101 (`begin` comes first)
-        encoded = av.Packet(packet.data)
-        encoded.pts, encoded.dts = packet.pts, packet.dts
-        self._decoder.skip_frame = "DEFAULT" if self._pace.wants(packet.arrived_ns) else "NONREF"
+        if self._decoder is None:
+            raise RuntimeError("the decoder was not begun")
+        is_wanted = self._pace.wants(packet.arrived_ns)
         try:
-            pictures = self._decoder.decode(encoded)
+            pictures = self._decoder.decode(packet, is_wanted=is_wanted, is_at_rest=self._is_at_rest())
         except av.InvalidDataError:
             return not self.closed  # one damaged picture; the next key frame repairs it, silence is noticed
         for picture in pictures:
@@ -177,6 +175,7 @@ class StreamingCamera(ABC):
     def __init__(self, name: str) -> None:
         self.name = name
         self.simulated = False
+        self.is_at_rest = False
         self._stream: StreamInfo | None = None
         self._feeds: set[Feed[Any]] = set()
         self._hung: list[threading.Thread] = []
@@ -198,7 +197,7 @@ class StreamingCamera(ABC):
 
     def _read_pictures(self, slot: Feed[Picture], silence_timeout: float, interval: float) -> None:
         """As `_read`, for pictures; of which one in `interval` seconds is wanted."""
-        self._read(DecodingSink(slot, interval), silence_timeout)
+        self._read(DecodingSink(slot, interval, lambda: self.is_at_rest), silence_timeout)
 
     @property
     def stream(self) -> StreamInfo:
@@ -238,6 +237,7 @@ class StreamingCamera(ABC):
                 f"{self.where}: per_second = {per_second:g}: 应在 0.1 到 30 之间 / "
                 "expected 0.1..30 pictures a second"
             )
+        self.is_at_rest = False
         slot: Feed[Picture] = Feed(1)
         interval = 1 / per_second
         due = time.monotonic()
