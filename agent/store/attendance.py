@@ -198,8 +198,8 @@ class Correction:
 def corrections(store: Store, class_id: str) -> list[Correction]:
     """Every correction of a class, oldest first; the last of an hour holds."""
     rows = store.rows(
-        "SELECT c.* FROM attendance_correction c JOIN session s ON s.id = c.session_id"
-        " WHERE s.class_id = ? ORDER BY c.number",
+        "SELECT made.* FROM attendance_correction AS made JOIN session s ON s.id = made.session_id"
+        " WHERE s.class_id = ? ORDER BY made.number",
         (class_id,),
     )
     return [Correction(**{key: row[key] for key in row.keys() if key != "number"}) for row in rows]  # noqa: SIM118 (sqlite3.Row)

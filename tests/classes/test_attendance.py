@@ -11,9 +11,10 @@ from agent.classes.attendance_table import COUNTS, Between
 from agent.classes.class_hours import ClassHour
 from agent.classes.presence import Spans, kept, within, without
 from agent.configuration.document import HrConfiguration
-from agent.store.attendance_records import record_digest
+from agent.store.attendance_records import classes_spoken_of, newest_fact, record_digest
 from agent.store.database import Store
 from tests.classes.attending import Roll
+from tests.store.test_query_plans import noting, whole_readings
 
 DAY = "2025-10-09"
 MINUTE = 60_000_000
@@ -307,3 +308,14 @@ def test_less_time_never_counts_for_more(spans: Spans, cut: int, percent: int) -
     hour, rules = ClassHour(1, 10, 90), AttendanceRules(attended_percent=percent)
     more, less = (kept(within(held, hour), hour, rules) for held in (spans, without(spans, cut, 200)))
     assert less not in COUNTS or more in COUNTS
+
+
+def test_a_classs_attendance_reads_no_years_of_other_classes(roll: Roll) -> None:
+    lesson = roll.lesson(f"{DAY} 08:00")
+    roll.answer(lesson, "A", 0)
+    with noting(roll.store) as ran:
+        roll.attendance()
+        record_digest(roll.store, "C1")
+        classes_spoken_of(roll.store, 0, newest_fact(roll.store))
+    assert len(ran) >= 8
+    assert [step for step in whole_readings(roll.store, ran) if "SEARCH fact USING INTEGER" not in step] == []
