@@ -271,6 +271,7 @@ class _Attendance:
         if due:
             self._refresh()
         view = self._door.see(frame, frame.arrived_ns)
+        self._camera.is_at_rest = view.is_at_rest
         session = self._door.situation.session
         self._front.show(frame, view, session.id if session else None)
         if due:

@@ -100,6 +100,10 @@ class Camera(Protocol):
     """`file`, `rtsp`, `v4l2` or `picamera2`."""
     simulated: bool
     """True when the pictures do not come from a live camera; carried into every record (I9)."""
+    is_at_rest: bool
+    """Set by whoever takes `frames`, for the next ones: nothing happens in them, so the edges of blocks may
+    show where that is cheaper. From the picture after the next on that follows setting it to False they are
+    exact again."""
 
     def packets(self, silence_timeout: float = 5.0) -> Iterator[Packet]:
         """Open the encoded stream and yield its packets until closed.

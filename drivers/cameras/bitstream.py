@@ -52,16 +52,33 @@ def parameter_sets(data: bytes, codec: Codec) -> bytes:
     return b"".join(b"\x00" + _START_CODE + unit for unit in found)
 
 
-def is_random_access(data: bytes, codec: Codec) -> bool:
-    """True when nothing after the key frame in Annex B `data` may refer to a picture before it: its first
+def is_random_access(data: bytes, codec: Codec, length_bytes: int = 0) -> bool:
+    """True when nothing after the key frame in `data` may refer to a picture before it: its first
     slice is of an IDR picture (H.264: type 5; H.265: 19, 20) or a broken link (H.265: 16 to 18). False for an
-    open group of pictures (H.265: CRA, type 21), whose leading pictures need the group before."""
+    open group of pictures (H.265: CRA, type 21), whose leading pictures need the group before. `length_bytes`
+    as `length_bytes` gives it: 0 for Annex B."""
     wanted = (5,) if codec == "h264" else range(16, 21)
-    for unit in nal_units(data):
+    for unit in _prefixed_units(data, length_bytes) if length_bytes else nal_units(data):
         kind = nal_type(unit, codec)
         if _is_slice(kind, codec):
             return kind in wanted
     return False
+
+
+def length_bytes(extradata: bytes, codec: Codec) -> int:
+    """How many bytes before each NAL unit of a stream say its length (ISO/IEC 14496-15, 5.3.3.1.2 and
+    8.3.3.1.2); 0 for Annex B, and where `extradata` says nothing."""
+    place = 4 if codec == "h264" else 21
+    return 0 if is_annex_b(extradata) or len(extradata) <= place else (extradata[place] & 3) + 1
+
+
+def _prefixed_units(data: bytes, length_bytes: int) -> Iterator[bytes]:
+    position = 0
+    while position + length_bytes < len(data):
+        start = position + length_bytes
+        position = start + int.from_bytes(data[position:start])
+        if unit := data[start:position]:
+            yield unit
 
 
 def is_annex_b(extradata: bytes) -> bool:
