@@ -30,6 +30,7 @@ WORDS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 _HOURS: Final = re.compile(r"(\d{1,3})\s*(?:课时|学时|class hours?\b)", re.IGNORECASE)
 _BREAKS: Final = re.compile(r"(?:课间|breaks?)[:：\s]*([0-9][0-9:：\-–—、,，\s分钟]*)", re.IGNORECASE)
+_ROOM: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}\Z")
 _UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError)
 """What the libraries let through from their insides when the text is not what it claims."""
 
@@ -231,6 +232,11 @@ def _content(reading: _Reading, event: Any) -> dict[str, Any]:
     if breaks is not None:
         content["breaks"] = breaks.strip().rstrip("、,，")
     place = str(event.get("LOCATION", "")).strip()
+    if place and place not in reading.rooms and not _ROOM.match(place):
+        raise _EventError(
+            f"LOCATION = {place[:40]!r}: 不是教室编号，请用 --place 说明是哪个教室 / "
+            "is no room's id: say which room it is with --place NAME=ROOM"
+        )
     if place:
         content["room"] = reading.rooms.get(place, place)
     return content

@@ -73,9 +73,14 @@ def bind(
             problems.append(problem)
             continue
         key = (wanted.session_id, wanted.hour)
-        asked = people if people is not None else [p for p in states if states[p][key].state in MISSED]
+        asked = people
+        if asked is None:
+            bound = {each.person_id for each in _standing(store, wanted)}
+            asked = [p for p in states if states[p][key].state in MISSED and p not in bound]
         if not asked:
-            problems.append(f"{_named(store, wanted)}: 没有人缺课 / nobody missed it")
+            problems.append(
+                f"{_named(store, wanted)}: 没有人缺课，或都已安排 / nobody missed it, or all are bound"
+            )
         for person in asked:
             if person not in states:
                 problems.append(f"{person}: 不是本班在册学员 / is no trainee of the class")
@@ -178,6 +183,17 @@ def _missed_problem(store: Store, stamp: Stamp, session: Session, wanted: Missed
     if end_us > session.planned_start_us:
         return f"{_named(store, wanted)}: 补课须在缺课之后 / the make-up lesson begins before it was over"
     return None
+
+
+def _standing(store: Store, wanted: MissedHour) -> list[MakeUp]:
+    """The bindings of a missed hour whose make-up lesson was not called off."""
+    return [
+        bound
+        for bound in make_ups.missed_in(store, wanted.session_id)
+        if bound.missed_hour == wanted.hour
+        and (other := table.session(store, bound.session_id)) is not None
+        and other.state != "cancelled"
+    ]
 
 
 def _bind_one(store: Store, stamp: Stamp, session: Session, wanted: MissedHour, person: str) -> MakeUp | str:
