@@ -96,6 +96,8 @@ def crop(data: Labelled, seed: int, number: int) -> tuple[Picture, Floats]:
     """Crop `number`: a picture (320, 320, 3), and (7, 80, 80): heat, offset x and y, log width and height,
     weight of those four, weight of the heat."""
     rng = np.random.default_rng((seed, number))
+    if rng.random() < 0.03:
+        return _spoil(_nothing(rng), rng), _targets(np.empty((0, 4)), np.eye(2, 3))
     chosen = int(rng.choice(len(data.weights), p=data.weights))
     boxes = data.boxes[chosen]
     transform = _place(data, chosen, boxes, rng)
@@ -109,7 +111,7 @@ def _place(
     """The affine map (2, 3) from picture to crop."""
     _, height, width = data.places[chosen][0]
     sides = np.sqrt((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
-    if rng.random() < 0.06:
+    if rng.random() < 0.08:
         return _background(boxes, height, width, rng)
     head = int(rng.integers(len(boxes)))
     wanted = math.exp(rng.uniform(math.log(SMALLEST_PX), math.log(LARGEST_PX)))
@@ -152,6 +154,25 @@ def _affine(
     linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag([flip * stretch, 1 / stretch])
     shift = SIZE / 2 - linear @ middle
     return np.hstack([linear, shift[:, None]])
+
+
+def _nothing(rng: np.random.Generator) -> Picture:
+    """What never was a room: noise, soft blocks, boards and edges. Without it some of them count as heads."""
+    coarse = int(rng.choice((6, 12, 24, 48, 160)))
+    blocks = rng.integers(0, 256, (coarse, coarse, 3 if rng.random() < 0.6 else 1)).astype(np.uint8)
+    method = cv2.INTER_CUBIC if rng.random() < 0.7 else cv2.INTER_NEAREST
+    picture = np.asarray(cv2.resize(blocks, (SIZE, SIZE), interpolation=method), np.uint8)
+    picture = np.repeat(picture[..., None], 3, 2) if picture.ndim == 2 else picture
+    if rng.random() < 0.6:
+        level = rng.integers(60, 220, 3)
+        picture = np.asarray(picture * rng.uniform(0, 0.2) + level * 0.8, np.uint8)
+        for _ in range(int(rng.integers(5, 60))):
+            x, y, width, height = (
+                int(value) for value in rng.integers((-40, -40, 4, 4), (SIZE, SIZE, 90, 60))
+            )
+            colour = tuple(int(value) for value in rng.integers(0, 256, 3))
+            cv2.rectangle(picture, (x, y), (x + width, y + height), colour, -1)
+    return picture
 
 
 def _warp(data: Labelled, chosen: int, transform: npt.NDArray[np.float64]) -> Picture:

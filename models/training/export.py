@@ -20,11 +20,11 @@ OPSET = 13
 """Old enough for onnxruntime and for OpenCV's DNN module."""
 
 
-def load(checkpoint: Path) -> tuple[HeadNet, int]:
-    """The averaged net of a checkpoint, and after how many crops."""
+def load(checkpoint: Path, kind: str) -> tuple[HeadNet, int]:
+    """A checkpoint's averaged net ("average") or the last one ("net"), and after how many crops."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     net = HeadNet()
-    net.load_state_dict(state["average"])
+    net.load_state_dict(state[kind])
     return net.eval(), int(state["seen"])
 
 
@@ -51,10 +51,11 @@ def export(net: HeadNet, out: Path) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="folder with last.pt")
+    parser.add_argument("--kind", choices=("average", "net"), default="average")
     parser.add_argument("--out", type=Path, required=True)
     words = parser.parse_args()
     torch.set_num_threads(1)
-    net, seen = load(words.work / "last.pt")
+    net, seen = load(words.work / "last.pt", words.kind)
     difference = export(net, words.out)
     content = words.out.read_bytes()
     print(f"{seen} crops; differs by {difference:.2e}; bytes = {len(content)}")

@@ -216,7 +216,7 @@ def main() -> None:
         decay=0.02,
         last=words.last,
         warm_up=4_000,
-        ema=0.98,
+        ema=0.96,
         seed=words.seed,
         ranks=words.ranks,
         together=8,
