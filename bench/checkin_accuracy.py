@@ -24,7 +24,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -156,8 +155,8 @@ Namer = Callable[[Sequence[int]], str | None]
 
 
 def at_the_door(this: Trial, thresholds: CheckinThresholds) -> Callable[[Flags], dict[str, Any]]:
-    """The product's answers under its own fitted limits: by one frame, by two, by whole visits; those of
-    several frames also without their mean."""
+    """The product's answers under its own fitted limits: by one frame, by two that agree, by three and by
+    whole visits; the last two also without the frames' mean."""
     members = dict.fromkeys(this.gallery, "trainee")
     gallery = Gallery(this.templates(), members, this.engine)  # type: ignore[arg-type]
     without = {
@@ -187,7 +186,10 @@ def at_the_door(this: Trial, thresholds: CheckinThresholds) -> Callable[[Flags],
                 "false_alarm": share(np.array([strangers[n].is_named for n in numbers]), people),
             }
         }
-        for name, several in (("two_frames", _pairs(this, numbers)), ("visit", _visits(this, numbers))):
+        pairs, threes = _in_a_row(this, numbers, 2), _in_a_row(this, numbers, 3)
+        if pairs:
+            result["two_frames"] = _by_several(this, pairs, _agreeing(matches), _agreeing(strangers))
+        for name, several in (("three_frames", threes), ("visit", _visits(this, numbers))):
             if several:
                 result[name] = _by_several(this, several, member(True), stranger(True))
                 result[f"{name}_without_mean"] = _by_several(this, several, member(False), stranger(False))
@@ -196,8 +198,20 @@ def at_the_door(this: Trial, thresholds: CheckinThresholds) -> Callable[[Flags],
     return lambda chosen: {"fitted": fitted.as_detail() if fitted else None} | rates(chosen)
 
 
-def _pairs(this: Trial, numbers: list[int]) -> list[Sequence[int]]:
-    return [pair for pair in pairwise(numbers) if this.probes[pair[0]].person == this.probes[pair[1]].person]
+def _in_a_row(this: Trial, numbers: list[int], length: int) -> list[Sequence[int]]:
+    """Every `length` probes of one person, one after the other."""
+    rows = [numbers[start : start + length] for start in range(len(numbers) - length + 1)]
+    return [row for row in rows if len({this.probes[number].person for number in row}) == 1]
+
+
+def _agreeing(matches: list[Match]) -> Namer:
+    """Whom every frame names by itself; people who look alike are asked for no frame more."""
+
+    def name(frames: Sequence[int]) -> str | None:
+        names = {matches[n].person_id if matches[n].is_named else None for n in frames}
+        return names.pop() if len(names) == 1 else None
+
+    return name
 
 
 def _visits(this: Trial, numbers: list[int]) -> list[Sequence[int]]:

@@ -17,6 +17,9 @@ from models.faces import Template
 LEAST_WEIGHT: Final = 0.05
 """Of the poorest frame beside the best one: it counts little, and never nothing."""
 
+MEASURED_ENGINES: Final = frozenset({"mobile-512-v1"})
+"""Whose means were measured: no other engine's name anybody (I9)."""
+
 
 class Fusion:
     """Templates of the frames that one deliberation has gathered."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from agent.checkin.deliberation import Conclusion, Deliberation, Finding
-from agent.checkin.fusion import Fusion
+from agent.checkin.fusion import MEASURED_ENGINES, Fusion
 from agent.checkin.gallery import NOBODY, Gallery, Match
 from agent.checkin.gate import Check, GateReason, checks, first_failed, suitability
 from agent.checkin.liveness import Liveness, LivenessJudge, TrackLiveness
@@ -273,9 +273,11 @@ class Pipeline:
         match = gallery.match(template, self._thresholds)
         deliberation = subject.deliberation
         was_concluded = deliberation.conclusion is not None
-        mean = subject.fusion.add(template, best.score, deliberation.gathered)
-        has_mean = deliberation.gathered > 0 and not was_concluded
-        together = gallery.match(mean, self._thresholds, is_mean=True) if has_mean else NOBODY
+        together = NOBODY
+        if self._engine.name in MEASURED_ENGINES:
+            mean = subject.fusion.add(template, best.score, deliberation.gathered)
+            if deliberation.gathered > 0 and not was_concluded:
+                together = gallery.match(mean, self._thresholds, is_mean=True)
         subject.judge_from_here(match if match.is_named else together, self._liveness)
         conclusion = deliberation.add(match, best.score, together)
         reopened = was_concluded and (deliberation.conclusion is None or conclusion is not None)
