@@ -14,8 +14,8 @@ from agent.configuration.document import ConfigurationError
 from agent.log import get_logger
 from agent.role import REPORT_INTERVAL_S, RoleContext
 from agent.store.database import Store, StoreError
-from agent.visibility.doubts import said
 from agent.visibility.counting import head_counter
+from agent.visibility.doubts import said
 from agent.visibility.key_frame_decoder import PictureError
 from agent.visibility.watcher import OLDEST_PICTURE_S, Look, PublishError, Watcher
 
