@@ -11,7 +11,7 @@ import typer
 
 from agent.cli.commissioning import PasswordFile, read_password, require_hr
 from agent.cli.common import EXIT_CODES, ExitCode, invocation, open_store, refuse
-from agent.cli.pin import Name, PersonId, person_in_class
+from agent.cli.roster import Name, PersonId, person_in_class
 
 if TYPE_CHECKING:
     from agent.classes.attendance_table import Cell, ClassAttendance

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, Protocol
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agent.cli.commissioning import PasswordFile, require_hr
-from agent.cli.common import EXIT_CODES
+from agent.cli.common import EXIT_CODES, ExitCode, invocation, open_store, refuse
+from agent.cli.roster import ClassId, Name, PersonId, known_class, one_of, person_in_class
 
 if TYPE_CHECKING:
     from agent.checkin.consent import Consent
@@ -28,18 +29,8 @@ if TYPE_CHECKING:
     from models.faces import FaceEngine
     from models.images import BGRImage
 
-REFUSED, USAGE, FAULT = 1, 2, 3
-"""Exit codes, as the program's help names them."""
-
 enrol_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
-ClassId = Annotated[str, typer.Option("--class", metavar="CLASS", help="班级编号 / Id of the class.")]
-PersonName = Annotated[
-    str | None, typer.Option("--person-name", metavar="NAME", help="名册上的姓名 / Name on the roster.")
-]
-PersonId = Annotated[
-    str | None, typer.Option("--person-id", metavar="ID", help="或人员编号 / Or the person's id.")
-]
 ConsentVersion = Annotated[
     str | None,
     typer.Option(
@@ -53,10 +44,6 @@ RecordedBy = Annotated[
     str | None,
     typer.Option("--recorded-by", metavar="WHO", help="记录同意的人 / Who records the consent."),
 ]
-
-
-class _Invocation(Protocol):
-    def settings(self) -> Settings: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +97,7 @@ def photos_command(
         ),
     ],
     class_id: ClassId,
-    person_name: PersonName = None,
+    person_name: Name = None,
     person_id: PersonId = None,
     consent_version: ConsentVersion = None,
     recorded_by: RecordedBy = None,
@@ -120,15 +107,15 @@ def photos_command(
     from agent.checkin.enrolment import EnrolmentRefusedError
     from agent.checkin.photo_file import PhotoReader
 
-    _one_of(person_name, person_id)
+    one_of(person_name, person_id)
     with PhotoReader() as reader:
         images = [read_photo(reader, path) for path in photos]
     with _desk(context, consent_version, recorded_by, password_file) as desk:
-        found_id = _person_id(desk.store, class_id, person_name, person_id)
+        found_id = person_in_class(desk.store, class_id, person_name, person_id).id
         try:
             _say(desk.enrol(found_id, images))
         except EnrolmentRefusedError as error:
-            _end(f"未登记 / not enrolled:\n{error}", REFUSED)
+            refuse(f"未登记 / not enrolled:\n{error}")
 
 
 @enrol_app.command("folder", epilog=EXIT_CODES)
@@ -154,7 +141,7 @@ def folder_command(
     wrong = 0
     photos: dict[str, list[BGRImage]] = {}
     with _desk(context, consent_version, recorded_by, password_file) as desk:
-        _known_class(desk.store, class_id)
+        known_class(desk.store, class_id)
         roster = Roster(desk.store, desk.vault, class_id)
         with PhotoReader() as reader:
             try:
@@ -176,7 +163,7 @@ def folder_command(
                         photos.setdefault(people[0].id, []).append(image)
                         typer.echo(f"· {entry.label} → {people[0].id}")
             except BatchError as error:
-                _end(str(error), USAGE)
+                refuse(str(error), ExitCode.USAGE)
         for person_id, images in photos.items():
             try:
                 _say(desk.enrol(person_id, images))
@@ -184,14 +171,14 @@ def folder_command(
                 wrong += 1
                 typer.echo(f"✘ {person_id}: 未登记 / not enrolled:\n{error}")
     if wrong:
-        raise typer.Exit(REFUSED)
+        raise typer.Exit(ExitCode.REFUSED)
 
 
 @enrol_app.command("camera", epilog=EXIT_CODES)
 def camera_command(
     context: typer.Context,
     class_id: ClassId,
-    person_name: PersonName = None,
+    person_name: Name = None,
     person_id: PersonId = None,
     consent_version: ConsentVersion = None,
     recorded_by: RecordedBy = None,
@@ -205,9 +192,9 @@ def camera_command(
     from agent.checkin.guided_enrolment import Guidance, Guide, Step, door_pictures
     from agent.clock import SystemClock
 
-    _one_of(person_name, person_id)
+    one_of(person_name, person_id)
     with _desk(context, consent_version, recorded_by, password_file) as desk:
-        found_id = _person_id(desk.store, class_id, person_name, person_id)
+        found_id = person_in_class(desk.store, class_id, person_name, person_id).id
         guide, last, simulated = Guide(desk.engine, desk.thresholds), None, False
         clock = SystemClock()
         for shown in door_pictures(desk.settings.paths.frames, lambda: clock.now().wall_us, seconds):
@@ -219,33 +206,31 @@ def camera_command(
             if guidance.step is Step.DONE:
                 break
         if not guide.photos:
-            _end("没有拍到可用的照片，未登记 / no usable picture; not enrolled", REFUSED)
+            refuse("没有拍到可用的照片，未登记 / no usable picture; not enrolled")
         try:
             _say(desk.enrol(found_id, guide.photos, simulated=simulated))
         except EnrolmentRefusedError as error:
-            _end(f"未登记 / not enrolled:\n{error}", REFUSED)
+            refuse(f"未登记 / not enrolled:\n{error}")
 
 
 @enrol_app.command("withdraw", epilog=EXIT_CODES)
 def withdraw_command(
     context: typer.Context,
     class_id: ClassId,
-    person_name: PersonName = None,
+    person_name: Name = None,
     person_id: PersonId = None,
     password_file: PasswordFile = None,
 ) -> None:
     """撤回同意：销毁此人的人脸特征和密钥 / Withdraw the consent: templates and their key are destroyed."""
     from agent.checkin.consent import withdraw_consent
     from agent.clock import SystemClock
-    from agent.store.database import Store
     from agent.store.vault import Vault
 
-    invocation: _Invocation = context.obj
-    settings = invocation.settings()
-    _one_of(person_name, person_id)
-    with Store(settings.paths.database) as store:
+    settings = invocation(context).settings()
+    one_of(person_name, person_id)
+    with open_store(settings) as store:
         require_hr(settings, store, password_file)
-        found_id = _person_id(store, class_id, person_name, person_id)
+        found_id = person_in_class(store, class_id, person_name, person_id).id
         stamp = SystemClock().now()
         withdraw_consent(store, Vault(settings.paths.keys), stamp, found_id, simulated=settings.simulated)
     typer.echo(f"已撤回并销毁 {found_id} / withdrawn and destroyed: {found_id}")
@@ -259,21 +244,19 @@ def _desk(
     from agent.checkin.consent import Consent
     from agent.checkin.situation import thresholds_in_force
     from agent.configuration.document import ConfigurationError
-    from agent.store.database import Store, StoreError
-    from agent.store.vault import Vault, VaultError
+    from agent.store.vault import Vault
     from models.faces import choose_engine
     from models.weights import ModelError
 
-    invocation: _Invocation = context.obj
-    settings = invocation.settings()
+    settings = invocation(context).settings()
     consent = None
     if consent_version is not None:
         try:
             consent = Consent(consent_version, recorded_by or f"cli:{getpass.getuser()}")
         except ValueError as error:
-            _end(str(error), USAGE)
+            refuse(str(error), ExitCode.USAGE)
     try:
-        with Store(settings.paths.database) as store:
+        with open_store(settings) as store:
             require_hr(settings, store, password_file)
             thresholds = thresholds_in_force(store)
             wanted = settings.checkin
@@ -281,8 +264,8 @@ def _desk(
                 wanted.engine, min_face_px=thresholds.min_face_px, models_folder=wanted.models_folder
             ).engine
             yield _Desk(settings, store, Vault(settings.paths.keys), engine, thresholds, consent)
-    except (ModelError, StoreError, ConfigurationError, VaultError) as error:
-        _end(f"故障 / fault: {error}", FAULT)
+    except (ModelError, ConfigurationError) as error:
+        refuse(f"故障 / fault: {error}", ExitCode.FAULT)
 
 
 def _say(enrolment: Enrolment) -> None:
@@ -307,42 +290,6 @@ def read_photo(reader: PhotoReader, path: Path) -> BGRImage:
             content = file.read(LARGEST_BYTES + 1)
         return reader.read(content)
     except OSError as error:
-        _end(f"{path}: 读不了 / cannot be read: {error.strerror}", USAGE)
+        refuse(f"{path}: 读不了 / cannot be read: {error.strerror}", ExitCode.USAGE)
     except PhotoFileError as error:
-        _end(f"{path}: {error}", USAGE)
-
-
-def _one_of(person_name: str | None, person_id: str | None) -> None:
-    if (person_name is None) == (person_id is None):
-        _end("请给出 --person-name 或 --person-id 之一 / give either --person-name or --person-id", USAGE)
-
-
-def _person_id(store: Store, class_id: str, name: str | None, person_id: str | None) -> str:
-    """The one person of the class who is meant; ends the command when there is none or more than one."""
-    from agent.store.classes import people_of
-
-    _known_class(store, class_id)
-    people = people_of(store, class_id)
-    found = [person for person in people if person.id == person_id or (name and person.name == name)]
-    if not found:
-        _end(
-            f"班级 {class_id} 的名册里没有此人，请核对或先导入名册 / "
-            f"not on the roster of class {class_id}; check the name or import the roster first",
-            USAGE,
-        )
-    if len(found) > 1:
-        choices = ", ".join(f"{person.id} (…{person.id_number_last4 or '????'})" for person in found)
-        _end(f"有同名者，请用 --person-id / several have this name, use --person-id: {choices}", USAGE)
-    return found[0].id
-
-
-def _known_class(store: Store, class_id: str) -> None:
-    from agent.store.classes import training_class
-
-    if training_class(store, class_id) is None:
-        _end(f"没有班级 {class_id}，请先导入 / there is no class {class_id}; import it first", USAGE)
-
-
-def _end(sentence: str, code: int) -> NoReturn:
-    typer.echo(sentence, err=True)
-    raise typer.Exit(code)
+        refuse(f"{path}: {error}", ExitCode.USAGE)

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import getpass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from agent.cli.commissioning import PasswordFile, require_hr
-from agent.cli.common import EXIT_CODES, ExitCode, invocation, open_store, refuse
-
-if TYPE_CHECKING:
-    from agent.store.classes import Person
-    from agent.store.database import Store
+from agent.cli.common import EXIT_CODES, invocation, open_store, refuse
+from agent.cli.roster import ClassId, Name, PersonId, person_in_class
 
 pin_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
-
-ClassId = Annotated[str, typer.Option("--class", metavar="CLASS", help="班次编号 / Id of the class.")]
-Name = Annotated[
-    str | None, typer.Option("--person-name", metavar="NAME", help="名册上的姓名 / Name on the roster.")
-]
-PersonId = Annotated[
-    str | None, typer.Option("--person-id", metavar="ID", help="或人员编号 / Or the person's id.")
-]
 
 
 @pin_app.callback()
@@ -110,27 +99,3 @@ def list_command(context: typer.Context, class_id: ClassId) -> None:
         typer.echo(f"{found[person.id]}  {person.name}  {person.id}")
     if not people:
         typer.echo("没有人有密码 / nobody has a PIN")
-
-
-def person_in_class(store: Store, class_id: str, name: str | None, person_id: str | None) -> Person:
-    """The one person of the class who is meant; ends the command when there is none or more than one."""
-    from agent.store.classes import people_of
-
-    if (name is None) == (person_id is None):
-        refuse(
-            "请给出 --person-name 或 --person-id 之一 / give either --person-name or --person-id",
-            ExitCode.USAGE,
-        )
-    found = [
-        person
-        for person in people_of(store, class_id)
-        if person.id == person_id or (name is not None and person.name == name)
-    ]
-    if not found:
-        refuse(f"班次 {class_id} 的名册里没有此人 / not on the roster of class {class_id}", ExitCode.USAGE)
-    if len(found) > 1:
-        choices = ", ".join(person.id for person in found)
-        refuse(
-            f"有同名者，请用 --person-id / several have this name, use --person-id: {choices}", ExitCode.USAGE
-        )
-    return found[0]

@@ -8,7 +8,7 @@ import typer
 
 from agent.cli.commissioning import PasswordFile, require_hr
 from agent.cli.common import EXIT_CODES, invocation, open_store, refuse
-from agent.cli.pin import ClassId, Name, PersonId, person_in_class
+from agent.cli.roster import ClassId, Name, PersonId, person_in_class
 
 suspicions_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 

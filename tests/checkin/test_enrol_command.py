@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from agent.cli.common import Invocation
 from agent.cli.enrol import enrol_app
 from agent.paths import Paths
 from agent.settings import Settings
@@ -15,8 +16,8 @@ from tests.checkin.classroom import CLASS, Classroom
 from tests.sample_media import sample_files
 
 
-@dataclass
-class Invocation:
+@dataclass(frozen=True)
+class Told(Invocation):
     """What the program's own top command puts into the context."""
 
     paths: Paths
@@ -39,8 +40,8 @@ class Invocation:
 def enrol(
     paths: Paths, *arguments: str | Path, environment: str = "demonstration", by: str = "photos"
 ) -> Result:
-    invocation = Invocation(paths, environment)
-    return CliRunner().invoke(enrol_app, [by, *(str(argument) for argument in arguments)], obj=invocation)
+    told = Told(Path("unused"), paths, environment)
+    return CliRunner().invoke(enrol_app, [by, *(str(argument) for argument in arguments)], obj=told)
 
 
 def photo(name: str) -> Path:

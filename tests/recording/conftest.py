@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from agent.paths import Paths
 from tests import synthetic
 from tests.clocks import ManualClock
 from tests.recording.rig import Clip, Rig, read_clip
+from tests.recording.sound import FILM_S, TONE_EVERY_S, TONE_S
 from tests.recording.taken import Taken, take
 
 
@@ -22,6 +24,20 @@ def clip_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def clip(clip_path: Path) -> Clip:
     """Six seconds of H.264, ten pictures a second, a key frame each second."""
     return read_clip(clip_path)
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Numbered pictures, ten a second, and silence but for a tone that begins with each 70th picture."""
+    folder = tmp_path_factory.mktemp("film")
+    pictures = synthetic.clip(folder / "pictures.mp4", seconds=FILM_S, fps=10, gop=10)
+    out = folder / "film.mp4"
+    tone = f"aevalsrc='if(lt(mod(t,{TONE_EVERY_S}),{TONE_S}),0.8*sin(2*PI*440*t),0)'"
+    sound = ("-f", "lavfi", "-i", f"{tone}:s=16000:d={FILM_S}")
+    codecs = ("-c:v", "copy", "-c:a", "aac", "-b:a", "32k")
+    command = ["ffmpeg", "-v", "error", "-i", str(pictures), *sound, *codecs, str(out)]
+    subprocess.run(command, check=True)
+    return out
 
 
 @pytest.fixture

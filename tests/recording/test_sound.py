@@ -5,96 +5,21 @@ from __future__ import annotations
 import itertools
 import json
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import av
-import numpy as np
 import pytest
 
-from agent import bmff
 from agent.evidence.clip_verifier import verify_clip
-from agent.paths import Paths
 from agent.recording import clip_export
 from agent.recording.growing import growing_segments
-from agent.recording.scan import has_footage, scan_segment
-from agent.recording.sound_feed import SoundFeed
-from agent.recording.sound_track import ArrivalClock
+from agent.recording.scan import scan_segment
 from agent.visibility.growing_segment import SegmentFollower
-from drivers.cameras import open_camera
-from drivers.cameras.base import CameraError
-from drivers.cameras.rtsp import RtspCamera
-from drivers.cameras.sound import NoSoundError, SoundFormat, SoundFrame, read_configuration
-from tests import synthetic
 from tests.clocks import ManualClock
-from tests.recording.process import REPOSITORY, RecorderProcess
 from tests.recording.rig import Rig, probe_packets
+from tests.recording.sound import FORMAT, SILENCE, Microphone, scan_samples, sound_times, streams
 from tests.recording.taken import make, sign
-from tests.rtsp import RtspServer
-from tests.rtsp_tap import Frame, RtspTap, steps, tail_of
-from tests.waiting import wait_until
-
-FILM_S, TONE_EVERY_S, TONE_S = 60, 7, 0.5
-FRAME_NS = 64_000_000
-
-
-def _silence() -> tuple[SoundFormat, bytes]:
-    """A real AAC frame of silence, 16 kHz, one channel."""
-    encoder = av.CodecContext.create("aac", "w")
-    assert isinstance(encoder, av.AudioCodecContext)
-    encoder.sample_rate, encoder.layout, encoder.format = 16000, "mono", "fltp"
-    frame = av.AudioFrame(format="fltp", layout="mono", samples=1024)
-    frame.sample_rate = 16000
-    frame.planes[0].update(bytes(4096))
-    frames = [bytes(packet) for _ in range(4) for packet in encoder.encode(frame)]
-    return read_configuration(bytes(encoder.extradata or b"")), frames[-1]
-
-
-FORMAT, SILENCE = _silence()
-
-
-@pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Numbered pictures, ten a second, and silence but for a tone that begins with each 70th picture."""
-    folder = tmp_path_factory.mktemp("film")
-    pictures = synthetic.clip(folder / "pictures.mp4", seconds=FILM_S, fps=10, gop=10)
-    out = folder / "film.mp4"
-    tone = f"aevalsrc='if(lt(mod(t,{TONE_EVERY_S}),{TONE_S}),0.8*sin(2*PI*440*t),0)'"
-    sound = ("-f", "lavfi", "-i", f"{tone}:s=16000:d={FILM_S}")
-    codecs = ("-c:v", "copy", "-c:a", "aac", "-b:a", "32k")
-    command = ["ffmpeg", "-v", "error", "-i", str(pictures), *sound, *codecs, str(out)]
-    subprocess.run(command, check=True)
-    return out
-
-
-class Microphone:
-    """A camera's sound as the recorder sees it, driven by the test."""
-
-    def __init__(self, clock: ManualClock) -> None:
-        self.format: SoundFormat | None = None
-        self.is_wanted = False
-        self._clock = clock
-        self._frames: list[SoundFrame] = []
-        self.media_ns = 0
-
-    def want(self, wanted: bool) -> None:
-        self.is_wanted = wanted
-        if not wanted:
-            self._frames.clear()
-
-    def take(self, wanted: SoundFormat) -> list[SoundFrame]:
-        frames, self._frames = self._frames, []
-        return frames if wanted == self.format else []
-
-    def hear(self, seconds: float, *, late_s: float = 0.0) -> None:
-        """The sound of the last `seconds` up to now."""
-        count = round(seconds * 1e9 / FRAME_NS)
-        for number in range(count):
-            arrived_ns = self._clock.monotonic_ns - (count - 1 - number) * FRAME_NS + round(late_s * 1e9)
-            self._frames.append(SoundFrame(SILENCE, self.media_ns, arrived_ns))
-            self.media_ns += FRAME_NS
 
 
 @pytest.fixture
@@ -123,29 +48,8 @@ def play(rig: Rig, microphone: Microphone, seconds: float) -> None:
             microphone.hear(0.512)
 
 
-def streams(path: Path) -> list[str]:
-    command = ["ffprobe", "-v", "error", "-show_entries", "stream=codec_type", "-of", "csv=p=0", str(path)]
-    probed = subprocess.run(command, capture_output=True, check=True, text=True)
-    assert probed.stderr == ""
-    return probed.stdout.split()
-
-
-def sound_times(path: Path) -> list[tuple[float, float]]:
-    """(begin, end) of every AAC frame in seconds of the run, by libav."""
-    with av.open(str(path)) as container:
-        return [
-            (float(p.pts * p.time_base), float((p.pts + p.duration) * p.time_base))
-            for p in container.demux(audio=0)
-            if p.size and p.pts is not None and p.duration is not None
-        ]
-
-
 def all_pictures(rig: Rig) -> int:
     return sum(len(scan_samples(rig.paths.video / row["path"])) for row in rig.segments())
-
-
-def scan_samples(path: Path) -> list[bmff.Sample]:
-    return [sample for fragment in scan_segment(path).fragments for sample in fragment.samples]
 
 
 @pytest.mark.promise("I3")
@@ -293,176 +197,6 @@ def test_readers_of_a_growing_file_pass_the_sound_over(rig: Rig, microphone: Mic
     rig.stop()
     assert growing_segments(rig.paths).read() == []
     assert all(probe_packets(rig.paths.video / row["path"]) for row in rig.segments())
-
-
-def test_the_least_delay_ties_two_clocks() -> None:
-    clock = ArrivalClock()
-    for second, delay in enumerate((300, 20, 180, 20, 900)):
-        clock.see(second * 10**9, second * 10**9 + delay * 10**6)
-    assert clock.zero_ns == 20 * 10**6
-    clock.see(0, 3600 * 10**9)
-    assert clock.zero_ns == 3600 * 10**9, "a clock that was set back is believed at once"
-
-
-@pytest.mark.parametrize("configuration", ["", "14", "0c08", "1400", "17f8", "ffffff"])
-def test_a_configuration_that_cannot_be_passed_through_is_refused(configuration: str) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        read_configuration(bytes.fromhex(configuration))
-
-
-@pytest.mark.parametrize(
-    ("configuration", "expected"),
-    [("1190", (48000, 2, 1024)), ("140856e500", (16000, 1, 1024)), ("2b920800", (22050, 2, 1024))],
-)
-def test_configurations(configuration: str, expected: tuple[int, int, int]) -> None:
-    found = read_configuration(bytes.fromhex(configuration))
-    assert (found.samples_per_second, found.channels, found.frame_samples) == expected
-
-
-def test_other_sound_is_refused_with_the_remedy_and_pictures_go_on(film: Path) -> None:
-    with RtspServer(film, "--sound", "alaw") as server:
-        camera = RtspCamera("rear", url=server.url())
-        with pytest.raises(NoSoundError, match=r"pcm_alaw; set it to AAC"):
-            next(iter(camera.sound(2.0)))
-        assert next(iter(camera.packets(3.0))).is_key_frame
-    with RtspServer(film) as server, pytest.raises(CameraError, match=r"no such stream \(sound"):
-        next(iter(RtspCamera("rear", url=server.url()).sound(2.0)))
-
-
-def test_a_driver_without_sound_says_so(film: Path) -> None:
-    feed = SoundFeed(open_camera("rear", "file", path=str(film)), 2.0)
-    feed.want(True)
-    assert "the driver file has no sound" in feed.problem
-    feed.want(False)
-    assert feed.problem == ""
-
-
-@pytest.fixture
-def process(
-    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., RecorderProcess]]:
-    """A recorder on a machine whose clock is synchronised, in a lesson."""
-    made: list[RecorderProcess] = []
-    (tmp_path / "time").mkdir()
-    (tmp_path / "time" / "sitecustomize.py").write_text(
-        "from agent.clock import SystemClock\nSystemClock._state = lambda self: 'synchronised'\n"
-    )
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'time'}:{REPOSITORY}")
-
-    def start(url: str, *, audio: bool) -> RecorderProcess:
-        now_us = time.time_ns() // 1000
-        lesson = {
-            "session": "s",
-            "mode": "whole",
-            "start_us": now_us - 60_000_000,
-            "end_us": now_us + 600_000_000,
-            "hours": [[now_us - 60_000_000, now_us + 600_000_000]],
-            "minimum_us": None,
-        }
-        plan = {
-            "written_us": now_us,
-            "valid_until_us": now_us + 600_000_000,
-            "record_until_us": None,
-            "unscheduled_until_us": None,
-            "sessions": [lesson],
-            "audio": audio,
-        }
-        paths.recording_plan.write_text(json.dumps(plan), encoding="utf-8")
-        recorder = RecorderProcess(paths, f'driver = "rtsp"\nurl = "{url}"')
-        made.append(recorder)
-        recorder.start()
-        return recorder
-
-    yield start
-    for recorder in made:
-        recorder.end()
-
-
-def check_pictures(files: list[Path], sent: list[Frame]) -> None:
-    """What the camera sent from the first recorded picture on: each once, in order, in its own time, which
-    was ten pictures a second; over all files, without a gap."""
-    recorded: list[tuple[bytes, int]] = []
-    for path in files:
-        content = path.read_bytes()
-        samples = scan_samples(path)
-        recorded += [(tail_of(content[s.offset : s.offset + s.size]), s.duration) for s in samples]
-    first = next(place for place, frame in enumerate(sent) if frame.tail == recorded[0][0])
-    theirs = sent[first : first + len(recorded)]
-    assert [tail for tail, _ in recorded] == [frame.tail for frame in theirs]
-    durations = [duration for _, duration in recorded[:-1]]  # the last one's end is not known
-    assert durations == steps(theirs)
-    assert set(durations) <= {8999, 9000, 9001}
-
-
-@pytest.mark.promise("I3")
-def test_a_camera_with_aac_is_heard_in_time_with_its_pictures(
-    film: Path, process: Callable[..., RecorderProcess]
-) -> None:
-    with RtspServer(film, "--sound", "aac", "--running") as server, RtspTap(server.port) as tap:
-        recorder = process(tap.url, audio=True)
-        wait_until(lambda: recorder.status().get("sound", {}).get("recorded"), 60, "sound is recorded")
-        enough = pictures_in(recorder) + round((TONE_EVERY_S + 2 * TONE_S) * 10) + 20
-        wait_until(lambda: pictures_in(recorder) > enough, 60, "a whole tone and the quiet before it")
-        recorder.stop()
-        (connection,) = tap.video
-    files = [path for path in recorder.files() if has_footage(path)]
-    with_sound = [path for path in files if streams(path) == ["video", "audio"]]
-    assert with_sound, recorder.log
-    assert len(files) <= len(with_sound) + 1, "a run without sound only until the camera's sound was known"
-    pictures = [picture for path in files for picture in shown(path)]
-    numbers = [number for number, _ in pictures]
-    assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "every picture once, in order"
-    check_pictures(files, connection.frames)
-    tone = onset(with_sound)
-    with_tone = {TONE_EVERY_S * 10 * count for count in range(FILM_S // TONE_EVERY_S)}
-    pictured = [at for path in with_sound for number, at in shown(path) if number in with_tone]
-    apart = min((tone - at for at in pictured), key=abs)
-    print(f"sound is {apart:+.3f} s from its picture")  # noqa: T201 (a figure for the report)
-    assert abs(apart) < 0.3
-
-
-def pictures_in(recorder: RecorderProcess) -> int:
-    """What is whole on the disk so far."""
-    return sum(len(scan_samples(path)) for path in recorder.files() if has_footage(path))
-
-
-def shown(path: Path) -> list[tuple[int, float]]:
-    """(number in the picture, when it is shown in seconds of the run) for each picture."""
-    with av.open(str(path)) as container:
-        return [
-            (
-                synthetic.number_in(frame.to_ndarray(format="bgr24").astype(np.uint8)),
-                float(frame.pts * frame.time_base),
-            )
-            for frame in container.decode(video=0)
-            if frame.pts is not None and frame.time_base is not None
-        ]
-
-
-def onset(files: list[Path]) -> float:
-    """When a tone begins, in seconds of the run: where quiet of a tone's length ends."""
-    quiet_s = 0.0
-    for path in files:
-        with av.open(str(path)) as container:
-            for frame in container.decode(audio=0):
-                assert frame.pts is not None and frame.time_base is not None
-                loud = np.flatnonzero(np.abs(frame.to_ndarray()[0]) > 0.3)
-                if loud.size and quiet_s > TONE_S:
-                    return float(frame.pts * frame.time_base) + float(loud[0]) / frame.sample_rate
-                quiet_s = 0.0 if loud.size else quiet_s + frame.samples / frame.sample_rate
-    raise AssertionError("no tone was recorded")
-
-
-def test_by_default_no_sound_is_asked_for_and_none_is_in_the_file(
-    film: Path, process: Callable[..., RecorderProcess]
-) -> None:
-    with RtspServer(film, "--sound", "aac") as server:
-        recorder = process(server.url(), audio=False)
-        recorder.wait_for("recording")
-        wait_until(lambda: pictures_in(recorder) > 20, 30, "two seconds")
-        recorder.stop()
-        assert "sound.on" not in recorder.log
-    assert {tuple(streams(path)) for path in recorder.files()} == {("video",)}
 
 
 def test_a_clip_of_footage_with_sound_has_it_and_verifies_away_from_the_device(
