@@ -9,7 +9,7 @@ cover does."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,6 +28,12 @@ one and the same picture. A sensor's noise alone makes more, and so does a perso
 STILL_BYTES: Final = (100, 2.5e-4)
 """Of a frame between two key frames that says "nothing new": headers, and so much a pixel: 620 bytes at
 1920 × 1080."""
+CHANGES: Final = 30
+FEWEST_CHANGES: Final = 4
+NOISE_LEFT: Final = 0.5
+LIGHT_CHANGED: Final = 2.5
+NOBODY_MOVES: Final = 6.0
+"""Grey levels that the 16 × 16 block which changed most may have changed by on average."""
 SECONDS: Final[dict[TamperKind, float]] = {
     "covered": 4.0,
     "moved": 4.0,
@@ -120,6 +126,8 @@ class PictureWatch:
         self._wrong: list[tuple[Sight, TamperKind]] = []
         """Looks in a row that found something, since the last that did not."""
         self._still: list[Sight] = []
+        self._changes: deque[float] = deque(maxlen=CHANGES)
+        """Median change of a pixel from look to look, while the picture lives: the noise."""
         self._right: list[Sight] = []
         self._repeated: list[Sight] = []
 
@@ -172,13 +180,24 @@ class PictureWatch:
         return worst, kind
 
     def _is_still(self, now: Sight) -> bool:
-        # The first key frame of a file has nothing before it: there the pixels alone must say so.
-        if self._before is None or now.is_quiet is False or now.between is None:
+        if self._before is None or now.between is None:
             return False
         difference = np.abs(now.seen.small - self._before[0].seen.small)
         height, width = (side // 16 * 16 for side in difference.shape)
         blocks = difference[:height, :width].reshape(height // 16, 16, width // 16, 16).mean(axis=(1, 3))
-        return bool(difference.mean() < STILL_MEAN and blocks.max() < STILL_BLOCK)
+        change, most = float(np.median(difference)), float(blocks.max())
+        # The first key frame of a file has nothing before it: there the pixels alone must say so.
+        if difference.mean() < STILL_MEAN and most < STILL_BLOCK and now.is_quiet is not False:
+            return True
+        # An encoder with bits to spare refines a still picture for ever, and never is quiet. There the noise
+        # that was there before is missing, and nobody moves.
+        usual = float(np.median(self._changes)) if len(self._changes) >= FEWEST_CHANGES else 0.0
+        if most < NOBODY_MOVES and change < NOISE_LEFT * usual:
+            return True
+        if change > LIGHT_CHANGED * usual:
+            self._changes.clear()  # another light, another gain, another noise
+        self._changes.append(change)
+        return False
 
     def _stood_still(self, now: Sight, is_lesson: bool) -> bool:
         needed = SECONDS["frozen"] if is_lesson else AT_REST_S

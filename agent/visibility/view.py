@@ -73,12 +73,14 @@ class KnownView:
         )
 
     def learn(self, seen: Structure, rate: float) -> None:
-        """Let `seen` into the mean. People who move fade out of it; what stays comes in."""
+        """Let `seen` into the mean. People who move fade out of it; what stays comes in. It is laid on the
+        view first, or a building that shakes would blur the view, and a sharp look at it be none."""
         rate = max(rate, 1 / (self.looks + 1))
         self.looks += 1
-        self.fine += rate * (seen.fine - self.fine)
-        self.coarse += rate * (seen.coarse - self.coarse)
-        self.fine_gradient += rate * (gradient(seen.fine) - self.fine_gradient)
+        fine, coarse = _laid_on(seen, shift_of(seen.fine, self.fine))
+        self.fine += rate * (fine - self.fine)
+        self.coarse += rate * (coarse - self.coarse)
+        self.fine_gradient += rate * (gradient(fine) - self.fine_gradient)
         self.blocks += rate * (seen.blocks - self.blocks)
         self.saturated += rate * (seen.saturated - self.saturated)
 
@@ -119,11 +121,11 @@ FEWEST_SHARP_BLOCKS: Final = 6
 def structure(luma: GreyImage) -> Structure:
     """Prepare a key frame's brightness."""
     fine = cv2.resize(luma, FINE, interpolation=cv2.INTER_AREA)
-    small = cv2.resize(fine, COARSE, interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = cv2.resize(fine.astype(np.float32), COARSE, interpolation=cv2.INTER_AREA)
     bright = (fine >= 250).astype(np.float32)
     return Structure(
         fine=fine.astype(np.float32),
-        small=small,
+        small=np.asarray(small, np.float32),
         coarse=gradient(np.asarray(cv2.GaussianBlur(small, (0, 0), COARSE_BLUR), np.float32)),
         blocks=_in_blocks(small),
         saturated=_in_blocks(bright),
@@ -147,10 +149,7 @@ def compare(seen: Structure, known: KnownView) -> Comparison:
 
 
 def _compare_shifted(seen: Structure, known: KnownView, shift: tuple[float, float]) -> Comparison:
-    fine, coarse = seen.fine, seen.coarse
-    if shift != (0.0, 0.0):
-        fine = _shifted(fine, shift)
-        coarse = np.stack([_shifted(part, (shift[0] / 2, shift[1] / 2)) for part in coarse])
+    fine, coarse = _laid_on(seen, shift)
     cross, then, now = (
         _in_blocks((a * b).sum(axis=0))
         for a, b in ((coarse, known.coarse), (known.coarse, known.coarse), (coarse, coarse))
@@ -186,10 +185,20 @@ def shift_of(now: Field, known: Field) -> tuple[float, float]:
     )
 
 
+def _laid_on(seen: Structure, shift: tuple[float, float]) -> tuple[Field, Field]:
+    """Fine brightness and coarse gradients with `shift` taken off."""
+    if shift == (0.0, 0.0):
+        return seen.fine, seen.coarse
+    coarse = np.stack([_shifted(part, (shift[0] / 2, shift[1] / 2)) for part in seen.coarse])
+    return _shifted(seen.fine, shift), coarse
+
+
 def _shifted(grey: Field, shift: tuple[float, float]) -> Field:
     matrix = np.array([[1, 0, -shift[0]], [0, 1, -shift[1]]], np.float32)
     size = (grey.shape[1], grey.shape[0])
-    return np.asarray(cv2.warpAffine(grey, matrix, size, borderMode=cv2.BORDER_REPLICATE), np.float32)
+    return np.asarray(
+        cv2.warpAffine(grey, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), np.float32
+    )
 
 
 def _sharpness(

@@ -15,6 +15,7 @@ from agent.store.overview import LogEntry, Receiver
 from agent.web import alerts as alert_rules
 from agent.web import camera_alerts, clock
 from agent.web.certificate import CertificateFiles, fingerprints
+from agent.web.gate import HR_ACCOUNT
 from agent.web.names import record_name
 from agent.web.now import read_room
 from agent.web.recognition import recognition_view
@@ -70,6 +71,7 @@ async def health_page(request: Request) -> Response:
     now = site.clock.now()
     growing = growing_segment(site.paths)
     room = await site.store.run(lambda store: read_room(store, site, now, growing))
+    visitor = visit_of(request).visitor
     statuses = alert_rules.role_statuses(site.settings, site.paths, now, words)
     storage = alert_rules.disks(site.paths)
     found = alert_rules.alerts(
@@ -100,6 +102,7 @@ async def health_page(request: Request) -> Response:
         recognition=recognition_view(_detail_of(statuses, "checkin"), words),
         camera_states=camera_alerts.STATES,
         camera_levels=camera_alerts.STATE_LEVELS,
+        is_hr=visitor is not None and visitor.account == HR_ACCOUNT,
         room=room,
         fingerprints=await asyncio.to_thread(fingerprints, CertificateFiles.within(site.paths.keys)),
     )

@@ -16,6 +16,7 @@ from agent.paths import Paths
 from agent.settings import Settings
 from agent.store.access import Visitor
 from agent.web import locale
+from agent.web.calibration_draft import CalibrationDraft
 from agent.web.locale import LANGUAGES, Language, Words, translations
 from agent.web.store_thread import StoreThread
 
@@ -42,6 +43,11 @@ class Site:
         """For passwords alone: hashing one takes a second on a Pi, and guesses made at the same time queue
         here one behind the other, so that no two of them slip past the same count."""
         return StoreThread(self.paths.database, "logins")
+
+    @cached_property
+    def calibration(self) -> CalibrationDraft:
+        """Pictures that HR staff count now."""
+        return CalibrationDraft()
 
     @property
     def is_demonstration(self) -> bool:

@@ -20,6 +20,7 @@ PUBLIC_LIST = {
     "/login",
     "/login/teacher",
     "/setup",
+    "/static/calibration.js",
     "/static/door.js",
     "/static/hls.light.min.js",
     "/static/keypad.css",
