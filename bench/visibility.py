@@ -205,18 +205,28 @@ def times(counters: dict[str, HeadCounter], picture: BGRImage, rounds: int) -> d
             "cpu_ms": spent,
             "share_of_core": {who: round(ms / 1000 / SECONDS_PER_COUNT, 3) for who, ms in spent.items()},
         }
-        if "nanodet" in spent:
+        if len(spent) == 2:
             result[name]["ours_to_nanodet"] = round(spent["heads"] / spent["nanodet"], 2)
     return result
 
 
-def measure(counter: HeadCounter, media: Path) -> dict[str, Any]:
-    """One counter on every set."""
-    result: dict[str, Any] = {}
-    for name in SETS:
-        pictures = [
+Sets = dict[str, list[CountedPicture]]
+
+
+def counted(counter: HeadCounter, media: Path) -> Sets:
+    """Both sets, counted."""
+    return {
+        name: [
             CountedPicture(heads, counter.count(image)) for image, heads in labelled(media / "heads" / name)
         ]
+        for name in SETS
+    }
+
+
+def measure(counter: HeadCounter, sets: Sets) -> dict[str, Any]:
+    """One counter on every set, and on pictures of nobody."""
+    result: dict[str, Any] = {}
+    for name, pictures in sets.items():
         matches = MATCHES if counter.finds == "head" else {"place": by_place}
         result[name] = {
             key: judged(pictures, counter.cut, counter.finds, match) for key, match in matches.items()
@@ -232,21 +242,16 @@ def measure(counter: HeadCounter, media: Path) -> dict[str, Any]:
     return result
 
 
-def fit(weights: Path | None, media: Path) -> dict[str, float]:
-    """Slope and offset that make the net's logits probabilities of a head on both sets (a picture of either
-    set weighs by its set's detections, half of all each), and the cut at which both count best."""
-    counter = HeadNet(weights, Calibration(1.0, 0.0, 0.5))
-    counter.floor = 0.02
-    sets = {
-        name: [
-            CountedPicture(heads, counter.count(image)) for image, heads in labelled(media / "heads" / name)
-        ]
-        for name in SETS
-    }
+def fit(weights: Path | None, media: Path) -> tuple[HeadNet, Sets]:
+    """The net with slope and offset that make its logits probabilities of a head (each set weighs half),
+    and with the cut at which both sets count best; and the sets with such scores."""
+    raw = HeadNet(weights, Calibration(1.0, 0.0, 0.5))
+    raw.floor = 0.02
+    sets = counted(raw, media)
     logits, hits, weight = [], [], []
     for pictures in sets.values():
         mine = [
-            (math.log(each.score / (1 - each.score)), answer is not None)
+            (_logit(each.score), answer is not None)
             for picture in pictures
             for each, answer in zip(
                 picture.found, matched(picture.heads, picture.found, "head", by_place), strict=True
@@ -256,12 +261,43 @@ def fit(weights: Path | None, media: Path) -> dict[str, float]:
         hits += [hit for _, hit in mine]
         weight += [1 / len(mine)] * len(mine)
     slope, offset = logistic(np.array(logits), np.array(hits, float), np.array(weight))
-    cuts = {}
-    for score in np.arange(0.1, 0.9, 0.01):
-        probability = 1 / (1 + math.exp(-(slope * math.log(score / (1 - score)) + offset)))
-        judgements = [judged(pictures, score, "head", by_place) for pictures in sets.values()]
-        cuts[round(probability, 3)] = sum(each["count_mae"] / each["heads_each"] for each in judgements)
-    return {"slope": round(slope, 3), "offset": round(offset, 3), "cut": min(cuts, key=lambda cut: cuts[cut])}
+    fitted = {
+        name: [
+            CountedPicture(
+                each.heads,
+                [
+                    Detection(d.box, 1 / (1 + math.exp(-(slope * _logit(d.score) + offset))))
+                    for d in each.found
+                ],
+            )
+            for each in pictures
+        ]
+        for name, pictures in sets.items()
+    }
+    errors = {
+        round(float(cut), 2): sum(
+            judged(pictures, float(cut), "head", by_place)["count_mae"]
+            / np.mean([len(p.heads) for p in pictures])
+            for pictures in fitted.values()
+        )
+        for cut in np.arange(0.2, 0.8, 0.02)
+    }
+    best = min(errors, key=lambda cut: errors[cut])
+    calibration = Calibration(round(slope, 3), round(offset, 3), best)
+    print(
+        f"slope = {calibration.slope}\noffset = {calibration.offset}\ncut = {calibration.cut}",
+        file=sys.stderr,
+    )
+    counter = HeadNet(weights, calibration)
+    floor = counter.floor
+    return counter, {
+        name: [CountedPicture(p.heads, [d for d in p.found if d.score >= floor]) for p in pictures]
+        for name, pictures in fitted.items()
+    }
+
+
+def _logit(score: float) -> float:
+    return math.log(score / (1 - score))
 
 
 def logistic(logits: Numbers, hits: Numbers, weight: Numbers) -> tuple[float, float]:
@@ -286,22 +322,25 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="another file for the head net than the product's")
     parser.add_argument("--nanodet", type=Path, help="nanodet_g_416_coco.onnx; default: the shared weights")
     parser.add_argument("--rounds", type=int, default=3, help="counts timed at each size")
-    parser.add_argument("--fit", action="store_true", help="only print calibration and cut for weights.toml")
+    parser.add_argument("--fit", action="store_true", help="fit calibration and cut first, and print them")
+    parser.add_argument("--only", choices=("heads", "nanodet"), help="one of the two")
     parser.add_argument("--out", type=Path)
     words = parser.parse_args()
     media = media_folder()
-    if words.fit:
-        print(json.dumps(fit(words.weights, media)))
-        return
     nanodet = words.nanodet or media.parent / "weights" / "nanodet_g_416_coco.onnx"
-    counters: dict[str, HeadCounter] = {"heads": HeadNet(words.weights)}
-    if nanodet.is_file():
+    counters: dict[str, HeadCounter] = {}
+    result: dict[str, Any] = {"load": os.getloadavg()}
+    if words.only != "nanodet":
+        net, sets = fit(words.weights, media) if words.fit else (HeadNet(words.weights), None)
+        counters["heads"] = net
+        result["heads"] = measure(net, sets or counted(net, media))
+    if words.only == "heads":
+        pass
+    elif nanodet.is_file():
         counters["nanodet"] = NanodetTiles(read_model(nanodet))
+        result["nanodet"] = measure(counters["nanodet"], counted(counters["nanodet"], media))
     else:
         print(f"{nanodet}: 没有 / missing; NanoDet is left out", file=sys.stderr)
-    result: dict[str, Any] = {"load": os.getloadavg()}
-    for name, counter in counters.items():
-        result[name] = measure(counter, media)
     image, _ = next(labelled(media / "heads" / "val_room"))
     result["time"] = times(counters, image, words.rounds)
     text = json.dumps(result, indent=1)
