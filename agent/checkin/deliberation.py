@@ -14,10 +14,6 @@ number and by quality: neither many blurred frames nor one sharp one decide alon
 name nobody, whatever their mean says. Whoever has a look-alike in the class needs one frame more. Between two
 people nothing is guessed: ambiguous sends to the other way in. A track has two tries at a name and no more:
 whoever resembles somebody a little would otherwise only have to stand there until chance names them.
-
-A first try that would end without a name goes on for some frames as a second look where the frames' mean
-lies beyond its cut by no more than the margin and most of them have that person nearest: few strangers do,
-and many of the class who are shaded, turned or caught in a grimace.
 """
 
 from __future__ import annotations
@@ -120,17 +116,6 @@ class Deliberation:
         return self.conclusion is not None and self._ended_without_name >= TRIES
 
     @property
-    def is_second_look(self) -> bool:
-        """More frames are looked at than it usually takes: somebody is nearly recognised."""
-        mean, matches = self._together, self._matches
-        if self.conclusion is not None or self._ended_without_name:
-            return False
-        if mean.distance is None or mean.cut is None or len(matches) < self._thresholds.frames_for_unknown:
-            return False
-        theirs = [match for match in matches if match.person_id == mean.person_id]
-        return self._is_majority(theirs) and mean.distance < mean.cut + (mean.margin_needed or 0.0)
-
-    @property
     def is_in_doubt(self) -> bool:
         """Somebody was named, and the last frame was not them."""
         return self._differing > 0
@@ -158,8 +143,6 @@ class Deliberation:
         theirs = self._nearest_to_the_mean(names)
         if theirs and len(theirs) >= self._needed(theirs) and self._is_majority(theirs):
             return self._by_the_mean(theirs)
-        if self.is_second_look and len(self._matches) < self._thresholds.frames_of_second_look:
-            return None
         if len(self._matches) >= self._thresholds.frames_for_unknown and not named:
             near = any(match.is_near for match in (*self._matches, self._together))
             return self._without_name(Finding.AMBIGUOUS if near else Finding.UNKNOWN)

@@ -216,11 +216,7 @@ class Door:
         log.info("face.concluded", **self.tally.last_conclusion)
 
     def _prompts(self) -> dict[int, Answer]:
-        look_here = {
-            track_id: answer(AnswerKind.LOOK_HERE, track_id=track_id)
-            for track_id in self._pipeline.nearly_recognised
-        }
-        return look_here | {
+        return {
             track_id: answer(AnswerKind.TURN, track_id=track_id, direction=direction)
             for track_id, direction in self._pipeline.directions.items()
         }

@@ -29,9 +29,6 @@ BEST_OF = 2
 """A template is made of the best of so many taken frames: each costs as much as several detections."""
 BEST_WITHIN_NS = 400_000_000
 """Or of what was taken within this time, when frames come slowly."""
-SECOND_LOOK_OF = 4
-"""A second look's template is made of the best of the last so many: that is all there are in its time at ten
-pictures a second, and no more are held."""
 KEPT_FRAMES = 6
 """Frames of a track that are kept for evidence and liveness."""
 
@@ -197,15 +194,6 @@ class Pipeline:
         }
 
     @property
-    def nearly_recognised(self) -> set[int]:
-        """Tracks that are given a second look: they should look into the camera."""
-        return {
-            track_id
-            for track_id, subject in self._subjects.items()
-            if subject.questioning is None and subject.deliberation.is_second_look
-        }
-
-    @property
     def track_ids(self) -> set[int]:
         """Tracks that have not ended."""
         return {track.id for track in self._tracker.tracks}
@@ -327,9 +315,6 @@ class Pipeline:
             recheck_seconds = limits.doubt_recheck_seconds if in_doubt else limits.recheck_seconds
             is_due = now_ns - subject.looked_ns >= recheck_seconds * 1e9
             return is_due and waiting[0].at_ns == now_ns
-        if subject.deliberation.is_second_look:
-            del waiting[:-SECOND_LOOK_OF]
-            return now_ns - subject.looked_ns >= self._thresholds.second_look_seconds * 1e9
         # On a slow machine nobody waits for a choice that the next picture would bring too late.
         return len(waiting) >= BEST_OF or now_ns + self._step_ns - waiting[0].at_ns >= BEST_WITHIN_NS
 

@@ -39,12 +39,6 @@ class CheckinThresholds:
     """So many frames without a name make a stranger: more than for a name, as one turned head must not."""
     frames_at_most: int = 6
     """After so many frames that contradict one another the answer is the other way in."""
-    frames_of_second_look: int = 12
-    """And after so many somebody who was nearly recognised is not: four seconds, as those past the first four
-    are chosen from `second_look_seconds` each."""
-    second_look_seconds: float = 0.4
-    """Frames nearer to one another show the same again; who is asked to look at the camera needs a second or
-    two."""
     max_roll_degrees: float = 30.0
     min_sharpness: float = 5.0
     min_brightness: float = 30.0

@@ -1,4 +1,4 @@
-"""Several frames of one face as one: whom their mean names, whom it does not, and the second look."""
+"""Several frames of one face as one: whom their mean names, and whom it does not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agent.checkin.deliberation import Deliberation, Finding
 from agent.checkin.fusion import Fusion
-from agent.checkin.gallery import Match
+from agent.checkin.gallery import NOBODY, Match
 from agent.checkin.matching import StoredTemplate
 from tests.checkin.test_matching import LIMITS, NORM, Values, face, gallery, look
 
@@ -19,8 +19,6 @@ ANN = Match("ann", 0.56, 0.05, is_near=False, is_named=False, cut=0.5, margin_ne
 """A frame beyond the cut whose nearest is ann."""
 BOB = replace(ANN, person_id="bob")
 MEAN = Match("ann", 0.45, 0.08, is_near=True, is_named=True, cut=0.48, margin_needed=0.04)
-NEARLY = replace(MEAN, distance=0.51, is_near=False, is_named=False)
-FAR = replace(MEAN, distance=0.53, is_near=False, is_named=False)
 
 
 def findings(*frames: tuple[Match, Match], quality: float = 1.0) -> list[tuple[Finding, str | None]]:
@@ -90,7 +88,7 @@ def test_the_mean_names_whom_most_frames_have_nearest_and_nobody_else() -> None:
     assert findings((ANN, MEAN), (BOB, MEAN)) == []
     assert findings((BOB, MEAN), (ANN, MEAN), (ANN, MEAN)) == [(Finding.NAMED, "ann")]
     # The last frame is the evidence: it must be of whom it names.
-    assert findings((ANN, FAR), (ANN, FAR), (BOB, MEAN)) == []
+    assert findings((ANN, NOBODY), (ANN, NOBODY), (BOB, MEAN)) == []
 
 
 @pytest.mark.promise("I9")
@@ -120,25 +118,3 @@ def test_what_is_said_of_a_mean_is_the_means() -> None:
     assert conclusion is not None
     assert (conclusion.distance, conclusion.margin, conclusion.cut) == (0.45, 0.08, 0.48)
     assert conclusion.frames == 2
-
-
-def test_who_is_nearly_recognised_is_given_a_second_look_and_can_still_be() -> None:
-    nearly = [(ANN, NEARLY)] * LIMITS.frames_for_unknown
-    assert findings(*nearly) == []
-    assert findings(*nearly, (ANN, MEAN)) == [(Finding.NAMED, "ann")]
-    assert findings(*[(ANN, NEARLY)] * LIMITS.frames_of_second_look) == [(Finding.UNKNOWN, None)]
-    deliberation = Deliberation(LIMITS)
-    for number, (frame, mean) in enumerate(nearly, 1):
-        deliberation.add(frame, 1.0, mean)
-        assert deliberation.is_second_look == (number == LIMITS.frames_for_unknown)
-
-
-@pytest.mark.promise("I9")
-def test_a_stranger_is_given_no_second_look_and_nobody_a_third() -> None:
-    stranger = [(ANN, FAR)] * LIMITS.frames_for_unknown
-    assert findings(*stranger) == [(Finding.UNKNOWN, None)]
-    torn = [(frame, NEARLY) for frame in (ANN, BOB, ANN, BOB)]
-    assert findings(*torn) == [(Finding.UNKNOWN, None)]
-    names_ann = replace(ANN, is_near=True, is_named=True)
-    again = [(names_ann, NEARLY), *[(ANN, NEARLY)] * (LIMITS.frames_at_most - 1)]
-    assert findings(*stranger, *again) == [(Finding.UNKNOWN, None), (Finding.AMBIGUOUS, None)]
