@@ -261,6 +261,7 @@ class Watcher:
             "expected": count.expected,
             "detector": count.detector,
             "finds": self._counter.finds,
+            "cut": self._counter.cut,
             "simulated": count.simulated,
             "boxes": [list(box) for box in count.boxes if box[4] >= round(cut, 3)],
         }
