@@ -25,6 +25,7 @@ def test_a_lesson_not_opened_expects_nobody(store: Store, lesson: Lesson) -> Non
     assert expected_over(store, "no-such-session") == []
 
 
+@pytest.mark.rule("R6")
 def test_whoever_came_is_expected_until_the_check_out_and_teachers_are_counted_apart(
     store: Store, lesson: Lesson
 ) -> None:
@@ -60,6 +61,7 @@ def test_whoever_came_is_expected_until_the_check_out_and_teachers_are_counted_a
     )
 
 
+@pytest.mark.rule("R6")
 def test_who_waits_for_a_word_is_expected_and_who_is_rejected_is_not(store: Store, lesson: Lesson) -> None:
     waiting = lesson.noted(lesson.give_pin(lesson.person()))
     assert expected_over(store, lesson.session)[-1].trainees == 1
@@ -75,6 +77,7 @@ def test_who_waits_for_a_word_is_expected_and_who_is_rejected_is_not(store: Stor
     assert expected_over(store, lesson.session, with_pending=True)[-1].trainees == 0
 
 
+@pytest.mark.rule("R7")
 def test_one_face_for_two_people_is_one_person_once_hr_confirmed_it(store: Store, lesson: Lesson) -> None:
     lesson.look("accepted", lesson.person("学员甲"), face(1))
     lesson.look("accepted", lesson.person("学员乙"), face(1))
