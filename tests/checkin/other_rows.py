@@ -99,17 +99,7 @@ class Lesson:
         self.clock.advance(1)
         if picture:
             self.show()
-        return other_way.enter(
-            self.store,
-            self.vault,
-            self.album,
-            self.paths.frames,
-            self.clock.now(),
-            room=self.room,
-            number=str(number),
-            pin=pin,
-            simulated=True,
-        )
+        return type_in(self.store, self.paths, self.clock, number, pin, room=self.room)
 
     def noted(self, given: Given) -> str:
         """An entry that must be taken; the check-in's id."""
@@ -154,6 +144,24 @@ class Lesson:
     def facts(self, type_: str) -> list[tuple[Row, dict[str, Any]]]:
         rows = self.store.rows("SELECT * FROM fact WHERE type = ? ORDER BY id", (type_,))
         return [(row, json.loads(row["data"])) for row in rows]
+
+
+def type_in(
+    store: Store, paths: Paths, clock: ManualClock, number: int | str, pin: str, *, room: str
+) -> Entered:
+    """Number and PIN at the door of `room`, by the picture that is on the board."""
+    vault = Vault(paths.keys)
+    return other_way.enter(
+        store,
+        vault,
+        PhotoAlbum(paths.photos, vault),
+        paths.frames,
+        clock.now(),
+        room=room,
+        number=str(number),
+        pin=pin,
+        simulated=True,
+    )
 
 
 def face(number: int, away: float = 0.0) -> Template:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from agent import bmff
 from agent.recording.scan import scan_segment
 from drivers.cameras.sound import SoundFormat, SoundFrame, read_configuration
 from tests.clocks import ManualClock
+from tests.recording.rig import Rig
 
 FILM_S, TONE_EVERY_S, TONE_S = 60, 7, 0.5
 FRAME_NS = 64_000_000
@@ -78,3 +80,20 @@ def sound_times(path: Path) -> list[tuple[float, float]]:
 
 def scan_samples(path: Path) -> list[bmff.Sample]:
     return [sample for fragment in scan_segment(path).fragments for sample in fragment.samples]
+
+
+def plan_with_sound(rig: Rig, *, wanted: bool | None) -> None:
+    """A lesson is on; `wanted` None: the plan says nothing of sound."""
+    rig.plan((-60, 3000))
+    content = json.loads(rig.paths.recording_plan.read_text(encoding="utf-8"))
+    if wanted is not None:
+        content["audio"] = wanted
+    rig.paths.recording_plan.write_text(json.dumps(content), encoding="utf-8")
+
+
+def play(rig: Rig, microphone: Microphone, seconds: float) -> None:
+    """Pictures with their sound, half a second at a time."""
+    for _ in range(round(seconds * 2)):
+        rig.play(0.5)
+        if microphone.is_wanted and microphone.format:
+            microphone.hear(0.512)

@@ -14,8 +14,8 @@ from agent.recording.recorder import State
 from agent.recording.session_report import collect
 from agent.store import classes
 from tests.cli.test_continuity import SESSION, plan_session
+from tests.recording.planned import Latest
 from tests.recording.rig import Rig
-from tests.recording.test_schedule import Latest
 
 SECOND_US = 1_000_000
 MINIMUM_S = 20

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,16 @@ from agent.recording.scan import scan_segment
 from agent.visibility.growing_segment import SegmentFollower
 from tests.clocks import ManualClock
 from tests.recording.rig import Rig, probe_packets
-from tests.recording.sound import FORMAT, SILENCE, Microphone, scan_samples, sound_times, streams
+from tests.recording.sound import (
+    FORMAT,
+    SILENCE,
+    Microphone,
+    plan_with_sound,
+    play,
+    scan_samples,
+    sound_times,
+    streams,
+)
 from tests.recording.taken import make, sign
 
 
@@ -29,23 +37,6 @@ def microphone(rig: Rig, clock: ManualClock) -> Microphone:
     rig.sound = made
     plan_with_sound(rig, wanted=True)
     return made
-
-
-def plan_with_sound(rig: Rig, *, wanted: bool | None) -> None:
-    """A lesson is on; `wanted` None: the plan says nothing of sound."""
-    rig.plan((-60, 3000))
-    content = json.loads(rig.paths.recording_plan.read_text(encoding="utf-8"))
-    if wanted is not None:
-        content["audio"] = wanted
-    rig.paths.recording_plan.write_text(json.dumps(content), encoding="utf-8")
-
-
-def play(rig: Rig, microphone: Microphone, seconds: float) -> None:
-    """Pictures with their sound, half a second at a time."""
-    for _ in range(round(seconds * 2)):
-        rig.play(0.5)
-        if microphone.is_wanted and microphone.format:
-            microphone.hear(0.512)
 
 
 def all_pictures(rig: Rig) -> int:

@@ -12,7 +12,6 @@ import cv2
 import httpx
 import pytest
 
-from agent.checkin import other_way
 from agent.checkin.journal import Entry, Journal, Outcome
 from agent.checkin.liveness import NOT_JUDGED
 from agent.checkin.photos import PhotoAlbum
@@ -21,7 +20,7 @@ from agent.paths import Paths
 from agent.store import classes
 from agent.store.database import Store
 from agent.store.vault import Vault
-from tests.checkin.other_rows import face
+from tests.checkin.other_rows import face, type_in
 from tests.clocks import ManualClock
 from tests.synthetic import picture
 from tests.waiting import wait_until
@@ -65,17 +64,7 @@ class Desk:
         given = self.pin(person)
         self.clock.advance(1)
         show_picture(self.paths, "door", 1, self.clock.wall_us)
-        entered = other_way.enter(
-            self.store,
-            self.vault,
-            self.album,
-            self.paths.frames,
-            self.clock.now(),
-            room="room-101",
-            number=str(given.number),
-            pin=given.pin,
-            simulated=True,
-        )
+        entered = type_in(self.store, self.paths, self.clock, given.number, given.pin, room="room-101")
         assert entered.code == "waiting"
         assert entered.check_in_id is not None
         return entered.check_in_id

@@ -26,6 +26,16 @@ from tests.recording.rig import Rig
 from tests.waiting import wait_until
 
 
+def on_a_marked_disk(rig: Rig) -> tuple[Room, list[Path]]:
+    """Footage of a class on a disk with its marker, which retention has seen; and its files."""
+    rig.require_marker = True
+    create_marker(rig.paths.video)
+    room = room_of(rig)
+    files = hold_and_record(room)
+    room.walk()
+    return room, files
+
+
 @pytest.mark.promise("I1")
 def test_killed_between_decision_and_deletion_it_is_finished_and_nothing_is_taken_in_again(
     room: Room,
@@ -72,11 +82,7 @@ def test_a_file_that_is_another_segment_or_a_link_stays(room: Room, tmp_path: Pa
 
 @pytest.mark.promise("I1")
 def test_on_another_disk_or_none_nothing_is_removed(rig: Rig) -> None:
-    rig.require_marker = True
-    create_marker(rig.paths.video)
-    room = room_of(rig)
-    files = hold_and_record(room)
-    room.walk()
+    room, files = on_a_marked_disk(rig)
     assert {row.volume for row in room.rows()} != {None}
     room.pass_time(4 * YEAR)
     assert room.walk() == len(files)
@@ -94,11 +100,7 @@ def test_on_another_disk_or_none_nothing_is_removed(rig: Rig) -> None:
 
 @pytest.mark.promise("I1")
 def test_footage_on_a_disk_that_was_taken_out_does_not_expire_from_here(rig: Rig) -> None:
-    rig.require_marker = True
-    create_marker(rig.paths.video)
-    room = room_of(rig)
-    files = hold_and_record(room)
-    room.walk()
+    room, files = on_a_marked_disk(rig)
     (rig.paths.video / MARKER).unlink()
     cupboard = rig.paths.video.with_name("cupboard")
     (rig.paths.video / "segments").rename(cupboard)
@@ -111,11 +113,7 @@ def test_footage_on_a_disk_that_was_taken_out_does_not_expire_from_here(rig: Rig
 @pytest.mark.rule("R8")
 def test_footage_that_was_brought_to_another_disk_expires_there(rig: Rig) -> None:
     """A larger disk, or one filled from a copy after the old one died: nothing may stay on it for ever."""
-    rig.require_marker = True
-    create_marker(rig.paths.video)
-    room = room_of(rig)
-    files = hold_and_record(room)
-    room.walk()
+    room, files = on_a_marked_disk(rig)
     (rig.paths.video / MARKER).unlink()
     new = create_marker(rig.paths.video).volume
     room.walk()
