@@ -83,12 +83,12 @@ class Attendance(_Section):
     """Gone for longer than this at a class hour's end is "left early"; counts as being late does. Without
     check-outs (`checkin.check_out`) nobody is known to have left."""
     attended_percent: Annotated[int, Field(ge=1, le=100)] = 70
-    """So much of a class hour must lie between check-in and check-out. At 70, who comes 14 minutes into 45 has
-    missed that class hour and none of those behind it; at 100, who comes a second late has missed it."""
+    """So much of a class hour must lie between check-in and check-out. At 70, who comes 14 minutes into 45
+    has missed that class hour and none of those behind it; at 100, who comes a second late has missed it."""
     missed_spot_check: Literal["noted", "undecided", "absent"] = "undecided"
     """What follows when a trainee who was drawn does not come to the door, from the draw until the door sees
-    that trainee again. `noted`: nothing, the spot check stands beside. `undecided`: those class hours wait for
-    teacher and HR, who look at the video; a rate then has a least and a most. `absent`: they do not count
+    that trainee again. `noted`: nothing, the spot check stands beside. `undecided`: those class hours wait
+    for teacher and HR, who look at the video; a rate then has a least and a most. `absent`: they do not count
     until somebody corrects them, though the trainee may have sat in the room and not heard the call."""
     expect_pending: bool = True
     """Whether who checked in by PIN and waits for a confirmation is expected in the picture (R6). `true` asks
@@ -104,8 +104,8 @@ class Visibility(_Section):
     bend down; longer leaves less of the lesson to put it right."""
     shown_for_seconds: Annotated[int, Field(ge=120, le=1800)] = 300
     """A class hour counts as `shown` when surely everybody was in the picture for so long without a break. No
-    notice says how long. Five minutes are long enough that no moment of luck and no passing crowd decides, and
-    short enough that a lesson in which people bend over their work has such a stretch. Shorter believes less
+    notice says how long. Five minutes are long enough that no moment of luck and no passing crowd decides,
+    and short enough that a lesson in which people bend over their work has such a stretch. Shorter believes less
     evidence; longer leaves more class hours uncertain, for people to decide."""
 
 
