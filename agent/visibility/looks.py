@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from math import sqrt
 from typing import Final
 
@@ -13,6 +14,7 @@ from agent.store.calibration import Mask, RoomCalibration
 from agent.store.heads import BoxRow
 from agent.visibility.estimate import DEFAULT, ErrorModel
 from agent.visibility.seats import Head, Look, Polygon, inside
+from models.weights import manifest
 
 MODELS: Final[dict[str, ErrorModel]] = {"head-net": DEFAULT}
 """Beginning of a detector's name → what is known of its errors. A detector that is not here gives no
@@ -38,8 +40,13 @@ class Zones:
         return "teacher" if inside(self.teacher, x, y) else ""
 
 
+@cache
 def error_model(detector: str) -> ErrorModel | None:
-    """What is known of the errors of a detector; None: no verdict may rest on it."""
+    """What is known of the errors of a detector; None: no verdict may rest on it. Weights that the manifest
+    calls interim have no calibration yet: their scores look like probabilities and are none."""
+    row = manifest()["weights"].get(detector, {})
+    if row.get("measured") == "interim":
+        return None
     return next((model for name, model in MODELS.items() if detector.startswith(name)), None)
 
 

@@ -9,7 +9,9 @@ import pytest
 from agent.visibility.doubts import doubt
 from agent.visibility.estimate import DEFAULT
 from agent.visibility.live import LessonNow, RoomNow
+from agent.visibility.looks import error_model
 from agent.visibility.seats import Look
+from models.weights import manifest
 from tests.visibility.people import SECOND_US, lesson, seats_of
 
 ASPECT = 16 / 9
@@ -53,3 +55,10 @@ def test_another_lesson_begins_with_nothing() -> None:
     now = LessonNow("t", 6, 0, walking=False, has_teacher_zone=True, aspect=ASPECT)
     room.see(lesson(seats_of(6), seconds=5)[0], now, DEFAULT)
     assert len(room.sights) == 1 and room.hidden() == ()
+
+
+@pytest.mark.rule("R6")
+def test_no_verdict_rests_on_scores_that_nobody_calibrated() -> None:
+    assert error_model("opencv-hog-people") is None
+    row = manifest()["weights"]["head-net-v1"]
+    assert (error_model("head-net-v1") is None) == (row["measured"] == "interim")
