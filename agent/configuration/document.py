@@ -103,10 +103,10 @@ class Visibility(_Section):
     """So long fewer people than checked in must be seen before the page warns. Shorter warns while people
     bend down; longer leaves less of the lesson to put it right."""
     shown_for_seconds: Annotated[int, Field(ge=120, le=1800)] = 300
-    """A class hour counts as `shown` when surely everybody was in the picture for so long without a break. No
-    notice says how long. Five minutes are long enough that no moment of luck and no passing crowd decides,
-    and short enough that a lesson in which people bend over their work has such a stretch. Shorter believes less
-    evidence; longer leaves more class hours uncertain, for people to decide."""
+    """A class hour counts as `shown` when surely everybody was in the picture for so long without a break.
+    No notice says how long. Five minutes are long enough that no moment of luck and no passing crowd
+    decides, and short enough that a lesson in which people bend over their work has such a stretch.
+    Shorter believes less evidence; longer leaves more class hours uncertain, for people to decide."""
 
 
 class Recording(_Section):
