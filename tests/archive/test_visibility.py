@@ -21,7 +21,7 @@ from agent.paths import Paths
 from agent.recording.gops import unpack_gops
 from agent.role import RoleContext
 from agent.store import configuration, heads, visibility
-from agent.store.database import Store
+from agent.store.database import Store, Value
 from agent.store.heads import HeadCount
 from agent.store.vault import Vault
 from agent.store.visibility import HourVerdict
@@ -61,10 +61,11 @@ class Lesson:
             person = str(uuid4())
             self.store.insert("person", {"id": person, "name": "学员", "created_us": 0})
             self.store.insert("enrolment", {"class_id": "c-1", "person_id": person, "role": "trainee"})
-            answer = {"id": str(uuid4()), "session_id": SESSION, "person_id": person, "outcome": "accepted"}
-            given = {"method": "face", "at_us": self.start_us, "liveness": "live", "simulated": 1}
-            self.store.insert("check_in", answer | given)
-            found.append(answer["id"])
+            identifier = str(uuid4())
+            answer: dict[str, Value] = {"id": identifier, "session_id": SESSION, "person_id": person}
+            answer |= {"outcome": "accepted", "method": "face", "at_us": self.start_us}
+            self.store.insert("check_in", answer | {"liveness": "live", "simulated": 1})
+            found.append(identifier)
         return found
 
     def count(self, people: int, places: Sequence[CountedAt], detector: str = "head-net-1") -> None:

@@ -158,7 +158,7 @@ streams = st.builds(
 
 @RULES
 @given(streams, st.integers(1, 16), st.randoms(use_true_random=False), st.floats(0.05, 0.9))
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_removing_heads_never_makes_a_class_hour_shown(
     looks: list[Look], expected: int, random: object, share: float
 ) -> None:
@@ -170,7 +170,7 @@ def test_removing_heads_never_makes_a_class_hour_shown(
 
 @RULES
 @given(streams, st.integers(2, 5))
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_the_same_pictures_again_add_no_certainty(looks: list[Look], times: int) -> None:
     """Neither at the same instant, nor milliseconds later, as a camera repeats them."""
     again = [replace(look, at_us=look.at_us + 1000 * copy) for look in looks for copy in range(times)]
@@ -180,7 +180,7 @@ def test_the_same_pictures_again_add_no_certainty(looks: list[Look], times: int)
 
 @RULES
 @given(streams, st.randoms(use_true_random=False))
-@settings(max_examples=20)
+@settings(max_examples=12)
 def test_the_order_in_which_looks_come_does_not_matter(looks: list[Look], random: object) -> None:
     order = np.random.default_rng(getattr(random, "randint")(0, 2**31)).permutation(len(looks))  # noqa: B009
     turned = [replace(looks[n], heads=tuple(reversed(looks[n].heads))) for n in order]
@@ -189,7 +189,7 @@ def test_the_order_in_which_looks_come_does_not_matter(looks: list[Look], random
 
 @RULES
 @given(streams, st.booleans())
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_the_interval_always_holds_the_point(looks: list[Look], walking: bool) -> None:
     seats = gather(distinct(looks))
     found = of_crowd(seats) if walking else of_seats(seats)
@@ -198,7 +198,7 @@ def test_the_interval_always_holds_the_point(looks: list[Look], walking: bool) -
 
 @RULES
 @given(streams, st.sets(st.integers(0, 13), max_size=6))
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_more_masks_never_raise_the_lower_bound(looks: list[Look], masked: set[int]) -> None:
     places = seats_of(14)
 
