@@ -75,6 +75,8 @@ def export_command(
         refuse(f"{file}: 文件名须以 .xlsx 结尾 / must end in .xlsx", ExitCode.USAGE)
     if file.exists():
         refuse(f"{file}: 已存在，不会覆盖 / is there already and stays as it is", ExitCode.USAGE)
+    if not file.absolute().parent.is_dir():
+        refuse(f"{file.parent}: 没有这个文件夹 / is no folder", ExitCode.USAGE)
     with open_store(settings) as store:
         require_hr(settings, store, password_file)
         check_reason(store, reason, note)
@@ -171,7 +173,8 @@ def _attendance(settings: Settings, store: Store, class_id: str) -> ClassAttenda
 
     found = classes.training_class(store, class_id)
     if found is None:
-        refuse(f"没有这个班次 / no such class: {class_id[:64]!r}; 见 / see: classroom-agent class list")
+        known = "、".join(each.id for each in classes.training_classes(store)) or "–"
+        refuse(f"没有这个班次 / no such class: {class_id[:64]!r}; 已有 / there are: {known}")
     try:
         policy = rules_of(found, load_policies())
     except PolicyError as error:

@@ -90,8 +90,10 @@ def has_photos(store: Store, subject_id: str) -> bool:
 
 
 def erase_person(store: Store, person_id: str, at_us: int) -> None:
-    """Name and number of a person, and the PIN, whose number others may have; in the caller's transaction."""
+    """Name and number of a person, the PIN, whose number others may have, and what people wrote when they
+    corrected the person's attendance; in the caller's transaction."""
     store.execute("DELETE FROM pin WHERE person_id = ?", (person_id,))
+    store.execute("UPDATE attendance_correction SET reason = '' WHERE person_id = ?", (person_id,))
     store.execute(
         "UPDATE person SET name = '', id_number_sealed = NULL, id_number_last4 = NULL, erased_us = ?"
         " WHERE id = ?",

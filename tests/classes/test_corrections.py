@@ -10,6 +10,7 @@ import pytest
 from agent.classes.corrections import CorrectedState, CorrectionError, Wanted, correct
 from agent.store import classes
 from agent.store.attendance import Correction, corrections
+from agent.store.checkin_retention import erase_person
 from agent.store.database import Store
 from tests.classes.attending import CLASS, MINUTE, Roll
 from tests.clocks import ManualClock
@@ -170,3 +171,12 @@ def test_nobody_corrects_an_impostors_attendance_away_but_what_it_left_open(
     assert roll.states("A")[1] == "undecided"
     say("attended", hour=2, video=(50, 51))
     assert roll.states("A")[1] == "attended"
+
+
+@pytest.mark.promise("I4")
+def test_who_is_erased_leaves_no_words_behind(roll: Roll, say: Correct) -> None:
+    say("late")
+    with roll.store.transaction():
+        erase_person(roll.store, roll.people["A"], 1)
+    assert [each.reason for each in corrections(roll.store, CLASS)] == [""]
+    assert roll.states("A")[0] == "late"

@@ -96,6 +96,7 @@ def test_the_workbook_says_the_same_and_runs_nothing(roll: Roll, run: Run, tmp_p
     again = run("export", "C1", str(file))
     assert (again.exit_code, file.read_bytes()) == (2, content), "never overwritten"
     assert run("export", "C1", str(tmp_path / "table.csv")).exit_code == 2
+    assert run("export", "C1", str(tmp_path / "no-such-folder" / "table.xlsx")).exit_code == 2
     named = run("export", "C1", str(tmp_path / "b.xlsx"), "--note", "学员A 的")
     assert (named.exit_code, (tmp_path / "b.xlsx").exists()) == (2, False)
 
