@@ -29,9 +29,14 @@ LENGTH: Final = 256
 SIZE: Final = (160, 90)
 BACKGROUND: Final = 4
 """Key frames before that a key frame's news is taken against."""
-ALIKE: Final = 0.33
-"""Measured of lessons, sunsets, slides and poor streams: 0.28 at the most; of loops: 0.4 to 1 from their second
-key frame on (bench/tamper.py)."""
+ALIKE: Final = 0.36
+"""Measured of lessons, sunsets, slides and poor streams: 0.28 at the most; of a loop that was copied 0.7 to 1
+from its second key frame on, of one that was encoded again 0.3 to 0.9, rising (bench/tamper.py)."""
+ALIKE_EACH: Final = 0.12
+"""In each quarter of the picture."""
+QUARTERS: Final = 4
+CLIPPED: Final = 3.0
+"""Times the median: somebody who walks through must not drown the noise of all the rest."""
 NEARLY_BEST: Final = 0.1
 """A loop that came round several times is found at each of its lengths."""
 IN_A_ROW: Final = 3
@@ -47,7 +52,7 @@ class ReplayWatch:
     """One camera's key frames, in the order of time."""
 
     def __init__(self) -> None:
-        self._kept = np.zeros((KEPT, LENGTH), np.float16)
+        self._kept = np.zeros((KEPT, QUARTERS, LENGTH // QUARTERS), np.float16)
         self._count = 0
         self._recent: deque[Field] = deque(maxlen=BACKGROUND)
         self._lags: deque[frozenset[int]] = deque(maxlen=IN_A_ROW)
@@ -65,7 +70,9 @@ class ReplayWatch:
         seen = min(self._count, KEPT)
         lags: frozenset[int] = frozenset()
         if seen > NEAREST:
-            likeness = self._kept[:seen].astype(np.float32) @ news
+            each = np.einsum("nqk,qk->nq", self._kept[:seen].astype(np.float32), news)
+            # A fan or a screen goes round in one part of the picture; a loop repeats all of it.
+            likeness = np.where(each.min(axis=1) >= ALIKE_EACH, each.mean(axis=1), 0.0)
             places = np.flatnonzero(likeness >= max(ALIKE, float(likeness.max()) - NEARLY_BEST))
             newest = self._count - 1
             found = (
@@ -85,12 +92,15 @@ class ReplayWatch:
         # Another light makes the same edges weaker or stronger, place by place: that is no news.
         gain = _local_mean(grey * before) / (_local_mean(before * before) + 1.0)
         news = _unmoved(np.asarray(grey - gain * before, np.float32), before)
-        # Somebody who walks through must not drown the noise of all the rest.
         spread = float(np.median(np.abs(news)))
         if spread < LEAST_NEWS:
             return None
-        projected = np.clip(news, -4 * spread, 4 * spread).ravel() @ _projection()
-        return np.asarray(projected / max(1e-6, float(np.linalg.norm(projected))), np.float32)
+        clipped = np.clip(news, -CLIPPED * spread, CLIPPED * spread)
+        height, width = SIZE[1] // 2, SIZE[0] // 2
+        quarters = clipped.reshape(2, height, 2, width).transpose(0, 2, 1, 3).reshape(QUARTERS, -1)
+        projected = quarters @ _projection()
+        lengths = np.linalg.norm(projected, axis=1, keepdims=True)
+        return np.asarray(projected / np.maximum(lengths, 1e-6), np.float32)
 
 
 def _unmoved(news: Field, before: Field) -> Field:
@@ -111,6 +121,7 @@ def _local_mean(values: Field) -> Field:
 
 @cache
 def _projection() -> Field:
-    """Shape (pixels, LENGTH); the same in every process."""
+    """Shape (pixels of a quarter, numbers kept of it); the same in every process."""
     generator = np.random.default_rng(20261122)
-    return generator.standard_normal((SIZE[0] * SIZE[1], LENGTH), dtype=np.float32)
+    shape = (SIZE[0] * SIZE[1] // QUARTERS, LENGTH // QUARTERS)
+    return generator.standard_normal(shape, dtype=np.float32)

@@ -121,11 +121,11 @@ FEWEST_SHARP_BLOCKS: Final = 6
 def structure(luma: GreyImage) -> Structure:
     """Prepare a key frame's brightness."""
     fine = cv2.resize(luma, FINE, interpolation=cv2.INTER_AREA)
-    small = cv2.resize(fine.astype(np.float32), COARSE, interpolation=cv2.INTER_AREA)
+    small = np.asarray(cv2.resize(fine.astype(np.float32), COARSE, interpolation=cv2.INTER_AREA), np.float32)
     bright = (fine >= 250).astype(np.float32)
     return Structure(
         fine=fine.astype(np.float32),
-        small=np.asarray(small, np.float32),
+        small=small,
         coarse=gradient(np.asarray(cv2.GaussianBlur(small, (0, 0), COARSE_BLUR), np.float32)),
         blocks=_in_blocks(small),
         saturated=_in_blocks(bright),

@@ -68,7 +68,8 @@ def people(number: int) -> Picture:
     """Heads that move a little, as people who sit do; 0 where nobody is."""
     picture = np.zeros((HEIGHT, WIDTH), np.float32)
     for seat in range(14):
-        x = 40 + seat % 7 * 88 + round(3 * np.sin(number / 5 + seat))
+        # Each at a pace of his own: a class does not sway in step.
+        x = 40 + seat % 7 * 88 + round(3 * np.sin(number * (0.11 + 0.0371 * seat) + seat))
         cv2.circle(picture, (x, 190 + seat // 7 * 84), 13, 70.0 + seat * 3, -1)
     return picture
 
