@@ -81,8 +81,8 @@ def newest_fact(store: Store) -> int:
 
 
 def classes_spoken_of(store: Store, after: int, through: int) -> list[str]:
-    """Classes that facts with ids in (after, through] speak of, other than what is stated here;
-    every class where HR's configuration changed."""
+    """Classes that facts with ids in (after, through] speak of, other than what is stated here
+    and the counts of each minute; every class where HR's configuration changed."""
     changed = store.row(
         "SELECT 1 FROM fact WHERE id > ? AND id <= ? AND type = ? LIMIT 1",
         (after, through, FactType.CONFIGURATION_APPLIED.value),
@@ -91,7 +91,7 @@ def classes_spoken_of(store: Store, after: int, through: int) -> list[str]:
         return [row["id"] for row in store.rows("SELECT id FROM class ORDER BY id")]
     rows = store.rows(
         "SELECT DISTINCT class_id FROM fact WHERE id > ? AND id <= ? AND class_id IS NOT NULL AND type <> ?"
-        " ORDER BY class_id",
+        " AND type NOT LIKE 'visibility.%' ORDER BY class_id",
         (after, through, FactType.ATTENDANCE_STATED.value),
     )
     return [row["class_id"] for row in rows]
