@@ -23,6 +23,9 @@ from agent.classes.workbook import Workbook
 FREQUENCIES: Final = frozenset({"DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
 NOT_BY: Final = frozenset({"BYHOUR", "BYMINUTE", "BYSECOND", "BYSETPOS", "BYYEARDAY", "BYWEEKNO"})
 """What no timetable says, and what makes a rule give a million lessons."""
+NOT_BY_IN_DAYS: Final = frozenset({"BYMONTH", "BYMONTHDAY"})
+"""Beside DAILY and WEEKLY too: a rule that gives nothing (30 February) is followed to the year 9999, day by
+day for twelve seconds, month by month for none."""
 WORDS: Final[Mapping[str, str]] = {
     "理论": "theory", "实操": "practical", "考试": "examination", "补课": "make_up",
     "theory": "theory", "practical": "practical", "examination": "examination", "make-up": "make_up",
@@ -172,7 +175,8 @@ def _by_rule(event: Any, start: datetime) -> Iterator[datetime]:
     if isinstance(rule, list):
         raise _EventError("RRULE: 只能有一条 / expected once")
     frequency = str(rule.get("FREQ", [""])[0]).upper()
-    strange = sorted(NOT_BY & {str(key).upper() for key in rule})
+    not_by = NOT_BY | (NOT_BY_IN_DAYS if frequency in ("DAILY", "WEEKLY") else frozenset())
+    strange = sorted(not_by & {str(key).upper() for key in rule})
     if frequency not in FREQUENCIES or strange:
         raise _EventError(
             f"RRULE {frequency} {' '.join(strange)}: 只支持按日、周、月重复 / "

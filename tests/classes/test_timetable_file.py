@@ -207,6 +207,10 @@ def test_until_is_an_instant_or_a_day(tmp_path: Path) -> None:
         (THEORY + "LOCATION:一号楼\nDTSTART:20261124T083000\nDURATION:PT3H", "--place NAME=ROOM"),
         (THEORY + "DTSTART:20261124T083000\nDURATION:PT3H\nRRULE:FREQ=SECONDLY", "SECONDLY"),
         (THEORY + "DTSTART:20261124T083000\nDURATION:PT3H\nRRULE:FREQ=DAILY;BYSECOND=1,2,3", "BYSECOND"),
+        (
+            THEORY + "DTSTART:20261124T083000\nDURATION:PT3H\nRRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30",
+            "BYMONTHDAY",
+        ),
         (THEORY + "DTSTART:20261199T083000\nDURATION:PT3H", "cannot be read"),
     ],
 )
@@ -228,7 +232,7 @@ def test_what_recurs_for_ever_ends_at_what_a_class_can_last(tmp_path: Path) -> N
     daily = THEORY + "DTSTART:20261124T083000\nDURATION:PT3H\nRRULE:FREQ=DAILY"
     many = calendar(tmp_path / "t.ics", daily, daily.replace("0830", "1330"))
     assert any("more than 1000 lessons" in line for line in bad(many))
-    never = THEORY + "DTSTART:20261124T083000\nDURATION:PT3H\nRRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30"
+    never = THEORY + "DTSTART:20261124T083000\nDURATION:PT3H\nRRULE:FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30"
     assert len(read(calendar(tmp_path / "t.ics", never))) == 1, "the event itself"
 
 
