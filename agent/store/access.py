@@ -212,6 +212,15 @@ def may_watch(store: Store, token_sha256: bytes, start_us: int, end_us: int) -> 
     return row is not None
 
 
+def has_opened(store: Store, token_sha256: bytes, start_us: int, end_us: int) -> bool:
+    """Whether one view that this visitor opened holds all of [start_us, end_us]."""
+    row = store.row(
+        "SELECT 1 FROM evidence_view WHERE token_sha256 = ? AND start_us <= ? AND end_us >= ? LIMIT 1",
+        (token_sha256, start_us, end_us),
+    )
+    return row is not None
+
+
 def names_somebody(store: Store, text: str) -> bool:
     """Whether `text` contains the name of a person that this node knows (a reason must not, I4)."""
     row = store.row("SELECT 1 FROM person WHERE name <> '' AND instr(?, name) > 0 LIMIT 1", (text,))

@@ -42,8 +42,8 @@ from agent.classes.corrections import CorrectedState, CorrectionError, Wanted
 from agent.classes.rules import rules_of
 from agent.log import get_logger
 from agent.policy import Policies, PolicyError, load_policies
+from agent.store import access, attendance_records, classes
 from agent.store import attendance as table
-from agent.store import attendance_records, classes
 from agent.store.attendance import Correction
 from agent.store.attendance_records import Statement
 from agent.store.classes import TrainingClass
@@ -243,16 +243,18 @@ async def _written(content: list[dict[str, Any]]) -> bytes:
 
 @router.post("/attendance/{class_id}/correct")
 async def correct(request: Request, class_id: str) -> Response:
-    """One class hour, on the teacher's and HR's word together. HR's password comes first: whoever lacks it
-    gets no PIN tried."""
+    """One class hour, on the teacher's and HR's word together, about footage that was opened here. HR's
+    password comes first: whoever lacks it gets no PIN tried."""
     site, form = site_of(request), visit_of(request).form or {}
-    address = client_address(request)
+    address, digest = client_address(request), visit_of(request).token_sha256
 
     def work(store: Store) -> str:
         wanted = _wanted(form)
         found = None if wanted is None else classes.session(store, wanted.session_id)
         if wanted is None or found is None or found.class_id != class_id:
             return "form"
+        if wanted.video_us is not None and not access.has_opened(store, digest, *wanted.video_us):
+            return "video_unseen"
         refused = password_refusal(store, site.clock, form.get("password", ""), address)
         if refused is not None:
             return refused

@@ -13,6 +13,8 @@ import pytest
 
 from agent.checkin.pins import Given, set_pin
 from agent.paths import Paths
+from agent.store import access, classes
+from agent.store.access import View
 from agent.store.database import Store
 from agent.store.vault import Vault
 from tests.classes.attending import Roll
@@ -34,6 +36,16 @@ def roll(store: Store) -> Roll:
     made.answer(made.session, "E", 0, "awaiting_confirmation", method="pin", simulated=True)
     made.film(made.session, 0, 180)
     return made
+
+
+def open_video(store: Store, roll: Roll) -> None:
+    """The logged-in visitor opened the lesson's footage on its page."""
+    session = classes.session(store, roll.session)
+    assert session is not None
+    token = store.one("SELECT token_sha256 FROM web_session")["token_sha256"]
+    start_us, end_us = session.planned_start_us, session.planned_end_us
+    view = View("8d7f9f34-0000-4000-8000-000000000001", session.id, start_us, end_us, "attendance")
+    access.open_view(store, bytes(token), view, "", 0)
 
 
 @pytest.fixture
@@ -100,6 +112,8 @@ def test_a_correction_needs_both_secrets(
         assert found
         return found[1]
 
+    assert said() == "video_unseen"
+    open_video(store, roll)
     assert said(password="wrong") == "password"
     assert said(pin="000000") == "pin"
     assert said(hour=f"{roll.session}/x") == "form"
@@ -122,6 +136,7 @@ def test_on_a_phone_the_names_stay_while_the_hours_scroll(
     set_password(store, served)
     tab = open_tab(width=390, height=844)
     log_in_tab(tab)
+    open_video(store, roll)
     tab.page.goto(PAGE)
     roll_box = tab.page.locator(".roll.scroll")
     name = tab.page.locator(".roll tbody .name").first
