@@ -61,12 +61,13 @@ def calibrate_command(
     At acceptance: once with --empty in the empty room, then with people whom you count. Again after the
     camera was moved. Each is a signed record that HR sees; the last one counts.
     """
-    from agent.visibility.room_calibration import CalibrationError
+    from agent.visibility.room_calibration import CalibrationError, check_regions
 
     settings = invocation(context).settings()
     try:
         zone = _polygon(teacher_zone)
         regions = [_polygon(each) for each in hidden or ()]
+        check_regions([zone, *regions])
         made = _calibrate(settings, empty, people, frames, zone, regions, overlay_file)
     except CalibrationError as error:
         refuse(str(error))

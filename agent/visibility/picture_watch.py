@@ -30,7 +30,7 @@ STILL_BYTES: Final = (100, 2.5e-4)
 1920 × 1080."""
 CHANGES: Final = 30
 FEWEST_CHANGES: Final = 4
-NOISE_LEFT: Final = 0.5
+NOISE_LEFT: Final = 0.65
 LIGHT_CHANGED: Final = 2.5
 NOBODY_MOVES: Final = 6.0
 """Grey levels that the 16 × 16 block which changed most may have changed by on average."""
@@ -136,12 +136,13 @@ class PictureWatch:
         self._reference, self._live = reference, None
         self._wrong, self._right = [], []
 
-    def look(self, now: Sight, *, is_lesson: bool) -> PictureChange | None:
+    def look(self, now: Sight, *, is_lesson: bool, repeats: bool = False) -> PictureChange | None:
         """Take the next key frame; the change that it completes, if any. `is_lesson`: dark rooms are normal
-        while none is on, and what is found needs a minute."""
+        while none is on, and what is found needs a minute. `repeats`: a file stands in for the camera and
+        begins again by nature."""
         if self._before is not None and now.monotonic_s - self._before[0].monotonic_s > LONGEST_PAUSE_S:
             self._before, self._wrong, self._still, self._right = None, [], [], []
-        found, kind = self._judge(now, is_lesson)
+        found, kind = self._judge(now, is_lesson, repeats)
         previous, self._before = self._before, (now, found)
         is_passing = kind == "covered" and not _same_place(found, previous)
         if kind is None:
@@ -159,7 +160,7 @@ class PictureWatch:
         self._learn(now, found, kind)
         return change
 
-    def _judge(self, now: Sight, is_lesson: bool) -> tuple[Assessment, TamperKind | None]:
+    def _judge(self, now: Sight, is_lesson: bool, repeats: bool) -> tuple[Assessment, TamperKind | None]:
         live = self._live if self._live is not None and self._live.looks >= KNOWN_AFTER else None
         views = [
             (view, lenient) for view, lenient in ((live, False), (self._reference, True)) if view is not None
@@ -168,7 +169,7 @@ class PictureWatch:
         if not found:
             found = [assess(now.seen, KnownView.of(now.seen), lenient=True)]
         worst = next((each for each in found if each.kind is not None), found[0])
-        is_repeated = self._replay.is_repeated(now.seen.small) and worst.kind != "dark"
+        is_repeated = not repeats and self._replay.is_repeated(now.seen.small) and worst.kind != "dark"
         self._still = [*self._still, now][-64:] if self._is_still(now) else [now]
         kind = worst.kind
         if kind == "dark" and not is_lesson:

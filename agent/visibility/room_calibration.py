@@ -91,7 +91,7 @@ def calibrate(
     Without a new reference the last one stays, unless the camera is moved: then it holds no more. The same
     for masks and the teacher's zone where none are given. CalibrationError."""
     width, height = _size([*counted, *empty])
-    _check([teacher_zone, *hidden])
+    check_regions([teacher_zone, *hidden])
     before = calibration.newest_calibration(store, room)
     if before is not None and (lasts := lasting(store, room)) is not None and lasts.kind == "moved":
         before = None
@@ -174,7 +174,8 @@ def _size(pictures: Sequence[CountedPicture]) -> tuple[int, int]:
     return sizes.pop() if sizes else (0, 0)
 
 
-def _check(polygons: Sequence[Polygon]) -> None:
+def check_regions(polygons: Sequence[Polygon]) -> None:
+    """CalibrationError for a region that is none; () is none and allowed."""
     for polygon in polygons:
         inside = all(0 <= x <= 1 and 0 <= y <= 1 for x, y in polygon)
         if polygon and (not 3 <= len(polygon) <= MOST_CORNERS or not inside):

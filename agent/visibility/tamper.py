@@ -67,7 +67,7 @@ class TamperWatch:
         pictures = self._watch(store, now)
         session = classes.open_session(store, self._room)
         is_lesson = place is not None and session is not None and seen.at_us <= session.planned_end_us
-        change = pictures.look(seen, is_lesson=is_lesson)
+        change = pictures.look(seen, is_lesson=is_lesson, repeats=simulated)
         if change is not None:
             try:
                 self._state(store, change, seen, now, place, simulated=simulated)

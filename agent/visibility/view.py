@@ -204,7 +204,7 @@ def _shifted(grey: Field, shift: tuple[float, float]) -> Field:
 def _sharpness(
     fine: Field, known: KnownView, gain: Field, agreement: Field, edged: npt.NDArray[np.bool_]
 ) -> float | None:
-    usable = edged & (agreement >= 0.6) & (gain > 0.1)
+    usable = edged & (agreement >= 0.5) & (gain > 0.1)
     if int(usable.sum()) < FEWEST_SHARP_BLOCKS:
         return None
     now = gradient(fine)

@@ -36,6 +36,9 @@ VEILED: Final = 0.50
 """Median transmission in a light no lower than before: a film, a breath, a spray on the lens."""
 BLURRED: Final = 0.55
 """Of the known view's sharpness."""
+WASHED_OUT: Final = 0.60
+"""Median contrast of the blocks with structure, over what the light leaves of it: so much blur that nothing
+sharp is left to compare."""
 GONE: Final = 0.15
 """Of the blocks with structure; fewer that are seen, where there is structure of another kind, is another
 view."""
@@ -80,8 +83,8 @@ def assess(seen: Structure, known: KnownView, *, lenient: bool) -> Assessment:
     lost = found.edged & ~found.seen
     displacement = float(np.hypot(*found.shift))
     is_blurred = found.sharpness is not None and found.sharpness < BLURRED * (0.8 if lenient else 1)
-    if found.visible < SUSPICIOUS or is_blurred:
-        displacement = max(displacement, displacement_px(seen, known))
+    turned = displacement_px(seen, known) if found.visible < SUSPICIOUS or is_blurred else 0.0
+    displacement = max(displacement, turned)
 
     def named(kind: TamperKind | None, *, is_telling: bool = True) -> Assessment:
         return Assessment(kind, is_telling, found.visible, found.sharpness, transmission, displacement, lost)
@@ -100,7 +103,8 @@ def assess(seen: Structure, known: KnownView, *, lenient: bool) -> Assessment:
     if found.visible < GONE and float(np.median(found.own[lit])) >= FLAT:
         return named("moved")
     # A view that was tilted or zoomed a little does not lie edge on edge: that is no blur.
-    if is_blurred and displacement < DRIFTED_PX:
+    is_washed_out = float(np.median(found.own[lit])) < WASHED_OUT * (0.8 if lenient else 1)
+    if (is_blurred or is_washed_out) and turned < DRIFTED_PX:
         return named("out_of_focus")
     return named(None)
 
@@ -165,7 +169,7 @@ def displacement_px(seen: Structure, known: KnownView) -> float:
     if not 0.4 <= float(np.hypot(matrix[0, 0], matrix[1, 0])) <= 2.5:
         return 0.0
     # Points that stayed where they were speak against a moved camera, though others moved together.
-    stayed = float((np.hypot(*(after - before).T) < 3.0).mean())
+    stayed = float((np.hypot(*(after - before).T) < 1.5).mean())
     width, height = FINE
     places = np.array([[0, 0], [width, 0], [0, height], [width, height], [width / 2, height / 2]], np.float32)
     went = places @ matrix[:, :2].T + matrix[:, 2] - places
