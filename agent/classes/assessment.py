@@ -95,7 +95,7 @@ def plan_of_class(
         lessons=tuple(
             PlannedLesson(each.kind, each.planned_start_us, each.class_hours, shortest_us(class_hours(each)))
             for each in sessions
-            if each.state != "cancelled"
+            if each.state != "cancelled" and not each.was_planned_again
         ),
     )
 

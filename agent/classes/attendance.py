@@ -85,7 +85,7 @@ def _hours(store: Store, class_id: str, now_us: int | None) -> tuple[HeldHour, .
     return tuple(
         HeldHour(session, hour, _is_over(session, hour, now_us))
         for session in sessions
-        if session.close_reason != "clock_was_wrong"  # planned again under another id
+        if not session.was_planned_again
         for hour in class_hours(session)
     )
 

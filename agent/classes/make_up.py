@@ -116,7 +116,10 @@ def release_of(store: Store, stamp: Stamp, session_id: str, *, simulated: bool) 
 def final_examination_us(store: Store, class_id: str) -> int | None:
     """When the class's last examination begins that was not called off; None without one."""
     found = table.sessions(store, class_id=class_id, states=("planned", "open", "closed"))
-    return max((each.planned_start_us for each in found if each.kind == "examination"), default=None)
+    return max(
+        (e.planned_start_us for e in found if e.kind == "examination" and not e.was_planned_again),
+        default=None,
+    )
 
 
 def after_the_final(store: Store, session: Session) -> str | None:
@@ -148,7 +151,13 @@ def misplaced(store: Store, class_id: str) -> list[str]:
             )
         if problem := after_the_final(store, session):
             lines.append(problem)
-        if any(_end_us(store, each) > session.planned_start_us for each in bound):
+        ends = [_end_us(store, each) for each in bound]
+        if None in ends:
+            lines.append(
+                f"{said(plan_of(session))}: 它所补的课时已不存在 / an hour that is made up by it stays an "
+                "hour of its lesson, or is released first (timetable make-up --release)"
+            )
+        if any(end_us is not None and end_us > session.planned_start_us for end_us in ends):
             lines.append(
                 f"{said(plan_of(session))}: 补课须在缺课之后 / lies before an hour that it stands for"
             )
@@ -173,6 +182,11 @@ def _missed_problem(store: Store, stamp: Stamp, session: Session, wanted: Missed
         return f"{wanted.session_id[:36]}: 本班没有这次课 / the class has no such lesson"
     if missed.kind in ("make_up", "examination"):
         return f"{said(plan_of(missed))}: 补课和考试不能再补 / neither is made up again"
+    if missed.was_planned_again:
+        return (
+            f"{said(plan_of(missed))}: 因时钟错误打开，已重新排课 / "
+            "was opened by a wrong clock and planned again: nothing was missed"
+        )
     if missed.state == "cancelled":
         return f"{said(plan_of(missed))}: 已取消，没有课时可补 / was called off: nothing was missed"
     if not 1 <= wanted.hour <= missed.class_hours:
@@ -216,9 +230,11 @@ def _bind_one(store: Store, stamp: Stamp, session: Session, wanted: MissedHour, 
     return made
 
 
-def _end_us(store: Store, bound: MakeUp) -> int:
+def _end_us(store: Store, bound: MakeUp) -> int | None:
+    """Of the missed hour; None when its lesson has no such hour any more."""
     missed = table.session(store, bound.missed_session_id)
-    return 0 if missed is None else class_hours(missed)[bound.missed_hour - 1].end_us
+    hours = () if missed is None else class_hours(missed)
+    return next((hour.end_us for hour in hours if hour.number == bound.missed_hour), None)
 
 
 def _named(store: Store, wanted: MissedHour) -> str:

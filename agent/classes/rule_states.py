@@ -89,7 +89,7 @@ class Subject:
         found = table.sessions(
             self.store, class_id=self.training_class.id, states=("planned", "open", "closed")
         )
-        return [session for session in found if session.close_reason != "clock_was_wrong"]
+        return [session for session in found if not session.was_planned_again]
 
     @cached_property
     def people(self) -> list[Person]:

@@ -43,7 +43,7 @@ def _at_the_same_time(store: Store, session: Session) -> list[Session]:
         until_us=session.planned_end_us,
         states=("planned", "open", "closed"),
     )
-    return [other for other in others if other.id != session.id]
+    return [other for other in others if other.id != session.id and not other.was_planned_again]
 
 
 def _problem(store: Store, training_class: TrainingClass, session: Session, other: Session) -> str | None:

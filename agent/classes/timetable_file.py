@@ -90,7 +90,8 @@ def merge(store: Store, class_id: str, file: TimetableFile, *, keep_others: bool
     existing: dict[tuple[str, int], Session] = {}
     # Of a lesson that was called off and planned again the later row counts, which lives.
     for each in sorted(table.sessions(store, class_id=class_id), key=lambda s: s.state != "cancelled"):
-        existing[each.room, each.planned_start_us] = each
+        if not each.was_planned_again:
+            existing[each.room, each.planned_start_us] = each
     seen: set[tuple[str, int]] = set()
     for where, wanted in file.lessons:
         key = (wanted.room, wanted.start_us)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from agent.classes.class_hours import breaks_problem
 from agent.classes.document import ClassDocument, PlannedSession
+from agent.classes.lesson_plan import plan_of, said
+from agent.classes.problems import ClassFileError
 from agent.clock import Stamp
 from agent.store import classes as table
 from agent.store import continuity
@@ -20,6 +22,7 @@ def write_timetable(
     store: Store, stamp: Stamp, document: ClassDocument, *, simulated: bool
 ) -> dict[str, int]:
     """Add, change and cancel planned lessons; counts for the report. In the caller's transaction.
+    ClassFileError when a lesson that is still to end lies over one that was held.
 
     A lesson is the same when room and start are. One that is open takes a new end (it was extended), one
     that was held stays as it was. One whose time is over is taken in as held when its room was filmed then
@@ -29,7 +32,9 @@ def write_timetable(
     existing = {
         (s.room, s.planned_start_us): s
         for s in table.sessions(store, class_id=class_id, states=("planned", "open", "closed"))
+        if not s.was_planned_again
     }
+    held = [session for session in existing.values() if session.state == "closed"]
     counts = dict.fromkeys(
         (
             "sessions_added",
@@ -40,6 +45,7 @@ def write_timetable(
         ),
         0,
     )
+    conflicts: list[str] = []
     for planned in document.sessions:
         session = existing.pop((planned.room, planned.start_us), None) or _running(existing, planned)
         if session is None and planned.end_us <= stamp.wall_us and stamp.clock_state == "synchronised":
@@ -49,6 +55,7 @@ def write_timetable(
             else:
                 counts["sessions_passed_over"] += 1
         elif session is None:
+            conflicts += _held_then(held, planned)
             _insert_session(store, class_id, planned)
             counts["sessions_added"] += 1
         elif session.state in ("planned", "open") and _differs(session, planned):
@@ -63,6 +70,8 @@ def write_timetable(
                 ),
             )
             counts["sessions_changed"] += 1
+    if conflicts:
+        raise ClassFileError(conflicts)
     for session in existing.values():
         if session.state == "planned":
             table.set_cancelled(store, session.id, stamp.wall_us, "timetable")
@@ -80,6 +89,17 @@ def write_timetable(
                 ),
             )
     return counts
+
+
+def _held_then(held: Sequence[Session], planned: PlannedSession) -> list[str]:
+    """Held once more, its class hours would be asked of everybody twice."""
+    return [
+        f"sessions {planned.start:%Y-%m-%d %H:%M} {planned.room}: "
+        f"本班此时的课已上完，时间不能再改：{said(plan_of(session))} / "
+        f"the class's lesson of that time was held and stays as it was: {said(plan_of(session))}"
+        for session in held
+        if session.planned_start_us < planned.end_us and planned.start_us < session.planned_end_us
+    ]
 
 
 def _running(existing: Mapping[tuple[str, int], Session], planned: PlannedSession) -> Session | None:
@@ -103,7 +123,8 @@ def was_filmed_for_nobody_else(store: Store, planned: PlannedSession) -> bool:
         until_us=planned.end_us,
         states=("planned", "open", "closed"),
     )
-    return not others and continuity.was_filmed(store, planned.room, planned.start_us, planned.end_us)
+    is_taken = not all(other.was_planned_again for other in others)
+    return not is_taken and continuity.was_filmed(store, planned.room, planned.start_us, planned.end_us)
 
 
 def attach(store: Store, stamp: Stamp, class_id: str, planned: PlannedSession, *, simulated: bool) -> str:

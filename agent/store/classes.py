@@ -66,6 +66,11 @@ class Session:
     breaks: tuple[tuple[int, int], ...] = ()
     """Planned breaks between class hours, [start_us, end_us) each, in order, inside the planned time."""
 
+    @property
+    def was_planned_again(self) -> bool:
+        """Opened under a clock that ran ahead: another row is this lesson now (`plan_again`)."""
+        return self.close_reason == "clock_was_wrong"
+
 
 @dataclass(frozen=True, slots=True)
 class Person:

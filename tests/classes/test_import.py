@@ -244,3 +244,39 @@ def test_a_room_that_this_device_does_not_film_must_be_answered_for(
     content["class"]["other_rooms"] = "room-110、workshop"
     take_in(store, vault, clock, content)
     assert {each.room for each in table.sessions(store, class_id="dgjc-1")} == {"room-101", "room-110"}
+
+
+def test_a_lesson_that_was_held_is_not_entered_again_at_another_time(
+    store: Store, vault: Vault, clock: ManualClock
+) -> None:
+    take_in(store, vault, clock, class_content())
+    held = table.sessions(store, class_id="dgjc-1")[0]
+    with store.transaction():
+        table.set_open(store, held.id, held.planned_start_us)
+        table.set_closed(store, held.id, held.planned_end_us, "planned_end")
+    clock.wall_us = held.planned_end_us + 60_000_000
+    content = class_content()
+    content["sessions"][0] |= {"start": "2026-11-21T09:00:00", "end": "2026-11-21T12:00:00"}
+    with pytest.raises(ClassFileError, match="was held"):
+        take_in(store, vault, clock, content)
+    hours = sum(each.class_hours for each in table.sessions(store, class_id="dgjc-1"))
+    assert hours == 8, "its class hours are asked of everybody once"
+
+
+@pytest.mark.parametrize("new_id", ["0", "z"])
+def test_of_a_lesson_opened_under_a_wrong_clock_the_one_planned_again_is_meant(
+    store: Store, vault: Vault, clock: ManualClock, new_id: str
+) -> None:
+    take_in(store, vault, clock, class_content())
+    wrong = table.sessions(store, class_id="dgjc-1")[0]
+    with store.transaction():
+        table.set_open(store, wrong.id, clock.wall_us)
+        table.set_closed(store, wrong.id, clock.wall_us, "clock_was_wrong")
+        table.plan_again(store, wrong, new_id)
+    content = class_content()
+    content["sessions"][0]["end"] = "2026-11-21T11:00:00"
+    assert take_in(store, vault, clock, content).sessions_changed == 1
+    content["sessions"].pop(0)
+    assert take_in(store, vault, clock, content).sessions_cancelled == 1
+    again = table.session(store, new_id)
+    assert again is not None and again.state == "cancelled"

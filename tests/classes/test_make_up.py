@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -189,3 +190,21 @@ def test_hours_that_cannot_be_made_up(case: Case) -> None:
 def test_where_no_notice_knows_make_up_lessons_none_counts(case: Case) -> None:
     case.store.execute("UPDATE class SET notices = json_array('jiaozuo-2021')")
     assert "no notice of this class" in case.refused(1)
+
+
+def test_nothing_was_missed_in_a_lesson_opened_under_a_wrong_clock(case: Case) -> None:
+    case.store.execute("UPDATE session SET close_reason = 'clock_was_wrong' WHERE id = ?", (case.missed,))
+    assert "wrong clock" in case.refused(1)
+
+
+def test_a_missed_hour_that_is_made_up_stays_an_hour_of_its_lesson(case: Case) -> None:
+    case.store.execute(
+        "UPDATE session SET state = 'open', closed_us = NULL WHERE id = ?", (case.missed,)
+    )  # it overruns
+    case.clock.wall_us = case.plan(case.missed).end_us
+    case.bind(2, people="B")
+    before = case.plan(case.missed)
+    late = replace(before, class_hours=1)
+    with pytest.raises(TimetableError) as caught:
+        case.edit(Change(before, late, case.missed))
+    assert "made up" in str(caught.value.problems)

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from agent.classes import timetable_edit
+from agent.classes.assessment import plan_of_class
 from agent.classes.lesson_plan import LessonPlan, TimetableError, plan_of
 from agent.classes.timetable_edit import Change, Edit
+from agent.classes.timetable_file import TimetableFile, merge
 from agent.paths import Paths
 from agent.policy import CHECKOUT_FOLDER, load_policies
 from agent.store import classes as table
@@ -291,3 +293,24 @@ def test_the_classs_warnings_follow_its_timetable(desk: Desk) -> None:
 def test_a_problem_names_the_place_in_the_file(desk: Desk, tmp_path: Path) -> None:
     clash = Change(None, lesson(desk.practical.planned_start_us), place="课程表.csv 第 7 行 / row 7")
     assert desk.refused(clash).startswith("课程表.csv 第 7 行 / row 7: ")
+
+
+@pytest.mark.parametrize("new_id", ["0", "z"])
+def test_a_lesson_planned_again_after_a_wrong_clock_is_changed_like_any_other(
+    desk: Desk, new_id: str
+) -> None:
+    with desk.store.transaction():
+        table.set_open(desk.store, desk.theory.id, desk.clock.wall_us)
+        table.set_closed(desk.store, desk.theory.id, desk.clock.wall_us, "clock_was_wrong")
+        table.plan_again(desk.store, desk.theory, new_id)
+    plan = plan_of(desk.theory)
+    longer = replace(plan, end_us=plan.end_us + 10 * MINUTE)
+    file = TimetableFile((("f", longer), ("f", plan_of(desk.practical))), "ab" * 32)
+    merged = merge(desk.store, "dgjc-1", file, keep_others=False)
+    assert not merged.problems and [each.session_id for each in merged.changes] == [new_id]
+    desk.do(*merged.changes)
+    assert plan_of(desk.now(new_id)) == longer
+    training_class = table.training_class(desk.store, "dgjc-1")
+    assert training_class is not None
+    lessons = plan_of_class(training_class, [], table.sessions(desk.store, class_id="dgjc-1")).lessons
+    assert sum(each.class_hours for each in lessons) == 8, "its class hours count once"
