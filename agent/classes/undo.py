@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from agent.clock import Stamp
 from agent.errors import RefusedError
-from agent.store import class_imports
+from agent.store import class_imports, classes
 from agent.store.class_imports import LastImport
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
@@ -38,6 +38,11 @@ class UndoRefusedError(RefusedError):
             "导入时补录了已经上过的课，或已有记录引用这些人和课，不能撤销；请导入改正后的文件",
             "lessons that were held were entered with it, or records speak of its people and lessons "
             "already: import a corrected file",
+        ),
+        "room": (
+            "导入时取消或改动的课，其教室此后已排给别的课，不能撤销；请导入改正后的文件",
+            "the room of a lesson that it called off or changed was given to another since: import a "
+            "corrected file",
         ),
     }
 
@@ -73,6 +78,7 @@ def undo_import(store: Store, vault: Vault, stamp: Stamp, class_id: str, *, simu
             class_imports.restore(store, last, people)
         except sqlite3.IntegrityError as error:
             raise UndoRefusedError("held") from error
+        _check_rooms(store, last)
         done.append(_counted(last, people))
         data = {
             **asdict(done[0]),
@@ -111,6 +117,20 @@ def _check(store: Store, last: LastImport, people: list[str]) -> None:
         raise UndoRefusedError("changed")
     if any(row["state"] not in ("planned", "cancelled") for row in last.after["session"].values()):
         raise UndoRefusedError("held")
+
+
+def _check_rooms(store: Store, last: LastImport) -> None:
+    """Of two lessons in a room at once one would never be opened."""
+    for row in last.before["session"].values():
+        others = classes.sessions(
+            store,
+            room=row["room"],
+            from_us=row["planned_start_us"],
+            until_us=row["planned_end_us"],
+            states=("planned", "open"),
+        )
+        if row["state"] == "planned" and any(other.id != row["id"] for other in others):
+            raise UndoRefusedError("room")
 
 
 def _counted(last: LastImport, people: list[str]) -> Undone:

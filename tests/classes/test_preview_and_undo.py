@@ -189,3 +189,22 @@ def test_who_is_in_another_class_stays(store: Store, vault: Vault, clock: Manual
     for person in both:
         sealed = store.one("SELECT id_number_sealed FROM person WHERE id = ?", (person,))[0]
         assert vault.open(store, person, "evidence", sealed)
+
+
+def test_lessons_whose_room_was_given_away_since_do_not_come_back(
+    store: Store, vault: Vault, clock: ManualClock
+) -> None:
+    take_in(store, vault, clock, class_content())
+    clock.advance(60)
+    fewer = class_content()
+    fewer["sessions"].pop(1)
+    take_in(store, vault, clock, fewer)
+    clock.advance(60)
+    other = class_content()
+    other["class"]["id"] = "dgjc-2"
+    other["sessions"].pop(0)  # in the same room, when the first class would have met
+    take_in(store, vault, clock, other)
+    before = contents(store)
+    with pytest.raises(UndoRefusedError, match="room"):
+        undo_import(store, vault, clock.now(), "dgjc-1", simulated=True)
+    assert contents(store) == before
