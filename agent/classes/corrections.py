@@ -81,7 +81,9 @@ def correct(
         session, hour = _hour(store, stamp, wanted)
         _check_people(store, session, wanted.person_id, teacher_id)
         earlier = _standing(store, session, wanted)
-        segments = [] if wanted.state == "withdrawn" else _ground(store, session, hour, wanted)
+        segments = (
+            [] if wanted.state == "withdrawn" else _ground(store, session, hour, wanted, simulated=simulated)
+        )
         video = None if wanted.state == "withdrawn" else wanted.video_us
         made = Correction(
             id=str(uuid.uuid4()),
@@ -138,8 +140,9 @@ def _standing(store: Store, session: Session, wanted: Wanted) -> Correction | No
     return earlier
 
 
-def _ground(store: Store, session: Session, hour: ClassHour, wanted: Wanted) -> list[Row]:
-    """The segments that hold the stretch; it lies in the lesson, touches the hour, and has no hole."""
+def _ground(store: Store, session: Session, hour: ClassHour, wanted: Wanted, *, simulated: bool) -> list[Row]:
+    """The segments that hold the stretch; it lies in the lesson, touches the hour, and has no hole. What no
+    live camera filmed shows nobody, but on a device that demonstrates (I9)."""
     if wanted.video_us is None:
         raise CorrectionError("times")
     from_us, until_us = wanted.video_us
@@ -151,7 +154,9 @@ def _ground(store: Store, session: Session, hour: ClassHour, wanted: Wanted) -> 
     found = [
         row
         for row in footage.segments_between(store, CAMERA, from_us, max(until_us, from_us + 1))
-        if row["expired_us"] is None and _is_of_room(store, row["run_id"], session.room)
+        if row["expired_us"] is None
+        and (simulated or not row["simulated"])
+        and _is_of_room(store, row["run_id"], session.room)
     ]
     reached_us = from_us
     for row in found:

@@ -180,3 +180,9 @@ def test_who_is_erased_leaves_no_words_behind(roll: Roll, say: Correct) -> None:
         erase_person(roll.store, roll.people["A"], 1)
     assert [each.reason for each in corrections(roll.store, CLASS)] == [""]
     assert roll.states("A")[0] == "late"
+
+
+def test_footage_of_no_live_camera_is_no_ground(roll: Roll, say: Correct) -> None:
+    roll.store.execute("UPDATE run SET simulated = 1")
+    assert refusal(say) == "no_video"
+    assert roll.states("A")[0] == "absent"
