@@ -35,8 +35,9 @@ from bench.tamper_scenes import (
     Light,
     Photo,
     Room,
+    encoded,
+    stream,
 )
-from bench.tamper_scenes import encoded, stream
 
 BEGINS_S, AFTER_S = 8.4, 10.0
 """Just after a key frame: the next one is almost two seconds away."""
@@ -214,8 +215,8 @@ def _frozen(room: Room, noise: float) -> Iterator[Grey]:
 
 
 def _looped(room: Room, loop_s: float, offset_s: float, crf: int | None, noise: float) -> Iterator[Grey]:
-    """Live until LOOP_BEGINS_S; then, for ever, the `loop_s` that ended then, `offset_s` out of step with the key
-    frames, through another encoder at `crf`."""
+    """Live until LOOP_BEGINS_S; then, for ever, the `loop_s` that ended then, `offset_s` out of step with the
+    key frames, through another encoder at `crf`."""
     live = list(stream(room, LOOP_BEGINS_S))
     yield from live
     start = len(live) - round(loop_s * FPS)
@@ -632,7 +633,8 @@ def _line(result: Result) -> str:
     )
     alarm = f" FALSE {result.false_alarms}" if result.false_alarms else ""
     said = " ".join(f"{at_s:g}:{kind}" for at_s, kind in result.said)
-    return f"{result.room:13} {result.name:14} {result.strength:42} {seen:>7}{alarm} [{said}] {result.cpu_ms_a_look} ms"
+    what = f"{result.room:13} {result.name:14} {result.strength:42}"
+    return f"{what} {seen:>7}{alarm} [{said}] {result.cpu_ms_a_look} ms"
 
 
 if __name__ == "__main__":

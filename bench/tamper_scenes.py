@@ -1,9 +1,10 @@
-"""Rooms, lights, cameras and attacks for bench/tamper.py: real pictures and films as a camera would show them.
+"""Rooms, lights, cameras and attacks for bench/tamper.py: real pictures and films as a camera would show
+them.
 
-A `Room` gives the scene's light without a camera: one real photo whose people move a little, or a real film. A
-`Camera` makes pictures of it: light, exposure that follows it, noise that grows with gain, and a real H.264
-encoder. What happens (an attack, another light) is a function of the scene's light or of the finished picture.
-"""
+A `Room` gives the scene's light without a camera: one real photo whose people move a little, or a real film.
+A `Camera` makes pictures of it: light, exposure that follows it, noise that grows with gain, and a real
+H.264 encoder. What happens (an attack, another light) is a function of the scene's light or of the finished
+picture."""
 
 from __future__ import annotations
 
@@ -222,14 +223,14 @@ class KeyPicture:
 def encoded(
     pictures: Iterator[Grey], *, fps: int = FPS, gop_s: float = GOP_S, crf: int = 27, bitrate: int = 0
 ) -> Iterator[KeyPicture]:
-    """Encode and decode for real, as a camera and the watcher would; a constant bit rate where one is given."""
+    """Encode and decode for real, as a camera and the watcher would; at a constant bit rate if one is
+    given."""
     encoder = av.CodecContext.create("libx264", "w")
-    decoder = av.CodecContext.create("h264", "r")
-    assert isinstance(encoder, av.VideoCodecContext) and isinstance(decoder, av.VideoCodecContext)
+    assert isinstance(encoder, av.VideoCodecContext)  # noqa: S101 (libx264 is a video encoder)
     encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, "yuv420p"
     encoder.framerate, encoder.time_base = Fraction(fps), Fraction(1, fps)
     encoder.gop_size = max(1, round(gop_s * fps))
-    encoder.thread_count = decoder.thread_count = 1
+    encoder.thread_count = 1
     encoder.options = {"preset": "veryfast", "tune": "zerolatency", "sc_threshold": "0", "bf": "0"}
     if bitrate:
         encoder.bit_rate = bitrate
