@@ -16,6 +16,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -236,6 +237,10 @@ def _through_encoder(pictures: list[Grey], crf: int) -> list[Grey]:
     return [key.luma for key in encoded(iter(pictures), gop_s=1 / FPS, crf=crf)]
 
 
+def _dimmed(light: Light, _: float, level: float) -> Light:
+    return np.asarray(light * np.float32(level), np.float32)
+
+
 def attacks() -> list[Case]:
     def lit(happens: Happens) -> Callable[[Room], Iterator[Grey]]:
         return lambda room: stream(room, BEGINS_S + AFTER_S, fps=FEW_FPS, happens=happens)
@@ -319,9 +324,7 @@ def attacks() -> list[Case]:
                     "replayed",
                     name,
                     ("replayed",),
-                    lambda room, loop_s=loop_s, offset=offset, crf=crf, noise=noise: _looped(
-                        room, loop_s, offset, crf, noise
-                    ),
+                    partial(_looped, loop_s=loop_s, offset_s=offset, crf=crf, noise=noise),
                     fps=FPS,
                     begins_s=LOOP_BEGINS_S,
                 )
@@ -347,7 +350,7 @@ def attacks() -> list[Case]:
                 "turned dark",
                 f"light {level:g}",
                 ("dark", "covered"),
-                lit(_after(lambda light, _, level=level: light * np.float32(level))),
+                lit(_after(partial(_dimmed, level=level))),
             )
         )
     return found
@@ -512,6 +515,14 @@ def creeping(share: float) -> Callable[[float], np.ndarray | None]:
     return lambda at_s: np.array([[1, 0, share * WIDTH * min(1.0, at_s / 30)], [0, 1, 0]], np.float64)
 
 
+Warp = Callable[[float], np.ndarray | None]
+
+
+def _shown_by(room: Room, warp: Warp) -> Iterator[Grey]:
+    """By a camera that moves."""
+    return stream(room, BEGINS_S + AFTER_S, fps=FEW_FPS, warp=warp)
+
+
 def innocent() -> list[Case]:
     def lit(happens: Happens) -> Callable[[Room], Iterator[Grey]]:
         return lambda room: stream(room, BEGINS_S + AFTER_S, fps=FEW_FPS, happens=happens)
@@ -560,7 +571,7 @@ def innocent() -> list[Case]:
             "nothing wrong",
             f"the building shakes, {pixels:g} px of 640",
             (),
-            lambda room, pixels=pixels: stream(room, BEGINS_S + AFTER_S, fps=FEW_FPS, warp=shaking(pixels)),
+            partial(_shown_by, warp=shaking(pixels)),
         )
         for pixels in (0.5, 1.0, 2.0)
     )
@@ -569,7 +580,7 @@ def innocent() -> list[Case]:
             "nothing wrong",
             f"the mount settles by {share:.1%}",
             (),
-            lambda room, share=share: stream(room, BEGINS_S + AFTER_S, fps=FEW_FPS, warp=creeping(share)),
+            partial(_shown_by, warp=creeping(share)),
         )
         for share in (0.005, 0.01)
     )

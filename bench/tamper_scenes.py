@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol
 
 import av
 import cv2
@@ -250,7 +250,7 @@ def encoded(
             fresh = av.CodecContext.create("h264", "r")
             fresh.thread_count = 1
             for picture in [*fresh.decode(av.Packet(data)), *fresh.decode(None)]:
-                luma = np.asarray(cast(av.VideoFrame, picture).to_ndarray(format="gray"), np.uint8)
+                luma = np.asarray(picture.to_ndarray(format="gray"), np.uint8)
                 yield KeyPicture(number / fps, luma, data, tuple(between))
             between = []
 

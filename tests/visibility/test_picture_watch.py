@@ -161,7 +161,10 @@ def sunset(number: int) -> Picture:
 
 
 def brighter_and_darker(number: int) -> Picture:
-    return np.clip(class_light(number) * (0.6, 1.0, 1.35, 0.8)[number // 5 % 4], 0, 255) + noise(number)
+    return np.asarray(
+        np.clip(class_light(number) * (0.6, 1.0, 1.35, 0.8)[number // 5 % 4], 0, 255) + noise(number),
+        np.float32,
+    )
 
 
 def passer_by(number: int) -> Picture:
