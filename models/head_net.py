@@ -24,10 +24,11 @@ WEIGHTS = "head-net-v1"
 STRIDE = 4
 GREY, UNIT = 114, 64
 """The network's input is (value - GREY) / UNIT."""
-LARGEST_SCALE = 1.4
-"""Pictures of up to 1080p are enlarged by this: heads in the last row are the smallest."""
-MOST_PIXELS = 4_100_000
-"""Of the largest size searched: 1080p enlarged by 1.4, 4K reduced to 0.7."""
+LARGEST_SCALE, USUAL_PIXELS = 1.4, 1920 * 1080
+"""Small pictures are enlarged by so much, or to so many pixels: 1080p is searched at its own size, which is
+what a tenth of a core can do every five seconds."""
+LEAST_SCALE, MOST_PIXELS = 0.7, 4_100_000
+"""Larger pictures are reduced to no less, 4K to 2.7 K, unless that were more pixels: a quarter of a core."""
 SMALLEST_SIDE_PX = 160
 """No size is searched whose longer side would be shorter."""
 LARGEST_HEAD_PX = 44.0
@@ -144,7 +145,8 @@ class Tile(NamedTuple):
 def scales(image: BGRImage) -> Iterator[tuple[float, float, float]]:
     """Sizes at which to search `image`, as factors; with the smallest and largest head each answers for."""
     height, width = image.shape[:2]
-    scale = min(LARGEST_SCALE, math.sqrt(MOST_PIXELS / (height * width)))
+    most = math.sqrt(MOST_PIXELS / (height * width))
+    scale = min(LARGEST_SCALE, max(math.sqrt(USUAL_PIXELS / (height * width)), min(LEAST_SCALE, most)))
     smallest = 0.0
     while True:
         is_last = max(height, width) * scale / 2 < SMALLEST_SIDE_PX

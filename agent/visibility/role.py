@@ -18,6 +18,7 @@ from agent.visibility.counting import head_counter
 from agent.visibility.doubts import said
 from agent.visibility.key_frame_decoder import PictureError
 from agent.visibility.watcher import OLDEST_PICTURE_S, Look, PublishError, Watcher
+from models.weights import ModelError
 
 log = get_logger(__name__)
 
@@ -122,6 +123,12 @@ class Watch:
             self._troubled("录像画面无法解码", "the recording's picture cannot be read", error)
         except PublishError as error:
             zh, en = "人数照常统计，画面发布不了", "heads are counted, the picture cannot be published"
+            self._troubled(zh, en, error)
+        except ModelError as error:
+            zh, en = (
+                "人数统计模型不可用，没有统计人数",
+                "the head counter's model cannot be used, nobody is counted",
+            )
             self._troubled(zh, en, error)
         except OSError as error:
             self._troubled("录像文件读不了", "the recording cannot be read", error)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import models.weights
 from agent import board
 from agent.clock import SystemClock
 from agent.paths import Paths
@@ -19,6 +20,7 @@ from agent.role import RoleContext
 from agent.settings import load_settings
 from agent.store.database import Store
 from agent.visibility import role
+from agent.visibility.counting import head_counter
 from agent.visibility.role import Watch
 from agent.visibility.watcher import Watcher
 from tests import synthetic
@@ -166,4 +168,26 @@ def test_without_a_recording_it_waits(context: RoleContext) -> None:
     watch = Watch(context, watcher)
     watch.step()
     assert (status(context)["state"], status(context)["message"]["en"]) == ("waiting", "no recording")
+    watch.close()
+
+
+@pytest.mark.promise("I9")
+def test_without_its_weights_nobody_is_counted_and_that_is_said(
+    context: RoleContext, rig: Rig, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.begin(2.7)
+    publish_status(context.paths, rig)
+    (tmp_path / "weights.toml").write_bytes(models.weights.MANIFEST.read_bytes())
+    monkeypatch.setattr("models.weights.MANIFEST", tmp_path / "weights.toml")
+    counter = head_counter(context.settings)
+    watch = Watch(context, Watcher(context.paths, "room-101", counter, rig.clock, simulated=True))
+    watch.step()
+    said = status(context)
+    assert said["state"] == "fault" and "没有统计人数" in said["message"]["zh"]
+    assert "head_net.onnx" in said["message"]["en"] and "install" in said["message"]["en"]
+    row = store.row("SELECT count(*) FROM head_count")
+    assert row is not None and row[0] == 0
+    monkeypatch.undo()
+    watch.step()
+    assert status(context)["state"] == "running", "installed again, it counts"
     watch.close()
