@@ -120,7 +120,10 @@ def as_data(attendance: ClassAttendance, part: Part) -> dict[str, Any]:
         if is_training and average is not None
         else None,
         "examined": _between(attendance.examined) if is_training and attendance.examined else None,
-        "trainees": [_trainee(each, hours) for each in attendance.trainees],
+        # Not by name: a name that is corrected or erased must move nothing.
+        "trainees": [
+            _trainee(each, hours) for each in sorted(attendance.trainees, key=lambda each: each.person.id)
+        ],
     }
 
 

@@ -66,8 +66,10 @@ def record_digest(store: Store, class_id: str) -> RecordDigest:
     rows = store.rows(
         "SELECT record.sequence, record.sha256 FROM fact LEFT JOIN record ON record.fact_id = fact.id"
         " WHERE fact.class_id = ? AND fact.type IN"
-        " ('check-in.answered', 'check-in.decided', 'spot-check.ended', 'suspicion.decided',"
-        " 'attendance.corrected', 'session.opened', 'session.closed', 'session.cancelled', 'class.imported')"
+        " ('check-in.answered', 'check-in.decided', 'check-in.counted', 'spot-check.ended',"
+        " 'suspicion.decided', 'attendance.corrected', 'session.opened', 'session.closed',"
+        " 'session.cancelled', 'session.plan-changed', 'session.make-up-bound', 'session.make-up-released',"
+        " 'session.continuity-judged', 'class.imported')"
         " ORDER BY record.sequence",
         (class_id,),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from agent.store.database import Row, Store
+from agent.store.database import Row, Store, Value
 
 
 def sessions_with_photos(store: Store, classes: list[str], limit: int) -> list[str]:
@@ -90,12 +90,30 @@ def has_photos(store: Store, subject_id: str) -> bool:
 
 
 def erase_person(store: Store, person_id: str, at_us: int) -> None:
-    """Name and number of a person, the PIN, whose number others may have, and what people wrote when they
-    corrected the person's attendance; in the caller's transaction."""
+    """Name and number of a person, the PIN, whose number others may have, and what people wrote of the person
+    and of the classes that the person was in, which are over; in the caller's transaction."""
     store.execute("DELETE FROM pin WHERE person_id = ?", (person_id,))
-    store.execute("UPDATE attendance_correction SET reason = '' WHERE person_id = ?", (person_id,))
+    _erase_words(store, person_id)
     store.execute(
         "UPDATE person SET name = '', id_number_sealed = NULL, id_number_last4 = NULL, erased_us = ?"
         " WHERE id = ?",
         (at_us, person_id),
     )
+
+
+def _erase_words(store: Store, person_id: str) -> None:
+    """Reasons are free text, and people write names into them."""
+    person: dict[str, Value] = {"person": person_id}
+    classes = "SELECT class_id FROM enrolment WHERE person_id = :person"
+    for statement in (
+        "UPDATE attendance_correction SET reason = '' WHERE person_id = :person",
+        "UPDATE check_in_decision SET reason = '' WHERE check_in_id IN"
+        " (SELECT id FROM check_in WHERE person_id = :person)",
+        "UPDATE suspicion_decision SET reason = '' WHERE suspicion_id IN"
+        " (SELECT id FROM suspicion WHERE :person IN (person_id, other_person_id))",
+        f"UPDATE timetable_edit SET reason = '' WHERE class_id IN ({classes})",  # noqa: S608 (own words)
+        # A person's verdict is told from the device's by its reason: a dash stays.
+        "UPDATE visibility_verdict SET reason = '–' WHERE decided_by <> 'device' AND session_id IN"  # noqa: S608
+        f" (SELECT id FROM session WHERE class_id IN ({classes}))",
+    ):
+        store.execute(statement, person)

@@ -74,6 +74,9 @@ def test_the_opening_head_count_is_stated_the_day_after_once(
     assert second["because"] == ["check_ins_decided"]
     assert second["opening"]["trainees"] == {"at_least": 2, "at_most": 2}
     assert [each.id for each in statements(store, CLASS)] == [first["statement"], second["statement"]]
+    store.execute("UPDATE person SET name = '' WHERE id = ?", (roll.people["C"],))
+    turn(store, book, clock, "2025-10-10 05:00")
+    assert len(facts(store)) == 2, "a name that was corrected or erased moved nobody's attendance"
     roll.configure(late_after_minutes=3)
     turn(store, book, clock, "2025-10-10 06:00")
     assert facts(store)[-1]["because"] == ["rules_changed"]

@@ -115,6 +115,55 @@ def test_after_three_years_photos_keys_and_names_are_gone_and_the_log_verifies(
     assert len(room.facts(FactType.CHECK_INS_EXPIRED)) == 1
 
 
+def test_what_people_wrote_goes_with_the_names(room: Room, vault: Vault) -> None:
+    room.add_class("welding")
+    session = room.lesson("welding", room.clock.wall_us - HOUR_US)
+    person = enrol(room, vault, "welding")
+    check_in(room, vault, session, person)
+    answer = room.store.one("SELECT id FROM check_in")["id"]
+    rows: dict[str, dict[str, Value]] = {
+        "check_in_decision": {"check_in_id": answer, "decision": "confirmed", "decided_us": 1},
+        "suspicion": {
+            "id": "s",
+            "kind": "one_face_two_people",
+            "session_id": session,
+            "person_id": person,
+            "state": "rejected",
+            "first_us": 1,
+            "last_us": 1,
+            "simulated": 1,
+        },
+        "suspicion_decision": {"suspicion_id": "s", "decision": "rejected", "decided_us": 1},
+        "timetable_edit": {"edit_id": "e", "class_id": "welding", "session_id": session, "edited_us": 1},
+        "visibility_verdict": {
+            "id": "v",
+            "session_id": session,
+            "hour": 1,
+            "verdict": "shown",
+            "decided_by": "hr",
+            "stated_us": 1,
+            "simulated": 1,
+            "because": "[]",
+            "data": "{}",
+            "basis": "{}",
+        },
+    }
+    for table, row in rows.items():
+        if table.endswith("_decision"):
+            row["account"] = "hr"
+        if table != "suspicion":
+            row["reason"] = "学员甲在后排"
+        room.store.insert(table, row)
+    room.pass_time(2.99 * YEAR)
+    expire(room, vault)
+    written = [room.store.one(f"SELECT reason FROM {each}")[0] for each in rows if each != "suspicion"]  # noqa: S608
+    assert len(set(written)) == 1, "nothing goes before its time"
+    room.pass_time(0.1 * YEAR)
+    expire(room, vault)
+    written = [room.store.one(f"SELECT reason FROM {each}")[0] for each in rows if each != "suspicion"]  # noqa: S608
+    assert not any("学员" in reason for reason in written)
+
+
 @pytest.mark.promise("I7")
 @pytest.mark.rule("R8")
 def test_who_is_in_a_later_class_keeps_name_and_key(room: Room, vault: Vault) -> None:
