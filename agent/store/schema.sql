@@ -37,8 +37,9 @@ CREATE TABLE fact (
 CREATE INDEX fact_heads_counted ON fact (session_id, id) WHERE type = 'visibility.heads-counted';
 -- What a class's attendance rests on: its digest goes with every table that leaves the device.
 CREATE INDEX fact_of_attendance ON fact (class_id, id) WHERE type IN
-  ('check-in.answered', 'check-in.decided', 'spot-check.ended', 'suspicion.decided', 'attendance.corrected',
-   'session.opened', 'session.closed', 'session.cancelled', 'class.imported');
+  ('check-in.answered', 'check-in.decided', 'check-in.counted', 'spot-check.ended', 'suspicion.decided',
+   'attendance.corrected', 'session.opened', 'session.closed', 'session.cancelled', 'session.plan-changed',
+   'session.make-up-bound', 'session.make-up-released', 'session.continuity-judged', 'class.imported');
 -- A clip carries the signed record of each segment that it touches.
 CREATE INDEX fact_segment_closed ON fact (subject) WHERE type = 'recording.segment-closed';
 
