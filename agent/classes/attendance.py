@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Final
 
 from agent.classes import attendance_counts
-from agent.classes.attendance_rules import AttendanceRules, rules_in_force
+from agent.classes.attendance_rules import AttendanceRules, rules_of_class
 from agent.classes.attendance_table import (
     COUNTS,
     Between,
@@ -59,7 +59,7 @@ def attendance_of(
     training_class = classes.training_class(store, class_id)
     if training_class is None:
         raise KeyError(class_id)
-    rules = rules or rules_in_force(store)
+    rules = rules or rules_of_class(store, class_id)
     hours = _hours(store, class_id, now_us)
     known = _presences(store, hours, rules, simulated=simulated)
     corrected = {(c.session_id, c.hour, c.person_id): c for c in table.corrections(store, class_id)}

@@ -2,7 +2,8 @@
 
 The notices speak of the attendance rate (R5), of who is really there (R16) and of who is in place (R17), and
 leave open what that is. So each rule is a value of HR's configuration (section `attendance`), the table that
-leaves the device says by which of them it was made, and a change supersedes what was stated.
+leaves the device says by which of them it was made, and a change supersedes what was stated of a class that
+is not over yet.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Final, Literal, cast, get_args
 
+from agent.store.attendance_records import statements
 from agent.store.configuration import value
 from agent.store.database import Store
 
@@ -51,6 +53,13 @@ def rules_in_force(store: Store) -> AttendanceRules:
         if missed in get_args(MissedSpotCheck)
         else DEFAULTS.missed_spot_check,
     )
+
+
+def rules_of_class(store: Store, class_id: str) -> AttendanceRules:
+    """HR's values; of a class whose training was stated, those by which it was: a later change must not move
+    what a class was paid for."""
+    stated = [each for each in statements(store, class_id) if each.part == "training"]
+    return AttendanceRules(**stated[-1].data["rules"]) if stated else rules_in_force(store)
 
 
 def as_data(rules: AttendanceRules) -> dict[str, int | str]:

@@ -110,6 +110,9 @@ def test_the_training_is_stated_when_its_last_lesson_is_over(
     assert rows[roll.people["A"]]["required"] == 3
     assert rows[roll.people["A"]]["attended"] == {"at_least": 2, "at_most": 2}
     assert rows[roll.people["C"]]["attended"] == {"at_least": 0, "at_most": 0}
+    roll.configure(late_after_minutes=3)
+    turn(store, book, clock, "2026-10-20 10:00")
+    assert facts(store)[-1] == stated, "it keeps the rules that it was stated by"
 
 
 def test_a_class_is_reckoned_anew_when_a_fact_speaks_of_it(
