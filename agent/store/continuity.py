@@ -55,9 +55,10 @@ def sessions_named(store: Store, beginning: str, limit: int = 10) -> list[Sessio
 
 def unjudged_sessions(store: Store, room: str, ended_before_us: int, limit: int) -> list[Session]:
     """Closed sessions of `room` whose planned and real end lie before `ended_before_us` and of which nothing
-    was stated yet, oldest first."""
+    was stated yet, oldest first. What was opened by a wrong clock was planned again, and is none."""
     rows = store.rows(
         "SELECT * FROM session WHERE room = ? AND state = 'closed' AND planned_end_us < ? AND closed_us < ?"
+        " AND close_reason IS NOT 'clock_was_wrong'"
         " AND NOT EXISTS (SELECT 1 FROM continuity_judgement AS judged WHERE judged.session_id = session.id)"
         " ORDER BY planned_start_us LIMIT ?",
         (room, ended_before_us, ended_before_us, limit),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from agent.classes.class_hours import class_hours
 from agent.classes.held import EMPTY_US, HourAsHeld, _as_held, _empty, hours_as_held
 from agent.store import classes as table
+from agent.store import continuity, visibility
 from agent.store.classes import Session
 from agent.store.database import Store
 from tests.classes.attending import Roll, at
@@ -154,3 +155,13 @@ def test_never_more_than_happened(
     assert sum(each.held_us for each in hours) <= max(0, closed_us - opened_us)
     for each in hours:
         assert (each.standing == "held") == (each.held_us >= FORTY)
+
+
+def test_a_lesson_opened_under_a_wrong_clock_is_judged_by_nobody(store: Store) -> None:
+    roll = Roll(store)
+    wrong, again = roll.lesson("2025-10-09 08:00"), roll.lesson("2025-10-09 14:00")
+    store.execute("UPDATE session SET close_reason = 'clock_was_wrong' WHERE id = ?", (wrong,))
+    now_us = at("2025-10-10 08:00")
+    seen = visibility.sessions_to_judge(store, "R101", now_us, 9)
+    filmed = continuity.unjudged_sessions(store, "R101", now_us, 9)
+    assert [each.id for each in seen] == [each.id for each in filmed] == [again]
