@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from agent.classes.class_hours import breaks_problem
 from agent.classes.document import ClassDocument, PlannedSession
@@ -46,7 +46,8 @@ def write_timetable(
         0,
     )
     conflicts: list[str] = []
-    for planned in document.sessions:
+    # In the order of time: a lesson that is on is the first that it can be.
+    for planned in sorted(document.sessions, key=lambda each: each.start_us):
         session = existing.pop((planned.room, planned.start_us), None) or _running(existing, planned)
         if session is None and planned.end_us <= stamp.wall_us and stamp.clock_state == "synchronised":
             if was_filmed_for_nobody_else(store, planned):
@@ -102,16 +103,17 @@ def _held_then(held: Sequence[Session], planned: PlannedSession) -> list[str]:
     ]
 
 
-def _running(existing: Mapping[tuple[str, int], Session], planned: PlannedSession) -> Session | None:
-    """The open lesson that `planned` moves: it began under the old plan and cannot begin again."""
-    for session in existing.values():
+def _running(existing: dict[tuple[str, int], Session], planned: PlannedSession) -> Session | None:
+    """The open lesson that `planned` moves, taken out of `existing`: it began under the old plan and cannot
+    begin again."""
+    for key, session in existing.items():
         if (
             session.state == "open"
             and session.room == planned.room
             and session.planned_start_us < planned.end_us
             and planned.start_us < session.planned_end_us
         ):
-            return session
+            return existing.pop(key)
     return None
 
 

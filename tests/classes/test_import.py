@@ -280,3 +280,22 @@ def test_of_a_lesson_opened_under_a_wrong_clock_the_one_planned_again_is_meant(
     assert take_in(store, vault, clock, content).sessions_cancelled == 1
     again = table.session(store, new_id)
     assert again is not None and again.state == "cancelled"
+
+
+def test_a_lesson_that_is_on_is_one_lesson_of_the_new_timetable_and_no_more(
+    store: Store, vault: Vault, clock: ManualClock
+) -> None:
+    take_in(store, vault, clock, class_content())
+    running = table.sessions(store, class_id="dgjc-1")[0]
+    with store.transaction():
+        table.set_open(store, running.id, running.planned_start_us)
+    clock.wall_us = running.planned_start_us + 60_000_000
+    content = class_content()
+    later = {**content["sessions"][0], "start": "2026-11-21T10:00:00", "class_hours": 2, "kind": "practical"}
+    content["sessions"][0] |= {"end": "2026-11-21T10:00:00", "class_hours": 2}
+    content["sessions"].insert(0, later)
+    report = take_in(store, vault, clock, content)
+    assert (report.sessions_added, report.sessions_changed) == (1, 1)
+    first, second, _ = table.sessions(store, class_id="dgjc-1")
+    assert (first.id, first.kind, first.class_hours) == (running.id, "theory", 2)
+    assert first.planned_end_us == second.planned_start_us and second.kind == "practical"
