@@ -267,7 +267,7 @@ def rates(
         cast = group(fitting[random.integers(len(fitting))], people - hidden, random)
         if cast is None:
             continue
-        scene = Scene([Expected(0, 2**62, people, 1)], has_teacher_zone=True, walking=posture == "standing")
+        scene = Scene([Expected(0, 2**62, people, 0)], has_teacher_zone=True, walking=posture == "standing")
         found = judge(lesson(cast, posture, random), (0, HOUR_S * 1_000_000), scene, NEEDED_US)
         verdicts[found.verdict] += 1
         reasons[found.reason] += 1

@@ -57,7 +57,8 @@ HOURS = 4
 """Class hours of a lesson, 45 minutes each, without breaks."""
 LENGTH = HOURS * 45
 FIRST_LOOK, LOOKS, LOOK_EVERY_S = 20, 14, 10
-"""In each class hour the heads are counted from its 20th minute on, for two minutes."""
+"""In each class hour the heads are counted from its 20th minute on for two minutes, and each 100 s besides."""
+SELDOM_S = 100
 PICTURE_S = 900
 ROOM = ORIGIN.room
 
@@ -326,13 +327,18 @@ class Term:
         away = {*day.away, *day.borrowed, *(each for each, word in day.pin.items() if word == "rejected")}
         random = np.random.default_rng(number)
         for hour in class_hours(session):
-            gone = {
-                each for each, minute in day.leaves.items() if minute < (hour.number - 1) * 45 + FIRST_LOOK
-            }
-            there = len(set(self.roll.people) - away - gone) + 1 - day.hidden.get(hour.number, 0)
-            for look in range(5 if hour.number in day.unseen else LOOKS):
-                at_us = hour.start_us + FIRST_LOOK * MINUTE + look * LOOK_EVERY_S * 1_000_000
-                self._look_at(session, at_us, there, random)
+            looks = 5 if hour.number in day.unseen else LOOKS
+            seconds = {FIRST_LOOK * 60 + look * LOOK_EVERY_S for look in range(looks)}
+            if hour.number not in day.unseen:
+                seconds |= set(range(0, 45 * 60, SELDOM_S))
+            for second in sorted(seconds):
+                minute = (hour.number - 1) * 45 + second / 60
+                gone = {each for each, left in day.leaves.items() if left < minute}
+                gone |= {each for each, came in day.late.items() if came > minute}
+                there = len(set(self.roll.people) - away - gone) + 1 - day.hidden.get(hour.number, 0)
+                at_us = hour.start_us + second * 1_000_000
+                if day.hole is None or not day.hole[0] <= minute < day.hole[1]:
+                    self._look_at(session, at_us, there, random)
 
     def _look_at(self, session: Session, at_us: int, there: int, random: np.random.Generator) -> None:
         row = self.store.one(

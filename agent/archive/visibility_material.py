@@ -15,7 +15,7 @@ from typing import Any, Final
 from agent.classes.class_hours import ClassHour, class_hours
 from agent.configuration.document import current_configuration
 from agent.recording.session_report import CAMERA
-from agent.recording.true_time import PlacedRow, segments_between
+from agent.recording.true_time import PlacedRow, gaps_between, segments_between
 from agent.store import calibration, heads, tamper, visibility
 from agent.store.attendance import NO_END, Expected, expected_over
 from agent.store.classes import Session
@@ -80,18 +80,22 @@ def collect(store: Store, session: Session) -> Material:
         for step in expected_over(store, session.id)
     ]
     left_out = _tampered(store, session.room, rows, true)
+    gaps = [
+        (int(gap["start_us"]), NO_END if gap["end_us"] is None else int(gap["end_us"]))
+        for gap in gaps_between(store, CAMERA, start_us, end_us)
+    ]
     detectors = tuple(sorted({count.detector for count in counts}))
     return Material(
         session,
         class_hours(session),
         _placed(rows, counts, sizes, zones),
-        Scene(expected, left_out, bool(zones.teacher), walking=session.kind == "practical"),
+        Scene(expected, left_out, gaps, bool(zones.teacher), walking=session.kind == "practical"),
         zones,
         current_configuration(store).visibility.shown_for_seconds * 1_000_000,
         detectors,
         error_model(detectors[0]) if len(detectors) == 1 else None,
         any(count.simulated for count in counts) or any(bool(row["simulated"]) for row in rows),
-        _basis(session, rows, counts, expected, left_out, None if fitted is None else fitted.id),
+        _basis(session, rows, gaps, counts, expected, left_out, None if fitted is None else fitted.id),
     )
 
 
@@ -138,6 +142,7 @@ def _tampered(
 def _basis(
     session: Session,
     rows: Sequence[PlacedRow],
+    gaps: Sequence[Interval],
     counts: Sequence[HeadCount],
     expected: Sequence[Expected],
     left_out: Sequence[Interval],
@@ -148,7 +153,7 @@ def _basis(
     pictures = sorted((count.run_id, count.sequence, count.pts_ticks) for count in counts)
     lesson = replace(session, state="closed", opened_us=None, closed_us=None, close_reason=None)
     return {
-        "footage": _sha256(sorted(keys)),
+        "footage": _sha256([sorted(keys), sorted(gaps)]),
         "clock": _sha256(sorted(moved)),
         "counts": _sha256([pictures, sorted(left_out), calibration_id]),
         "expected": _sha256([step for step in expected if step.until_us != NO_END]),

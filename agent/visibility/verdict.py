@@ -8,12 +8,14 @@ The rules, each against claiming more than is known:
    three people prove nothing for the other twenty-seven.
 2. Number alone proves nothing when too many people are there: a look at which more places show somebody than
    people are checked in helps no `shown`, because a visitor may stand in for a hidden trainee.
-3. Teachers stand in for nobody. With a teacher's zone only the rest of the picture counts; without one as
-   many heads as teachers are checked in, and one at least, are taken off the lower bound.
+3. Teachers stand in for nobody. With a teacher's zone only the rest of the picture counts, less the teachers
+   who are checked in and were not seen in the zone within the window: they walk about or sit at the back.
+   Without one as many heads as teachers are checked in, and one at least, are taken off the lower bound.
 4. `not_shown` needs that at every usable look of the class hour the upper bound is below the number expected
-   at that moment, over `needed_us` in all.
+   at that moment, over `needed_us` in all, and that no stretch of `needed_us` went by without a usable look:
+   everybody may have been seen there.
 5. Looks of a covered, moved, frozen, blinded or dark camera are left out, and what is not recorded or not
-   counted is not there: neither ever helps.
+   counted is not there: neither ever helps, and a stretch ends where either lies, however short.
 """
 
 from __future__ import annotations
@@ -83,6 +85,8 @@ class Scene:
     """Over time, steps in order."""
     left_out: Sequence[Interval] = ()
     """When the camera was tampered with."""
+    gaps: Sequence[Interval] = ()
+    """What was not recorded."""
     has_teacher_zone: bool = False
     walking: bool = False
     """A practical lesson."""
@@ -118,14 +122,16 @@ def judge(
     if measure == "seats" and _unsettled(seats):
         measure = "crowd"
     estimates = of_crowd(seats, model) if measure == "crowd" else of_seats(seats, model)
-    return _judged(estimates, expected, scene, needed_us, measure, counts, most_frames)
+    return _judged(estimates, expected, hour, scene, needed_us, model, measure, counts, most_frames)
 
 
 def _judged(
     estimates: Estimates,
     expected: Sequence[Expected],
+    hour: Interval,
     scene: Scene,
     needed_us: int,
+    model: ErrorModel,
     measure: Measure,
     counts: tuple[int, int],
     most_frames: int,
@@ -133,17 +139,19 @@ def _judged(
     at = estimates.at_us
     now = np.array([_expected_at(expected, int(each)) for each in at], dtype=np.int64)
     most = max(step.trainees for step in expected)
-    teachers = np.zeros_like(now[:, 0]) if scene.has_teacher_zone else np.maximum(1, now[:, 1])
+    in_zone = _most_near(at, estimates.teachers, model.window_us // 2)
+    teachers = np.maximum(0, now[:, 1] - in_zone) if scene.has_teacher_zone else np.maximum(1, now[:, 1])
     lower = np.maximum(0, estimates.lower - teachers)
     crowded = estimates.solid - teachers > now[:, 0]
     # Who stands in the teacher's zone and is no teacher may be a trainee.
     upper = estimates.upper + np.maximum(0, estimates.teachers - now[:, 1])
-    shown = _longest(at, (lower >= most) & ~crowded)
+    broken = _broken(at, [*scene.left_out, *scene.gaps])
+    shown = _longest(at, (lower >= most) & ~crowded, broken)
     below = upper < now[:, 0]
-    not_shown, whole = _longest(at, below), _longest(at, np.ones_like(below))
+    not_shown, whole = _longest(at, below, broken), _longest(at, np.ones_like(below), broken)
     lengths = _length(at, shown), _length(at, not_shown)
-    more_us = _total(at, crowded)
-    usable_us = _total(at, np.ones_like(below))
+    more_us = _total(at, crowded, broken)
+    usable_us = _total(at, np.ones_like(below), broken)
 
     def made(verdict: VerdictKind, reason: Reason, stretch: slice) -> Judgement:
         picked = at[stretch]
@@ -163,12 +171,14 @@ def _judged(
 
     if shown is not None and lengths[0] >= needed_us:
         return made("shown", "sustained_lower_bound", shown)
-    if below.all() and usable_us >= needed_us and not_shown is not None:
+    is_below = bool(below.all()) and not_shown is not None
+    unseen_us = _longest_unseen(at, expected, hour)
+    if is_below and usable_us >= needed_us and unseen_us < needed_us:
         return made("not_shown", "sustained_upper_bound", slice(0, len(at)))
     best = shown or whole or slice(0, len(at))
-    if usable_us < needed_us:
+    if usable_us < needed_us or is_below:
         return made("uncertain", "too_few_pictures", best)
-    crowding = more_us >= needed_us and _length(at, _longest(at, (lower >= most))) >= needed_us
+    crowding = more_us >= needed_us and _length(at, _longest(at, lower >= most, broken)) >= needed_us
     return made("uncertain", "more_than_expected" if crowding else "neither_bound", best)
 
 
@@ -198,12 +208,38 @@ def _unsettled(seats: SeatMap) -> bool:
     return bool((sure & ~stays).sum() > UNSETTLED * sure.sum())
 
 
-def _stretches(at: npt.NDArray[np.int64], holds: npt.NDArray[np.bool_]) -> list[slice]:
+def _most_near(
+    at: npt.NDArray[np.int64], values: npt.NDArray[np.int64], half_us: int
+) -> npt.NDArray[np.int64]:
+    """At each look the most of the looks around it."""
+    first, last = np.searchsorted(at, at - half_us), np.searchsorted(at, at + half_us, side="right")
+    return np.array([values[a:b].max() for a, b in zip(first, last, strict=True)], dtype=np.int64)
+
+
+def _longest_unseen(at: npt.NDArray[np.int64], expected: Sequence[Expected], hour: Interval) -> int:
+    """The longest time without a usable look while anybody was expected."""
+    steps = [step for step in expected if step.trainees > 0]
+    borders = max(hour[0], steps[0].from_us), min(hour[1], steps[-1].until_us)
+    return int(np.diff(np.clip([borders[0], *at, borders[1]], *borders)).max())
+
+
+def _broken(at: npt.NDArray[np.int64], intervals: Sequence[Interval]) -> npt.NDArray[np.bool_]:
+    """At each look whether something lies between it and the one before of which nothing is known."""
+    found = np.zeros(len(at), dtype=np.bool_)
+    found[1:] = np.diff(at) > LONGEST_HOLE_US
+    for from_us, until_us in intervals:
+        found[1:] |= (at[:-1] < until_us) & (at[1:] > from_us)
+    return found
+
+
+def _stretches(
+    at: npt.NDArray[np.int64], holds: npt.NDArray[np.bool_], broken: npt.NDArray[np.bool_]
+) -> list[slice]:
     """Runs of looks at which it holds, without a hole between them."""
     found: list[slice] = []
     begin: int | None = None
     for number, held in enumerate(holds):
-        if begin is not None and (not held or at[number] - at[number - 1] > LONGEST_HOLE_US):
+        if begin is not None and (not held or broken[number]):
             found.append(slice(begin, number))
             begin = None
         if held and begin is None:
@@ -213,8 +249,10 @@ def _stretches(at: npt.NDArray[np.int64], holds: npt.NDArray[np.bool_]) -> list[
     return found
 
 
-def _longest(at: npt.NDArray[np.int64], holds: npt.NDArray[np.bool_]) -> slice | None:
-    return max(_stretches(at, holds), key=lambda each: _length(at, each), default=None)
+def _longest(
+    at: npt.NDArray[np.int64], holds: npt.NDArray[np.bool_], broken: npt.NDArray[np.bool_]
+) -> slice | None:
+    return max(_stretches(at, holds, broken), key=lambda each: _length(at, each), default=None)
 
 
 def _length(at: npt.NDArray[np.int64], stretch: slice | None) -> int:
@@ -222,8 +260,8 @@ def _length(at: npt.NDArray[np.int64], stretch: slice | None) -> int:
     return 0 if stretch is None else int(at[stretch.stop - 1] - at[stretch.start])
 
 
-def _total(at: npt.NDArray[np.int64], holds: npt.NDArray[np.bool_]) -> int:
-    return sum(_length(at, stretch) for stretch in _stretches(at, holds))
+def _total(at: npt.NDArray[np.int64], holds: npt.NDArray[np.bool_], broken: npt.NDArray[np.bool_]) -> int:
+    return sum(_length(at, stretch) for stretch in _stretches(at, holds, broken))
 
 
 def _frames(

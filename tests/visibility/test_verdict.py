@@ -42,9 +42,20 @@ def test_hidden_people_are_never_shown(people: int, hidden: int) -> None:
 
 @RULES
 def test_half_a_class_that_is_missing_is_not_shown() -> None:
-    found = judge(lesson(seats_of(10)), HOUR, scene(30), NEEDED_US)
+    found = judge(lesson(seats_of(10), seconds=2700), HOUR, scene(30), NEEDED_US)
     assert (found.verdict, found.reason) == ("not_shown", "sustained_upper_bound")
     assert found.upper is not None and found.upper < 30
+
+
+@RULES
+@pytest.mark.parametrize("begins_s", [0, 1200, 2280])
+def test_where_most_of_the_class_hour_was_not_counted_nothing_is_said_to_be_not_shown(begins_s: int) -> None:
+    """The footage of the other 38 minutes may show everybody; HR could not overrule what is certain."""
+    looks = [replace(look, at_us=look.at_us + begins_s * SECOND_US) for look in lesson(seats_of(10))]
+    assert verdict_of(looks, scene(30)) == ("uncertain", "too_few_pictures")
+    whole = lesson(seats_of(10), seconds=2700)
+    covered = replace(scene(30), left_out=[(600 * SECOND_US, 1200 * SECOND_US)])
+    assert verdict_of(whole, covered) == ("uncertain", "too_few_pictures")
 
 
 @RULES
@@ -70,6 +81,25 @@ def test_a_tampered_camera_proves_nothing() -> None:
     assert (found.verdict, found.looks, found.looks_left_out) == ("uncertain", 84, 40)
     whole = replace(scene(20), left_out=[HOUR])
     assert verdict_of(looks, whole) == ("uncertain", "no_pictures")
+
+
+@RULES
+def test_a_stretch_goes_over_nothing_that_is_unknown_however_short() -> None:
+    looks = lesson(seats_of(10), seconds=500)
+    twelve_seconds = [(244 * SECOND_US, 256 * SECOND_US)]
+    assert verdict_of(looks, scene(10))[0] == "shown"
+    assert verdict_of(looks, replace(scene(10), left_out=twelve_seconds))[0] == "uncertain"
+    recorded = [look for look in looks if not 244 <= look.at_us // SECOND_US < 256]
+    assert verdict_of(recorded, replace(scene(10), gaps=twelve_seconds))[0] == "uncertain"
+
+
+@RULES
+def test_a_teacher_outside_the_zone_stands_in_for_no_hidden_trainee() -> None:
+    in_the_room = lesson(seats_of(20))
+    assert verdict_of(in_the_room, scene(20, 1))[0] != "shown", "nineteen trainees and a teacher at the back"
+    at_the_desk = lesson([(1.6, 0.9)], zone="teacher", seed=4)
+    assert verdict_of(together(in_the_room, at_the_desk), scene(20, 1))[0] == "shown"
+    assert verdict_of(together(in_the_room, at_the_desk), scene(20, 2))[0] != "shown"
 
 
 @RULES
