@@ -57,7 +57,7 @@ HOURS = 4
 """Class hours of a lesson, 45 minutes each, without breaks."""
 LENGTH = HOURS * 45
 FIRST_LOOK, LOOKS, LOOK_EVERY_S = 20, 14, 10
-"""In each class hour the heads are counted from its 20th minute on for two minutes, and each 100 s besides."""
+"""In each class hour the heads are counted from its 20th minute on for two minutes, and each 100 s beside."""
 SELDOM_S = 100
 PICTURE_S = 900
 ROOM = ORIGIN.room
