@@ -23,6 +23,7 @@ from agent.archive.visibility_material import Material, collect, why_anew
 from agent.checkin.photos import PhotoAlbum
 from agent.classes.class_hours import ClassHour, class_hours
 from agent.clock import Stamp
+from agent.configuration.document import ConfigurationError
 from agent.log import get_logger
 from agent.paths import Paths
 from agent.recording.session_report import CAMERA
@@ -31,7 +32,7 @@ from agent.store import classes, continuity, visibility
 from agent.store.classes import Session
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
-from agent.store.vault import Vault
+from agent.store.vault import Vault, VaultError
 from agent.store.visibility import DEVICE, Verdict, VerdictFrame
 from agent.visibility.estimate import DEFAULT
 from agent.visibility.strikes import state_count
@@ -110,6 +111,8 @@ class VisibilityJudge:
         self._album = PhotoAlbum(context.paths.photos, Vault(context.paths.keys))
         self._work: _Work | None = None
         self._next_ns = 0
+        self._paused_ns = 0
+        self._word = Word()
         self._again: deque[str] = deque()
         self._recent_ns: int | None = None
         self._all_ns: int | None = None
@@ -120,8 +123,19 @@ class VisibilityJudge:
         return self._work is None or self._work.future.done()
 
     def step(self, store: Store, stamp: Stamp) -> Word:
-        if not self.is_idle:
-            return Word()
+        if not self.is_idle or stamp.monotonic_ns < self._paused_ns:
+            return self._word
+        try:
+            self._go_on(store, stamp)
+        except (ConfigurationError, VaultError) as error:
+            # The archive's other duties go on without it.
+            self._paused_ns = stamp.monotonic_ns + ROUND_NS
+            self._word = Word("fault", f"全员可见判定暂停：{error}", f"no class hour is judged: {error}")
+        else:
+            self._word = Word()
+        return self._word
+
+    def _go_on(self, store: Store, stamp: Stamp) -> None:
         work, self._work = self._work, None
         if work is not None:
             self._finish(store, stamp, work)
@@ -129,7 +143,6 @@ class VisibilityJudge:
             self._begin(store, stamp, due)
         else:
             self._look_again(store, stamp)
-        return Word()
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
@@ -185,7 +198,12 @@ class VisibilityJudge:
         data = _as_data(material, judged)
         because: tuple[str, ...] = ()
         if found is not None:
-            because = why_anew(found.device.data, found.device.basis, data, material.basis)
+            was_decided = found.in_force.decided_by != DEVICE
+            because = why_anew(
+                found.device.data, found.device.basis, data, material.basis, was_decided=was_decided
+            )
+            if not because and was_decided and not _has_pictures(store, found.device, material, judged.hour):
+                because = ("judged_anew",)
             if not because:
                 visibility.set_basis(store, found.device.id, material.basis)
                 return
@@ -233,6 +251,17 @@ class VisibilityJudge:
             "at_us": at_us,
             "counted": count.counted,
         }
+
+
+def _has_pictures(store: Store, verdict: Verdict, material: Material, hour: ClassHour) -> bool:
+    """Whether the pictures that a person saw are still of this class hour, whose clock may have been set right."""
+    here = {
+        (each.count.run_id, each.count.sequence, each.count.pts_ticks)
+        for at_us, each in material.counted.items()
+        if hour.start_us <= at_us < hour.end_us
+    }
+    frames = visibility.frames_of(store, verdict.id)
+    return all((frame.run_id, frame.sequence, frame.pts_ticks) in here for frame in frames)
 
 
 def _ended(store: Store, session: Session, stamp: Stamp) -> list[ClassHour]:

@@ -162,11 +162,20 @@ def _basis(
 
 
 def why_anew(
-    before: Mapping[str, Any], old: Mapping[str, str], after: Mapping[str, Any], new: Mapping[str, str]
+    before: Mapping[str, Any],
+    old: Mapping[str, str],
+    after: Mapping[str, Any],
+    new: Mapping[str, str],
+    *,
+    was_decided: bool = False,
 ) -> tuple[str, ...]:
     """Why `after`, judged on `new`, supersedes `before`, judged on `old`; () when the answer means the same
-    to a person: verdict, its reason, the number expected and the class hour's own time."""
-    same = all(before[key] == after[key] for key in ("verdict", "reason", "expected", "kind"))
+    to a person: verdict, its reason, the number expected and the class hour's own time. `was_decided`: a
+    person judged the pictures behind `before`, so what was counted must be the same, too."""
+    alike: tuple[str, ...] = ("verdict", "reason", "expected", "kind")
+    if was_decided:
+        alike += ("lower", "upper", "looks", "looks_left_out")
+    same = all(before[key] == after[key] for key in alike)
     if same and all(abs(before[key] - after[key]) < 1_000_000 for key in ("start_us", "end_us")):
         return ()
     reasons = [reason for part, reason in REASON_OF.items() if old.get(part) != new[part]]

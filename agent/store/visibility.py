@@ -111,10 +111,10 @@ class VerdictFrame:
 
 def verdicts(store: Store, class_id: str) -> list[HourVerdict]:
     """Of every class hour of a class that was judged, in the order of time. Cancelled lessons count for
-    nothing."""
+    nothing, nor does a class hour that its lesson has no more."""
     rows = store.rows(
         "SELECT v.* FROM visibility_verdict v JOIN session s ON s.id = v.session_id"
-        " WHERE s.class_id = ? AND s.state <> 'cancelled'"
+        " WHERE s.class_id = ? AND s.state <> 'cancelled' AND v.hour <= s.class_hours"
         " ORDER BY s.planned_start_us, s.id, v.hour, v.number",
         (class_id,),
     )
@@ -198,7 +198,7 @@ def sessions_to_judge(store: Store, room: str, now_us: int, limit: int) -> list[
         "SELECT * FROM session AS s WHERE room = ? AND state IN ('open', 'closed') AND planned_start_us < ?"
         " AND close_reason IS NOT 'clock_was_wrong'"
         " AND class_hours > (SELECT count(*) FROM visibility_verdict AS v WHERE v.session_id = s.id"
-        " AND v.supersedes IS NULL) ORDER BY planned_start_us LIMIT ?",
+        " AND v.supersedes IS NULL AND v.hour <= s.class_hours) ORDER BY planned_start_us LIMIT ?",
         (room, now_us, limit),
     )
     return [session_of(row) for row in rows]

@@ -129,12 +129,19 @@ class PictureWatch:
         self._changes: deque[float] = deque(maxlen=CHANGES)
         """Median change of a pixel from look to look, while the picture lives: the noise."""
         self._right: list[Sight] = []
-        self._repeated: list[Sight] = []
+        self._unstated: tuple[list[tuple[Sight, TamperKind]], list[Sight]] = ([], [])
+        """The looks that the newest change was found by."""
 
     def refer(self, reference: KnownView | None) -> None:
         """Another view is right from now on: the camera was aimed anew."""
         self._reference, self._live = reference, None
         self._wrong, self._right = [], []
+
+    def take_back(self, change: PictureChange) -> None:
+        """The newest change could not be stated: as if it were not found yet. What is known of the room and
+        of the past stays, for a cover that is taken for the room would never be found again."""
+        self.kind = change.before
+        self._wrong, self._right = self._unstated
 
     def look(self, now: Sight, *, is_lesson: bool, repeats: bool = False) -> PictureChange | None:
         """Take the next key frame; the change that it completes, if any. `is_lesson`: dark rooms are normal
@@ -156,6 +163,7 @@ class PictureWatch:
         change = self._change(now, found, is_lesson)
         if change is not None:
             self.kind = change.kind
+            self._unstated = self._wrong, self._right
             self._wrong, self._right = [], []
         self._learn(now, found, kind)
         return change

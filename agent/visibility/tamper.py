@@ -72,7 +72,7 @@ class TamperWatch:
             try:
                 self._state(store, change, seen, now, place, simulated=simulated)
             except BaseException:
-                self._pictures = None  # what was not stated is to be found and said again
+                pictures.take_back(change)  # what was not stated is to be found and said again
                 raise
 
     def _watch(self, store: Store, now: Stamp) -> PictureWatch:

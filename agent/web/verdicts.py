@@ -61,6 +61,7 @@ def read_visibility(store: Store, session: Session) -> VisibilityView:
     hours = tuple(
         ShownHour(each, tuple(visibility.frames_of(store, each.device.id)))
         for each in visibility.verdicts_of(store, session.id)
+        if each.hour <= session.class_hours
     )
     return VisibilityView(hours, standing_of(store, session.class_id))
 

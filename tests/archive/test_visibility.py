@@ -43,6 +43,7 @@ __all__ = ["clip", "clip_path", "rig"]
 CountedAt = tuple[str, int, int, int, int]
 """Run, sequence, presentation ticks, wall time, height of the picture."""
 RULE = pytest.mark.rule("R6")
+READABLE = HrConfiguration(revision=2, visibility=VisibilityValues(shown_for_seconds=120)).model_dump_json()
 
 
 @dataclass
@@ -294,6 +295,53 @@ def test_a_new_verdict_takes_a_persons_decision_with_it(lesson: Lesson) -> None:
     found = lesson.judged(3)
     assert (found.verdict, found.in_force.supersedes) == ("uncertain", decided.id)
     assert found.in_force.expected == 11
+
+
+@RULE
+def test_a_decision_falls_when_other_pictures_were_counted_though_the_answer_is_the_same(
+    lesson: Lesson,
+) -> None:
+    lesson.check_in(12)
+    places = places_of(lesson)
+    lesson.count(11, places[:30])
+    first = lesson.judged()
+    assert first.verdict == "uncertain"
+    decided = decide(lesson.store, lesson.clock.now(), SESSION, 1, "shown", "hr", "都看见了")
+    lesson.count(11, places[30:])
+    lesson.clock.advance(RECENT_NS / 1e9 + 1)
+    found = lesson.judged(3)
+    assert (found.verdict, found.in_force.supersedes) == ("uncertain", decided.id)
+    assert found.in_force.data["reason"] == first.in_force.data["reason"]
+
+
+@RULE
+def test_a_class_hour_that_its_lesson_has_no_more_is_no_strike(lesson: Lesson) -> None:
+    lesson.check_in(30)
+    lesson.count(8, places_of(lesson))
+    assert lesson.judged().verdict == "not_shown"
+    (first,) = visibility.stated(lesson.store, SESSION)
+    with lesson.store.transaction():
+        visibility.insert_verdict(lesson.store, replace(first, id=str(uuid4()), hour=2))
+    assert visibility.strikes(lesson.store, "c-1").hours == ((SESSION, 1),)
+    with lesson.store.transaction():
+        lesson.store.execute("UPDATE session SET class_hours = 2 WHERE id = ?", (SESSION,))
+    assert visibility.strikes(lesson.store, "c-1").count == 2
+
+
+def test_values_of_hr_that_cannot_be_read_stop_the_verdicts_and_not_the_archive(lesson: Lesson) -> None:
+    lesson.check_in(9)
+    lesson.count(10, places_of(lesson))
+    with lesson.store.transaction():
+        configuration.insert_revision(
+            lesson.store, revision=2, document='{"unknown": 1}', message=None, applied_us=1
+        )
+    word = lesson.judge.step(lesson.store, lesson.clock.now())
+    assert (word.state, bool(word.zh), bool(word.en)) == ("fault", True, True)
+    with lesson.store.transaction():
+        lesson.store.execute("UPDATE configuration SET document = ? WHERE revision = 2", (READABLE,))
+    assert lesson.judge.step(lesson.store, lesson.clock.now()).state == "fault", "not tried at each step"
+    lesson.clock.advance(60)
+    assert lesson.judged().verdict == "shown"
 
 
 @RULE

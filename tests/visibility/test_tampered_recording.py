@@ -102,6 +102,24 @@ def test_what_lasts_is_not_said_again_by_the_next_process(paths: Paths, rig: Rig
     assert len(facts(store)) == 1
 
 
+def test_what_could_not_be_stated_forgets_nothing_of_the_room(paths: Paths, rig: Rig, store: Store) -> None:
+    """Else a cover would be taken for the room, and a loop for the first of its kind."""
+    import sqlite3
+
+    open_lesson(store, paths, rig)
+    watcher = Watcher(paths, "room-101", PictureNumberCounter(), rig.clock, simulated=False)
+    play(rig, paths, store, watcher, 1)
+    pictures = watcher.tamper._pictures
+    store.execute("CREATE TRIGGER broken BEFORE INSERT ON camera_tamper BEGIN SELECT RAISE (ABORT, 'x'); END")
+    with pytest.raises(sqlite3.IntegrityError):
+        play(rig, paths, store, watcher, 5)
+    assert watcher.tamper.kind is None
+    assert watcher.tamper._pictures is pictures
+    store.execute("DROP TRIGGER broken")
+    play(rig, paths, store, watcher, 1)
+    assert watcher.tamper.kind == "dark", "said at the next look, from what was seen before"
+
+
 def test_what_could_not_be_stated_is_found_and_stated_again(paths: Paths, rig: Rig, store: Store) -> None:
     import sqlite3
 
