@@ -42,10 +42,10 @@ class Zones:
 
 @cache
 def error_model(detector: str) -> ErrorModel | None:
-    """What is known of the errors of a detector; None: no verdict may rest on it. Weights that the manifest
-    calls interim have no calibration yet: their scores look like probabilities and are none."""
+    """What is known of the errors of a detector; None: no verdict may rest on it. That weights' scores are
+    probabilities is not enough: the manifest says whether bounds made of them held on a film that was counted."""
     row = manifest()["weights"].get(detector, {})
-    if row.get("measured") == "interim":
+    if not row.get("calibration", {}).get("bears_verdicts", True):
         return None
     return next((model for name, model in MODELS.items() if detector.startswith(name)), None)
 
