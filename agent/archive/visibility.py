@@ -254,7 +254,7 @@ class VisibilityJudge:
 
 
 def _has_pictures(store: Store, verdict: Verdict, material: Material, hour: ClassHour) -> bool:
-    """Whether the pictures that a person saw are still of this class hour, whose clock may have been set right."""
+    """Whether the pictures that a person saw are of this class hour still, if a clock was corrected since."""
     here = {
         (each.count.run_id, each.count.sequence, each.count.pts_ticks)
         for at_us, each in material.counted.items()

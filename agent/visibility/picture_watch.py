@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -52,6 +52,8 @@ AT_REST_S: Final = 60.0
 do."""
 NORMAL_AFTER: Final = 2
 NORMAL_AFTER_REPLAY: Final = 6
+LOOKED_BACK_S: Final = 2 * AT_REST_S
+"""Looks in a row that found something are kept for so long: longer than any needs, and bounded."""
 RENAMED_AFTER_S: Final = 10.0
 """Another kind must be found for so long to take the place of the one that lasts."""
 LONGEST_PAUSE_S: Final = 30.0
@@ -61,6 +63,13 @@ LEARNING: Final = 0.05
 KNOWN_AFTER: Final = 3
 SAME_PLACE: Final = 0.5
 """Of the lost blocks of two looks, in both: a cover stays where it is, somebody who walks by does not."""
+
+
+class When(NamedTuple):
+    """When a look was. Looks in a row are kept so: with their pictures they would take 1.6 MB each."""
+
+    at_us: int
+    monotonic_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,10 @@ class Sight:
     between: tuple[int, ...] | None
     """Sizes in bytes of the frames between this key frame and the one before; () for the first of a file;
     None where nothing was recorded and nobody knows."""
+
+    @property
+    def when(self) -> When:
+        return When(self.at_us, self.monotonic_s)
 
     @property
     def brightness(self) -> float:
@@ -123,13 +136,14 @@ class PictureWatch:
         self._live: KnownView | None = None
         self._replay = ReplayWatch()
         self._before: tuple[Sight, Assessment | None] | None = None
-        self._wrong: list[tuple[Sight, TamperKind]] = []
-        """Looks in a row that found something, since the last that did not."""
-        self._still: list[Sight] = []
+        self._wrong: list[tuple[When, TamperKind]] = []
+        """Looks in a row that found something, since the last that did not, of `LOOKED_BACK_S`."""
+        self._still: list[When] = []
         self._changes: deque[float] = deque(maxlen=CHANGES)
         """Median change of a pixel from look to look, while the picture lives: the noise."""
-        self._right: list[Sight] = []
-        self._unstated: tuple[list[tuple[Sight, TamperKind]], list[Sight]] = ([], [])
+        self._right: list[When] = []
+        """Looks in a row that found nothing while something lasts."""
+        self._unstated: tuple[list[tuple[When, TamperKind]], list[When]] = ([], [])
         """The looks that the newest change was found by."""
 
     def refer(self, reference: KnownView | None) -> None:
@@ -154,12 +168,14 @@ class PictureWatch:
         is_passing = kind == "covered" and not _same_place(found, previous)
         if kind is None:
             self._wrong = []
-            if found.is_telling or self.kind in ("dark", "frozen", "replayed"):
-                self._right.append(now)
+            # While nothing is wrong there is nothing to end, and weeks of looks would gather.
+            if self.kind is not None and (found.is_telling or self.kind in ("dark", "frozen", "replayed")):
+                self._right.append(now.when)
         else:
             self._right = []
             # Who walks by is no reason to begin with, and none to end with either.
-            self._wrong = [*self._wrong, (now, kind)] if not is_passing or self.kind else [(now, kind)]
+            since = [each for each in self._wrong if now.monotonic_s - each[0].monotonic_s <= LOOKED_BACK_S]
+            self._wrong = [*since, (now.when, kind)] if not is_passing or self.kind else [(now.when, kind)]
         change = self._change(now, found, is_lesson)
         if change is not None:
             self.kind = change.kind
@@ -178,7 +194,7 @@ class PictureWatch:
             found = [assess(now.seen, KnownView.of(now.seen), lenient=True)]
         worst = next((each for each in found if each.kind is not None), found[0])
         is_repeated = not repeats and self._replay.is_repeated(now.seen.small) and worst.kind != "dark"
-        self._still = [*self._still, now][-64:] if self._is_still(now) else [now]
+        self._still = [*self._still, now.when][-64:] if self._is_still(now) else [now.when]
         kind = worst.kind
         if kind == "dark" and not is_lesson:
             return worst, None
@@ -215,7 +231,7 @@ class PictureWatch:
     def _change(self, now: Sight, found: Assessment, is_lesson: bool) -> PictureChange | None:
         if self.kind is not None:
             if self.kind == "dark" and not is_lesson:
-                return self._said(None, now, 1, now, found)
+                return self._said(None, now.when, 1, now, found)
             needed = NORMAL_AFTER_REPLAY if self.kind == "replayed" else NORMAL_AFTER
             if len(self._right) >= needed:
                 return self._said(None, self._right[0], len(self._right), now, found)
@@ -236,7 +252,7 @@ class PictureWatch:
         return self._said(kind, first, looks, now, found)
 
     def _said(
-        self, kind: TamperKind | None, first: Sight, looks: int, now: Sight, found: Assessment
+        self, kind: TamperKind | None, first: When, looks: int, now: Sight, found: Assessment
     ) -> PictureChange:
         measured = {
             "brightness": round(now.brightness, 1),

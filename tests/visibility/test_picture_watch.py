@@ -6,6 +6,7 @@ between, as the watcher has them. bench/tamper.py measures the same on real room
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import cast
 
@@ -351,3 +352,23 @@ def test_no_picture_is_too_strange(luma: npt.NDArray[np.uint8], sizes: list[int]
     for number in range(5):
         change = pictures.look(sight(luma, number, number * 2.0, tuple(sizes)), is_lesson=True)
         assert change is None or all(np.isfinite(value) for value in change.measured.values())
+
+
+@pytest.mark.parametrize("scene", [lesson, covered(1.0, 90)])
+def test_the_longer_it_looks_the_more_it_does_not_remember(scene: Scene) -> None:
+    """A look's pictures take 1.6 MB: kept for a lesson they would take gigabytes."""
+    watch = PictureWatch()
+
+    def looks(first: int, many: int) -> int:
+        for number in range(first, first + many):
+            picture = scene(number) if number > BEGINS else lesson(number)
+            seen = sight(np.clip(picture, 0, 255).astype(np.uint8), number, number * GOP_S, (5_000,))
+            watch.look(seen, is_lesson=True)
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        before = looks(0, 20)
+        assert looks(20, 30) - before < 5_000_000
+    finally:
+        tracemalloc.stop()
