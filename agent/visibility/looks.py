@@ -43,7 +43,7 @@ class Zones:
 @cache
 def error_model(detector: str) -> ErrorModel | None:
     """What is known of the errors of a detector; None: no verdict may rest on it. That weights' scores are
-    probabilities is not enough: the manifest says whether bounds made of them held on a film that was counted."""
+    probabilities is not enough: the manifest says whether bounds made of them held on a counted film."""
     row = manifest()["weights"].get(detector, {})
     if not row.get("calibration", {}).get("bears_verdicts", True):
         return None
