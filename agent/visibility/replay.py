@@ -7,8 +7,8 @@ chance; a picture that is shown again brings its own back, through another encod
 row that each find theirs at the same distance are a loop.
 
 A loop whose pictures become key frames at other moments than they did before shows other noise, and is seen
-only once the moments meet, if they do: nothing else is compared. What is kept takes 7 MB for eight hours, a key
-frame each two seconds, in memory alone: a loop longer than the process lives is not seen.
+only once the moments meet, if they do: nothing else is compared. What is kept takes 7 MB for eight hours, a
+key frame each two seconds, in memory alone: a loop longer than the process lives is not seen.
 """
 
 from __future__ import annotations
