@@ -25,6 +25,7 @@ from agent.checkin.situation import thresholds_in_force
 from agent.checkin.thresholds import CheckinThresholds
 from agent.clock import SystemClock
 from agent.configuration.document import ConfigurationError
+from agent.log import configure_logging
 from agent.store.database import Store, StoreError
 from agent.store.vault import Vault, VaultError
 from models.faces import FaceEngine, choose_engine
@@ -134,6 +135,7 @@ def _at_the_door(
 
 def main() -> None:
     """Read, do, answer."""
+    configure_logging("enrol")  # else what the models' loading logs would stand among the answer's lines
 
     def tell(line: dict[str, Any]) -> None:
         sys.stdout.write(json.dumps(line, ensure_ascii=True) + "\n")
