@@ -39,7 +39,7 @@ demo: setup samples
 	@exec $(BIN)/python -m scripts.demo
 
 test: setup-test samples
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
 test-faults: setup-test samples .venv/.fault-packages
 	$(BIN)/python -m pytest tests/faults --override-ini "addopts=-ra --strict-markers"

@@ -25,7 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # test of its own or a bench measures it and says the bound.
     hypothesis.settings.register_profile("untimed", deadline=None)
     hypothesis.settings.load_profile("untimed")
-    config.pluginmanager.register(PromiseGuard(), "promise-guard")
+    config.pluginmanager.register(PromiseGuard(config), "promise-guard")
 
 
 @pytest.fixture

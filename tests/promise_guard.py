@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -18,9 +19,11 @@ def guarded_ids(item: pytest.Item) -> Iterator[str]:
 
 
 class PromiseGuard:
-    """Counts per promise how many of its tests really ran."""
+    """Counts per promise how many of its tests really ran; of a run in several processes, in all of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: pytest.Config) -> None:
+        self._others: dict[str, Any] | None = getattr(config, "workeroutput", None)
+        """Where a process of pytest-xdist leaves what the first one sums up; None in the first one."""
         self._ran: dict[str, int] = defaultdict(int)
         self._unguarded: list[str] = []
 
@@ -33,9 +36,17 @@ class PromiseGuard:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self._others is not None:
+            self._others["guarded"] = dict(self._ran)
+            return
         self._unguarded = sorted(identifier for identifier, runs in self._ran.items() if not runs)
         if self._unguarded and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        for identifier, runs in getattr(node, "workeroutput", {}).get("guarded", {}).items():
+            self._ran[identifier] += runs
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         for identifier in self._unguarded:
