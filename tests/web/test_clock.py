@@ -113,7 +113,7 @@ def test_a_camera_that_is_not_well_is_told_with_what_to_do(
 ) -> None:
     settings = settings_for(paths, 1)
     RoleContext("recorder", settings, paths, served.clock).report("running", "", "", camera=CAMERA)
-    RoleContext("watch", settings, paths, served.clock).report("running", "", "", picture="black")
+    RoleContext("watch", settings, paths, served.clock).report("running", "", "", picture="dark")
     now = served.clock.now()
     found = texts(paths, now, statuses=role_statuses(settings, paths, now, Words("zh")))
     assert "bad: 摄像头关键帧间隔 12.0 秒：请在摄像头网页把 I 帧间隔设为 2 秒，并关闭“智能编码”。" in found
