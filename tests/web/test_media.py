@@ -180,7 +180,9 @@ def test_of_the_growing_segment_only_durable_bytes_leave(
 
 
 @pytest.mark.promise("I12")
-@pytest.mark.parametrize("run", [str(uuid4()), "..", "..%2f..%2fstate", "%00", "segments", "x" * 300])
+@pytest.mark.parametrize(
+    "run", ["6e1c2d30-0000-4000-8000-000000000000", "..", "..%2f..%2fstate", "%00", "segments", "x" * 300]
+)
 def test_an_address_never_becomes_a_path(opened: Opened, run: str) -> None:
     for path in (f"files/{run}/0.mp4", f"stretches/{run}/0.mp4", f"files/{opened.run}/{'9' * 5000}.mp4"):
         assert opened.client.get(f"{opened.view}/{path}").status_code == 404, path
