@@ -13,7 +13,9 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 
@@ -161,7 +163,7 @@ def vlc(file: File) -> None:
     # VLC refuses to run as root; as another account it must be able to read the file.
     other: dict[str, object] = {"user": 65534, "group": 65534} if os.geteuid() == 0 else {}
     if other:
-        for folder in file.path.parents[:3]:
+        for folder in takewhile(lambda parent: parent != Path(gettempdir()), file.path.parents):
             folder.chmod(folder.stat().st_mode | 0o055)
         file.path.chmod(0o644)  # whatever the umask under which the tests run
     done = run(command, env={**os.environ, "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}, **other)
