@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
 from agent.paths import Paths
 from agent.store import calibration, tamper
@@ -126,13 +126,14 @@ def test_marks_are_clicked_in_the_browser(open_tab: Callable[..., Tab], served: 
     page.goto("/calibration")
     page.get_by_role("button", name="取一张画面").click()
     people = page.locator("input[name=people]")
-    assert people.input_value() == "6"
+    expect(people).to_have_value("6")  # the script has read the picture: from here on it answers clicks
     page.locator(".marks rect").first.click()
-    assert people.input_value() == "5"
+    expect(people).to_have_value("5")
     box = page.locator(".marks").bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + box["width"] * 0.8, box["y"] + box["height"] * 0.9)
-    assert people.input_value() == "6"
+    expect(people).to_have_value("6")
     page.get_by_role("button", name="记下").click()
-    assert re.search("已数 6 人", page.content())
-    assert page.locator(".marks rect.false").count() == 1 and page.locator(".marks circle").count() == 1
+    expect(page.get_by_text("已数 6 人").first).to_be_visible()
+    expect(page.locator(".marks rect.false")).to_have_count(1)
+    expect(page.locator(".marks circle")).to_have_count(1)
