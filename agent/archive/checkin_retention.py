@@ -8,10 +8,8 @@ the log still verifies.
 
 from __future__ import annotations
 
-from agent.archive.entitlement import judge_class
-from agent.archive.expiry import surely_due, years_in_force
+from agent.archive.expiry import classes_over
 from agent.clock import Stamp
-from agent.evidence import log_holds
 from agent.log import get_logger
 from agent.policy import Policies
 from agent.store import checkin_retention as rows
@@ -36,7 +34,7 @@ def expire_check_ins(
     store: Store, vault: Vault, stamp: Stamp, vouch: Vouch, policies: Policies, *, simulated: bool
 ) -> int:
     """Do a bounded piece; how much was done (0: nothing is due). ConfigurationError, VaultError."""
-    over = _classes_over(store, stamp, vouch, policies)
+    over = classes_over(store, stamp, vouch, policies, "check_in_record_retention")
     if not over:
         return 0
     done = 0
@@ -51,23 +49,14 @@ def expire_check_ins(
     return done
 
 
-def _classes_over(store: Store, stamp: Stamp, vouch: Vouch, policies: Policies) -> dict[str, int]:
-    """Class → when its check-in retention ended, for those where it surely has."""
-    years = years_in_force(store).check_in
-    found = {}
-    for training in log_holds.trainings(store):
-        judgement = judge_class(training, "check_in_record_retention", years, policies)
-        if due := surely_due(judgement, stamp, vouch):
-            found[training.class_id] = due.due_us
-    return found
-
-
 def _expire_session(
     store: Store, stamp: Stamp, vouch: Vouch, policies: Policies, session_id: str, *, simulated: bool
 ) -> int:
     with store.transaction():
         class_id = rows.class_of_session(store, session_id)
-        due_us = _classes_over(store, stamp, vouch, policies).get(class_id)  # again, under the lock
+        # Again, under the lock.
+        over = classes_over(store, stamp, vouch, policies, "check_in_record_retention")
+        due_us = over.get(class_id)
         if due_us is None:
             return 0
         photos = rows.photos_of_session(store, session_id, 500)
@@ -121,7 +110,7 @@ def _erase(
     simulated: bool,
 ) -> int:
     def still_over() -> int:
-        over = _classes_over(store, stamp, vouch, policies)
+        over = classes_over(store, stamp, vouch, policies, "check_in_record_retention")
         classes = rows.classes_of_person(store, person_id)
         if not classes or not classes <= over.keys() or rows.has_photos(store, person_id):
             raise _NeededAgainError

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent.archive import entitlement, unscheduled
-from agent.archive.entitlement import Due, Entitlement, Judgement, Years
+from agent.archive.entitlement import Due, Entitlement, Judgement, Subject, Years, judge_class
 from agent.archive.footage_time import TrueTime, true_time
 from agent.clock import Stamp
 from agent.configuration.document import current_configuration
@@ -160,3 +160,16 @@ def _state(
             },
         ),
     )
+
+
+def classes_over(
+    store: Store, stamp: Stamp, vouch: Vouch, policies: Policies, subject: Subject
+) -> dict[str, int]:
+    """Class → when the retention that `subject` names ended (UTC, microseconds), where it surely has (R8)."""
+    in_force = years_in_force(store)
+    years = in_force.video if subject == "video_retention" else in_force.check_in
+    found = {}
+    for training in log_holds.trainings(store):
+        if due := surely_due(judge_class(training, subject, years, policies), stamp, vouch):
+            found[training.class_id] = due.due_us
+    return found

@@ -6,10 +6,8 @@ door's strangers (`agent.archive.checkin_retention`): both are nobody's by name.
 
 from __future__ import annotations
 
-from agent.archive.entitlement import judge_class
-from agent.archive.expiry import surely_due, years_in_force
+from agent.archive.expiry import classes_over
 from agent.clock import Stamp
-from agent.evidence import log_holds
 from agent.log import get_logger
 from agent.policy import Policies
 from agent.store import checkin_retention as rows
@@ -27,22 +25,11 @@ def expire_verdict_frames(
     store: Store, stamp: Stamp, vouch: Vouch, policies: Policies, *, simulated: bool
 ) -> int:
     """Do a bounded piece; how many lessons were done (0: nothing is due). ConfigurationError."""
-    over = _classes_over(store, stamp, vouch, policies)
+    over = classes_over(store, stamp, vouch, policies, "video_retention")
     if not over:
         return 0
     sessions = visibility.sessions_with_frames(store, sorted(over), SESSIONS_AT_ONCE)
     return sum(_expire(store, stamp, vouch, policies, session, simulated=simulated) for session in sessions)
-
-
-def _classes_over(store: Store, stamp: Stamp, vouch: Vouch, policies: Policies) -> dict[str, int]:
-    """Class → when the retention of its footage ended, for those where it surely has."""
-    years = years_in_force(store).video
-    found = {}
-    for training in log_holds.trainings(store):
-        judgement = judge_class(training, "video_retention", years, policies)
-        if due := surely_due(judgement, stamp, vouch):
-            found[training.class_id] = due.due_us
-    return found
 
 
 def _expire(
@@ -50,7 +37,9 @@ def _expire(
 ) -> int:
     with store.transaction():
         class_id = rows.class_of_session(store, session_id)
-        due_us = _classes_over(store, stamp, vouch, policies).get(class_id)  # again, under the lock
+        # Again, under the lock.
+        over = classes_over(store, stamp, vouch, policies, "video_retention")
+        due_us = over.get(class_id)
         if due_us is None:
             return 0
         photos = visibility.kept_photos_of_session(store, session_id, 500)
