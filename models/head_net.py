@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from models.images import BGRImage, Box, Detection, require_image
 from models.onnx import OnnxModel
+from models.scorer import scorer
 from models.weights import manifest, read_model, verified
 
 WEIGHTS = "head-net-v1"
@@ -62,13 +63,13 @@ class Calibration(NamedTuple):
 class HeadNet:
     """A `HeadCounter`. Not safe for use by two threads at once."""
 
-    name = WEIGHTS
     finds: Literal["person", "head"] = "head"
     floor: float = FLOOR
 
     def __init__(self, path: Path | None = None, calibration: Calibration | None = None) -> None:
         """With the product's own weights, or the file `path`. They are loaded for the first picture: a node
         that records nothing need not hold them. ModelError when weights.toml is gone."""
+        self.name = scorer(WEIGHTS) if path is None and calibration is None else f"{WEIGHTS}-trial"
         self._path = path
         self._model: OnnxModel | None = None
         self._calibration = calibration or Calibration.of(WEIGHTS)

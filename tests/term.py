@@ -49,7 +49,7 @@ from models.faces import Template
 from tests.checkin.other_rows import JPEG, face
 from tests.classes.attending import MINUTE, Roll, at
 from tests.clocks import ManualClock
-from tests.visibility.people import seats_of
+from tests.visibility.people import DETECTOR, seats_of
 from tests.waiting import wait_until
 from tests.web.lesson import ORIGIN, packets_of, settings_for
 
@@ -361,7 +361,7 @@ class Term:
                 session_id=session.id,
                 counted=there,
                 expected=None,
-                detector="head-net-1",
+                detector=DETECTOR,
                 simulated=True,
                 boxes=tuple(boxes),
             ),

@@ -14,11 +14,12 @@ from agent.store.calibration import Mask, RoomCalibration
 from agent.store.heads import BoxRow
 from agent.visibility.estimate import DEFAULT, ErrorModel
 from agent.visibility.seats import Head, Look, Polygon, inside
+from models.scorer import scorer
 from models.weights import manifest
 
-MODELS: Final[dict[str, ErrorModel]] = {"head-net": DEFAULT}
-"""Beginning of a detector's name → what is known of its errors. A detector that is not here gives no
-calibrated probabilities, and no verdict is made from its counts."""
+MODELS: Final[dict[str, ErrorModel]] = {}
+"""Detectors of earlier releases, whose counts a node may still hold: full name → what is known of their
+errors. What the manifest names as bearing verdicts needs no entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,20 @@ class Zones:
         return "teacher" if inside(self.teacher, x, y) else ""
 
 
-@cache
 def error_model(detector: str) -> ErrorModel | None:
-    """What is known of the errors of a detector; None: no verdict may rest on it. That weights' scores are
-    probabilities is not enough: the manifest says whether bounds made of them held on a counted film."""
-    row = manifest()["weights"].get(detector, {})
-    if not row.get("calibration", {}).get("bears_verdicts", True):
-        return None
-    return next((model for name, model in MODELS.items() if detector.startswith(name)), None)
+    """What is known of the errors of a detector, named in full (`models.scorer`); None: no verdict
+    may rest on it, because its scores are no probabilities, or other weights gave them than were measured."""
+    return DEFAULT if detector in _bearing() else MODELS.get(detector)
+
+
+@cache
+def _bearing() -> frozenset[str]:
+    """That weights' scores are probabilities is not enough: the manifest says whether bounds made of them
+    held on a counted film."""
+    rows = manifest()["weights"]
+    return frozenset(
+        scorer(name) for name, row in rows.items() if row.get("calibration", {}).get("bears_verdicts") is True
+    )
 
 
 def look_of(at_us: int, boxes: Iterable[BoxRow], width: int, height: int, zones: Zones) -> Look:

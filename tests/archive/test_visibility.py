@@ -34,7 +34,7 @@ from tests.evidence.logs import NODE
 from tests.evidence.schemas import problems_of_facts
 from tests.recording.conftest import clip, clip_path, rig
 from tests.recording.rig import ORIGIN, Rig
-from tests.visibility.people import seats_of
+from tests.visibility.people import DETECTOR, seats_of
 from tests.waiting import wait_until
 from tests.web.lesson import settings_for
 
@@ -69,7 +69,7 @@ class Lesson:
             found.append(identifier)
         return found
 
-    def count(self, people: int, places: Sequence[CountedAt], detector: str = "head-net-1") -> None:
+    def count(self, people: int, places: Sequence[CountedAt], detector: str = DETECTOR) -> None:
         """What was counted at these places of the footage, of people who sit and stir."""
         random = np.random.default_rng(7)
         for run_id, sequence, pts_ticks, at_us, height in places:

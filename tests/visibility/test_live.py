@@ -9,8 +9,9 @@ import pytest
 from agent.visibility.doubts import doubt
 from agent.visibility.estimate import DEFAULT
 from agent.visibility.live import LessonNow, RoomNow
-from agent.visibility.looks import error_model
+from agent.visibility.looks import MODELS, error_model
 from agent.visibility.seats import Look
+from models.head_net import HeadNet
 from models.weights import manifest
 from tests.visibility.people import SECOND_US, lesson, seats_of
 
@@ -60,5 +61,16 @@ def test_another_lesson_begins_with_nothing() -> None:
 @pytest.mark.rule("R6")
 def test_no_verdict_rests_on_scores_that_nobody_calibrated() -> None:
     assert error_model("opencv-hog-people") is None
-    bears = manifest()["weights"]["head-net-v1"]["calibration"]["bears_verdicts"]
-    assert (error_model("head-net-v1") is not None) is bears
+    row = manifest()["weights"]["head-net-v1"]
+    assert (error_model(HeadNet().name) is not None) is row["calibration"]["bears_verdicts"]
+
+
+@pytest.mark.rule("R6")
+def test_counts_of_other_weights_are_not_judged_as_by_these(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MODELS, HeadNet().name, DEFAULT)
+    assert error_model(HeadNet().name) is not None
+    row = manifest()["weights"]["head-net-v1"]
+    monkeypatch.setitem(row, "sha256", "0" * 64)
+    assert error_model(HeadNet().name) is None and "00000000" in HeadNet().name
+    monkeypatch.setitem(row, "calibration", row["calibration"] | {"slope": 9.5})
+    assert "+9.5+" in HeadNet().name
