@@ -22,6 +22,7 @@ from agent.classes.workbook import (
     read_timetable_sheet,
 )
 from agent.store import classes as table
+from agent.store.bindings import TAKEN_BACK
 from agent.store.classes import Session
 from agent.store.database import Store
 
@@ -97,7 +98,7 @@ def merge(store: Store, class_id: str, file: TimetableFile, *, keep_others: bool
         key = (wanted.room, wanted.start_us)
         seen.add(key)
         session = existing.get(key)
-        if session is None or (session.state == "cancelled" and session.close_reason == "timetable"):
+        if session is None or session.close_reason in ("timetable", TAKEN_BACK):
             result.changes.append(Change(None, wanted, place=where))
         elif session.state == "cancelled" or plan_of(session) == wanted:
             result.unchanged += 1

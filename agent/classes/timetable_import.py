@@ -13,6 +13,7 @@ from agent.classes.problems import ClassFileError
 from agent.clock import Stamp
 from agent.store import classes as table
 from agent.store import continuity
+from agent.store.bindings import ENTERED
 from agent.store.classes import Session
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
@@ -136,10 +137,10 @@ def attach(store: Store, stamp: Stamp, class_id: str, planned: PlannedSession, *
     # At once: for an instant it would be the second open lesson beside the one that runs now.
     store.execute(
         "UPDATE session SET state = 'closed', opened_us = ?, closed_us = ?, close_reason = ? WHERE id = ?",
-        (planned.start_us, planned.end_us, "entered_afterwards", session_id),
+        (planned.start_us, planned.end_us, ENTERED, session_id),
     )
     data = {
-        "reason": "entered_afterwards",
+        "reason": ENTERED,
         "kind": planned.kind,
         "planned_start_us": planned.start_us,
         "planned_end_us": planned.end_us,

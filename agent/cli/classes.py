@@ -171,6 +171,40 @@ def bind_command(
     typer.echo(f"{class_id}: 已补录 / entered · 课次 session {session}")
 
 
+@class_app.command("unbind", epilog=EXIT_CODES)
+def unbind_command(
+    context: typer.Context,
+    lesson: Annotated[
+        str, typer.Argument(metavar="SESSION", help="课次编号或其开头 / Id of a lesson, or its beginning.")
+    ],
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="原因，留在本机 / Why; it stays on this device.")
+    ],
+    password_file: PasswordFile = None,
+) -> None:
+    """撤销一次补录 / Take back a lesson that was entered by mistake (`class bind`, or with an import).
+
+    \b
+    录像又成为未排课的录像，删除前重新告知，至少再留 7 天。已有签到、更正、补课、判定或冻结的，不能撤销。
+    Its footage is of no lesson again and is announced anew, 7 days or more before it goes. Refused once
+    somebody checked in, corrected, made up, decided or holds something of it.
+    """
+    from agent.classes.lesson_plan import plan_of, said
+    from agent.classes.unbinding import UnbindRefusedError, unbind
+    from agent.cli.timetable import named_lesson
+    from agent.clock import SystemClock
+
+    settings = invocation(context).settings()
+    with open_store(settings) as store:
+        require_hr(settings, store, password_file)
+        found = named_lesson(store, lesson)
+        try:
+            unbind(store, SystemClock().now(), found.id, reason, simulated=settings.simulated)
+        except UnbindRefusedError as error:
+            refuse(f"{found.id}: {error}")
+    typer.echo(f"{found.class_id}: 已撤销补录 / taken back · {said(plan_of(found))}")
+
+
 class_app.command("list", epilog=EXIT_CODES)(list_command)
 class_app.command("show", epilog=EXIT_CODES)(show_command)
 

@@ -290,7 +290,7 @@ def make_up_command(
     settings = invocation(context).settings()
     with open_store(settings) as store:
         require_hr(settings, store, password_file)
-        found, stamp = _named(store, session), SystemClock().now()
+        found, stamp = named_lesson(store, session), SystemClock().now()
         try:
             with store.transaction():
                 if release:
@@ -318,7 +318,7 @@ def _missed(store: Store, text: str) -> MissedHour:
             f"--for {text[:60]!r}: 写作 课次:第几课时 / expected SESSION:HOUR, e.g. 1a2b3c4d:2",
             ExitCode.USAGE,
         )
-    return MissedHour(_named(store, beginning).id, int(hour))
+    return MissedHour(named_lesson(store, beginning).id, int(hour))
 
 
 def _people(store: Store, class_id: str, text: str) -> list[str]:
@@ -336,7 +336,8 @@ def _people(store: Store, class_id: str, text: str) -> list[str]:
     return found
 
 
-def _named(store: Store, beginning: str) -> Session:
+def named_lesson(store: Store, beginning: str) -> Session:
+    """The one lesson whose id begins so; ends the command when there is none, or are several."""
     import re
 
     from agent.store import continuity
@@ -417,7 +418,7 @@ def _change(
     from agent.classes.timetable_edit import Change, edit
 
     def work(store: Store, stamp: Stamp, settings: Settings, policies: Policies) -> Edit:
-        found = _named(store, beginning)
+        found = named_lesson(store, beginning)
         plan = plan_of(found)
         changes = [Change(plan, change(found, plan), found.id)]
         return edit(store, stamp, found.class_id, changes, reason, **_site(settings, policies))

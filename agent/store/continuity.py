@@ -67,11 +67,11 @@ def unjudged_sessions(store: Store, room: str, ended_before_us: int, limit: int)
 
 
 def judged_sessions(store: Store, room: str, ended_after_us: int) -> list[str]:
-    """Ids of the sessions of `room` that are judged and were planned to end after `ended_after_us`, newest
-    first."""
+    """Ids of the sessions of `room` that are judged, not cancelled since, and were planned to end after
+    `ended_after_us`, newest first."""
     rows = store.rows(
-        "SELECT id FROM session WHERE room = ? AND planned_end_us > ? AND EXISTS (SELECT 1"
-        " FROM continuity_judgement AS judged WHERE judged.session_id = session.id)"
+        "SELECT id FROM session WHERE room = ? AND planned_end_us > ? AND state <> 'cancelled'"
+        " AND EXISTS (SELECT 1 FROM continuity_judgement AS judged WHERE judged.session_id = session.id)"
         " ORDER BY planned_start_us DESC",
         (room, ended_after_us),
     )

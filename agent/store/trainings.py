@@ -5,6 +5,7 @@ Queries only; what follows from them is judged by `agent.archive.entitlement`.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from agent.store.database import Store
@@ -17,8 +18,11 @@ class Training:
     class_id: str
     opening_day: str
     city: str
+    notices: tuple[str, ...]
+    """Ids of the notices that govern it for life; (): those of its opening day and city."""
     end_us: int | None
-    """The latest planned end or closing of its sessions, cancelled ones included; None without any."""
+    """The latest planned end or closing of its sessions, cancelled ones included, those not that were entered
+    afterwards by mistake; None without any."""
     open_sessions: int
     planned_sessions: int
     stated_day: str | None
@@ -39,15 +43,21 @@ class Lesson:
 def trainings(store: Store) -> list[Training]:
     """Every class with what is known of its end."""
     rows = store.rows(
-        "SELECT c.id AS class_id, c.opening_day, c.city,"
+        "SELECT c.id AS class_id, c.opening_day, c.city, c.notices,"
         " max(max(s.planned_end_us, coalesce(s.closed_us, 0))) AS end_us,"
         " coalesce(sum(s.state = 'open'), 0) AS open_sessions,"
         " coalesce(sum(s.state = 'planned'), 0) AS planned_sessions, e.day AS stated_day,"
         " EXISTS (SELECT 1 FROM legal_hold h WHERE h.class_id = c.id AND h.released_us IS NULL) AS on_hold"
-        " FROM class c LEFT JOIN session s ON s.class_id = c.id LEFT JOIN training_end e ON e.class_id = c.id"
+        " FROM class c LEFT JOIN session s ON s.class_id = c.id"
+        " AND s.close_reason IS NOT 'entered_by_mistake' LEFT JOIN training_end e ON e.class_id = c.id"
         " GROUP BY c.id ORDER BY c.id"
     )
-    return [Training(**{**dict(row), "on_hold": bool(row["on_hold"])}) for row in rows]
+    return [
+        Training(
+            **{**dict(row), "notices": tuple(json.loads(row["notices"])), "on_hold": bool(row["on_hold"])}
+        )
+        for row in rows
+    ]
 
 
 _ODD_US = 86_400_000_000
@@ -56,9 +66,11 @@ for there (its class's end is the later of the two all the same)."""
 
 
 def lessons(store: Store) -> list[Lesson]:
-    """Every session whatever its state, by its start: footage of a cancelled lesson is that class's, too."""
+    """Every session whatever its state, by its start: footage of a cancelled lesson is that class's, too, but
+    of one that was entered afterwards by mistake it is not."""
     rows = store.rows(
         "SELECT room, class_id, planned_start_us, planned_end_us, opened_us, closed_us FROM session"
+        " WHERE close_reason IS NOT 'entered_by_mistake'"
     )
     found = []
     for row in rows:

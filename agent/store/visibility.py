@@ -217,8 +217,9 @@ def picture_sizes(store: Store, runs: Iterable[str]) -> dict[str, tuple[int, int
 def judged_sessions(store: Store, room: str, ended_after_us: int) -> list[str]:
     """Ids of the judged lessons of `room` that were planned to end after `ended_after_us`, newest first."""
     rows = store.rows(
-        "SELECT id FROM session WHERE room = ? AND planned_end_us > ? AND EXISTS (SELECT 1"
-        " FROM visibility_verdict AS v WHERE v.session_id = session.id) ORDER BY planned_start_us DESC",
+        "SELECT id FROM session WHERE room = ? AND planned_end_us > ? AND state <> 'cancelled'"
+        " AND EXISTS (SELECT 1 FROM visibility_verdict AS v WHERE v.session_id = session.id)"
+        " ORDER BY planned_start_us DESC",
         (room, ended_after_us),
     )
     return [row["id"] for row in rows]

@@ -15,10 +15,11 @@ from agent.archive.clock_sight import DOUBTS, look
 from agent.archive.clock_trust import Sight
 from agent.archive.retention_plan import WHY
 from agent.classes.binding import BindingError, bind, held_lesson
+from agent.classes.unbinding import UnbindRefusedError, unbind
 from agent.clock import Stamp
 from agent.settings import Settings
-from agent.store import classes, holds
-from agent.store.classes import SessionKind
+from agent.store import bindings, classes, holds
+from agent.store.classes import Session, SessionKind
 from agent.store.database import Store
 from agent.store.holds import Hold
 from agent.web import alerts as alert_rules
@@ -34,10 +35,19 @@ GIB = 2**30
 
 BOUND: Final = {
     "bound": ("good", N_("已补录，这段录像随班次保存，并写入签名记录。")),
-    "password": ("bad", N_("密码不对，没有补录。")),
-    "wait": ("bad", N_("密码不对或尝试太多，请稍后再试。没有补录。")),
+    "password": ("bad", N_("密码不对，没有改动。")),
+    "wait": ("bad", N_("密码不对或尝试太多，请稍后再试。没有改动。")),
     "form": ("bad", N_("请核对日期、时间、类型和课时。没有补录。")),
     "refused": ("bad", N_("没有补录：班次不在本机、课还没结束、当时没有录像，或已有别的课次。")),
+    "unbound": ("good", N_("补录已撤销并写入签名记录，录像又成为未排课的录像，删除前重新告知。")),
+    "none": ("bad", N_("没有撤销：没有这次补录，或已经撤销。")),
+    "reason": ("bad", N_("没有撤销：请写明原因，至多 500 字。")),
+    "check_ins": ("bad", N_("没有撤销：这次课已有签到、点名或疑似冒名的记录。")),
+    "corrected": ("bad", N_("没有撤销：到课已经更正，请先撤回更正。")),
+    "make_up": ("bad", N_("没有撤销：这次课对应着补课，请先取消补课安排。")),
+    "decided": ("bad", N_("没有撤销：人社部门已判定这次课的画面，请先撤回判定。")),
+    "hold": ("bad", N_("没有撤销：班次已冻结，请先解除冻结。")),
+    "expired": ("bad", N_("没有撤销：录像已作为本班录像到期删除，签名记录以此为据。")),
 }
 """What the form answered, by the word that the page's address carries."""
 
@@ -86,11 +96,11 @@ async def storage_page(request: Request) -> Response:
     site, words = site_of(request), visit_of(request).words
     now = site.clock.now()
 
-    def work(store: Store) -> tuple[list[Hold], dict[str, str], Sight]:
+    def work(store: Store) -> tuple[list[Hold], dict[str, str], list[Session], Sight]:
         titles = {each.id: each.title for each in classes.training_classes(store)}
-        return holds.holds(store), titles, look(store, now)
+        return holds.holds(store), titles, bindings.entered_afterwards(store), look(store, now)
 
-    held, titles, sight = await site.store.run(work)
+    held, titles, entered, sight = await site.store.run(work)
     found = usage.read(site.paths.runtime)
     (disk,) = (each for each in alert_rules.disks(site.paths) if each.purpose == "video")
     return site.render(
@@ -109,6 +119,7 @@ async def storage_page(request: Request) -> Response:
         why={key: _of_pair(pair, words) for key, pair in WHY.items()},
         gib=GIB,
         kinds=KINDS,
+        entered=entered,
         bound=BOUND.get(request.query_params.get("bound", "")),
     )
 
@@ -122,6 +133,27 @@ async def bind_footage(request: Request) -> Response:
     def work(store: Store) -> str:
         refused = password_refusal(store, site.clock, form.get("password", ""), address)
         return refused or _bind(store, stamp, form, site.settings)
+
+    answer = await site.logins.run(work)
+    return RedirectResponse(f"/storage?bound={answer}#no-lesson", HTTPStatus.SEE_OTHER)
+
+
+@router.post("/storage/unbind")
+async def unbind_footage(request: Request) -> Response:
+    """HR staff take back a lesson that was entered by mistake, with their password."""
+    site, form = site_of(request), visit_of(request).form or {}
+    stamp, address = site.clock.now(), client_address(request)
+
+    def work(store: Store) -> str:
+        refused = password_refusal(store, site.clock, form.get("password", ""), address)
+        if refused is not None:
+            return refused
+        session, reason = form.get("session", "")[:64], form.get("reason", "")
+        try:
+            unbind(store, stamp, session, reason, simulated=site.settings.simulated)
+        except UnbindRefusedError as error:
+            return "none" if error.code in ("timetable", "taken_back") else error.code
+        return "unbound"
 
     answer = await site.logins.run(work)
     return RedirectResponse(f"/storage?bound={answer}#no-lesson", HTTPStatus.SEE_OTHER)

@@ -14,7 +14,7 @@ from agent.archive.shortage import Storage
 from agent.paths import Paths
 from agent.policy import load_policies
 from agent.recording.segment_writer import segment_path
-from agent.store import holds, outbox
+from agent.store import bindings, holds, outbox
 from agent.store.clock_trust import ClockTrust, put_clock_trust
 from agent.store.database import Store
 from agent.web.locale import local
@@ -98,6 +98,20 @@ def test_footage_of_no_lesson_is_given_to_its_class_on_the_page(
     assert "已补录" in send()
     assert entered() == 1
     assert "没有补录" in send(), "a second time it is another lesson's"
+    (lesson,) = bindings.entered_afterwards(store)
+
+    def take_back(**fields: str) -> str:
+        form = {"token": token_in(visitor.get("/storage")), "password": PASSWORD, "session": lesson.id}
+        return visitor.post(
+            "/storage/unbind", data={**form, "reason": "班次选错", **fields}, follow_redirects=True
+        ).text
+
+    assert "密码不对" in take_back(password="not this one 12")
+    assert "请写明原因" in take_back(reason=" ") and "没有这次补录" in take_back(session="nothere")
+    assert entered() == 1
+    assert "补录已撤销" in take_back() and entered() == 0
+    assert "没有这次补录" in take_back() and "补录的课次" not in visitor.get("/storage").text
+    assert "已补录" in send() and entered() == 1
     count_now(store, served, paths)
     english = visitor.get("/storage?lang=en").text
     assert "Footage of no lesson" in english and "may go in" not in english

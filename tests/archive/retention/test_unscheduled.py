@@ -12,7 +12,8 @@ from agent.archive import usage
 from agent.archive.shortage import Storage
 from agent.classes.binding import BindingError, bind, held_lesson
 from agent.classes.document import SHANGHAI, PlannedSession
-from agent.store import classes
+from agent.classes.unbinding import UnbindRefusedError, unbind
+from agent.store import classes, timetable_edits
 from agent.store.facts import FactType
 from tests.archive.retention.room import DAY_S, YEAR, Room
 from tests.evidence.schemas import problems_of_facts
@@ -86,6 +87,96 @@ def test_given_to_its_class_it_stays_for_three_years(room: Room) -> None:
     assert room.expire() == 0
     room.pass_time(0.4 * YEAR)
     assert room.expire() == len(files)
+
+
+@pytest.mark.promise("I1")
+def test_taken_back_it_is_of_no_lesson_again_and_goes_a_week_after_a_new_announcement(room: Room) -> None:
+    """Bound to the wrong class after it was announced, taken back long after its days were over."""
+    room.pass_time(1)
+    files = room.record()
+    room.pass_time(29)
+    assert len(announcements(room)) == 1
+    lesson = bind(room.store, room.clock.now(), "older", lesson_of(room), simulated=True)
+    room.pass_time(40)
+    assert room.expire() == 0
+    unbind(room.store, room.clock.now(), lesson, "wrong class", simulated=True)
+    room.sign()
+    assert problems_of_facts(room.store) == []
+    (cancelled,) = room.facts(FactType.SESSION_CANCELLED)
+    assert json.loads(cancelled["data"])["reason"] == "entered_by_mistake"
+    (changed,) = room.facts(FactType.SESSION_PLAN_CHANGED)
+    assert "wrong class" not in changed["data"] and cancelled["session_id"] == lesson
+    assert room.expire() == 0, "not announced since"
+    room.pass_time(1)
+    assert len(announcements(room)) == 2
+    room.pass_time(5)
+    assert room.expire() == 0
+    room.pass_time(2.1)
+    assert room.expire() == len(files)
+
+
+def test_taken_back_the_footage_can_be_given_to_the_right_class(room: Room) -> None:
+    room.pass_time(1)
+    room.record()
+    room.pass_time(2)
+    room.add_class("right")
+    held = lesson_of(room)
+    wrong = bind(room.store, room.clock.now(), "older", held, simulated=True)
+    unbind(room.store, room.clock.now(), wrong, "wrong class", simulated=True)
+    with pytest.raises(UnbindRefusedError, match="already"):
+        unbind(room.store, room.clock.now(), wrong, "wrong class", simulated=True)
+    bind(room.store, room.clock.now(), "right", held, simulated=True)
+    room.pass_time(60)
+    assert room.expire() == 0
+    (edit,) = timetable_edits.edits_of(room.store, "older")
+    assert (edit.session_id, edit.reason, edit.after) == (wrong, "wrong class", None)
+
+
+REST = {
+    "check_ins": "INSERT INTO check_in (id, session_id, outcome, method, at_us, liveness, simulated)"
+    " VALUES ('c', :lesson, 'unknown', 'face', 1, 'live', 1)",
+    "make_up": "INSERT INTO make_up (session_id, hour, person_id, missed_session_id, missed_hour, bound_us)"
+    " VALUES (:lesson, 1, 'p', :other, 1, 1)",
+    "corrected": "INSERT INTO attendance_correction (id, session_id, hour, person_id, state, teacher_id,"
+    " account, reason, video_from_us, video_until_us, corrected_us)"
+    " VALUES ('k', :lesson, 1, 'p', 'attended', 'p', 'hr', 'seen', 1, 2, 1)",
+    "decided": "INSERT INTO visibility_verdict (id, session_id, hour, verdict, decided_by, reason, stated_us,"
+    " simulated, because, data, basis)"
+    " VALUES ('v', :lesson, 1, 'shown', 'hr', 'seen', 1, 1, '[]', '{}', '{}')",
+    "hold": "INSERT INTO legal_hold (class_id, reason, placed_us) VALUES ('older', 'complaint', 1)",
+    "expired": "UPDATE segment SET expired_us = 1",
+}
+
+
+@pytest.mark.parametrize("what", sorted(REST))
+def test_what_somebody_built_on_is_not_taken_back(room: Room, what: str) -> None:
+    room.pass_time(1)
+    room.record()
+    room.pass_time(2)
+    lesson = bind(room.store, room.clock.now(), "older", lesson_of(room), simulated=True)
+    (other, *_) = classes.sessions(room.store, class_id="older")
+    room.store.execute("INSERT INTO person (id, name, created_us) VALUES ('p', 'P', 1)")
+    values = {"lesson": lesson, "other": other.id}
+    room.store.execute(REST[what], {key: each for key, each in values.items() if f":{key}" in REST[what]})
+    with pytest.raises(UnbindRefusedError) as refused:
+        unbind(room.store, room.clock.now(), lesson, "wrong class", simulated=True)
+    assert refused.value.code == what
+    found = classes.session(room.store, lesson)
+    assert found is not None and found.state == "closed" and room.facts(FactType.SESSION_CANCELLED) == []
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 501])
+def test_a_lesson_of_the_timetable_or_without_a_reason_stays(room: Room, reason: str) -> None:
+    (held, *_) = classes.sessions(room.store, class_id="older")
+    now = room.clock.now()
+    for lesson, why, code in (
+        (held.id, "x", "timetable"),
+        ("gone", "x", "none"),
+        (held.id, reason, "reason"),
+    ):
+        with pytest.raises(UnbindRefusedError) as refused:
+            unbind(room.store, now, lesson, why, simulated=True)
+        assert refused.value.code == code
 
 
 @pytest.mark.parametrize(
