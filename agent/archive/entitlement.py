@@ -14,6 +14,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from agent.archive.footage_time import TrueTime
+from agent.classes.rules import rules_of
 from agent.policy import Policies, PolicyError
 from agent.store.trainings import Lesson, Training
 
@@ -74,7 +75,7 @@ def judge_class(training: Training, subject: Subject, hr_years: int, policies: P
     if training.end_us is None and training.stated_day is None:
         return Kept("no_end", only)
     try:
-        policy = policies.combine(date.fromisoformat(training.opening_day), training.city)
+        policy = rules_of(training, policies)
     except (PolicyError, ValueError):
         return Kept("policy", only)
     years = policy.number(subject)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import date
 from typing import Any
 
 from agent.archive import forecast
@@ -11,6 +10,7 @@ from agent.archive.entitlement import local_day
 from agent.archive.expiry import years_in_force
 from agent.archive.forecast import Load
 from agent.archive.usage import Count, days_observed, planned_hours, weekly_hours
+from agent.classes.rules import rules_of
 from agent.clock import Stamp
 from agent.policy import Policies, PolicyError, load_policies
 from agent.settings import Settings
@@ -164,9 +164,7 @@ def years_needed(store: Store, policies: Policies) -> float:
 
 def _policy_years(training: Training, policies: Policies) -> float | None:
     try:
-        return policies.combine(date.fromisoformat(training.opening_day), training.city).number(
-            "video_retention"
-        )
+        return rules_of(training, policies).number("video_retention")
     except (PolicyError, ValueError):
         return None
 

@@ -83,8 +83,7 @@ def suspect_unregistered(
         return
     if store.row("SELECT 1 FROM registered_teacher WHERE person_id = ?", (person_id,)):
         return
-    training = classes.class_of(store, session)
-    rules = RULES.of(training.opening_day, training.city)
+    rules = RULES.of(classes.class_of(store, session))
     if rules is None or not rules.demands("registered_teachers"):
         return
     kind: Kind = "unregistered_teacher"

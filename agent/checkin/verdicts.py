@@ -6,12 +6,13 @@ import hashlib
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
-from agent.checkin.class_rules import RULES, impostor_limit
+from agent.checkin.class_rules import RULES
 from agent.clock import Stamp
 from agent.errors import RefusedError
 from agent.log import get_logger
+from agent.store import classes
 from agent.store import suspicions as table
-from agent.store.database import Row, Store
+from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 from agent.store.suspicions import Decision
 
@@ -76,28 +77,28 @@ def decide(
                 session_id=row["session_id"],
             ),
         )
-        _judge_alarm(store, stamp, row, confirmed, simulated=simulated)
+        _judge_alarm(store, stamp, row["class_id"], confirmed, simulated=simulated)
     log.info("suspicion.decided", suspicion=suspicion_id, decision=decision)
     return number
 
 
-def _judge_alarm(store: Store, stamp: Stamp, row: Row, confirmed: int, *, simulated: bool) -> None:
-    class_id, limit = row["class_id"], impostor_limit(row["opening_day"], row["city"])
+def _judge_alarm(store: Store, stamp: Stamp, class_id: str, confirmed: int, *, simulated: bool) -> None:
+    found = classes.training_class(store, class_id)
+    rules = None if found is None else RULES.of(found)
+    limit = None if rules is None else rules.number("impostor_attendances")
     stands = store.row("SELECT 1 FROM impostor_alarm WHERE class_id = ?", (class_id,)) is not None
     is_due = limit is not None and confirmed >= limit
-    if limit is None or stands == is_due:
+    if rules is None or limit is None or stands == is_due:
         return
     if is_due:
         store.insert("impostor_alarm", {"class_id": class_id, "raised_us": stamp.wall_us})
     else:
         store.execute("DELETE FROM impostor_alarm WHERE class_id = ?", (class_id,))
-    rules = RULES.of(row["opening_day"], row["city"])
-    sources = rules.limits["impostor_attendances"].sources if rules else ()
     data = {
         "raised": is_due,
         "confirmed": confirmed,
-        "limit": limit,
-        "notices": [source.notice for source in sources],
+        "limit": int(limit),
+        "notices": [source.notice for source in rules.limits["impostor_attendances"].sources],
     }
     fact = Fact(FactType.IMPOSTOR_ALARM, f"class/{class_id}", simulated, data, class_id=class_id)
     state_fact(store, stamp, fact)

@@ -1,14 +1,31 @@
-"""The rules that govern a class for its life."""
+"""The rules that govern a class for its life: the one place that asks for a class's own set of notices."""
 
 from __future__ import annotations
 
 from datetime import date
+from typing import Protocol
 
 from agent.policy import Policies, PolicySet
-from agent.store.classes import TrainingClass
 
 
-def rules_of(training_class: TrainingClass, policies: Policies) -> PolicySet:
+class Governed(Protocol):
+    """What tells a class's rules: a `TrainingClass`, or a `Training` as retention sees it."""
+
+    @property
+    def opening_day(self) -> str:
+        """YYYY-MM-DD."""
+        ...
+
+    @property
+    def city(self) -> str: ...
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Ids of the notices that it took on; (): those of its opening day and city."""
+        ...
+
+
+def rules_of(training_class: Governed, policies: Policies) -> PolicySet:
     """PolicyError when the file of one of its notices is gone."""
     opening_day = date.fromisoformat(training_class.opening_day)
     return policies.governing(opening_day, training_class.city, training_class.notices)

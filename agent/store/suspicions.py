@@ -89,12 +89,11 @@ def _suspicion(store: Store, row: Row) -> Suspicion:
 
 
 def suspicion_row(store: Store, suspicion_id: str) -> Row | None:
-    """Ids, kind, state, what selects the class's notices, and the newest decision's number."""
+    """Ids, kind, state, and the newest decision's number."""
     return store.row(
-        "SELECT x.id, x.kind, x.state, x.session_id, x.simulated, s.class_id, k.opening_day, k.city,"
+        "SELECT x.id, x.kind, x.state, x.session_id, x.simulated, s.class_id,"
         " (SELECT max(number) FROM suspicion_decision WHERE suspicion_id = x.id) AS number"
-        " FROM suspicion x JOIN session s ON s.id = x.session_id JOIN class k ON k.id = s.class_id"
-        " WHERE x.id = ?",
+        " FROM suspicion x JOIN session s ON s.id = x.session_id WHERE x.id = ?",
         (suspicion_id,),
     )
 

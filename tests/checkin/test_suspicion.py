@@ -144,6 +144,31 @@ def test_a_teacher_of_no_register_is_no_impostor_attendance(lesson: Lesson) -> N
 
 
 @pytest.mark.rule("R7")
+@pytest.mark.parametrize(
+    ("city", "notices", "expected"),
+    [("jiaozuo", '["henan-2025"]', 0), ("zhengzhou", '["henan-2025", "jiaozuo-2021"]', 1)],
+    ids=["opened before the city's", "opened under the city's"],
+)
+def test_the_alarm_is_of_the_notices_that_the_class_took_on(
+    lesson: Lesson, city: str, notices: str, expected: int
+) -> None:
+    lesson.store.execute("UPDATE class SET city = ?, notices = ?", (city, notices))
+    for number in range(3):
+        lesson.look("unknown", template=face(number))
+    for one in found(lesson):
+        decide(lesson.store, lesson.clock.now(), one.id, "confirmed", "hr", "是")
+    assert len(alarms(lesson)) == expected
+
+
+@pytest.mark.rule("R15")
+def test_a_class_that_began_under_2023_is_asked_for_no_register(lesson: Lesson) -> None:
+    """Its opening day was moved behind the notice of 2025, which cannot change what it is governed by."""
+    lesson.store.execute("UPDATE class SET notices = ?", ('["henan-2023"]',))
+    lesson.look("accepted", lesson.person("赵老师", "teacher"), face(1))
+    assert kinds(lesson) == []
+
+
+@pytest.mark.rule("R7")
 def test_where_no_notice_counts_impostors_there_is_no_alarm(lesson: Lesson) -> None:
     lesson.store.execute("UPDATE class SET city = ''")
     for number in range(3):

@@ -32,6 +32,7 @@ def training(class_id: str, end_us: int | None, **more: object) -> Training:
         "class_id": class_id,
         "opening_day": "2026-01-05",
         "city": "jiaozuo",
+        "notices": (),
         "end_us": end_us,
         "open_sessions": 0,
         "planned_sessions": 0,
@@ -102,6 +103,17 @@ def test_without_a_policy_for_its_day_a_class_is_kept() -> None:
     assert judged == Kept("policy", ("a",))
     judged = judge_class(training("a", BASE_US, opening_day="nonsense"), "video_retention", 3, POLICIES)
     assert judged == Kept("policy", ("a",))
+
+
+@pytest.mark.rule("R8")
+def test_a_class_is_kept_by_the_notices_that_it_took_on_whatever_its_day_would_give_now() -> None:
+    """Of the two only the city's notice speaks of check-in records."""
+    by_day = training("a", BASE_US, city="jiaozuo", notices=("henan-2025",))
+    assert judge_class(by_day, "check_in_record_retention", 3, POLICIES) == Kept("policy", ("a",))
+    moved = training("a", BASE_US, city="zhengzhou", notices=("henan-2025", "jiaozuo-2021"))
+    assert isinstance(judge_class(moved, "check_in_record_retention", 3, POLICIES), Due)
+    gone = training("a", BASE_US, notices=("henan-2025", "of-a-folder-that-is-gone"))
+    assert judge_class(gone, "video_retention", 3, POLICIES) == Kept("policy", ("a",))
 
 
 def test_without_any_lesson_a_class_is_kept() -> None:

@@ -14,8 +14,10 @@ from typer.testing import CliRunner
 
 from agent.archive import shortage, usage
 from agent.archive.forecast import Load, bytes_per_hour, disk_to_buy, full_day
+from agent.archive.planner import years_needed
 from agent.archive.shortage import Storage, note_shortage
 from agent.cli import app
+from agent.policy import Policies, PolicyFile
 from agent.store import storage_use
 from agent.store.facts import FactType
 from drivers.disk import DiskError, Space, create_marker
@@ -71,6 +73,22 @@ def test_the_plan_says_plainly_whether_the_disk_suffices(room: Room) -> None:
     huge = call(room, "storage", "plan", "--bitrate", "100000", "--hours-per-week", "168", "--cameras", "16")
     assert huge.exit_code == 1 and "不够" in huge.output and "NOT suffice" in huge.output
     assert call(room, "storage", "plan", "--years", "3", "--days", "3").exit_code == 2
+
+
+@pytest.mark.rule("R8")
+def test_the_years_that_a_disk_is_planned_for_are_of_the_notices_that_each_class_took_on(room: Room) -> None:
+    """A supplement of the city that asks for six years, in force since before the class opened."""
+    (province,) = (file for file in POLICIES.files if file.notice.id == "henan-2025")
+    (years,) = (rule for rule in province.rules if rule.subject == "video_retention")
+    head = {"id": "jiaozuo-2026", "level": "city", "city": "jiaozuo", "in_force_from": date(2026, 1, 1)}
+    city = PolicyFile(
+        notice=province.notice.model_copy(update=head), rules=(years.model_copy(update={"limit": 6}),)
+    )
+    policies = Policies((*POLICIES.files, city))
+    room.add_class("welding")
+    assert years_needed(room.store, policies) == 6, "it took on none yet: those of its day"
+    room.store.execute("UPDATE class SET notices = ?", (json.dumps(["henan-2025", "jiaozuo-2021"]),))
+    assert years_needed(room.store, policies) == 3
 
 
 def test_the_plan_takes_bitrate_hours_and_years_from_what_it_knows(room: Room) -> None:
