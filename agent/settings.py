@@ -118,8 +118,9 @@ class CheckInSettings(_Section):
 
 
 class Visibility(_Section):
-    """The watcher's pace."""
+    """What counts the people in the room, and how often."""
 
+    counter: Literal["head-net", "nanodet"] = "head-net"
     count_interval_seconds: Annotated[float, Field(ge=1, le=300)] = 5.0
 
 

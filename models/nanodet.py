@@ -7,6 +7,7 @@ each grid cell gives class scores and, for each side of a box, a distribution ov
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 import cv2
@@ -15,8 +16,9 @@ import numpy.typing as npt
 
 from models.images import BGRImage, Box, Detection, require_image
 from models.onnx import OnnxModel
-from models.weights import ModelFile
+from models.weights import verified
 
+WEIGHTS = "nanodet-g-416"
 SIDE = 416
 STRIDES = (8, 16, 32)
 BINS = 11
@@ -34,21 +36,30 @@ DEVIATION = np.array([57.375, 57.12, 58.395], np.float32)
 class NanodetTiles:
     """A `HeadCounter`. Not safe for use by two threads at once."""
 
-    name = "nanodet-g"
+    name = WEIGHTS
     finds: Literal["person", "head"] = "person"
     floor: float = 0.05
     cut: float = 0.4
     """The network's own score of a person, no probability of one."""
 
-    def __init__(self, file: ModelFile) -> None:
-        """Load the model `file`. ModelError when it cannot be used."""
-        self._model = OnnxModel(file, threads=1)
+    def __init__(self, models_folder: Path) -> None:
+        """`models_folder`: where `models install nanodet-g-416` puts the file. It is loaded for the first
+        picture, so that a node where it is missing counts as soon as it is there."""
+        self._folder = models_folder
+        self._model: OnnxModel | None = None
         self._centres = {stride: _centres(stride) for stride in STRIDES}
 
+    def load(self) -> OnnxModel:
+        """Load the weights unless they are; ModelError when they are missing, others, or unusable (I9)."""
+        if self._model is None:
+            self._model = OnnxModel(verified(WEIGHTS, self._folder), threads=1)
+        return self._model
+
     def count(self, image: BGRImage) -> list[Detection]:
-        """Every person found with a score of `floor` and more, surest first; ValueError for what is no
-        picture."""
+        """Every person found with a score of `floor` and more, surest first. ValueError for what is no
+        picture; ModelError as for `load`: nobody is counted then."""
         require_image(image)
+        self.load()
         boxes: list[Box] = []
         scores: list[float] = []
         for left, top, right, bottom in parts(image.shape[1], image.shape[0]):
@@ -66,7 +77,7 @@ class NanodetTiles:
         canvas = np.full((SIDE, SIDE, 3), GREY, np.uint8)
         canvas[: size[1], : size[0]] = cv2.resize(part, size, interpolation=method)
         values = np.ascontiguousarray(((canvas - MEAN) / DEVIATION).transpose(2, 0, 1)[None])
-        outputs = {output.shape[1:]: output[0] for output in self._model.run(values)}
+        outputs = {output.shape[1:]: output[0] for output in self.load().run(values)}
         for stride in STRIDES:
             cells = (SIDE // stride) ** 2
             scores = outputs[(cells, 80)][:, PERSON]

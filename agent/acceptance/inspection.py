@@ -21,6 +21,7 @@ from agent.clock import Clock
 from agent.settings import CameraRole, Settings
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
+from agent.visibility.counting import counter_weights
 
 
 def inspect(
@@ -52,7 +53,7 @@ def _findings(
 ) -> Iterator[Finding]:
     yield from check_clock(reaches_a_network=bool(settings.sync.destinations))
     yield check_password(store)
-    yield from check_models(settings.checkin.models_folder)
+    yield from check_models(settings.checkin.models_folder, counter_weights(settings))
     yield from check_roles(settings, clock.now())
     volume = check_volume_marker(settings)
     yield volume

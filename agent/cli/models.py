@@ -48,6 +48,14 @@ def list_command(context: typer.Context, folder: Folder = None) -> None:
 @models_app.command("install", epilog=EXIT_CODES)
 def install_command(
     context: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...",
+            help="只装这些（见 models list）；不写则装配置用到的 / Only these (`models list`); "
+            "without any: what the settings use.",
+        ),
+    ] = None,
     folder: Folder = None,
     source: Annotated[
         Path | None,
@@ -64,11 +72,17 @@ def install_command(
     Fetch and verify the better models; without them the built-in dlib does the work.
     """
     from models.install import InstallError, install
-    from models.weights import ModelError, weights
+    from models.weights import ModelError, all_weights, weights
 
     target = _folder(context, folder)
+    known = [row.name for row in all_weights() if row.is_installable]
+    for name in names or ():
+        if name not in known:
+            refuse(f"{name!r}: 没有这个模型 / no such model to install; 有 / there are: {', '.join(known)}")
+    if not names and folder is None:
+        names = _used(context)
     try:
-        done = install(target, lambda zh, en: typer.echo(f"{zh} / {en}"), source=source)
+        done = install(target, lambda zh, en: typer.echo(f"{zh} / {en}"), source=source, names=names or None)
     except InstallError as error:
         refuse(f"未安装 / not installed: {error}")
     except ModelError as error:
@@ -81,7 +95,12 @@ def install_command(
         typer.echo(f"仍缺 / still missing: {name} ({row.use_zh} / {row.use_en}) ← {where}")
     if source is not None and not done.placed and not done.already:
         refuse(f"{source}: 里面没有任何模型文件 / holds no model file; 见 / see `models list`")
-    if done.placed:
+    if any(weights(name).optional for name in done.placed):
+        typer.echo(
+            '配置了 [visibility] counter = "nanodet" 时，从下一幅画面起用它数人 / '
+            'counts from the next picture where the settings say [visibility] counter = "nanodet"'
+        )
+    if any(not weights(name).optional for name in done.placed):
         typer.echo(
             "没有课时自动生效，上课中则在下课后；也可重启签到 / in force by itself while no lesson is on, "
             "else after it; or: systemctl restart classroom-agent-checkin"
@@ -159,12 +178,23 @@ def _folder(context: typer.Context, folder: Path | None) -> Path:
     return invocation(context).settings().checkin.models_folder
 
 
+def _used(context: typer.Context) -> list[str] | None:
+    """Names to install when the settings use one of the optional ones; None: the usual."""
+    from agent.visibility.counting import counter_weights
+    from models.weights import all_weights, weights
+
+    counter = weights(counter_weights(invocation(context).settings()))
+    if not counter.optional:
+        return None
+    return [row.name for row in all_weights() if row.is_installable and (not row.optional or row == counter)]
+
+
 def _state(row: Weights, folder: Path) -> tuple[str, bool]:
     """What is said of the file, and whether there is one."""
     from models.weights import ModelError, verified_path
 
     if row.is_installable and not (folder / row.file).exists():
-        return "未安装 / not installed", False
+        return ("未安装，选用 / not installed, optional" if row.optional else "未安装 / not installed"), False
     try:
         verified_path(row.name, folder)
     except ModelError as error:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from agent.settings import Settings
-from models.head_net import HeadNet
+from models import head_net, nanodet
 from models.heads import HeadCounter
 
 
 def head_counter(settings: Settings) -> HeadCounter:
     """The counter of this node's settings. Its weights are loaded for the first picture; ModelError then,
-    when they are missing or others than were measured (I9)."""
-    return HeadNet()
+    when they are missing or others than were measured (I9): no other counter takes its place, because a room
+    that is counted by now one and now the other has no calibration that holds."""
+    if settings.visibility.counter == "nanodet":
+        return nanodet.NanodetTiles(settings.checkin.models_folder)
+    return head_net.HeadNet()
+
+
+def counter_weights(settings: Settings) -> str:
+    """Name in weights.toml of what that counter loads."""
+    return nanodet.WEIGHTS if settings.visibility.counter == "nanodet" else head_net.WEIGHTS
