@@ -125,11 +125,8 @@ class Watch:
             zh, en = "人数照常统计，画面发布不了", "heads are counted, the picture cannot be published"
             self._troubled(zh, en, error)
         except ModelError as error:
-            zh, en = (
-                "人数统计模型不可用，没有统计人数",
-                "the head counter's model cannot be used, nobody is counted",
-            )
-            self._troubled(zh, en, error)
+            zh = f"人数统计模型不可用，没有统计人数：{error.remedy_zh}"
+            self._troubled(zh, "the head counter's model cannot be used, nobody is counted", error)
         except OSError as error:
             self._troubled("录像文件读不了", "the recording cannot be read", error)
         except ConfigurationError as error:
