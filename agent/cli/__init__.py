@@ -5,10 +5,15 @@ So `run recorder` loads nothing that a recorder does not need (I11), and a broke
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from pathlib import Path
 from typing import Annotated
+
+# Before anything imports numpy, as the settings do. Its second thread waits busily for the first: where the
+# cores have other work a match then costs two to four times the CPU time, and comes later (bench/RESULTS.md).
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import typer
 

@@ -46,9 +46,6 @@ def run_role(role: RoleName, settings: Settings) -> int:
     from agent.clock import SystemClock
     from agent.role import RoleContext
 
-    # Before numpy is imported. Its second thread waits busily for the first: on a machine whose cores have
-    # other work a match then costs two to four times the CPU time, and comes later (bench/RESULTS.md).
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     configure_logging(role, level=settings.log.level)
     threading.excepthook = _log_thread_crash
     prepare_folders(settings)

@@ -10,10 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.checkin.deliberation import Deliberation, Finding
-from agent.checkin.fusion import Fusion
+from agent.checkin.fusion import MEASURED_ENGINES, Fusion
 from agent.checkin.gallery import NOBODY, Match
+from agent.checkin.liveness import NoLivenessJudge
 from agent.checkin.matching import StoredTemplate
-from tests.checkin.test_matching import LIMITS, NORM, Values, face, gallery, look
+from agent.checkin.pipeline import Pipeline
+from models.faces import DetectedFace, FaceEngine, Template
+from models.images import BGRImage
+from tests.checkin.doorway import Standing, visit
+from tests.checkin.test_matching import ENGINE, LIMITS, NORM, Values, face, gallery, look
 
 ANN = Match("ann", 0.56, 0.05, is_near=False, is_named=False, cut=0.5, margin_needed=0.04)
 """A frame beyond the cut whose nearest is ann."""
@@ -118,3 +123,39 @@ def test_what_is_said_of_a_mean_is_the_means() -> None:
     assert conclusion is not None
     assert (conclusion.distance, conclusion.margin, conclusion.cut) == (0.45, 0.08, 0.48)
     assert conclusion.frames == 2
+
+
+class Drifting:
+    """Finds faces as the real engine does; each template is one more look at p003, none near enough."""
+
+    def __init__(self, finder: FaceEngine, name: str) -> None:
+        self._finder = finder
+        self.name, self.template_length = name, len(face(0))
+        self.duplicate_distance = finder.duplicate_distance
+        self.one_person_distance = finder.one_person_distance
+        self.max_yaw_degrees = finder.max_yaw_degrees
+        self.max_enrolment_yaw_degrees = finder.max_enrolment_yaw_degrees
+        self._looks = 0
+
+    def detect(self, image: BGRImage) -> list[DetectedFace]:
+        return self._finder.detect(image)
+
+    def template(self, image: BGRImage, face: DetectedFace) -> Template:
+        self._looks += 1
+        return look(3, self._looks, share=0.31)
+
+
+@pytest.mark.promise("I9")
+@pytest.mark.parametrize(("name", "is_named"), [(ENGINE, True), ("not-measured-v1", False)])
+def test_only_an_engine_whose_means_were_measured_names_by_them(
+    engine: FaceEngine, name: str, is_named: bool
+) -> None:
+    assert (name in MEASURED_ENGINES) is is_named
+    pipeline, people = Pipeline(Drifting(engine, name), NoLivenessJudge(), LIMITS), gallery(range(40))
+    cases = [
+        case.conclusion
+        for number, picture in enumerate(visit(Standing("obama3.jpg"), pictures=10))
+        for case in pipeline.process(picture, number * 100_000_000, people).cases
+    ]
+    assert any(case.person_id == "p003" for case in cases) is is_named
+    assert cases, "somebody stood there long enough for an answer"

@@ -199,6 +199,20 @@ def test_in_a_demonstration_it_is_recorded_and_decides_nothing(
 
 
 @pytest.mark.promise("I9")
+def test_models_that_are_gone_after_a_restart_let_nobody_in_and_what_was_answered_stands(
+    classroom: Classroom, person: str, tmp_path: Path
+) -> None:
+    there = PassiveJudge(None, lambda folder: Scripted(LIVE))
+    at_the_door(classroom, there, standing(OBAMA))
+    assert classroom.outcomes() == [("accepted", person)]
+    classroom.enrolled("biden.jpg")
+    _, views = at_the_door(classroom, PassiveJudge(tmp_path), standing(BIDEN))
+    assert {view.fault for view in views} == {"model"} and not replies(views)
+    assert classroom.outcomes() == [("accepted", person)]
+    assert [data["fault"] for _, data in classroom.facts("check-in.unavailable")] == ["model"]
+
+
+@pytest.mark.promise("I9")
 def test_models_that_are_installed_meanwhile_are_found(classroom: Classroom, person: str) -> None:
     missing = True
 

@@ -12,7 +12,9 @@ from agent.classes.reading import check_document
 from agent.classes.undo import UndoRefusedError, undo_import
 from agent.paths import Paths
 from agent.store import classes as table
+from agent.store import make_ups
 from agent.store.database import Store
+from agent.store.make_ups import MakeUp
 from agent.store.vault import Vault, VaultError
 from tests.classes.documents import class_content, id_number, take_in
 from tests.clocks import ManualClock
@@ -139,6 +141,7 @@ def test_a_second_import_is_taken_back_to_the_first(store: Store, vault: Vault, 
         ("consent", "consented"),
         ("session", "changed since"),
         ("hold", "speak of its people"),
+        ("make_up", "speak of its people"),
     ],
 )
 def test_what_is_used_already_is_not_taken_back(
@@ -159,12 +162,17 @@ def test_what_is_used_already_is_not_taken_back(
         store.insert("consent", row)
     elif what == "session":
         store.execute("UPDATE session SET state = 'open', opened_us = ? WHERE id = ?", (now_us, lesson))
+    elif what == "make_up":
+        other = table.sessions(store, class_id="dgjc-1")[1].id
+        with store.transaction():
+            make_ups.bind(store, MakeUp(other, 1, person, lesson, 1, now_us))
     else:
         store.insert("legal_hold", {"class_id": "dgjc-1", "reason": "x", "placed_us": now_us})
+    bound = make_ups.made_up(store, "dgjc-1")
     before = contents(store)
     with pytest.raises(UndoRefusedError, match=why):
         undo_import(store, vault, clock.now(), "dgjc-1", simulated=True)
-    assert contents(store) == before
+    assert contents(store) == before and make_ups.made_up(store, "dgjc-1") == bound
     assert not store.rows("SELECT 1 FROM fact WHERE type = 'class.import-undone'")
     number = store.rows("SELECT id FROM person WHERE id_number_sealed IS NOT NULL")[0]["id"]
     sealed = store.one("SELECT id_number_sealed FROM person WHERE id = ?", (number,))[0]
