@@ -3,7 +3,8 @@
 Damage inside the pictures goes unseen by whoever reads time stamps alone, and a file that is never opened is
 found bad on the day it is wanted. So each place is read whole once a month, against the signed hashes, at a
 bounded rate and below everything else. What is bad is stated by a record. Our own file is brought back from a
-copy that has it whole; a copy's file is copied anew.
+copy that has it whole; a copy's file is copied anew. What is known to be bad is looked at each hour: a disk
+that comes back, or a person, may have made it whole, and that is stated, too.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, Final, Protocol
 from agent.archive.bucket import TokenBucket
 from agent.archive.copies import Metered, is_expired
 from agent.archive.restore import Restorer
+from agent.archive.stated import stated_hashes
 from agent.archive.target import check_target, check_video
 from agent.archive.transfer import hash_from_disk
 from agent.archive.worker import ArchiveError, Pace
@@ -58,6 +60,14 @@ class ScrubPlace(Protocol):
         DiskError or ArchiveError when its disk was exchanged or went meanwhile."""
         ...
 
+    def known_bad(self, store: Store, after: Key) -> list[Row]:
+        """Files that were stated as bad and may be whole by now."""
+        ...
+
+    def is_whole(self, store: Store, row: Row, meter: Metered) -> None:
+        """State that such a file has the bytes of its record again."""
+        ...
+
     def mend(self, store: Store, row: Row, found: bytes | None, meter: Metered) -> None:
         """State that the file has other bytes (`found`; None: unreadable or gone), and have it made good
         where that can be done."""
@@ -86,6 +96,16 @@ class OwnFiles:
         if self._volume and row["volume"] is None and not os.path.lexists(self.folder / row["path"]):
             return False  # never seen on this disk: it went with the one before
         return not is_expired(store, row)
+
+    def known_bad(self, store: Store, after: Key) -> list[Row]:
+        return copies.damaged_after(store, after, BATCH)
+
+    def is_whole(self, store: Store, row: Row, meter: Metered) -> None:
+        stated = stated_hashes(store, row["run_id"], row["sequence"], lambda: meter(0))
+        if stated and stated[0] != row["sha256"]:
+            return  # an index that was rebuilt from an altered file: its word for the file is not the first
+        if copies.source_is_whole(store, self._clock.now(), row):
+            log.warning("scrub.whole_again", run=row["run_id"], sequence=row["sequence"])
 
     def mend(self, store: Store, row: Row, found: bytes | None, meter: Metered) -> None:
         copies.source_is_damaged(store, self._clock.now(), row, found)
@@ -136,6 +156,12 @@ class CopiedFiles:
         held = retention.copies_of(store, self._copy.name, (row["run_id"], row["sequence"]))
         return held is not None and (held.volume or "") == self._volume
 
+    def known_bad(self, store: Store, after: Key) -> list[Row]:
+        return []  # what was bad has no row any more, and is copied anew
+
+    def is_whole(self, store: Store, row: Row, meter: Metered) -> None:
+        raise RuntimeError(f"{self.name}: nothing is known to be bad in a copy")
+
     def mend(self, store: Store, row: Row, found: bytes | None, meter: Metered) -> None:
         copy = copies.Copy(self._copy.name, self._copy.custodian, self._volume)
         copies.copy_is_damaged(store, self._clock.now(), copy, row, found)
@@ -147,6 +173,9 @@ class Scrub:
     def __init__(self, place: ScrubPlace, clock: Clock, bucket: TokenBucket) -> None:
         self._place, self._clock, self._bucket = place, clock, bucket
         self._state: Pass | None = None
+        self._looked_ns: int | None = None
+        self._looked_at: Key = table.START
+        """The last of the bad files that was looked at again."""
 
     def detail(self) -> dict[str, Any]:
         """For the board."""
@@ -162,6 +191,7 @@ class Scrub:
     def work(self, store: Store, pace: Pace) -> float:
         """Read up to `BATCH` files; seconds until the next."""
         now_us, volume = self._clock.now().wall_us, self._place.check()
+        self._look_again(store, Metered(pace, self._bucket))
         name = (
             f"{self._place.name} {volume}" if volume else self._place.name
         )  # disks take turns: each its pass
@@ -183,6 +213,18 @@ class Scrub:
             table.put_pass(store, name, state)
         self._state = state
         return DAMAGED_PAUSE_S if found else 0.0
+
+    def _look_again(self, store: Store, meter: Metered) -> None:
+        """Each hour, at `BATCH` of the files that are known to be bad, in turn."""
+        now_ns = self._clock.now().monotonic_ns
+        if self._looked_ns is not None and now_ns - self._looked_ns < IDLE_S * 1e9:
+            return
+        self._looked_ns = now_ns
+        rows = self._place.known_bad(store, self._looked_at) or self._place.known_bad(store, table.START)
+        for row in rows:
+            self._looked_at = row["run_id"], row["sequence"]
+            if _hash(self._place.folder / row["path"], meter) == row["sha256"]:
+                self._place.is_whole(store, row, meter)
 
     def _read(self, store: Store, rows: Sequence[Row], meter: Metered) -> int:
         count = 0

@@ -20,10 +20,18 @@ Verdict = Literal["met", "not_met", "not_yet"]
 """`not_yet`: the class hour is not over and may still be met. "Whole" is not met with any gap inside, however
 short: the notices allow none, and the missing seconds stand beside the verdict with their reason."""
 
-MissingReason = GapReason | Literal["plan", "expired", "archived", "file_missing", "damaged", "unexplained"]
+MissingReason = (
+    GapReason
+    | Literal["plan", "not_in_service", "begun_anew"]
+    | Literal["expired", "archived", "file_missing", "damaged", "unexplained"]
+)
 """Besides the gaps' reasons. `plan`: nothing was to be recorded (HR's minimum was reached, or no lesson was
-planned then). `expired`, `archived`, `file_missing`, `damaged`: it was recorded and cannot be proven from
+planned then). `not_in_service`, `begun_anew`: before the recording began, or began anew on a disk without
+history. `expired`, `archived`, `file_missing`, `damaged`: it was recorded and cannot be proven from
 what lies here. `unexplained`: must not occur (I3)."""
+
+NOT_STATED: Final = ("plan", "not_in_service", "begun_anew")
+"""Reasons that nobody states: they follow from what was recorded when."""
 
 LIVE_DELAY_US: Final = 5_000_000
 """While the recorder lives, the last seconds before now are on their way to the disk and not missing."""
@@ -47,7 +55,7 @@ class Hole:
     start_us: int
     end_us: int | None
     """None while it lasts."""
-    reason: GapReason | Literal["plan"]
+    reason: GapReason | Literal["plan", "not_in_service", "begun_anew"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,12 +201,12 @@ def _missing(
     until_us: int,
 ) -> Iterator[Missing]:
     """Each stretch cut up by what explains it: a stated gap first, then a file that cannot be read, then the
-    plan; the rest is unexplained."""
+    plan and what lies before a beginning; the rest is unexplained."""
     stated = [(h.start_us, until_us if h.end_us is None else h.end_us, h.reason) for h in holes]
     explained: list[tuple[int, int, MissingReason]] = [
-        *(each for each in stated if each[2] != "plan"),
+        *(each for each in stated if each[2] not in NOT_STATED),
         *((u.start_us, u.end_us, u.reason) for u in unprovable),
-        *(each for each in stated if each[2] == "plan"),
+        *(each for each in stated if each[2] in NOT_STATED),
     ]
     for stretch in uncovered:
         open_parts = [stretch]

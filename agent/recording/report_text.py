@@ -33,6 +33,8 @@ REASONS: Final[dict[MissingReason, str]] = {
     "operator": "人为停止 stopped by somebody",
     "maintenance": "维护 maintenance",
     "plan": "当时无须录像 nothing was to be recorded",
+    "not_in_service": "录像设备尚未启用 not in service yet",
+    "begun_anew": "录像重新起头（换盘、清空或前段读不出）recording began anew on a disk without history",
     "expired": "录像已到期删除，无法证明 file expired: not provable here",
     "archived": "录像在归档盘上，此处无法证明 file on an archive disk: not provable here",
     "file_missing": "录像文件不在，无法证明 file is gone: not provable here",

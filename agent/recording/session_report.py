@@ -6,7 +6,7 @@ What the recorder is writing now is read too, as far as it is durable, so that a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -16,6 +16,7 @@ from agent.clock import Stamp
 from agent.paths import Paths
 from agent.policy import PolicySet
 from agent.recording import true_time
+from agent.recording.beginnings import unbegun_between
 from agent.recording.class_hour_report import (
     ClassHourReport,
     Hole,
@@ -99,7 +100,10 @@ def collect(store: Store, session: Session) -> Evidence:
     before = continuity.last_segment_before(store, CAMERA, start_us)
     after = footage.first_segment_after(store, CAMERA, end_us)
     holes = [Hole(gap["start_us"], gap["end_us"], gap["reason"]) for gap in gaps]
-    return Evidence(tuple(rows), (*holes, *_rests([*([before] if before else []), *rows], gaps, after)))
+    begun = (Hole(*astuple(each)) for each in unbegun_between(store, CAMERA, start_us, end_us))
+    return Evidence(
+        tuple(rows), (*holes, *_rests([*([before] if before else []), *rows], gaps, after), *begun)
+    )
 
 
 def report(

@@ -24,7 +24,7 @@ def segments_between(store: Store, camera: str, start_us: int, end_us: int) -> l
     """Segments that truly touch [start_us, end_us), in order of true time."""
     stated = footage.segments_between(store, camera, start_us, end_us)
     moved = true_footage.corrected_segments_between(store, camera, start_us, end_us)
-    placed = _placed(store, [*stated, *moved])
+    placed = placed_segments(store, [*stated, *moved])
     return [row for row in placed if row["start_us"] < end_us and row["end_us"] > start_us]
 
 
@@ -43,7 +43,8 @@ def gaps_between(store: Store, camera: str, start_us: int, end_us: int) -> list[
     return sorted(inside, key=lambda row: int(row["start_us"]))
 
 
-def _placed(store: Store, rows: Sequence[Row]) -> list[PlacedRow]:
+def placed_segments(store: Store, rows: Sequence[Row]) -> list[PlacedRow]:
+    """Rows of segments, with `boot_id` of their runs, where they truly lie, in order of true time."""
     corrections = Corrections.of(store, {row["boot_id"] for row in rows})
     found: dict[tuple[str, int], PlacedRow] = {}
     for row in rows:
@@ -89,4 +90,4 @@ def _moved(edge_us: int, beside: PlacedRow | None, stated: str, true: str, after
 
 
 def _one(store: Store, rows: Iterable[Row]) -> PlacedRow | None:
-    return next(iter(_placed(store, list(rows))), None)
+    return next(iter(placed_segments(store, list(rows))), None)

@@ -168,6 +168,37 @@ def source_is_damaged(
         state_fact(store, stamp, _fact(FactType.COPY_SOURCE_DAMAGED, segment, data))
 
 
+def source_is_whole(store: Store, stamp: Stamp, segment: Row) -> bool:
+    """Our own file of `segment`, which was stated as damaged, has its bytes again: stated, and copied again.
+    False when it stood as damaged no more."""
+    with store.transaction():
+        key = (segment["run_id"], segment["sequence"])
+        since = store.row("SELECT found_us FROM segment_damage WHERE run_id = ? AND sequence = ?", key)
+        if since is None:
+            return False
+        store.execute("DELETE FROM segment_damage WHERE run_id = ? AND sequence = ?", key)
+        data = {
+            "run": segment["run_id"],
+            "sequence": segment["sequence"],
+            "sha256": segment["sha256"].hex(),
+            "damaged_since_us": since["found_us"],
+        }
+        state_fact(store, stamp, _fact(FactType.COPY_SOURCE_WHOLE, segment, data))
+    return True
+
+
+def damaged_after(store: Store, after: tuple[str, int], limit: int) -> list[Row]:
+    """The next of the unexpired segments that are known to be damaged here, in the order of their keys."""
+    return store.rows(
+        f"SELECT {_COLUMNS} FROM segment_damage AS d"  # noqa: S608 (own words)
+        " JOIN segment ON segment.run_id = d.run_id AND segment.sequence = d.sequence"
+        " JOIN run ON run.id = segment.run_id"
+        " WHERE (d.run_id, d.sequence) > (?, ?) AND segment.expired_us IS NULL"
+        " ORDER BY d.run_id, d.sequence LIMIT ?",
+        (*after, limit),
+    )
+
+
 def damaged(store: Store) -> set[tuple[str, int]]:
     """(run, sequence) of the segments that are known to be damaged here."""
     return {(row[0], row[1]) for row in store.rows("SELECT run_id, sequence FROM segment_damage")}

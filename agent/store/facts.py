@@ -89,6 +89,7 @@ class FactType(StrEnum):
     COPY_VERIFIED = "copy.segments-verified"
     COPY_DAMAGED = "copy.segment-damaged"
     COPY_SOURCE_DAMAGED = "copy.source-damaged"
+    COPY_SOURCE_WHOLE = "copy.source-whole"
     COPY_RESTORED = "copy.restored"
     COPY_LOG_DIVERGED = "copy.log-diverged"
     DATABASE_RESTORED = "node.database-restored"

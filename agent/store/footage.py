@@ -129,6 +129,42 @@ def gaps_between(store: Store, camera: str, start_us: int, end_us: int) -> list[
     )
 
 
+def beginnings(store: Store, camera: str) -> list[Row]:
+    """The segments that name no footage before them, with `boot_id` of their run: the first of the first
+    disk, and of each that had no history."""
+    return store.rows(
+        "SELECT segment.run_id, segment.sequence, segment.start_us, segment.end_us,"
+        " segment.monotonic_start_ns, run.boot_id FROM segment JOIN run ON run.id = segment.run_id"
+        " WHERE segment.sequence = 0 AND segment.previous_sha256 IS NULL AND run.camera = ?",
+        (camera,),
+    )
+
+
+def is_any(store: Store, camera: str) -> bool:
+    """Whether any footage of the camera is or was in the index."""
+    found = "SELECT 1 FROM segment JOIN run ON run.id = segment.run_id WHERE run.camera = ? LIMIT 1"
+    return store.row(found, (camera,)) is not None
+
+
+def last_end_before(store: Store, camera: str, before_us: int) -> int | None:
+    """End of the last segment that begins before `before_us`, by the stamps; None: there is none."""
+    row = store.row(
+        "SELECT segment.end_us FROM segment JOIN run ON run.id = segment.run_id"
+        " WHERE run.camera = ? AND segment.start_us < ? ORDER BY segment.start_us DESC LIMIT 1",
+        (camera, before_us),
+    )
+    return None if row is None else int(row["end_us"])
+
+
+def first_gap_us(store: Store, camera: str, from_us: int, until_us: int | None) -> int | None:
+    """When the first gap begins that does so in [from_us, until_us); None: none does."""
+    row = store.row(
+        "SELECT min(start_us) AS start_us FROM gap WHERE camera = ? AND start_us >= ? AND start_us < ?",
+        (camera, from_us, 2**62 if until_us is None else until_us),
+    )
+    return None if row is None or row["start_us"] is None else int(row["start_us"])
+
+
 def open_gaps(store: Store, camera: str) -> list[Row]:
     """Gaps that have not ended, oldest first."""
     return store.rows("SELECT * FROM gap WHERE camera = ? AND end_us IS NULL ORDER BY start_us", (camera,))

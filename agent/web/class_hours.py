@@ -44,6 +44,8 @@ MISSING: dict[MissingReason, str] = {
     "operator": N_("人为停止"),
     "maintenance": N_("维护"),
     "plan": N_("当时无须录像"),
+    "not_in_service": N_("录像设备尚未启用"),
+    "begun_anew": N_("录像重新起头：换盘、清空或前段读不出"),
     "expired": N_("录像已到期删除，无法证明"),
     "archived": N_("录像在归档盘上，此处无法证明"),
     "file_missing": N_("录像文件不在，无法证明"),

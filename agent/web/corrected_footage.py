@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.recording import true_time
+from agent.recording.beginnings import unbegun_between
 from agent.store import overview, true_footage
 from agent.store.database import Store
 from agent.store.overview import Gap
@@ -42,8 +43,13 @@ def corrected_footage(store: Store, start_us: int, end_us: int) -> CorrectedFoot
 
 
 def gaps_between(store: Store, camera: str, start_us: int, end_us: int) -> list[Gap]:
-    """Gaps of a camera that truly reach into [start_us, end_us), oldest first."""
+    """Gaps of a camera that truly reach into [start_us, end_us), and what lies before its recording began;
+    oldest first."""
     if not true_footage.has_corrections(store):
-        return overview.gaps_between(store, camera, start_us, end_us)
-    rows = true_time.gaps_between(store, camera, start_us, end_us)
-    return [Gap(row["reason"], row["start_us"], row["end_us"]) for row in rows]
+        stated = overview.gaps_between(store, camera, start_us, end_us)
+    else:
+        rows = true_time.gaps_between(store, camera, start_us, end_us)
+        stated = [Gap(row["reason"], row["start_us"], row["end_us"]) for row in rows]
+    unbegun = unbegun_between(store, camera, start_us, end_us)
+    before = [Gap(each.reason, each.start_us, each.end_us) for each in unbegun]
+    return sorted([*before, *stated], key=lambda gap: gap.start_us)

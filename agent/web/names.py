@@ -139,6 +139,7 @@ RECORDS = {
     FactType.COPY_VERIFIED: N_("副本核验"),
     FactType.COPY_DAMAGED: N_("副本文件损坏"),
     FactType.COPY_SOURCE_DAMAGED: N_("录像文件损坏"),
+    FactType.COPY_SOURCE_WHOLE: N_("录像文件恢复完好"),
     FactType.COPY_RESTORED: N_("由副本恢复录像"),
     FactType.COPY_LOG_DIVERGED: N_("副本日志不一致"),
     FactType.DATABASE_RESTORED: N_("数据库恢复"),

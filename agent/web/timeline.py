@@ -33,6 +33,8 @@ REASONS = {
     "operator": N_("人为停止"),
     "maintenance": N_("维护"),
     "plan": N_("当时无须录像"),
+    "not_in_service": N_("录像设备尚未启用"),
+    "begun_anew": N_("录像重新起头：换盘、清空或前段读不出"),
     "missing": N_("录像文件不在磁盘上"),
     "damaged": N_("录像文件已损坏"),
 }

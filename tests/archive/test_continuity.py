@@ -91,7 +91,10 @@ def test_a_lesson_of_which_nothing_came_is_judged_in_the_end(
 
     wait_until(is_stated, 10, "the lesson is judged")
     (data,) = judged(rig)
-    assert (data["verdict"], data["unexplained_us"], data["files_read"]) == ("not_met", 3_600_000_000, 0)
+    assert (data["verdict"], data["unexplained_us"], data["files_read"]) == ("not_met", 0, 0)
+    (missing,) = data["hours"][0]["missing"]
+    assert missing["reason"] == "not_in_service", "no recorder was ever started here"
+    assert problems_of_facts(rig.store) == []
     judge.close()
 
 

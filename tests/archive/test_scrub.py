@@ -79,6 +79,41 @@ def test_without_a_copy_it_is_said_once_and_stays_as_it_is(place: Place) -> None
 
 
 @pytest.mark.rule("R8")
+@pytest.mark.promise("I2")
+def test_a_damaged_file_that_is_whole_again_is_stated_and_copied(place: Place) -> None:
+    """One was put back by a person, one comes back with its disk; the third stays bad."""
+    for _ in range(3):
+        place.segment()
+    good = [place.source(number).read_bytes() for number in range(3)]
+    rot(place, 0)
+    rot(place, 2)
+    place.source(1).rename(place.paths.video / "elsewhere")
+    scrub = own(place)
+    read_all(place, scrub)
+    found_us = place.clock.now().wall_us
+    place.copy_all()
+    assert len(copies.damaged(place.store)) == 3 and place.copied() == set()
+    place.source(0).write_bytes(good[0])
+    (place.paths.video / "elsewhere").rename(place.source(1))
+    scrub.work(place.store, FreePace())
+    assert place.facts("copy.source-whole") == [], "not looked at within the hour"
+    place.clock.advance(IDLE_S)
+    scrub.work(place.store, FreePace())
+    stated = [json.loads(fact["data"]) for fact in place.facts("copy.source-whole")]
+    assert [each["sequence"] for each in stated] == [0, 1] and stated[0]["damaged_since_us"] == found_us
+    assert copies.damaged(place.store) == {(place.run, 2)}
+    place.copy_all()
+    assert place.copied() == {0, 1} and place.target(1).read_bytes() == good[1]
+    place.clock.advance(IDLE_S)
+    own(place).work(place.store, FreePace())
+    assert len(place.facts("copy.source-whole")) == 2 and problems_of_facts(place.store) == []
+    rot(place, 0)
+    place.clock.advance(EVERY_US / 1e6 + 1)
+    read_all(place, scrub)
+    assert len(copies.damaged(place.store)) == 1, "mended from the copy by now"
+
+
+@pytest.mark.rule("R8")
 def test_a_copy_that_rots_is_copied_anew(place: Place) -> None:
     for _ in range(2):
         place.segment()

@@ -190,6 +190,8 @@ class Tape:
     paths: Paths
     clock: Clock
     film: Path
+    last_sha256: str | None = None
+    """Of the segment that was closed last: the next names it."""
 
     def record(
         self,
@@ -236,6 +238,7 @@ class Tape:
                 return run
             closed = writer.close(end, wall(end), "rotation")
             index.put(closed)
+            self.last_sha256 = closed.hashes.sha256.hex()
         return run
 
     def gap(self, reason: GapReason, start_us: int, end_us: int) -> None:
@@ -270,7 +273,7 @@ class Tape:
             monotonic_start_ns=now.monotonic_ns,
             wall_start_us=wall_us,
             clock_state="synchronised",
-            previous_segment_sha256=None,
+            previous_segment_sha256=self.last_sha256,
             gaps_before=(),
             written_by="test",
         )

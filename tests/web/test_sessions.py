@@ -40,8 +40,8 @@ def state_judgements(store: Store, session: str, now_us: int) -> None:
     """Two of them, the second for a corrected clock."""
     first, second = (f"00000000-0000-4000-8000-00000000000{number}" for number in (1, 2))
     for each in (
-        Judgement(first, session, now_us, None, (), {"verdict": "met"}, {}),
-        Judgement(second, session, now_us, first, ("clock_corrected",), {"verdict": "not_met"}, {}),
+        Judgement(first, session, now_us, None, (), {"verdict": "met"}, {}, True),
+        Judgement(second, session, now_us, first, ("clock_corrected",), {"verdict": "not_met"}, {}, True),
     ):
         continuity.insert_judgement(store, each)
 
@@ -101,6 +101,7 @@ def test_what_was_missing_before_the_lesson_was_opened_is_one_and_the_same_gap_e
         (start_us - 3 * MINUTE_US, start_us + 20 * SECOND_US, start_us + 20 * SECOND_US),
     )
     tape = Tape(store, paths, served.clock, film(tmp_path, seconds=20))
+    tape.record(start_us - 30 * MINUTE_US, segments=1)
     tape.record(start_us, segments=1)
     page = visitor.get(f"/sessions/{lesson.session}").text
     facts, hours = page[: page.index("class-hours")], page[page.index("class-hours") :]
@@ -112,6 +113,26 @@ def test_what_was_missing_before_the_lesson_was_opened_is_one_and_the_same_gap_e
     tape.gap("camera", start_us - 3 * MINUTE_US, start_us)
     page = visitor.get(f"/sessions/{lesson.session}").text
     assert "缺口 3 分 00 秒：摄像头中断" in page and "没有说明原因" not in page
+
+
+@pytest.mark.promise("I3")
+def test_a_lesson_before_the_first_footage_says_that_nothing_was_in_service(
+    visitor: httpx.Client, served: Served, store: Store, paths: Paths, tmp_path: Path
+) -> None:
+    lesson = hold_lesson(store, served.clock.now().wall_us, opened_minutes_ago=5)
+    start_us = lesson.opened_us
+    store.execute(
+        "UPDATE session SET state = 'closed', class_hours = 1, planned_start_us = ?, planned_end_us = ?,"
+        " closed_us = ?",
+        (start_us - 3 * MINUTE_US, start_us + 20 * SECOND_US, start_us + 20 * SECOND_US),
+    )
+    before = visitor.get(f"/sessions/{lesson.session}").text
+    assert "3 分 20 秒：录像设备尚未启用" in before and "没有说明原因" not in before
+    Tape(store, paths, served.clock, film(tmp_path, seconds=20)).record(start_us, segments=1)
+    page = visitor.get(f"/sessions/{lesson.session}").text
+    assert page.count("3 分 00 秒：录像设备尚未启用") == 2, "in the line of time and in the class hour"
+    assert "没有说明原因" not in page
+    assert "not in service yet" in visitor.get(f"/sessions/{lesson.session}?lang=en").text
 
 
 def test_a_stated_gap_of_less_than_a_second_is_no_seam(
