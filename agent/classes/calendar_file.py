@@ -60,21 +60,27 @@ def read_calendar(data: bytes, source: str, rooms: Mapping[str, str]) -> Workboo
     names of places and the rooms that they are. Of events that are called off nothing is taken."""
     reading = _Reading(source, rooms)
     try:
-        events = list(Calendar.from_ical(data.decode("utf-8-sig")).walk("VEVENT"))
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        reading.book.problems.append(f"{source}: 应为 UTF-8 / expected UTF-8, as RFC 5545 says")
+        reading.book.problems.append(
+            f"{source}: 应为 UTF-8，请从日历程序导出 .ics / expected UTF-8, as RFC 5545 says: "
+            "export it as .ics from the calendar"
+        )
         return reading.book
+    lines = _event_lines(text)
+    # Before the library reads it: 40 000 events in 5 MiB would take a Pi a minute.
+    if len(lines) > MOST_SESSIONS:
+        return _too_many(reading, len(lines))
+    try:
+        events = list(Calendar.from_ical(text).walk("VEVENT"))
     except _UNREADABLE as error:
         reading.book.problems.append(
-            f"{source}: 不是可读的 iCalendar 文件 / is no readable iCalendar file ({type(error).__name__})"
+            f"{source}: 不是可读的 iCalendar 文件，请从日历程序重新导出 / is no readable iCalendar file "
+            f"({type(error).__name__}): export it from the calendar again"
         )
         return reading.book
     if not 0 < len(events) <= MOST_SESSIONS:
-        reading.book.problems.append(
-            f"{source}: {len(events)} 个事件，应为1到{MOST_SESSIONS} / events, expected 1 to {MOST_SESSIONS}"
-        )
-        return reading.book
-    lines = _event_lines(data)
+        return _too_many(reading, len(events))
     moved = _moved(events)
     for number, event in enumerate(events):
         line = lines[number] if number < len(lines) else number + 1
@@ -90,9 +96,16 @@ def read_calendar(data: bytes, source: str, rooms: Mapping[str, str]) -> Workboo
     return reading.book
 
 
-def _event_lines(data: bytes) -> list[int]:
-    lines = data.decode("utf-8-sig").splitlines()
-    return [n for n, line in enumerate(lines, start=1) if line.strip().upper() == "BEGIN:VEVENT"]
+def _too_many(reading: _Reading, events: int) -> Workbook:
+    reading.book.problems.append(
+        f"{reading.source}: {events} 个事件，应为1到{MOST_SESSIONS}，请只导出本班的课 / events, "
+        f"expected 1 to {MOST_SESSIONS}: export the class's lessons alone"
+    )
+    return reading.book
+
+
+def _event_lines(text: str) -> list[int]:
+    return [n for n, line in enumerate(text.splitlines(), start=1) if line.strip().upper() == "BEGIN:VEVENT"]
 
 
 def _moved(events: list[Any]) -> dict[str, set[datetime]]:

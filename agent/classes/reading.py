@@ -7,6 +7,7 @@ Problems never repeat a name, an ID number or a telephone number (I6).
 from __future__ import annotations
 
 import hashlib
+import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ def read_class_bytes(
     """The same for bytes at hand; `source` names them in problems."""
     for content, name in ((data, source), *([(roster.data, roster.source)] if roster else ())):
         if len(content) > LARGEST_FILE:
-            raise ClassFileError([f"{name}: 文件过大 / larger than {LARGEST_FILE >> 20} MiB"])
+            raise ClassFileError([too_large(name, len(content))])
     digest = hashlib.sha256(data)
     book = read_workbook(data, source) if form == "xlsx" else Workbook(content=_toml(data, source))
     if roster is None:
@@ -98,19 +99,28 @@ def read_class_bytes(
 def _read_csv(path: Path) -> bytes:
     if path.suffix.lower() != ".csv":
         raise ClassFileError([f"{path}: 应为 .csv 文件 / expected a .csv file"])
-    data = _read(path)
-    if len(data) > LARGEST_FILE:
-        raise ClassFileError([f"{path}: 文件过大 / larger than {LARGEST_FILE >> 20} MiB"])
-    return data
+    return _read(path)
 
 
 def _read(path: Path) -> bytes:
-    """At most one byte more than is allowed."""
     try:
         with path.open("rb") as file:
-            return file.read(LARGEST_FILE + 1)
+            data = file.read(LARGEST_FILE + 1)
+            size = os.fstat(file.fileno()).st_size
     except OSError as error:
         raise ClassFileError([f"{path}: 读不了 / cannot be read: {error.strerror}"]) from error
+    if len(data) > LARGEST_FILE:
+        raise ClassFileError([too_large(str(path), max(size, len(data)))])
+    return data
+
+
+def too_large(name: str, size: int) -> str:
+    """What is said of a file of `size` bytes that nobody reads."""
+    mib, most = size / 2**20, LARGEST_FILE >> 20
+    return (
+        f"{name}: {mib:.1f} MiB，超过 {most} MiB，请只保留名册和课程表 / "
+        f"{mib:.1f} MiB, larger than {most} MiB: keep the roster and the timetable alone"
+    )
 
 
 def _toml(data: bytes, source: str) -> dict[str, Any]:
@@ -118,7 +128,11 @@ def _toml(data: bytes, source: str) -> dict[str, Any]:
         return tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         # The message of a decoding error would repeat the bytes around it: a name, a number.
-        where = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "not UTF-8"
+        where = (
+            str(error)
+            if isinstance(error, tomllib.TOMLDecodeError)
+            else "不是 UTF-8 文本，请另存为 UTF-8 / no text in UTF-8: save it as UTF-8"
+        )
         raise ClassFileError([f"{source}: 不是有效的 TOML / is not valid TOML: {where}"]) from error
 
 

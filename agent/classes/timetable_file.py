@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from agent.classes.calendar_file import read_calendar
 from agent.classes.document import Timetable
 from agent.classes.lesson_plan import LessonPlan, TimetableError, plan_of, plan_of_row, said
 from agent.classes.problems import ClassFileError
-from agent.classes.reading import LARGEST_FILE, checked, place
+from agent.classes.reading import LARGEST_FILE, checked, place, too_large
 from agent.classes.roster_csv import read_csv
 from agent.classes.timetable_edit import Change
 from agent.classes.workbook import (
@@ -33,6 +34,8 @@ class TimetableFile:
 
     lessons: tuple[tuple[str, LessonPlan], ...]
     sha256: str
+    make_ups: tuple[tuple[str, LessonPlan, tuple[str, ...]], ...] = ()
+    """Place, make-up lesson, and what it stands for (`PlannedSession.makes_up`), where the file says it."""
 
 
 def read_timetable(path: Path, room: str, rooms: Mapping[str, str]) -> TimetableFile:
@@ -41,10 +44,11 @@ def read_timetable(path: Path, room: str, rooms: Mapping[str, str]) -> Timetable
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST_FILE + 1)
+            size = os.fstat(file.fileno()).st_size
     except OSError as error:
         raise TimetableError([f"{path}: 读不了 / cannot be read: {error.strerror}"]) from error
     if len(data) > LARGEST_FILE:
-        raise TimetableError([f"{path}: 文件过大 / larger than {LARGEST_FILE >> 20} MiB"])
+        raise TimetableError([too_large(str(path), max(size, len(data)))])
     book = _book(path, data, rooms)
     for entry in book.content.get("sessions", []):
         entry.setdefault("room", room)
@@ -56,7 +60,12 @@ def read_timetable(path: Path, room: str, rooms: Mapping[str, str]) -> Timetable
         (f"{path.name}: {place(('sessions', index), book.rows)}", plan_of_row(planned))
         for index, planned in enumerate(sessions)
     )
-    return TimetableFile(lessons, hashlib.sha256(data).hexdigest())
+    bound = tuple(
+        (*lesson, planned.makes_up)
+        for lesson, planned in zip(lessons, sessions, strict=True)
+        if planned.makes_up
+    )
+    return TimetableFile(lessons, hashlib.sha256(data).hexdigest(), bound)
 
 
 def _book(path: Path, data: bytes, rooms: Mapping[str, str]) -> Workbook:

@@ -69,12 +69,15 @@ TABLES: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
             "教室": "room",
             "课时": "class_hours",
             "课间": "breaks",
+            "补哪次课": "makes_up",
         },
     ),
 }
 """Sheet → section and its columns."""
 TIMETABLE_SHEET: Final = "课程表"
-OPTIONAL: Final = frozenset({"课间"})
+TIMETABLE_ONLY: Final = frozenset({"补哪次课"})
+"""Columns of a timetable by itself: what a make-up lesson stands for is known when lessons were missed."""
+OPTIONAL: Final = frozenset({"课间"}) | TIMETABLE_ONLY
 """Columns that a table may lack."""
 ROOM_IS_KNOWN: Final = OPTIONAL | {"教室"}
 """Of a timetable by itself: the device's own room, where none is named."""
@@ -124,7 +127,8 @@ def read_workbook(data: bytes, source: str) -> Workbook:
         sheets = _read_sheets(data)
     except _NOT_A_WORKBOOK as error:
         book.problems.append(
-            f"{source}: 不是可读的 XLSX 工作簿 / is no readable XLSX workbook ({type(error).__name__})"
+            f"{source}: 不是可读的 XLSX 工作簿，请用 Excel 或 WPS 另存为 .xlsx / is no readable XLSX "
+            f"workbook ({type(error).__name__}): save it as .xlsx with Excel or WPS"
         )
         return book
     for name in (CLASS_SHEET, *TABLES):
@@ -152,7 +156,8 @@ def read_timetable_sheet(data: bytes, source: str) -> Workbook:
             return book
     except _NOT_A_WORKBOOK as error:
         book.problems.append(
-            f"{source}: 不是可读的 XLSX 工作簿 / is no readable XLSX workbook ({type(error).__name__})"
+            f"{source}: 不是可读的 XLSX 工作簿，请用 Excel 或 WPS 另存为 .xlsx / is no readable XLSX "
+            f"workbook ({type(error).__name__}): save it as .xlsx with Excel or WPS"
         )
         return book
     if len(sheets[TIMETABLE_SHEET]) > MOST_ROWS:

@@ -8,8 +8,15 @@ from typing import Any, Final
 from agent.configuration.message import RefusalCode
 
 REFUSALS: Final[Mapping[RefusalCode, tuple[str, str]]] = {
-    RefusalCode.TOO_LARGE: ("配置超过大小限制", "the message is too large"),
-    RefusalCode.UNREADABLE: ("设备无法读取该配置", "the device cannot read the message"),
+    RefusalCode.TOO_LARGE: (
+        "配置超过大小限制，班次请分几次发送",
+        "the message is too large: send its classes in several",
+    ),
+    RefusalCode.UNREADABLE: (
+        "设备无法读取该配置：已损坏，或不是按本设备的设备卡写的，请用 hr-config 重新写出",
+        "the device cannot read the message: damaged, or not written by this device's card; write it anew "
+        "with hr-config",
+    ),
     RefusalCode.NO_PASSWORD: ("设备尚未设置密码", "no password is set on the device yet"),
     RefusalCode.WRONG_KEY: ("密码不对", "wrong password"),
     RefusalCode.INVALID: ("内容不符合要求", "the content is not valid"),

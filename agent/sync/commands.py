@@ -129,6 +129,8 @@ def apply_config_command(
     configure_logging("apply-config", level="ERROR")  # the outcome is said in a sentence below
     found: Settings = context.obj.settings()
     try:
+        if not file.is_file():  # a pipe or a device would be read for ever
+            _fail(f"{file}: 没有这个文件 / there is no such file")
         content = file.read_bytes()
     except OSError as error:
         _fail(f"{file}: 读不了 / cannot be read: {error.strerror}")
@@ -147,7 +149,7 @@ def apply_config_command(
     except (StoreError, KeyFileError) as error:
         _fail(str(error), FAULT)
     if outcome.code is not None:
-        _fail(refusal_sentence(outcome.code, outcome.detail), REFUSED)
+        _fail(f"{file}: {refusal_sentence(outcome.code, outcome.detail)}", REFUSED)
     typer.echo(applied_sentence(outcome.revision, outcome.changes, outcome.classes))
 
 

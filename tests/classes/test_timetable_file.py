@@ -110,7 +110,8 @@ def test_every_bad_row_is_named_and_good_ones_do_not_save_it(tmp_path: Path) -> 
         ("t.ics", b"\xff\xfe", "UTF-8"),
         ("t.ics", b"hello", "iCalendar"),
         ("t.ics", b"BEGIN:VCALENDAR\nVERSION:2.0\nEND:VCALENDAR\n", "expected 1 to 1000"),
-        ("t.csv", b"x" * (6 << 20), "larger than"),
+        ("t.ics", b"BEGIN:VEVENT\n" * 40_000, "40000 个事件"),
+        ("t.csv", b"x" * (6 << 20), "6.0 MiB, larger than 5 MiB: keep"),
     ],
 )
 def test_files_that_are_none(tmp_path: Path, name: str, data: bytes, says: str) -> None:
