@@ -95,8 +95,8 @@ class NanodetTiles:
 
 def parts(width: int, height: int) -> Iterator[tuple[int, int, int, int]]:
     """left, top, right, bottom of 3x2 overlapping tiles."""
-    tile_width = min(width, round(width / (COLUMNS - (COLUMNS - 1) * SHARED)))
-    tile_height = min(height, round(height / (ROWS - (ROWS - 1) * SHARED)))
+    tile_width = max(1, round(width / (COLUMNS - (COLUMNS - 1) * SHARED)))
+    tile_height = max(1, round(height / (ROWS - (ROWS - 1) * SHARED)))
     for top in np.linspace(0, height - tile_height, ROWS).round().astype(int).tolist():
         for left in np.linspace(0, width - tile_width, COLUMNS).round().astype(int).tolist():
             yield left, top, left + tile_width, top + tile_height

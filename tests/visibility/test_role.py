@@ -172,6 +172,28 @@ def test_without_a_recording_it_waits(context: RoleContext) -> None:
 
 
 @pytest.mark.promise("I9")
+def test_while_the_chosen_counter_is_not_installed_no_other_counts(
+    context: RoleContext, rig: Rig, store: Store
+) -> None:
+    rig.begin(2.7)
+    publish_status(context.paths, rig)
+    visibility = context.settings.visibility.model_copy(update={"counter": "nanodet"})
+    checkin = context.settings.checkin.model_copy(update={"models_folder": context.paths.state / "models"})
+    settings = context.settings.model_copy(update={"visibility": visibility, "checkin": checkin})
+    counter = head_counter(settings)
+    watch = Watch(context, Watcher(context.paths, "room-101", counter, rig.clock, simulated=True))
+    watch.step()
+    watch.step()
+    said = status(context)
+    assert said["state"] == "fault"
+    assert "没有统计人数：请安装：classroom-agent models install nanodet-g-416" in said["message"]["zh"]
+    assert "models install nanodet-g-416" in said["message"]["en"]
+    row = store.row("SELECT count(*) FROM head_count")
+    assert row is not None and row[0] == 0, "nothing takes its place"
+    watch.close()
+
+
+@pytest.mark.promise("I9")
 def test_without_its_weights_nobody_is_counted_and_that_is_said(
     context: RoleContext, rig: Rig, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
