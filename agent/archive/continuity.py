@@ -157,7 +157,14 @@ class ContinuityJudge:
                 return
         supersedes = before.id if before is not None else None
         made = Judgement(
-            str(uuid4()), reading.session.id, stamp.wall_us, supersedes, because, answer, reading.basis
+            str(uuid4()),
+            reading.session.id,
+            stamp.wall_us,
+            supersedes,
+            because,
+            answer,
+            reading.basis,
+            judged.simulated or self._context.settings.simulated,
         )
         with store.transaction():
             continuity.insert_judgement(store, made)
@@ -173,7 +180,7 @@ class ContinuityJudge:
         fact = Fact(
             FactType.CONTINUITY_JUDGED,
             subject=f"session/{made.session_id}",
-            simulated=judged.simulated or self._context.settings.simulated,
+            simulated=made.simulated,
             class_id=judged.session.class_id,
             session_id=made.session_id,
             data={

@@ -31,6 +31,7 @@ from agent.log import get_logger
 from agent.store import check_ins, classes
 from agent.store.check_ins import DecidedCheckIn, Decision
 from agent.store.classes import Session
+from agent.store.configuration import value_at
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 from agent.store.vault import Vault, VaultError
@@ -339,7 +340,9 @@ def _counts_as(store: Store, session: Session, entry: DecidedCheckIn) -> str:
     if accepted is None:
         return "accepted"
     is_leaving = entry.at_us > accepted["at_us"] and check_ins.is_after_the_middle(session, entry.at_us)
-    return "checked_out" if is_leaving and wants_check_out(store) else "already_checked_in"
+    # By what HR wanted when the person stood there, as attendance goes by it while the word is out.
+    leaves = is_leaving and value_at(store, "checkin.check_out", entry.at_us) is True
+    return "checked_out" if leaves else "already_checked_in"
 
 
 def _state(

@@ -4,6 +4,11 @@ From check-ins and check-outs, spot checks, HR's word on impostors, corrections,
 stored but what is stated as a record (agent/archive/attendance.py). Of this node's lessons alone: another
 room's stand as planned here, and a class's whole is merged by the receiver.
 
+The class hours are those of the plan as it stands (agent/classes/held.py): a check-in before the plan's start
+counts from the first class hour's beginning, one after its end, while a lesson overruns, has missed them all,
+and an overrun that was entered in the timetable has moved the borders. While every picture showed an empty
+room for five minutes and more, nobody who checked in surely was there: undecided, until people look.
+
 In this order: who left the class is not asked any more; an hour not yet over is `not_yet`; an impostor's
 attendance is void, whatever was corrected; what a teacher and HR corrected holds; else the check-ins decide;
 an hour that still does not count is `made_up` where a make-up lesson stands for it.
@@ -29,14 +34,24 @@ from agent.classes.attendance_table import (
     TraineeAttendance,
 )
 from agent.classes.class_hours import ClassHour, class_hours
-from agent.classes.presence import ABSENT, NO_LOOKS, Presence, Reason, kept, presence, within
+from agent.classes.held import empty_stretches
+from agent.classes.presence import (
+    ABSENT,
+    NO_LOOKS,
+    Presence,
+    Reason,
+    in_a_room_with_people,
+    kept,
+    presence,
+    within,
+)
 from agent.policy import PolicySet
 from agent.store import attendance as table
-from agent.store import classes, make_ups
+from agent.store import classes, heads, make_ups
 from agent.store.attendance import Correction
 from agent.store.check_ins import is_after_the_middle
 from agent.store.classes import Person, Session
-from agent.store.configuration import value
+from agent.store.configuration import value_at
 from agent.store.database import Store
 from agent.store.make_ups import MakeUp
 
@@ -63,7 +78,7 @@ def attendance_of(
     hours = _hours(store, class_id, now_us)
     known = _presences(store, hours, rules, simulated=simulated)
     corrected = {(c.session_id, c.hour, c.person_id): c for c in table.corrections(store, class_id)}
-    bindings = _MakeUps(store, policy, class_id, hours)
+    bindings = _MakeUps(store, policy, class_id, hours, simulated=simulated)
     people = [p for p in classes.people_of(store, class_id, also_left=True) if p.role == "trainee"]
     trainees = [_trainee(person, hours, known, corrected, bindings, rules) for person in people]
     trainees.sort(key=lambda each: each.person.left_us is not None)
@@ -102,23 +117,31 @@ def _presences(
     """Session → person → presence, of the sessions that were opened."""
     sessions = {each.session.id: each.session for each in hours if each.session.opened_us is not None}
     found: dict[str, dict[str, Presence]] = defaultdict(dict)
-    leaves = value(store, "checkin.check_out") is True
     for session in sessions.values():
         seen = table.looks(store, session.id)
+        counts = heads.counted_at(store, session.id, simulated=simulated)
+        empty = empty_stretches(counts)
         for stay in table.stays(store, [session.id]):
             if simulated or not stay.simulated:
                 looks = seen.get(stay.person_id, NO_LOOKS)
-                at_us = looks.leaving_us
-                if at_us is not None and not (leaves and is_after_the_middle(session, at_us)):
+                if looks.leaving_us is not None and not _may_leave(store, session, looks.leaving_us):
                     looks = replace(looks, leaving_us=None)
-                found[session.id][stay.person_id] = presence(session, stay, looks, rules)
+                there = presence(session, stay, looks, rules)
+                found[session.id][stay.person_id] = in_a_room_with_people(there, empty)
     return found
+
+
+def _may_leave(store: Store, session: Session, at_us: int) -> bool:
+    """Whether a second look at the door was a leaving: by what HR wanted then, not by their word of today."""
+    return is_after_the_middle(session, at_us) and value_at(store, "checkin.check_out", at_us) is True
 
 
 class _MakeUps:
     """What a make-up lesson may stand for (R5): bound by people, before the final test, on video whole."""
 
-    def __init__(self, store: Store, policy: PolicySet, class_id: str, hours: Sequence[HeldHour]) -> None:
+    def __init__(
+        self, store: Store, policy: PolicySet, class_id: str, hours: Sequence[HeldHour], *, simulated: bool
+    ) -> None:
         limit = policy.limits.get("make_up_counts")
         self.are_counted = limit is not None and limit.limit is True
         self._by_key = {each.key: each for each in hours}
@@ -131,7 +154,9 @@ class _MakeUps:
             self._of[each.person_id, each.missed_session_id, each.missed_hour] = each
             self._bound.add((each.person_id, each.session_id, each.hour))
             if each.session_id not in self._video:
-                self._video[each.session_id] = table.hours_on_video(store, each.session_id)
+                self._video[each.session_id] = table.hours_on_video(
+                    store, each.session_id, simulated=simulated
+                )
 
     def binding(self, person_id: str, key: Key) -> MakeUp | None:
         return self._of.get((person_id, *key))
@@ -205,7 +230,8 @@ def _cell(
         return Cell(word.state, counts, counts, (counts, counts), ("correction",), word, there.simulated)
     least, most = (kept(within(spans, held.hour), held.hour, rules) for spans in (there.sure, there.possible))
     sure, possible = least in COUNTS, most in COUNTS
-    state: State = least if least == most else "undecided"
+    # Where only the word is open (late or not) and the hour counts either way, the better word is no claim.
+    state: State = most if least == most or sure else "undecided"
     touched = state != "absent" or "missed_spot_check" in there.reasons
     reasons = there.reasons if touched else ()
     return Cell(state, sure, possible, (sure, possible), reasons, word, there.simulated and touched)

@@ -60,6 +60,7 @@ REASONS: Final[Mapping[Reason, tuple[str, str]]] = {
     "video_not_judged": ("补课录像尚未判定", "the make-up's video is not judged yet"),
     "video_not_whole": ("补课录像不完整，不计", "the make-up's video is not whole: does not count"),
     "after_examination": ("补课晚于结业考核，不计", "made up after the final test: does not count"),
+    "room_empty": ("画面中教室无人", "every picture showed an empty room for a while"),
     "made_up_here": ("按补课计入到课率", "counted by a make-up lesson (R5)"),
 }  # fmt: skip
 MISSED: Final = {

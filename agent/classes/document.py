@@ -137,6 +137,17 @@ def _breaks(value: object) -> object:
     return [[each.rjust(5, "0") for each in pair] for pair in pairs]
 
 
+_MISSED: Final = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d(:\d{1,2})?$")
+
+
+def _makes_up(value: object) -> object:
+    """`2026-11-21 08:30、2026-11-22 08:30:2` of a spreadsheet's cell is the same as a list."""
+    parts = re.split(r"[、,，;；]", value.replace("：", ":")) if isinstance(value, str) else value
+    if not isinstance(parts, list):
+        return value
+    return [re.sub(r"[\sT]+", " ", each).strip() if isinstance(each, str) else each for each in parts]
+
+
 BreakMinutes = Annotated[int, Field(ge=0, le=120, strict=True)]
 Breaks = Annotated[
     BreakMinutes | Annotated[tuple[tuple[time, time], ...], Field(max_length=23)], BeforeValidator(_breaks)
@@ -223,6 +234,20 @@ class PlannedSession(_Section):
     end: LocalTime
     class_hours: Annotated[int, Field(ge=1, le=24)]
     breaks: Breaks = 0
+    makes_up: Annotated[tuple[str, ...], BeforeValidator(_makes_up), Field(max_length=24)] = ()
+    """Of a make-up lesson in a timetable by itself: the lessons that it stands for by their planned start, or
+    one class hour of such a lesson, `2026-11-21 08:30:2`."""
+
+    @model_validator(mode="after")
+    def _make_up(self) -> Self:
+        if self.makes_up and self.kind != "make_up":
+            raise ValueError("makes_up: 只有补课可填补哪次课 / only a make-up lesson stands for another")
+        if not all(_MISSED.match(each) for each in self.makes_up):
+            raise ValueError(
+                "makes_up: 补哪次课写作 2026-11-21 08:30，或某一课时 2026-11-21 08:30:2，用、分开 / "
+                "expected lessons by their start, 2026-11-21 08:30, or one class hour, 2026-11-21 08:30:2"
+            )
+        return self
 
     @model_validator(mode="after")
     def _forward(self) -> Self:
@@ -296,6 +321,15 @@ class ClassDocument(_Section):
     trainees: Trainees
     teachers: Annotated[tuple[Teacher, ...], Field(max_length=MOST_PEOPLE)] = ()
     sessions: Annotated[tuple[PlannedSession, ...], Field(max_length=MOST_SESSIONS)] = ()
+
+    @model_validator(mode="after")
+    def _no_make_ups_yet(self) -> Self:
+        if any(session.makes_up for session in self.sessions):
+            raise ValueError(
+                "sessions: 补哪次课请在课程表导入中填写 / what a make-up lesson stands for "
+                "comes with a timetable by itself (timetable import)"
+            )
+        return self
 
     @model_validator(mode="after")
     def _rows_agree(self) -> Self:

@@ -3,7 +3,8 @@
 A class hour counts only for time within its own borders. A lesson that begins early or overruns gives its
 class hours no more time, one that begins late or ends early takes it from those at its ends, and what was
 lost of one is never made good by another. Whoever wants the time of an overrun counted extends the lesson in
-the timetable, which is a record.
+the timetable, which is a record. Attendance goes by the same (agent/classes/attendance.py): who checks in
+during an overrun has attended none of the class hours, and nobody surely was where nobody was counted.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def hours_as_held(store: Store, session: Session, least_us: int, now_us: int) ->
     every picture that was counted showed nobody. Where nothing was counted nothing is taken off.
     """
     counts = heads.counted_at(store, session.id)
-    empty = _empty(counts)
+    empty = empty_stretches(counts)
     return tuple(_as_held(session, hour, counts, empty, least_us, now_us) for hour in class_hours(session))
 
 
@@ -71,7 +72,7 @@ def _as_held(
     return HourAsHeld(hour, held_us, "held" if held_us >= least_us else "short", counted)
 
 
-def _empty(counts: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def empty_stretches(counts: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Stretches of at least `EMPTY_US` of which every count is 0, from the first such count to the last. What
     lies between a count of nobody and one of somebody is nobody's proof."""
     found: list[tuple[int, int]] = []

@@ -41,6 +41,10 @@ class ImportReport:
     closed."""
     sessions_passed_over: int
     """Planned to end before now and not filmed, or the room was another lesson's: they are not taken in."""
+    sessions_kept_as_edited: int
+    """In the document as they were before somebody edited them; they stay as they are."""
+    edits_kept: tuple[str, ...]
+    """Those, one bilingual line each."""
     findings: tuple[Finding, ...]
     notices: tuple[str, ...]
     """Ids of the notices that govern the class for its life."""
@@ -56,12 +60,14 @@ def import_class(
     source_sha256: str,
     simulated: bool,
     policies: Policies | None = None,
+    over_edits: bool = False,
 ) -> ImportReport:
     """Create or update the class inside the CALLER's transaction, with its fact. `room` is the device's own.
 
     ClassFileError with every conflict with what the database holds; the caller's transaction must then be
     rolled back. RuntimeError outside a transaction. `source_sha256` is hex; `policies` are the device's own
-    when left out (PolicyError when those cannot be read).
+    when left out (PolicyError when those cannot be read). `over_edits`: the document's timetable is put over
+    what was edited since.
     """
     if not store.in_transaction:
         raise RuntimeError("import_class outside a transaction")
@@ -70,10 +76,16 @@ def import_class(
     before = class_imports.picture(store, head.id)
     write_class(store, stamp, document, source_sha256, findings, policy.notices, is_new=known is None)
     people = write_people(store, vault, stamp, document)
-    sessions = write_timetable(store, stamp, document, simulated=simulated)
+    sessions, kept = write_timetable(store, stamp, document, simulated=simulated, over_edits=over_edits)
     class_imports.note(store, head.id, stamp.wall_us, source_sha256, before)
     report = ImportReport(
-        head.id, known is None, **people, **sessions, findings=findings, notices=policy.notices
+        head.id,
+        known is None,
+        **people,
+        **sessions,
+        edits_kept=kept,
+        findings=findings,
+        notices=policy.notices,
     )
     state_fact(
         store,

@@ -7,7 +7,7 @@ class hour is judged by both, and where they disagree it is undecided: never mor
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from agent.classes.attendance_rules import AttendanceRules
@@ -17,7 +17,7 @@ from agent.store.classes import Session
 
 Reason = Literal[
     "pending", "pending_leaving", "suspicion", "impostor", "missed_spot_check", "void", "left_class",
-    "correction", "video_not_judged", "video_not_whole", "after_examination", "made_up_here",
+    "correction", "video_not_judged", "video_not_whole", "after_examination", "made_up_here", "room_empty",
 ]  # fmt: skip
 """Why a class hour counts as it does, where the check-in alone does not say it."""
 Kept = Literal["attended", "late", "left_early", "absent"]
@@ -65,6 +65,17 @@ def presence(session: Session, stay: Stay | None, seen: Looks, rules: Attendance
         if rules.missed_spot_check == "absent":
             possible = without(possible, drawn_us, seen_us or NO_END)
     return Presence(sure, possible, reasons=tuple(dict.fromkeys(reasons)), simulated=stay.simulated)
+
+
+def in_a_room_with_people(there: Presence, empty: Sequence[tuple[int, int]]) -> Presence:
+    """`there` less the stretches in which every picture showed an empty room: a check-in says who came, not
+    who stayed. Perhaps they were where the camera does not see; people can tell by the recording."""
+    sure = there.sure
+    for from_us, until_us in empty:
+        sure = without(sure, from_us, until_us)
+    if sure == there.sure:
+        return there
+    return replace(there, sure=sure, reasons=(*there.reasons, "room_empty"))
 
 
 def without(spans: Spans, from_us: int, until_us: int) -> Spans:

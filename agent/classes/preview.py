@@ -66,6 +66,8 @@ class Preview:
     people: tuple[PersonChange, ...]
     sessions: tuple[SessionChange, ...]
     sessions_passed_over: int
+    edits_kept: tuple[str, ...]
+    """Lessons that stay as somebody edited them, whatever the file says; bilingual."""
     findings: tuple[Finding, ...]
     notices: tuple[str, ...]
 
@@ -77,7 +79,14 @@ class Preview:
 
 
 def preview(
-    store: Store, vault: Vault, stamp: Stamp, document: ClassDocument, *, room: str, simulated: bool
+    store: Store,
+    vault: Vault,
+    stamp: Stamp,
+    document: ClassDocument,
+    *,
+    room: str,
+    simulated: bool,
+    over_edits: bool = False,
 ) -> Preview:
     """Look, inside the CALLER's transaction, of which nothing is left to commit. ClassFileError with every
     conflict; VaultError when the ID numbers that are here cannot be compared."""
@@ -87,7 +96,7 @@ def preview(
     before = {session.id: session for session in table.sessions(store, class_id=head.id)}
     with _rolled_back(store):
         write_class(store, stamp, document, "0" * 64, findings, policy.notices, is_new=known is None)
-        counts = write_timetable(store, stamp, document, simulated=simulated)
+        counts, kept = write_timetable(store, stamp, document, simulated=simulated, over_edits=over_edits)
         after = table.sessions(store, class_id=head.id)
     return Preview(
         class_id=head.id,
@@ -100,6 +109,7 @@ def preview(
             change for session in after if (change := _session_change(before.get(session.id), session))
         ),
         sessions_passed_over=counts["sessions_passed_over"],
+        edits_kept=kept,
         findings=findings,
         notices=policy.notices,
     )
@@ -115,13 +125,22 @@ def import_as_seen(
     room: str,
     source_sha256: str,
     simulated: bool,
+    over_edits: bool = False,
 ) -> ImportReport | None:
     """Import, inside the CALLER's transaction, if that does what the preview `seen_sha256` said; None, with
     nothing written, if not. ClassFileError."""
-    if preview(store, vault, stamp, document, room=room, simulated=simulated).sha256 != seen_sha256:
+    now = preview(store, vault, stamp, document, room=room, simulated=simulated, over_edits=over_edits)
+    if now.sha256 != seen_sha256:
         return None
     return import_class(
-        store, vault, stamp, document, room=room, source_sha256=source_sha256, simulated=simulated
+        store,
+        vault,
+        stamp,
+        document,
+        room=room,
+        source_sha256=source_sha256,
+        simulated=simulated,
+        over_edits=over_edits,
     )
 
 

@@ -8,9 +8,10 @@ from typing import Final
 
 from agent.classes.attendance_table import Between, total
 from agent.classes.document import SHANGHAI
+from agent.classes.inspections import ON_SITE, average_in_place
 from agent.classes.rule_states import Found, Judge, Standing, Subject, number
 from agent.policy import EffectiveLimit
-from agent.store import configuration, copies, suspicions, visibility
+from agent.store import configuration, copies, inspections, suspicions, visibility
 from agent.store import rule_facts as facts
 from agent.store.classes import SessionKind
 
@@ -27,7 +28,7 @@ def _recorded(subject: Subject, limit: EffectiveLimit) -> Found:
     closed = [session.id for session in subject.sessions if session.state == "closed"]
     if not closed:
         return Found("not_yet", "尚未上课", "no lesson was held yet")
-    judged = facts.continuity(subject.store, subject.training_class.id)
+    judged = facts.continuity(subject.store, subject.training_class.id, simulated=subject.simulated)
     no_video = [each for each in closed if each in judged and not judged[each].has_video]
     no_check_in = [each for each in closed if not facts.has_check_in(subject.store, each)]
     waiting = facts.unreceipted(subject.store, subject.training_class.id, subject.destinations)
@@ -46,7 +47,7 @@ def _video(subject: Subject, limit: EffectiveLimit) -> Found:
     """R2 to R5, by the statements that hold (session.continuity-judged)."""
     kind, zh, en = _KIND_OF[limit.subject]
     sessions = [session for session in subject.sessions if session.kind == kind]
-    judged = facts.continuity(subject.store, subject.training_class.id)
+    judged = facts.continuity(subject.store, subject.training_class.id, simulated=subject.simulated)
     closed = [session for session in sessions if session.state == "closed"]
     found = [judged[session.id] for session in closed if session.id in judged]
     below = sum(each.hours_not_met for each in found)
@@ -212,20 +213,32 @@ def _average(subject: Subject, limit: EffectiveLimit) -> Found:
         return Found("not_yet", "尚未上课", "no class hour was held yet")
     least, most = average.mean()
     words = f"{least:.2f}" if least == most else f"{least:.2f}–{most:.2f}"
+    found = inspections.inspections(subject.store, subject.training_class.id)
+    seen = average_in_place(found)
+    on_site = sum(each.kind in ON_SITE for each in found)
+    zh = "未录入" if seen is None else f"{on_site}次，在位平均{seen:.2f}人"
+    en = "none is entered" if seen is None else f"{on_site} with {seen:.2f} in place on average"
     return Found(
-        "not_here",
-        f"以实地检查为准；本机{average.hours}课时平均在位{words}人",
-        f"on-site inspections decide; here {words} were in place on average over {average.hours} class hours",
+        "not_here" if seen is None else "met",
+        f"以实地检查为准：{zh}；本机{average.hours}课时平均在位{words}人",
+        f"on-site inspections decide: {en}; here {words} were in place on average over {average.hours} "
+        "class hours",
     )
 
 
 def _inspections(subject: Subject, limit: EffectiveLimit) -> Found:
     checks, passed = facts.spot_checks(subject.store, subject.training_class.id)
     views = facts.views(subject.store, subject.training_class.id)
+    entered = inspections.inspections(subject.store, subject.training_class.id)
+    on_site = sum(each.kind in ON_SITE for each in entered)
+    least = 1.0 if limit.limit is True else number(limit)
     return Found(
-        "not_here",
-        f"由检查人员记录；本机抽查{checks}次（通过{passed}次），查看录像{views}次",
-        f"inspectors record it; here {checks} spot checks ({passed} passed), footage opened {views} times",
+        # What is not entered here may stand in the provincial system: it is not said to be missing.
+        "met" if on_site >= least else "not_here",
+        f"已录入实地检查或随机抽查{on_site}次、远程{len(entered) - on_site}次；"
+        f"本机抽查{checks}次（通过{passed}次），查看录像{views}次",
+        f"{on_site} inspections on the spot and {len(entered) - on_site} remote ones are entered; here "
+        f"{checks} spot checks ({passed} passed), footage opened {views} times",
     )
 
 

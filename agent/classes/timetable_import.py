@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
 
+from agent.classes import timetable_conflicts
 from agent.classes.class_hours import breaks_problem
 from agent.classes.document import ClassDocument, PlannedSession
-from agent.classes.lesson_plan import plan_of, said
+from agent.classes.edited_lessons import EditedLesson, Edits, edited_lessons
+from agent.classes.lesson_plan import plan_of, plan_of_row, said
 from agent.classes.problems import ClassFileError
 from agent.clock import Stamp
 from agent.store import classes as table
@@ -18,16 +22,75 @@ from agent.store.classes import Session
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 
+COUNTS: Final = (
+    "sessions_added",
+    "sessions_changed",
+    "sessions_cancelled",
+    "sessions_attached",
+    "sessions_passed_over",
+    "sessions_kept_as_edited",
+)
+
+
+@dataclass
+class _Merge:
+    """The timetable of a document on its way into the rows."""
+
+    existing: dict[tuple[str, int], Session]
+    edits: Edits
+    counts: dict[str, int]
+    kept: list[EditedLesson] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
+
+    def keep(self, edited: EditedLesson) -> None:
+        session = edited.session
+        found = self.existing.get((session.room, session.planned_start_us))
+        if found is not None and found.id == session.id:
+            del self.existing[session.room, session.planned_start_us]
+        self.kept.append(edited)
+
+    def match_unchanged(self, planned: PlannedSession) -> bool:
+        """Whether the lesson stands in the timetable just so, or is one that was edited since."""
+        key, plan = (planned.room, planned.start_us), plan_of_row(planned)
+        session = self.existing.get(key)
+        if session is not None and plan_of(session) == plan:
+            self.edits.of(self.existing.pop(key).id)
+            return True
+        return False
+
+    def match_edited(self, planned: PlannedSession) -> bool:
+        edited = self.edits.take(plan_of_row(planned))
+        if edited is not None:
+            self.keep(edited)
+        return edited is not None
+
+    def is_at_odds(self, planned: PlannedSession, session: Session | None) -> bool:
+        """Whether the row says of an edited lesson neither what it was nor what it is; noted. One that was
+        held stays as it was, whatever the row says."""
+        if session is not None and session.state == "closed":
+            return False
+        edited = (
+            self.edits.of(session.id)
+            if session is not None
+            else self.edits.at(planned.room, planned.start_us)
+        )
+        if edited is not None:
+            self.conflicts.append(edited.conflict(f"sessions {said(plan_of_row(planned))}"))
+        return edited is not None
+
 
 def write_timetable(
-    store: Store, stamp: Stamp, document: ClassDocument, *, simulated: bool
-) -> dict[str, int]:
-    """Add, change and cancel planned lessons; counts for the report. In the caller's transaction.
-    ClassFileError when a lesson that is still to end lies over one that was held.
+    store: Store, stamp: Stamp, document: ClassDocument, *, simulated: bool, over_edits: bool = False
+) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Add, change and cancel planned lessons; counts for the report, and the edits that were kept. In the
+    caller's transaction. ClassFileError when a lesson that is still to end lies over one that was held, and
+    when a row is at odds with an edit.
 
-    A lesson is the same when room and start are. One that is open takes a new end (it was extended), one
-    that was held stays as it was. One whose time is over is taken in as held when its room was filmed then
-    and no other lesson was (it was entered late, R5); else it is passed over.
+    A lesson is the same when room and start are; one that was edited since (agent/classes/edited_lessons.py)
+    also when the document has it as it was, and then it stays as it is now. `over_edits`: the document is
+    put over the edits. One that is open takes a new end (it was extended), one that was held stays as it
+    was. One whose time is over is taken in as held when its room was filmed then and no other lesson was (it
+    was entered late, R5); else it is passed over.
     """
     class_id = document.training_class.id
     existing = {
@@ -36,61 +99,87 @@ def write_timetable(
         if not s.was_planned_again
     }
     held = [session for session in existing.values() if session.state == "closed"]
-    counts = dict.fromkeys(
-        (
-            "sessions_added",
-            "sessions_changed",
-            "sessions_cancelled",
-            "sessions_attached",
-            "sessions_passed_over",
-        ),
-        0,
+    merge = _Merge(
+        existing, Edits([] if over_edits else edited_lessons(store, class_id)), dict.fromkeys(COUNTS, 0)
     )
-    conflicts: list[str] = []
     # In the order of time: a lesson that is on is the first that it can be.
-    for planned in sorted(document.sessions, key=lambda each: each.start_us):
+    rows = sorted(document.sessions, key=lambda each: each.start_us)
+    rows = [planned for planned in rows if not merge.match_unchanged(planned)]
+    for planned in [planned for planned in rows if not merge.match_edited(planned)]:
         session = existing.pop((planned.room, planned.start_us), None) or _running(existing, planned)
-        if session is None and planned.end_us <= stamp.wall_us and stamp.clock_state == "synchronised":
-            if was_filmed_for_nobody_else(store, planned):
-                attach(store, stamp, class_id, planned, simulated=simulated)
-                counts["sessions_attached"] += 1
-            else:
-                counts["sessions_passed_over"] += 1
-        elif session is None:
-            conflicts += _held_then(held, planned)
-            _insert_session(store, class_id, planned)
-            counts["sessions_added"] += 1
-        elif session.state in ("planned", "open") and _differs(session, planned):
-            store.execute(
-                "UPDATE session SET kind = ?, planned_end_us = ?, class_hours = ?, breaks = ? WHERE id = ?",
-                (
-                    planned.kind,
-                    planned.end_us,
-                    planned.class_hours,
-                    json.dumps(_breaks_of(session, planned)),
-                    session.id,
-                ),
-            )
-            counts["sessions_changed"] += 1
-    if conflicts:
-        raise ClassFileError(conflicts)
+        if not merge.is_at_odds(planned, session):
+            _write(store, stamp, class_id, planned, session, held, merge, simulated=simulated)
+    for edited in merge.edits.rest():
+        if edited.was_added:
+            merge.keep(edited)
+        else:
+            merge.conflicts.append(edited.conflict("sessions: 文件中没有这次课 / the file lacks a lesson"))
+    merge.conflicts += _in_the_way(store, class_id, merge.kept)
+    if merge.conflicts:
+        raise ClassFileError(merge.conflicts)
     for session in existing.values():
         if session.state == "planned":
-            table.set_cancelled(store, session.id, stamp.wall_us, "timetable")
-            counts["sessions_cancelled"] += 1
-            state_fact(
-                store,
-                stamp,
-                Fact(
-                    FactType.SESSION_CANCELLED,
-                    subject=f"session/{session.id}",
-                    simulated=simulated,
-                    class_id=class_id,
-                    session_id=session.id,
-                    data={"reason": "timetable", "planned_start_us": session.planned_start_us},
-                ),
-            )
-    return counts
+            _call_off(store, stamp, session, simulated=simulated)
+            merge.counts["sessions_cancelled"] += 1
+    merge.counts["sessions_kept_as_edited"] = len(merge.kept)
+    return merge.counts, tuple(edited.said() for edited in merge.kept)
+
+
+def _write(
+    store: Store,
+    stamp: Stamp,
+    class_id: str,
+    planned: PlannedSession,
+    session: Session | None,
+    held: Sequence[Session],
+    merge: _Merge,
+    *,
+    simulated: bool,
+) -> None:
+    """One lesson of the document; `session` is what it is in the timetable."""
+    if session is None and planned.end_us <= stamp.wall_us and stamp.clock_state == "synchronised":
+        if was_filmed_for_nobody_else(store, planned):
+            attach(store, stamp, class_id, planned, simulated=simulated)
+            merge.counts["sessions_attached"] += 1
+        else:
+            merge.counts["sessions_passed_over"] += 1
+    elif session is None:
+        merge.conflicts += _held_then(held, planned)
+        _insert_session(store, class_id, planned)
+        merge.counts["sessions_added"] += 1
+    elif session.state in ("planned", "open") and _differs(session, planned):
+        store.execute(
+            "UPDATE session SET kind = ?, planned_end_us = ?, class_hours = ?, breaks = ? WHERE id = ?",
+            (
+                planned.kind,
+                planned.end_us,
+                planned.class_hours,
+                json.dumps(_breaks_of(session, planned)),
+                session.id,
+            ),
+        )
+        merge.counts["sessions_changed"] += 1
+
+
+def _in_the_way(store: Store, class_id: str, kept: Sequence[EditedLesson]) -> list[str]:
+    """Lessons of the file at the time and place of a lesson that was moved there."""
+    training_class = table.training_class(store, class_id)
+    touched = [(each.session.id, each.said()) for each in kept if each.session.state in ("planned", "open")]
+    return [] if training_class is None else timetable_conflicts.found(store, training_class, touched)[0]
+
+
+def _call_off(store: Store, stamp: Stamp, session: Session, *, simulated: bool) -> None:
+    """It stands in the document no more."""
+    table.set_cancelled(store, session.id, stamp.wall_us, "timetable")
+    fact = Fact(
+        FactType.SESSION_CANCELLED,
+        subject=f"session/{session.id}",
+        simulated=simulated,
+        class_id=session.class_id,
+        session_id=session.id,
+        data={"reason": "timetable", "planned_start_us": session.planned_start_us},
+    )
+    state_fact(store, stamp, fact)
 
 
 def _held_then(held: Sequence[Session], planned: PlannedSession) -> list[str]:

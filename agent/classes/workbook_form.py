@@ -14,7 +14,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
 from agent.classes.document import GROUPS, HENAN_CITIES
-from agent.classes.workbook import CLASS_ROWS, CLASS_SHEET, KINDS, TABLES
+from agent.classes.workbook import CLASS_ROWS, CLASS_SHEET, KINDS, TABLES, TIMETABLE_ONLY
 
 _ROWS: Final = 501
 _HEADER = PatternFill("solid", fgColor="DDE6F0")
@@ -60,7 +60,7 @@ def empty_form() -> bytes:
         _class_sheet(first)
     for name, (_, columns) in TABLES.items():
         sheet = book.create_sheet(name)
-        for index, label in enumerate(columns, start=1):
+        for index, label in enumerate((each for each in columns if each not in TIMETABLE_ONLY), start=1):
             cell = sheet.cell(1, index, label)
             cell.font, cell.fill = Font(bold=True), _HEADER
             letter = cell.column_letter

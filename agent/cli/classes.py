@@ -92,9 +92,21 @@ def import_command(
         Path, typer.Argument(metavar="FILE", help="TOML 或 XLSX，全部导入或全不导入 / All of it or nothing.")
     ],
     roster: RosterOption = None,
+    over_edits: Annotated[
+        bool,
+        typer.Option(
+            "--over-edits",
+            help="课程表以文件为准，覆盖此后的改动 / The file's timetable replaces edits made since.",
+        ),
+    ] = False,
     password_file: PasswordFile = None,
 ) -> None:
-    """导入班次（正式环境须输入人社部门密码）/ Import a class (in production with HR's password)."""
+    """导入班次（正式环境须输入人社部门密码）/ Import a class (in production with HR's password).
+
+    \b
+    此后改过的课保持改动；与改动不符的行会列出，整份不导入。
+    Lessons edited since stay as they are; a row that is at odds with an edit refuses the file.
+    """
     from agent.classes.problems import ClassFileError
     from agent.classes.reading import read_class_file
     from agent.policy import PolicyError
@@ -104,7 +116,7 @@ def import_command(
         require_hr(settings, store, password_file)
         try:
             source = read_class_file(file, roster)
-            report = _import(settings, store, source.document, source.sha256)
+            report = _import(settings, store, source.document, source.sha256, over_edits=over_edits)
         except (ClassFileError, PolicyError) as error:
             refuse("\n".join(["未导入 / not imported:", *error.problems]))
     _say(report)
@@ -191,7 +203,7 @@ def unbind_command(
     """
     from agent.classes.lesson_plan import plan_of, said
     from agent.classes.unbinding import UnbindRefusedError, unbind
-    from agent.cli.timetable import named_lesson
+    from agent.cli.timetable_run import named_lesson
     from agent.clock import SystemClock
 
     settings = invocation(context).settings()
@@ -209,7 +221,9 @@ class_app.command("list", epilog=EXIT_CODES)(list_command)
 class_app.command("show", epilog=EXIT_CODES)(show_command)
 
 
-def _import(settings: Settings, store: Store, document: ClassDocument, sha256: str) -> ImportReport:
+def _import(
+    settings: Settings, store: Store, document: ClassDocument, sha256: str, *, over_edits: bool
+) -> ImportReport:
     from agent.classes.importing import import_class
     from agent.clock import SystemClock
     from agent.store.vault import Vault
@@ -225,6 +239,7 @@ def _import(settings: Settings, store: Store, document: ClassDocument, sha256: s
             room=settings.node.room,
             source_sha256=sha256,
             simulated=simulated,
+            over_edits=over_edits,
         )
 
 
@@ -240,6 +255,8 @@ def _say(report: ImportReport) -> None:
         )
     if report.sessions_passed_over:
         typer.echo(f"已过去而未导入的课 / sessions in the past, left out: {report.sessions_passed_over}")
+    for line in report.edits_kept:
+        typer.echo(f"保持改动 / kept as edited: {line}")
     typer.echo(f"适用文件 / governed by: {', '.join(report.notices)}")
     _say_findings(report.findings)
 

@@ -31,6 +31,7 @@ COMMANDS = {
     "teacher": "agent.cli.suspicions:teacher_command",
     "spot-check": "agent.cli.spot_check:spot_check_command",
     "attendance": "agent.cli.attendance:attendance_app",
+    "inspection": "agent.cli.inspection:inspection_app",
     "hr-config": "agent.sync.commands:hr_config_command",
     "apply-config": "agent.sync.commands:apply_config_command",
     "storage": "agent.cli.storage:storage_app",

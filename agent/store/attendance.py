@@ -210,11 +210,12 @@ def insert_correction(store: Store, made: Correction) -> None:
     store.insert("attendance_correction", asdict(made))
 
 
-def hours_on_video(store: Store, session_id: str) -> dict[int, bool]:
+def hours_on_video(store: Store, session_id: str, *, simulated: bool) -> dict[int, bool]:
     """Class hour → whether the video of it meets the notices, by the judgement in force
-    (session.continuity-judged); hours of which nothing is stated are missing."""
+    (session.continuity-judged); hours of which nothing is stated are missing. What was judged of footage that
+    no live camera made states nothing, unless `simulated` (I9)."""
     stated = judgements(store, session_id)
-    if not stated:
+    if not stated or (stated[-1].simulated and not simulated):
         return {}
     hours = stated[-1].data["hours"]
     return {each["number"]: each["verdict"] == "met" for each in hours if each["verdict"] != "not_yet"}

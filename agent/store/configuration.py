@@ -38,10 +38,25 @@ def value(store: Store, key: str) -> bool | int | str | None:
         " FROM configuration ORDER BY revision DESC LIMIT 1",
         {"path": f"$.{key}"},
     )
+    return _scalar(row)
+
+
+def _scalar(row: Row | None) -> bool | int | str | None:
     if row is None or row["type"] is None:
         return None
     found: bool | int | str = row["value"]
     return bool(found) if row["type"] in ("true", "false") else found
+
+
+def value_at(store: Store, key: str, at_us: int) -> bool | int | str | None:
+    """As `value`, of the revision that was in force at `at_us` by the stamps of their applying. Before the
+    first there was none."""
+    row = store.row(
+        "SELECT json_type(document, :path) AS type, json_extract(document, :path) AS value"
+        " FROM configuration WHERE applied_us <= :at ORDER BY revision DESC LIMIT 1",
+        {"path": f"$.{key}", "at": at_us},
+    )
+    return _scalar(row)
 
 
 def insert_revision(

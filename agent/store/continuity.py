@@ -30,6 +30,8 @@ class Judgement:
     """As in the fact."""
     basis: Mapping[str, str]
     """What it was judged from, part → hash: while they stay, nothing need be read again."""
+    simulated: bool
+    """Of footage that no live camera made, in part or whole: it proves nothing (I9)."""
 
 
 def last_segment_before(store: Store, camera: str, end_us: int) -> Row | None:
@@ -92,6 +94,7 @@ def judgements(store: Store, session_id: str) -> list[Judgement]:
             tuple(json.loads(row["because"])),
             json.loads(row["data"]),
             json.loads(row["basis"]),
+            bool(row["simulated"]),
         )
         for row in rows
     ]
@@ -109,6 +112,7 @@ def insert_judgement(store: Store, judgement: Judgement) -> None:
             "because": json.dumps(judgement.because),
             "data": json.dumps(judgement.data),
             "basis": json.dumps(judgement.basis),
+            "simulated": int(judgement.simulated),
         },
     )
 

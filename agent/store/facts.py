@@ -49,6 +49,7 @@ class FactType(StrEnum):
     CONSENT_WITHDRAWN = "person.consent-withdrawn"
     CLASS_IMPORTED = "class.imported"
     CLASS_IMPORT_UNDONE = "class.import-undone"
+    CLASS_INSPECTED = "class.inspected"
     KEYS_RECOVERED = "node.keys-recovered"
     SESSION_OPENED = "session.opened"
     SESSION_CLOSED = "session.closed"

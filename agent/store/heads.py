@@ -136,9 +136,12 @@ def _head_count(row: Row) -> HeadCount:
     return HeadCount(**{**dict(row), "simulated": bool(row["simulated"]), "boxes": boxes})
 
 
-def counted_at(store: Store, session_id: str) -> list[tuple[int, int]]:
-    """(instant of the picture, heads) of a session's counts, in the order of time."""
+def counted_at(store: Store, session_id: str, *, simulated: bool = True) -> list[tuple[int, int]]:
+    """(instant of the picture, heads) of a session's counts, in the order of time; those of pictures that no
+    live camera made only if `simulated`."""
     rows = store.rows(
-        "SELECT at_us, counted FROM head_count WHERE session_id = ? ORDER BY at_us, id", (session_id,)
+        "SELECT at_us, counted FROM head_count WHERE session_id = ? AND (NOT simulated OR ?)"
+        " ORDER BY at_us, id",
+        (session_id, simulated),
     )
     return [(row["at_us"], row["counted"]) for row in rows]

@@ -19,13 +19,15 @@ class ContinuitySum:
     has_video: bool
 
 
-def continuity(store: Store, class_id: str) -> Mapping[str, ContinuitySum]:
-    """Session → the newest statement of its class hours."""
+def continuity(store: Store, class_id: str, *, simulated: bool) -> Mapping[str, ContinuitySum]:
+    """Session → the newest statement of its class hours; with those of footage that no live camera made only
+    if `simulated` (I9)."""
     rows = store.rows(
         "SELECT judged.session_id, judged.data FROM continuity_judgement AS judged"
         " JOIN session ON session.id = judged.session_id WHERE session.class_id = ?"
-        " AND NOT EXISTS (SELECT 1 FROM continuity_judgement AS later WHERE later.supersedes = judged.id)",
-        (class_id,),
+        " AND NOT EXISTS (SELECT 1 FROM continuity_judgement AS later WHERE later.supersedes = judged.id)"
+        " AND (NOT judged.simulated OR ?)",
+        (class_id, simulated),
     )
     found = {}
     for row in rows:

@@ -474,6 +474,20 @@ CREATE INDEX segment_synchronised ON segment (start_us) WHERE clock_state = 'syn
 -- Which run follows which, whatever the wall clock was set to in between.
 CREATE INDEX run_follows ON segment (previous_sha256) WHERE sequence = 0;
 
+-- What inspectors found in a class (R17, R18), as HR staff entered it: counts alone, no name and no free text. A
+-- wrong entry is withdrawn, never changed.
+CREATE TABLE inspection (
+  id           TEXT    PRIMARY KEY,
+  class_id     TEXT    NOT NULL REFERENCES class (id),
+  kind         TEXT    NOT NULL CHECK (kind IN ('opening', 'on_site', 'random', 'remote')),
+  at_us        INTEGER NOT NULL,
+  in_place     INTEGER NOT NULL CHECK (in_place BETWEEN 0 AND 1000),  -- trainees
+  teachers     INTEGER NOT NULL CHECK (teachers BETWEEN 0 AND 100),
+  entered_us   INTEGER NOT NULL,
+  withdrawn_us INTEGER
+) STRICT;
+CREATE INDEX inspection_of ON inspection (class_id, at_us);
+
 -- What was stated of a closed lesson's class hours (session.continuity-judged). One that a corrected clock or
 -- footage that came back made wrong is not changed: another takes its place and names it. `basis` tells without
 -- reading a file whether anything moved since.
@@ -485,7 +499,8 @@ CREATE TABLE continuity_judgement (
   supersedes  TEXT    UNIQUE REFERENCES continuity_judgement (id),
   because     TEXT    NOT NULL CHECK (json_type(because) = 'array'),
   data        TEXT    NOT NULL CHECK (json_type(data) = 'object'),   -- as in the fact
-  basis       TEXT    NOT NULL CHECK (json_type(basis) = 'object')
+  basis       TEXT    NOT NULL CHECK (json_type(basis) = 'object'),
+  simulated   INTEGER NOT NULL CHECK (simulated IN (0, 1))           -- no live camera filmed it: proves nothing (I9)
 ) STRICT;
 CREATE INDEX continuity_judgement_of ON continuity_judgement (session_id);
 
@@ -583,6 +598,15 @@ CREATE TABLE reference_view (
   grey_png   BLOB    NOT NULL CHECK (length(grey_png) <= 2097152),
   sha256     BLOB    NOT NULL CHECK (length(sha256) = 32),  -- of grey_png; stands in the record
   simulated  INTEGER NOT NULL CHECK (simulated IN (0, 1))
+) STRICT;
+
+-- What a room's camera showed when nothing was wrong with it, a minute's mean: held against what it shows after a
+-- restart where there is no reference view.
+CREATE TABLE last_view (
+  room      TEXT    PRIMARY KEY,
+  kept_us   INTEGER NOT NULL,                          -- wall time of its newest look
+  grey_png  BLOB    NOT NULL CHECK (length(grey_png) <= 2097152),
+  sha256    BLOB    NOT NULL CHECK (length(sha256) = 32)
 ) STRICT;
 
 -- What was fitted to a room by counting the people in a few frames, or by hand. The newest row of a room counts,

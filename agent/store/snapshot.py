@@ -31,6 +31,7 @@ KEPT = (
     "make_up",
     "timetable_edit",
     "continuity_judgement",
+    "inspection",
     "photo",
     "check_in",
     "check_in_decision",
@@ -86,6 +87,7 @@ LEFT_OUT = (
     "scrub",  # begun anew
     "class_import",  # to take an import back needs the keys that it made
     "unscheduled_notice",  # announced anew where it was lost: later, never unannounced
+    "last_view",  # shows the class, and is learned anew within a minute
     "file_without_footage",  # found again by looking at the files
 )
 

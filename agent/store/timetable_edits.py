@@ -66,6 +66,12 @@ def edits_of(store: Store, class_id: str, limit: int = 1000) -> list[EditRow]:
     return [_edit(row) for row in rows]
 
 
+def history_of(store: Store, class_id: str) -> list[EditRow]:
+    """Every row of a class, in their order."""
+    rows = store.rows("SELECT * FROM timetable_edit WHERE class_id = ? ORDER BY number", (class_id,))
+    return [_edit(row) for row in rows]
+
+
 def edit_named(store: Store, class_id: str, beginning: str) -> list[EditRow]:
     """The rows of the edits of a class whose id begins so, in their order."""
     rows = store.rows(

@@ -36,6 +36,7 @@ from agent.web import (
     sessions,
     storage,
     teacher_login,
+    timetable,
     visibility,
 )
 from agent.web.gate import Gate
@@ -85,7 +86,7 @@ def build_routes(site: Site) -> FastAPI:
         app.router.routes.extend(module.router.routes)  # flat, so that every route can be enumerated
     for module in (door_enrolment, people, class_form, class_upload, kiosk_pin, review, pins, teacher_login):
         app.router.routes.extend(module.router.routes)  # flat, so that every route can be enumerated
-    for module in (class_attendance, class_rules, calibration):
+    for module in (class_attendance, class_rules, timetable, calibration):
         app.router.routes.extend(module.router.routes)  # flat, so that every route can be enumerated
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(sqlite3.OperationalError, _on_database_error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
@@ -21,6 +22,7 @@ from agent.store.database import Store
 from agent.web.locale import N_
 from agent.web.names import KINDS, STATES
 from agent.web.site import Site, site_of, visit_of
+from agent.web.timetable_forms import Forms, read_forms
 
 STANDINGS: dict[Standing, tuple[str, str]] = {
     "met": ("good", N_("达到要求")),
@@ -49,6 +51,7 @@ class View:
     silent: list[str]
     """Rules of which none of its notices speaks."""
     lessons: list[LessonReport]
+    forms: Forms
 
 
 @lru_cache(maxsize=1)
@@ -58,6 +61,13 @@ def _policies() -> Policies:
 
 @router.get("/classes/{class_id}")
 async def class_page(request: Request, class_id: str) -> Response:
+    return await class_answer(request, class_id)
+
+
+async def class_answer(
+    request: Request, class_id: str, *, problems: Sequence[str] = (), status: int = HTTPStatus.OK
+) -> Response:
+    """The page, with what was wrong with a form on it."""
     site = site_of(request)
     now_us = site.clock.now().wall_us
     view = await site.store.run(lambda store: _view(store, site, class_id, now_us))
@@ -66,7 +76,11 @@ async def class_page(request: Request, class_id: str) -> Response:
     return site.render(
         request,
         "class.html",
+        status,
         view=view,
+        forms=view.forms,
+        problems=list(problems),
+        said=request.query_params.get("said", ""),
         language_index="en" if visit_of(request).words.language == "en" else "zh",
         standings=STANDINGS,
         held=HELD,
@@ -84,7 +98,7 @@ def _view(store: Store, site: Site, class_id: str, now_us: int) -> View | None:
         policy = rules_of(found, _policies())
     except PolicyError as error:
         log.warning("page.no-policy", error=str(error))
-        return View(found, found.notices, None, [], lessons)
+        return View(found, found.notices, None, [], lessons, read_forms(store, class_id, None))
     subject = Subject(
         store,
         found,
@@ -94,4 +108,5 @@ def _view(store: Store, site: Site, class_id: str, now_us: int) -> View | None:
         tuple(Place(copy.name, copy.custodian) for copy in site.settings.copies),
         tuple(destination.name for destination in site.settings.sync.destinations),
     )
-    return View(found, policy.notices, rule_states(subject), unspoken(policy), lessons)
+    forms = read_forms(store, class_id, subject.attendance)
+    return View(found, policy.notices, rule_states(subject), unspoken(policy), lessons, forms)

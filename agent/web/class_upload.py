@@ -79,6 +79,7 @@ class Waiting:
     document: ClassDocument | None = None
     sha256: str = ""
     seen: Preview | None = None
+    over_edits: bool = False
 
 
 _waiting: dict[bytes, Waiting] = {}
@@ -154,6 +155,7 @@ async def show_preview(request: Request) -> Response:
     site, visit = site_of(request), visit_of(request)
     held = _drawer(visit.token_sha256)
     files, held.files = held.files, {}
+    over_edits = (visit.form or {}).get("over_edits") == "1"
     if "class" not in files:
         return await _page(request, HTTPStatus.BAD_REQUEST, said=SAID["files"])
     read = await _read(files)
@@ -166,7 +168,9 @@ async def show_preview(request: Request) -> Response:
 
     def work(store: Store) -> Preview:
         with store.transaction():
-            return preview(store, vault, stamp, document, room=room, simulated=simulated)
+            return preview(
+                store, vault, stamp, document, room=room, simulated=simulated, over_edits=over_edits
+            )
 
     try:
         held.seen = await site.store.run(work)
@@ -176,7 +180,7 @@ async def show_preview(request: Request) -> Response:
     except VaultError as error:
         log.warning("class-upload.keys", error=str(error))
         return await _page(request, HTTPStatus.SERVICE_UNAVAILABLE, said=SAID["keys"])
-    held.document, held.sha256 = document, read["sha256"]
+    held.document, held.sha256, held.over_edits = document, read["sha256"], over_edits
     counts = Counter(change.change for change in held.seen.people)
     return await _page(request, seen=held.seen, sha256=held.sha256, counts=counts)
 
@@ -225,7 +229,7 @@ async def confirm(request: Request) -> Response:
 
     def work(store: Store) -> str:
         refused = password_refusal(store, site.clock, form.get("password", ""), address)
-        return refused or _import(store, site, document, seen.sha256, held.sha256)
+        return refused or _import(store, site, document, seen.sha256, held.sha256, over_edits=held.over_edits)
 
     try:
         word = await site.logins.run(work)
@@ -240,13 +244,23 @@ async def confirm(request: Request) -> Response:
     return RedirectResponse(f"{IMPORT_PAGE}?said={word}", HTTPStatus.SEE_OTHER)
 
 
-def _import(store: Store, site: Site, document: ClassDocument, seen: str, sha256: str) -> str:
+def _import(
+    store: Store, site: Site, document: ClassDocument, seen: str, sha256: str, *, over_edits: bool
+) -> str:
     stamp, vault, simulated = site.clock.now(), Vault(site.paths.keys), site.settings.simulated
     try:
         with store.transaction():
             room = site.settings.node.room
             report = import_as_seen(
-                store, vault, stamp, document, seen, room=room, source_sha256=sha256, simulated=simulated
+                store,
+                vault,
+                stamp,
+                document,
+                seen,
+                room=room,
+                source_sha256=sha256,
+                simulated=simulated,
+                over_edits=over_edits,
             )
     except VaultError as error:
         log.warning("class-upload.keys", error=str(error))

@@ -99,6 +99,7 @@ RECORDS = {
     FactType.CONSENT_WITHDRAWN: N_("撤回同意"),
     FactType.CLASS_IMPORTED: N_("导入班级"),
     FactType.CLASS_IMPORT_UNDONE: N_("撤销导入班次"),
+    FactType.CLASS_INSPECTED: N_("检查情况"),
     FactType.KEYS_RECOVERED: N_("找回证据密钥"),
     FactType.SESSION_OPENED: N_("课次开始"),
     FactType.SESSION_CLOSED: N_("课次结束"),

@@ -122,7 +122,7 @@ class Roll:
         )
         return identifier
 
-    def judge(self, session: str, *verdicts: str) -> None:
+    def judge(self, session: str, *verdicts: str, simulated: bool = False) -> None:
         """What the archive stated of the lesson's video, class hour by class hour."""
         data = {"hours": [{"number": n, "verdict": verdict} for n, verdict in enumerate(verdicts, 1)]}
         self.store.insert(
@@ -134,6 +134,7 @@ class Roll:
                 "because": "[]",
                 "data": json.dumps(data),
                 "basis": "{}",
+                "simulated": int(simulated),
             },
         )
 
@@ -227,12 +228,31 @@ class Roll:
         )
         return run
 
-    def configure(self, **values: bool | int | str) -> None:
+    def count(self, session: str, heads: int, *minutes: float, simulated: bool = False) -> None:
+        """Heads in pictures so many minutes after the lesson's planned start."""
+        found = classes.session(self.store, session)
+        assert found is not None
+        for minute in minutes:
+            self.store.execute(
+                "INSERT INTO head_count (run_id, sequence, pts_ticks, at_us, session_id, counted, detector,"
+                " simulated, boxes) VALUES (?, 0, ?, ?, ?, ?, 'd', ?, '[]')",
+                (
+                    session,
+                    round(minute * 1000),
+                    found.planned_start_us + round(minute * MINUTE),
+                    session,
+                    heads,
+                    int(simulated),
+                ),
+            )
+
+    def configure(self, *, check_out: bool = True, applied_us: int = 0, **values: bool | int | str) -> None:
         """HR's values of the section `attendance`."""
         revision = self.store.number("SELECT coalesce(max(revision), 0) + 1 FROM configuration")
-        document = {"attendance": values, "checkin": {"check_out": True}}
+        document = {"attendance": values, "checkin": {"check_out": check_out}}
         self.store.insert(
-            "configuration", {"revision": revision, "document": json.dumps(document), "applied_us": 0}
+            "configuration",
+            {"revision": revision, "document": json.dumps(document), "applied_us": applied_us},
         )
 
     def attendance(self, *, now: str | None = None, simulated: bool = False) -> ClassAttendance:

@@ -62,11 +62,24 @@ def class_content() -> dict[str, Any]:
 
 
 def take_in(
-    store: Store, vault: Vault, clock: ManualClock, content: dict[str, Any], *, room: str = "room-101"
+    store: Store,
+    vault: Vault,
+    clock: ManualClock,
+    content: dict[str, Any],
+    *,
+    room: str = "room-101",
+    over_edits: bool = False,
 ) -> ImportReport:
     """Import the document `content`; `room` is the device's own. ClassFileError."""
     document = check_document(content, "test")
     with store.transaction():
         return import_class(
-            store, vault, clock.now(), document, room=room, source_sha256="ab" * 32, simulated=True
+            store,
+            vault,
+            clock.now(),
+            document,
+            room=room,
+            source_sha256="ab" * 32,
+            simulated=True,
+            over_edits=over_edits,
         )

@@ -13,11 +13,10 @@ from agent.classes.presence import Spans, kept, within, without
 from agent.configuration.document import HrConfiguration
 from agent.store.attendance_records import classes_spoken_of, newest_fact, record_digest
 from agent.store.database import Store
-from tests.classes.attending import Roll
+from tests.classes.attending import MINUTE, Roll, at
 from tests.store.test_query_plans import noting, whole_readings
 
 DAY = "2025-10-09"
-MINUTE = 60_000_000
 
 
 @pytest.fixture
@@ -117,6 +116,70 @@ def test_a_leaving_that_waits_for_a_word_is_undecided_where_leavings_count(roll:
     assert roll.states("A") == ["attended", "attended"], "HR wants no check-outs"
     roll.configure()
     assert roll.states("A") == ["attended", "undecided"]
+
+
+def test_a_leaving_is_judged_by_what_hr_wanted_that_day(roll: Roll) -> None:
+    roll.configure(check_out=False)
+    lesson = roll.lesson(f"{DAY} 08:00", hours=2)
+    roll.answer(lesson, "A", 0)
+    roll.answer(lesson, "A", 60, "awaiting_confirmation", method="pin")
+    roll.configure(check_out=True, applied_us=at(f"{DAY} 10:00"))
+    assert roll.states("A") == ["attended", "attended"], "check-outs began half an hour later"
+    late = roll.lesson("2025-10-10 08:00", hours=2)
+    roll.answer(late, "A", 0)
+    roll.answer(late, "A", 60, "awaiting_confirmation", method="pin")
+    roll.configure(check_out=False, applied_us=at("2025-10-10 12:00"))
+    assert roll.states("A")[2:] == ["attended", "undecided"], "and their end changes no earlier day"
+
+
+@pytest.mark.rule("R10")
+def test_who_comes_while_a_lesson_overruns_has_missed_its_class_hours(roll: Roll) -> None:
+    lesson = roll.lesson(f"{DAY} 08:00", hours=2)
+    roll.store.execute("UPDATE session SET closed_us = planned_end_us + ?", (45 * MINUTE,))
+    roll.answer(lesson, "A", -12)
+    roll.answer(lesson, "B", 92)
+    assert [roll.states("A"), roll.states("B")] == [["attended"] * 2, ["absent"] * 2]
+    extend = "UPDATE session SET planned_end_us = planned_end_us + ?, class_hours = 3"
+    roll.store.execute(extend, (45 * MINUTE,))  # `timetable extend`: the overrun is entered, as a record
+    assert roll.states("B") == ["absent", "absent", "attended"]
+
+
+@pytest.mark.promise("I9")
+def test_nobody_surely_was_where_every_picture_showed_an_empty_room(roll: Roll) -> None:
+    lesson = roll.lesson(f"{DAY} 08:00", hours=3)
+    roll.answer(lesson, "A", 0)
+    roll.count(lesson, 3, 0, 20, 44)
+    roll.count(lesson, 0, *range(50, 82, 2))  # 30 of the second hour's 45 minutes
+    roll.count(lesson, 3, 92, 100)
+    roll.count(lesson, 0, 101, 104)  # three minutes: a count that missed who was there
+    roll.count(lesson, 3, 107, 130)
+    assert roll.states("A") == ["attended", "undecided", "attended"]
+    assert roll.states("B") == ["absent"] * 3
+    cell = roll.attendance().trainees[0].cells[lesson, 2]
+    assert "room_empty" in cell.reasons and (cell.at_least, cell.at_most) == (False, True)
+    assert roll.attendance().attended == Between(2, 3)
+
+
+@pytest.mark.promise("I9")
+def test_an_empty_room_that_no_live_camera_saw_says_nothing(roll: Roll) -> None:
+    lesson = roll.lesson(f"{DAY} 08:00", hours=1)
+    roll.answer(lesson, "A", 0)
+    roll.count(lesson, 0, *range(0, 45, 2), simulated=True)
+    assert roll.states("A") == ["attended"]
+
+
+@pytest.mark.promise("I9")
+@pytest.mark.rule("R5")
+def test_video_that_no_live_camera_made_makes_nothing_up(roll: Roll) -> None:
+    lesson = roll.lesson(f"{DAY} 08:00", hours=1)
+    make_up = roll.lesson("2025-10-11 08:00", hours=1, kind="make_up")
+    roll.bind((make_up, 1), "A", (lesson, 1))
+    roll.answer(make_up, "A", 0)
+    roll.judge(make_up, "met", simulated=True)
+    assert roll.states("A")[0] == "undecided", "of its video nothing is known"
+    assert roll.attendance(simulated=True).trainees[0].made_up == 1, "but in a demonstration"
+    roll.judge(make_up, "met")
+    assert roll.states("A")[0] == "made_up"
 
 
 @pytest.mark.promise("I9")

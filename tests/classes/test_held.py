@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.classes.class_hours import class_hours
-from agent.classes.held import EMPTY_US, HourAsHeld, _as_held, _empty, hours_as_held
+from agent.classes.held import EMPTY_US, HourAsHeld, _as_held, empty_stretches, hours_as_held
 from agent.store import classes as table
 from agent.store import continuity, visibility
 from agent.store.classes import Session
@@ -26,7 +26,8 @@ class Room:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.session = Roll(store).lesson(f"{DAY} 08:00")
+        self.roll = Roll(store)
+        self.session = self.roll.lesson(f"{DAY} 08:00")
 
     def happened(self, opened: float | None, closed: float | None, state: str = "closed") -> None:
         """In minutes from the planned start."""
@@ -41,12 +42,7 @@ class Room:
         )
 
     def count(self, heads: int, *minutes: float) -> None:
-        for minute in minutes:
-            self.store.execute(
-                "INSERT INTO head_count (run_id, sequence, pts_ticks, at_us, session_id, counted, detector,"
-                " simulated, boxes) VALUES ('r', 0, ?, ?, ?, ?, 'd', 0, '[]')",
-                (round(minute * 1000), START + round(minute * MINUTE), self.session, heads),
-            )
+        self.roll.count(self.session, heads, *minutes)
 
     def hours(self, now_us: int = NOW) -> tuple[HourAsHeld, ...]:
         session = table.session(self.store, self.session)
@@ -148,7 +144,7 @@ def test_never_more_than_happened(
         "planned_end",
         pauses,
     )
-    empty = _empty(counts)
+    empty = empty_stretches(counts)
     assert all(end - begin >= EMPTY_US for begin, end in empty)
     hours = [_as_held(session, hour, counts, empty, FORTY, NOW) for hour in class_hours(session)]
     assert all(0 <= each.held_us <= each.hour.end_us - each.hour.start_us for each in hours)

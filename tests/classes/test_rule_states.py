@@ -143,6 +143,7 @@ def judge(
             "because": "[]",
             "data": json.dumps({"hours": parts(hours), "breaks": parts(breaks)}),
             "basis": "{}",
+            "simulated": 0,
         },
     )
     return identifier

@@ -1,0 +1,97 @@
+"""The column of a timetable file that says what a make-up lesson stands for (R5)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.classes.lesson_plan import TimetableError
+from agent.classes.make_up_column import bind_column
+from agent.classes.orders import Desk as OrderDesk
+from agent.classes.problems import ClassFileError
+from agent.classes.reading import check_document
+from agent.classes.timetable_edit import edit
+from agent.classes.timetable_file import merge, read_timetable
+from agent.paths import Paths
+from agent.store import classes as table
+from agent.store import make_ups
+from agent.store.database import Store
+from tests.classes.desk import POLICIES, Desk
+from tests.classes.documents import class_content
+from tests.clocks import ManualClock
+
+HEAD = "日期,开始,结束,类型,课时,补哪次课\n"
+HELD = "2026-11-21,08:30,11:30,理论,4,\n2026-11-21,14:00,17:00,实操,4,\n"
+
+
+@pytest.fixture
+def desk(store: Store, paths: Paths, clock: ManualClock) -> Desk:
+    """The theory lesson of the morning was held and nobody checked in."""
+    found = Desk(store, paths, clock)
+    clock.advance(4 * 3600)
+    with store.transaction():
+        table.set_open(store, found.theory.id, found.theory.planned_start_us)
+        table.set_closed(store, found.theory.id, found.theory.planned_end_us, "planned_end")
+    return found
+
+
+def take(desk: Desk, tmp_path: Path, rows: str) -> list[str]:
+    """As `timetable import` does it."""
+    file = tmp_path / "t.csv"
+    file.write_text(HEAD + HELD + rows, encoding="utf-8")
+    read = read_timetable(file, "room-101", {})
+    now, how = desk.clock.now(), {"room": "room-101", "policies": POLICIES, "simulated": True}
+    with desk.store.transaction():
+        merged = merge(desk.store, "dgjc-1", read, keep_others=False)
+        assert not merged.problems
+        if merged.changes:
+            edit(desk.store, now, "dgjc-1", merged.changes, "补课", **how)  # type: ignore[arg-type]
+        return bind_column(desk.store, now, "dgjc-1", read, OrderDesk("room-101", POLICIES, True))
+
+
+def bound(desk: Desk) -> list[tuple[int, int]]:
+    """(hour of the make-up lesson, hour that was missed), each once."""
+    return sorted({(each.hour, each.missed_hour) for each in make_ups.made_up(desk.store, "dgjc-1")})
+
+
+@pytest.mark.rule("R5")
+def test_a_whole_lesson_or_a_class_hour_of_it_is_bound_and_the_file_may_come_again(
+    desk: Desk, tmp_path: Path
+) -> None:
+    rows = "2026-11-23,09:00,10:30,补课,2,2026-11-21 08:30:2、2026-11-21 08:30:4\n"
+    (line,) = take(desk, tmp_path, rows)
+    assert "row 4" in line and "bound 6 " in line, "three trainees, two class hours"
+    assert bound(desk) == [(1, 2), (2, 4)]
+    assert take(desk, tmp_path, rows) == [] and bound(desk) == [(1, 2), (2, 4)]
+    rows += "2026-11-24,09:00,10:30,补课,4,2026-11-21 08:30\n"
+    with pytest.raises(TimetableError, match=r"row 5.*all are bound"):
+        take(desk, tmp_path, rows)
+    assert bound(desk) == [(1, 2), (2, 4)]
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ("2026-11-23,09:00,10:30,补课,2,昨天\n", "row 4.*expected lessons by their start"),
+        ("2026-11-23,09:00,10:30,理论,2,2026-11-21 08:30\n", "row 4.*only a make-up lesson"),
+        ("2026-11-23,09:00,10:30,补课,2,2026-11-20 08:30\n", "row 4.*no lesson or several"),
+        ("2026-11-23,09:00,10:30,补课,2,2026-11-21 08:30:9\n", "row 4.*has no class hour 9"),
+        ("2026-11-23,09:00,10:30,补课,2,2026-11-21 14:00:1\n", "row 4.*is not over"),
+        ("2026-11-23,09:00,10:30,补课,2,2026-11-21 08:30\n", "row 4.*class hours of this lesson"),
+    ],
+)
+def test_a_wrong_cell_is_named_with_its_row_and_nothing_is_changed(
+    desk: Desk, tmp_path: Path, row: str, says: str
+) -> None:
+    before = desk.rows()
+    with pytest.raises(TimetableError, match=says):
+        take(desk, tmp_path, row)
+    assert desk.rows() == before
+
+
+def test_in_a_class_file_it_has_no_place(desk: Desk) -> None:
+    content = class_content()
+    content["sessions"][1] |= {"kind": "make_up", "makes_up": ["2026-11-21 08:30"]}
+    with pytest.raises(ClassFileError, match="timetable by itself"):
+        check_document(content, "test")
