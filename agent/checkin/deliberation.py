@@ -116,6 +116,13 @@ class Deliberation:
         return self.conclusion is not None and self._ended_without_name >= TRIES
 
     @property
+    def is_one_short(self) -> bool:
+        """Every frame so far named the same person, and one more that does gives the name."""
+        names = {match.person_id for match in self._matches if match.is_named}
+        is_clear = len(names) == 1 and all(match.is_named for match in self._matches)
+        return self.conclusion is None and is_clear and self.gathered + 1 >= self._needed(self._matches)
+
+    @property
     def is_in_doubt(self) -> bool:
         """Somebody was named, and the last frame was not them."""
         return self._differing > 0

@@ -26,7 +26,8 @@ from models.faces import DetectedFace, FaceEngine, Template
 from models.images import BGRImage, Box, Picture, in_colour
 
 BEST_OF = 2
-"""A template is made of the best of so many taken frames: each costs as much as several detections."""
+"""A template is made of the best of so many taken frames: each costs as much as several detections. Not the
+one that is to confirm a name on which all before it agree: nothing would be chosen but a later answer."""
 BEST_WITHIN_NS = 400_000_000
 """Or of what was taken within this time, when frames come slowly."""
 KEPT_FRAMES = 6
@@ -315,8 +316,9 @@ class Pipeline:
             recheck_seconds = limits.doubt_recheck_seconds if in_doubt else limits.recheck_seconds
             is_due = now_ns - subject.looked_ns >= recheck_seconds * 1e9
             return is_due and waiting[0].at_ns == now_ns
+        wanted = 1 if subject.deliberation.is_one_short else BEST_OF
         # On a slow machine nobody waits for a choice that the next picture would bring too late.
-        return len(waiting) >= BEST_OF or now_ns + self._step_ns - waiting[0].at_ns >= BEST_WITHIN_NS
+        return len(waiting) >= wanted or now_ns + self._step_ns - waiting[0].at_ns >= BEST_WITHIN_NS
 
     def _subject(self, track_id: int) -> _Subject:
         if track_id not in self._subjects:

@@ -12,6 +12,7 @@ from agent.paths import Paths
 from agent.store.database import Store
 from models.faces import FaceEngine, load_engine
 from tests.checkin.classroom import Classroom
+from tests.checkin.scene import scene as scene
 from tests.clocks import ManualClock
 
 

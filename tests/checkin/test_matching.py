@@ -246,6 +246,24 @@ def test_blurred_frames_give_no_name_against_a_sharp_one_that_does_not() -> None
     assert named.person_id == "ann"
 
 
+@pytest.mark.promise("I9")
+def test_only_a_vote_without_a_dissenter_is_one_frame_short() -> None:
+    def is_one_short(*frames: Match, frames_that_agree: int = 2) -> bool:
+        deliberation = Deliberation(replace(LIMITS, frames_that_agree=frames_that_agree))
+        for match in frames:
+            deliberation.add(match)
+        return deliberation.is_one_short
+
+    alike, other = replace(NAMED, is_look_alike=True), replace(NAMED, person_id="bob")
+    assert (
+        is_one_short(NAMED) and is_one_short(alike, alike) and is_one_short(NAMED, NAMED, frames_that_agree=3)
+    )
+    assert not is_one_short() and not is_one_short(FAR) and not is_one_short(FAR, NAMED)
+    assert not is_one_short(alike) and not is_one_short(NAMED, frames_that_agree=3)
+    assert not is_one_short(NAMED, NAMED), "the name is given"
+    assert not is_one_short(NAMED, other), "nobody's"
+
+
 def test_a_conclusion_tells_the_limits_it_was_held_to_and_nobodys_name() -> None:
     unknown = vote(*[(FAR, 1.0)] * 4)
     assert unknown is not None
