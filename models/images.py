@@ -20,6 +20,10 @@ class Picture(Protocol):
     @property
     def image(self) -> BGRImage: ...
 
+    def small(self, width: int) -> BGRImage:
+        """Its colours, at most `width` pixels wide."""
+        ...
+
     @property
     def grey(self) -> GreyImage: ...
 

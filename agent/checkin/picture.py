@@ -15,7 +15,7 @@ from agent.checkin.door import View
 from agent.checkin.gate import REMEDY
 from agent.checkin.photos import encode_jpeg
 from agent.clock import Stamp
-from models.images import BGRImage, Picture, in_colour
+from models.images import BGRImage, Picture, at_least_grey
 
 WIDTH_PX = 960
 INTERVAL_NS = 250_000_000
@@ -47,12 +47,7 @@ class LivePicture:
         if self._published_ns is not None and stamp.monotonic_ns - self._published_ns < interval_ns:
             return
         self._published_ns = stamp.monotonic_ns
-        image = in_colour(picture)
-        scale = min(1.0, WIDTH_PX / image.shape[1])
-        # From half the size on nothing is skipped, and averaging areas costs several times as much.
-        method = cv2.INTER_LINEAR if scale >= 0.5 else cv2.INTER_AREA
-        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=method) if scale < 1 else image
-        shown = np.asarray(small, dtype=np.uint8)
+        shown, scale = _shrunk(picture)
         about = {
             "at_us": stamp.wall_us,
             "width": shown.shape[1],
@@ -71,6 +66,19 @@ class LivePicture:
             **describe(View(fault="camera"), None, 1.0, {}),
         }
         board.write_json(self._frames / f"{self._name}.json", about)
+
+
+def _shrunk(picture: Picture | BGRImage) -> tuple[BGRImage, float]:
+    """The picture as it is published, and its width over the camera's."""
+    scale = min(1.0, WIDTH_PX / at_least_grey(picture).shape[1])
+    if not isinstance(picture, np.ndarray):
+        return picture.small(WIDTH_PX), scale
+    if scale == 1:
+        return picture, scale
+    # From half the size on nothing is skipped, and averaging areas costs several times as much.
+    method = cv2.INTER_LINEAR if scale >= 0.5 else cv2.INTER_AREA
+    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=method)
+    return np.asarray(small, dtype=np.uint8), scale
 
 
 def describe(view: View, session_id: str | None, scale: float, colours: Mapping[int, int]) -> dict[str, Any]:

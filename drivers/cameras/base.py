@@ -61,15 +61,20 @@ class Packet:
     """CLOCK_MONOTONIC nanoseconds at which the packet reached this process."""
 
 
+class ToBGR(Protocol):
+    """Makes a decoded picture's colours."""
+
+    def __call__(self, width: int | None = None, /) -> BGRImage:
+        """The whole picture; at most `width` pixels wide where one is given."""
+
+
 class Frame:
     """One decoded picture for inference. Its colours are computed when they are first asked for: a doorway in
     which nothing moves is judged by brightness alone, which cameras send as it is."""
 
     __slots__ = ("_image", "_to_bgr", "_to_grey", "arrived_ns", "number")
 
-    def __init__(
-        self, number: int, arrived_ns: int, to_bgr: Callable[[], BGRImage], to_grey: Callable[[], GreyImage]
-    ) -> None:
+    def __init__(self, number: int, arrived_ns: int, to_bgr: ToBGR, to_grey: Callable[[], GreyImage]) -> None:
         self.number = number
         """Counts up by one per picture taken from the camera; a jump shows pictures left out."""
         self.arrived_ns = arrived_ns
@@ -83,6 +88,11 @@ class Frame:
         if self._image is None:
             self._image = self._to_bgr()
         return self._image
+
+    def small(self, width: int) -> BGRImage:
+        """The whole picture in colour, at most `width` pixels wide: made in one go with its colours, in half
+        the time that shrinking `image` takes."""
+        return self._to_bgr(width)
 
     @property
     def grey(self) -> GreyImage:

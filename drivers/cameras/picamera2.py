@@ -16,7 +16,7 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from drivers.cameras.base import BGRImage, CameraError, GreyImage, Packet, StreamInfo
+from drivers.cameras.base import BGRImage, CameraError, GreyImage, Packet, StreamInfo, ToBGR
 from drivers.cameras.feed import Feed
 from drivers.cameras.guard import StreamGuard
 from drivers.cameras.streaming import PacketSink, Picture, StreamingCamera
@@ -217,13 +217,17 @@ def _output_to(sink: PacketSink, stream: StreamInfo, where: str) -> Any:
     return SinkOutput()
 
 
-def _bgr_of(planes: npt.NDArray[np.uint8], width: int, height: int) -> Callable[[], BGRImage]:
+def _bgr_of(planes: npt.NDArray[np.uint8], width: int, height: int) -> ToBGR:
     """Conversion of an I420 array (height * 3 / 2, stride), whose rows may be wider than the picture."""
 
-    def convert() -> BGRImage:
+    def convert(wanted: int | None = None) -> BGRImage:
         import cv2  # only where pictures are wanted: the recorder's process never loads it
 
-        return cv2.cvtColor(planes, cv2.COLOR_YUV2BGR_I420)[:height, :width].astype("uint8", copy=False)
+        whole = cv2.cvtColor(planes, cv2.COLOR_YUV2BGR_I420)[:height, :width].astype("uint8", copy=False)
+        if wanted is None or wanted >= width:
+            return whole
+        size = (wanted, max(1, round(height * wanted / width)))
+        return cv2.resize(whole, size, interpolation=cv2.INTER_AREA).astype("uint8", copy=False)
 
     return convert
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar, cast
 import av
 import numpy as np
 
-from drivers.cameras.base import BGRImage, CameraError, Frame, GreyImage, Packet, StreamInfo
+from drivers.cameras.base import BGRImage, CameraError, Frame, GreyImage, Packet, StreamInfo, ToBGR
 from drivers.cameras.decoder import Decoder
 from drivers.cameras.feed import Feed, SilenceError
 from drivers.cameras.packet_feed import PacketFeed
@@ -36,7 +36,7 @@ class Picture:
 
     number: int
     arrived_ns: int
-    to_bgr: Callable[[], BGRImage]
+    to_bgr: ToBGR
     to_grey: Callable[[], GreyImage]
 
 
@@ -137,11 +137,14 @@ class DecodingSink:
         return not self.closed
 
 
-def bgr_of(picture: av.VideoFrame) -> Callable[[], BGRImage]:
+def bgr_of(picture: av.VideoFrame) -> ToBGR:
     """Conversion of a decoded picture, put off until it is wanted."""
 
-    def convert() -> BGRImage:
-        return cast(BGRImage, picture.to_ndarray(format="bgr24"))
+    def convert(width: int | None = None) -> BGRImage:
+        if width is None or width >= picture.width:
+            return cast(BGRImage, picture.to_ndarray(format="bgr24"))
+        height = max(1, round(picture.height * width / picture.width))
+        return cast(BGRImage, picture.reformat(width, height, "bgr24", interpolation="BILINEAR").to_ndarray())
 
     return convert
 

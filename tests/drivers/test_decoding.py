@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from drivers.cameras.base import GreyImage, Packet, StreamInfo
+from drivers.cameras.base import Frame, GreyImage, Packet, StreamInfo
 from drivers.cameras.decoder import MOST_AGAIN, Decoder
 from drivers.cameras.feed import Feed
 from drivers.cameras.libav import demux, describe, video_stream
@@ -65,6 +65,17 @@ def test_brightness_is_had_without_colours_and_shows_the_same(plain: Path) -> No
         assert grey.shape == colours.shape[:2]
         expected = cv2.cvtColor(colours, cv2.COLOR_BGR2GRAY)
         assert np.corrcoef(grey.ravel(), expected.ravel())[0, 1] > 0.98
+
+
+def test_a_small_picture_in_colour_is_the_whole_one_made_smaller(plain: Path) -> None:
+    picture = decoded(plain, 0.0)[3]
+    frame = Frame(picture.number, picture.arrived_ns, picture.to_bgr, picture.to_grey)
+    height, width = frame.image.shape[:2]
+    small = frame.small(width // 2)
+    assert small.shape == (height // 2, width // 2, 3) and small.dtype == np.uint8
+    shrunk = cv2.resize(frame.image, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    assert np.abs(small.astype(int) - shrunk.astype(int)).mean() < 4
+    assert frame.small(width).shape == frame.small(4 * width).shape == frame.image.shape, "never made larger"
 
 
 def test_between_wanted_pictures_those_nobody_refers_to_are_not_decoded(plain: Path, reordered: Path) -> None:
