@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Final, get_args
+from typing import Final, cast, get_args
 
 from agent.classes.document import SHANGHAI, microseconds
 from agent.clock import Stamp
@@ -76,7 +76,9 @@ def enter(
                 f"教师 {teachers} 人：应为 0 到 {MOST_TEACHERS}",
                 f"{teachers} teachers: expected 0 to {MOST_TEACHERS}",
             )
-        made = Inspection(str(uuid.uuid4()), class_id, kind, at_us, in_place, teachers, stamp.wall_us)
+        made = Inspection(
+            str(uuid.uuid4()), class_id, cast("Kind", kind), at_us, in_place, teachers, stamp.wall_us
+        )
         table.insert(store, made)
         _state(store, stamp, made, withdrawn=False, simulated=simulated)
     return made
