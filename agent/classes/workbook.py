@@ -180,8 +180,13 @@ def _out_of_bounds(data: bytes) -> str | None:
         parts = archive.infolist()
     if len(parts) > MOST_PARTS:
         return f"{len(parts)} 个部件，过多 / parts in the archive, at most {MOST_PARTS} expected"
-    if sum(part.file_size for part in parts) > LARGEST_UNPACKED:
-        return f"解压后超过 {LARGEST_UNPACKED >> 20} MiB / unpacks to more than {LARGEST_UNPACKED >> 20} MiB"
+    unpacked = sum(part.file_size for part in parts)
+    if unpacked > LARGEST_UNPACKED:
+        mib, most = unpacked / 2**20, LARGEST_UNPACKED >> 20
+        return (
+            f"解压后 {mib:.1f} MiB，超过 {most} MiB，请删去表外的内容和图片 / unpacks to {mib:.1f} MiB, "
+            f"more than {most} MiB: remove pictures and what stands outside the tables"
+        )
     return None
 
 

@@ -206,6 +206,12 @@ def _lead_to(page: str, request: Request, visit: Visit) -> Response:
     return RedirectResponse(page + suffix, HTTPStatus.SEE_OTHER)
 
 
+def _announced(request: Request) -> int:
+    """Bytes that the sender says it sends; 0 when it does not say."""
+    said = request.headers.get("content-length", "")
+    return int(said[:15]) if said.isascii() and said.isdecimal() else 0
+
+
 async def _checked_form(request: Request, visit: Visit) -> tuple[Response | None, Receive]:
     """Read a POST whole, check its token, and give the body on to whoever reads it next."""
     _ = visit.words.gettext
@@ -216,7 +222,11 @@ async def _checked_form(request: Request, visit: Visit) -> tuple[Response | None
         if len(body) > (largest or LARGEST_FORM):
             text = _("提交的内容太大（上限 16 KiB）。")
             if largest is not None:
-                text = _("文件太大（上限 %(size)d MB）。") % {"size": largest // 1_000_000}
+                sent = max(len(body), _announced(request))
+                text = _("文件太大：%(sent).1f MB，上限 %(size)d MB。请换小一些的文件。") % {
+                    "sent": sent / 1e6,
+                    "size": largest // 1_000_000,
+                }
             return PlainTextResponse(text, HTTPStatus.REQUEST_ENTITY_TOO_LARGE), request.receive
 
     given = False
