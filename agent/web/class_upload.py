@@ -162,7 +162,8 @@ async def show_preview(request: Request) -> Response:
     if read is None:
         return await _page(request, HTTPStatus.BAD_REQUEST, said=SAID["unread"])
     if "problems" in read:
-        return await _page(request, HTTPStatus.BAD_REQUEST, problems=read["problems"][:MOST_PROBLEMS])
+        shown, count = read["problems"][:MOST_PROBLEMS], len(read["problems"])
+        return await _page(request, HTTPStatus.BAD_REQUEST, problems=shown, problems_count=count)
     document, simulated = ClassDocument.model_validate(read["document"]), site.settings.simulated
     vault, stamp, room = Vault(site.paths.keys), site.clock.now(), site.settings.node.room
 

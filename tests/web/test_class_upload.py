@@ -13,6 +13,7 @@ import pytest
 from agent.classes.reading import LARGEST_FILE
 from agent.store import classes
 from agent.store.database import Store
+from agent.web.class_upload import MOST_PROBLEMS
 from agent.web.gate import UPLOADS
 from tests.classes.documents import id_number
 from tests.classes.test_roster_csv import csv, encoded
@@ -168,6 +169,22 @@ def test_a_hostile_file_is_answered_and_the_page_lives(desk: Desk, store: Store,
     with served.client() as stranger:
         headers = {"x-form-token": desk.token}
         assert stranger.post(f"{PAGE}/file/class", content=b"x", headers=headers).status_code == 401
+
+
+def test_of_many_bad_rows_the_first_are_listed_and_all_are_counted(
+    desk: Desk, store: Store, tmp_path: Path
+) -> None:
+    roster = csv([["样例", "", "", str(number), "", ""] for number in range(600)]).encode()
+    book = filled(tmp_path, without_trainees)
+    answer = desk.preview(book, roster)
+    assert answer.status_code == 400
+    listed = answer.text.count("<tr><td>")
+    assert listed == MOST_PROBLEMS and f"先列出前 {MOST_PROBLEMS} 处" in answer.text
+    (count,) = re.findall(r"没有导入：请改正后重新选择文件 .*?(\d+)</span>", answer.text)
+    assert int(count) >= 600
+    many = desk.preview(book, csv([["样例"]] * 10_000).encode())
+    assert many.status_code == 400 and "超过 1200 行" in many.text and "先列出前" not in many.text
+    assert not store.rows("SELECT 1 FROM class") and not store.rows("SELECT 1 FROM person")
 
 
 def test_a_class_in_use_is_not_taken_back(desk: Desk, store: Store, tmp_path: Path) -> None:
