@@ -49,6 +49,10 @@ class KeyFrame:
     data: bytes
     between: tuple[int, ...]
     """Sizes in bytes of the frames between the key frame before and this one; () for a file's first."""
+    path: Path
+    group_before: tuple[Sample, ...]
+    """The key frame before and what lies between, to be read where somebody needs them; () for a file's
+    first."""
     _age_ticks: int
 
     def age_s(self, now: Stamp) -> float:
@@ -124,9 +128,9 @@ class _SegmentReader:
         self._position = 0
         self._first_ticks: int | None = None
         self._newest: tuple[int, Sample] | None = None
-        self._between: list[int] = []
-        """Sizes of the frames since the newest key frame."""
-        self._before_newest: tuple[int, ...] = ()
+        self._group: list[Sample] = []
+        """From the newest key frame on."""
+        self._group_before: tuple[Sample, ...] = ()
 
     def newest_key_frame(self, durable_bytes: int | None) -> KeyFrame | None:
         descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -166,9 +170,9 @@ class _SegmentReader:
             for sample in fragment.samples:
                 if sample.is_key_frame:
                     self._newest = (ticks + sample.composition_offset, sample)
-                    self._before_newest, self._between = tuple(self._between), []
-                else:
-                    self._between.append(sample.size)
+                    self._group_before, self._group = tuple(self._group), []
+                if self._newest is not None:
+                    self._group.append(sample)
                 ticks += sample.duration
             self._position = fragment.end
 
@@ -185,7 +189,9 @@ class _SegmentReader:
             pts_ticks=_in_range(pts_ticks),
             at_us=_in_range(identity.wall_start_us + elapsed * 1_000_000 // track.timescale),
             data=read_at(sample.offset, sample.size),
-            between=self._before_newest,
+            between=tuple(each.size for each in self._group_before[1:]),
+            path=self.path,
+            group_before=self._group_before,
             _age_ticks=elapsed,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import av
@@ -25,19 +26,20 @@ class PictureError(Exception):
 
 def decode(track: Track, data: bytes) -> BGRImage:
     """The picture of key frame `data`. PictureError for an unknown codec or damaged bytes."""
-    name = _DECODERS.get(track.sample_entry)
-    if name is None:
-        raise PictureError(f"codec {track.sample_entry!r}: expected H.264 or H.265")
-    return decode_access_unit(name, track.decoder_configuration, data)
+    return decode_access_unit(_codec(track), track.decoder_configuration, data)
 
 
 def decode_brightness(track: Track, data: bytes) -> GreyImage:
     """Only the brightness of key frame `data`, 0..255: no colours are computed. PictureError."""
-    name = _DECODERS.get(track.sample_entry)
-    if name is None:
-        raise PictureError(f"codec {track.sample_entry!r}: expected H.264 or H.265")
-    frame = _frame(name, track.decoder_configuration, data)
+    frame = _frame(_codec(track), track.decoder_configuration, data)
     return np.asarray(frame.to_ndarray(format="gray"), dtype=np.uint8)
+
+
+def decode_last_brightness(track: Track, units: Sequence[bytes]) -> GreyImage:
+    """Brightness of the last picture of a whole group, its access units in the order of decoding.
+    PictureError."""
+    frames = _frames(_codec(track), track.decoder_configuration, units)
+    return np.asarray(frames[-1].to_ndarray(format="gray"), dtype=np.uint8)
 
 
 def decode_access_unit(codec: str, extradata: bytes, data: bytes) -> BGRImage:
@@ -46,7 +48,20 @@ def decode_access_unit(codec: str, extradata: bytes, data: bytes) -> BGRImage:
     return np.asarray(_frame(codec, extradata, data).to_ndarray(format="bgr24"), dtype=np.uint8)
 
 
+def _codec(track: Track) -> str:
+    name = _DECODERS.get(track.sample_entry)
+    if name is None:
+        raise PictureError(f"codec {track.sample_entry!r}: expected H.264 or H.265")
+    return name
+
+
 def _frame(codec: str, extradata: bytes, data: bytes) -> VideoFrame:
+    return _frames(codec, extradata, [data])[0]
+
+
+def _frames(codec: str, extradata: bytes, units: Sequence[bytes]) -> list[VideoFrame]:
+    """First and last picture of `units`, one of them where there is one: those between are not kept."""
+    found: list[VideoFrame] = []
     try:
         context = av.CodecContext.create(codec, "r")
         if not isinstance(context, VideoCodecContext):
@@ -54,9 +69,11 @@ def _frame(codec: str, extradata: bytes, data: bytes) -> VideoFrame:
         context.extradata = extradata or None
         context.thread_count = 1  # one picture: more threads only wait for one another
         context.options = {"max_pixels": str(MOST_PIXELS)}
-        frames = [*context.decode(av.Packet(data)), *context.decode(None)]
+        for packet in (*map(av.Packet, units), None):
+            found += context.decode(packet)
+            del found[1:-1]
     except (av.error.FFmpegError, ValueError) as error:
         raise PictureError(f"the key frame does not decode: {error}") from error
-    if not frames or not isinstance(frames[0], VideoFrame):
+    if not found or not isinstance(found[0], VideoFrame):
         raise PictureError("the key frame holds no picture")
-    return frames[0]
+    return [found[0], found[-1]]

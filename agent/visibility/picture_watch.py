@@ -9,7 +9,7 @@ cover does."""
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -17,23 +17,11 @@ import numpy as np
 
 from agent.store.tamper import TamperKind
 from agent.visibility.replay import ReplayWatch
-from agent.visibility.view import Field, KnownView, Structure, structure
+from agent.visibility.stillness import End, StillnessWatch, is_quiet
+from agent.visibility.view import KnownView, Structure, structure
 from agent.visibility.view_checks import Assessment, assess
 from models.images import GreyImage
 
-STILL_MEAN: Final = 0.45
-STILL_BLOCK: Final = 1.5
-"""Mean difference of two key frames, over the picture and in its worst 16 × 16 block: what an encoder does to
-one and the same picture. A sensor's noise alone makes more, and so does a person who breathes."""
-STILL_BYTES: Final = (100, 2.5e-4)
-"""Of a frame between two key frames that says "nothing new": headers, and so much a pixel: 620 bytes at
-1920 × 1080."""
-CHANGES: Final = 30
-FEWEST_CHANGES: Final = 4
-NOISE_LEFT: Final = 0.65
-LIGHT_CHANGED: Final = 2.5
-NOBODY_MOVES: Final = 6.0
-"""Grey levels that the 16 × 16 block which changed most may have changed by on average."""
 SECONDS: Final[dict[TamperKind, float]] = {
     "covered": 4.0,
     "moved": 4.0,
@@ -63,6 +51,15 @@ LEARNING: Final = 0.05
 KNOWN_AFTER: Final = 3
 SAME_PLACE: Final = 0.5
 """Of the lost blocks of two looks, in both: a cover stays where it is, somebody who walks by does not."""
+SWAYS: Final = 8.0
+"""Grey levels by which a block of what hides the view changes from look to look, its light apart, where it is
+somebody who stands there and not a thing."""
+SWAYING_S: Final = 20.0
+"""Whoever stands before the lens for longer hides it all the same."""
+FEWEST_SEEN: Final = 12
+"""Blocks that tell the light; else what hides the view tells its own."""
+ALL_HIDDEN: Final = 0.25
+"""Share of the view seen below which nobody merely stands there."""
 
 
 class When(NamedTuple):
@@ -85,6 +82,8 @@ class Sight:
     between: tuple[int, ...] | None
     """Sizes in bytes of the frames between this key frame and the one before; () for the first of a file;
     None where nothing was recorded and nobody knows."""
+    end: End | None = None
+    """Decodes the last of them."""
 
     @property
     def when(self) -> When:
@@ -98,17 +97,16 @@ class Sight:
     def contrast(self) -> float:
         return float(self.seen.small.std())
 
-    @property
-    def is_quiet(self) -> bool | None:
-        """Whether the frames between are so small that they hold nothing new; None when there were none."""
-        if not self.between:
-            return None
-        return sum(self.between) / len(self.between) <= STILL_BYTES[0] + STILL_BYTES[1] * self.pixels
 
-
-def sight(luma: GreyImage, at_us: int, monotonic_s: float, between: tuple[int, ...] | None) -> Sight:
+def sight(
+    luma: GreyImage,
+    at_us: int,
+    monotonic_s: float,
+    between: tuple[int, ...] | None,
+    end: End | None = None,
+) -> Sight:
     """Measure a decoded key frame's brightness. About 2 ms for 1920 × 1080."""
-    return Sight(at_us, monotonic_s, structure(luma), luma.shape[0] * luma.shape[1], between)
+    return Sight(at_us, monotonic_s, structure(luma), luma.shape[0] * luma.shape[1], between, end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,19 +126,27 @@ class PictureChange:
 class PictureWatch:
     """One camera's pictures. One thread."""
 
-    def __init__(self, reference: KnownView | None = None, kind: TamperKind | None = None) -> None:
-        """`reference`: the view of the acceptance check; `kind`: what lasted when the process before
-        ended."""
+    def __init__(
+        self,
+        reference: KnownView | None = None,
+        kind: TamperKind | None = None,
+        before: KnownView | None = None,
+    ) -> None:
+        """`reference`: the view of the acceptance check; `kind`: what lasted when the process before ended;
+        `before`: what the camera showed then while nothing was wrong, asked until some looks agreed with
+        it."""
         self.kind: TamperKind | None = kind
         self._reference = reference
+        self._before_start = before
         self._live: KnownView | None = None
         self._replay = ReplayWatch()
         self._before: tuple[Sight, Assessment | None] | None = None
         self._wrong: list[tuple[When, TamperKind]] = []
         """Looks in a row that found something, since the last that did not, of `LOOKED_BACK_S`."""
         self._still: list[When] = []
-        self._changes: deque[float] = deque(maxlen=CHANGES)
-        """Median change of a pixel from look to look, while the picture lives: the noise."""
+        self._stillness = StillnessWatch()
+        self._swayed: When | None = None
+        """The last look at which what hides the view had moved."""
         self._right: list[When] = []
         """Looks in a row that found nothing while something lasts."""
         self._unstated: tuple[list[tuple[When, TamperKind]], list[When]] = ([], [])
@@ -148,8 +154,13 @@ class PictureWatch:
 
     def refer(self, reference: KnownView | None) -> None:
         """Another view is right from now on: the camera was aimed anew."""
-        self._reference, self._live = reference, None
+        self._reference, self._live, self._before_start = reference, None, None
         self._wrong, self._right = [], []
+
+    @property
+    def settled(self) -> KnownView | None:
+        """What the camera shows when nothing is wrong, while nothing is and nothing is suspected."""
+        return self._live if self.kind is None and not self._wrong else None
 
     def take_back(self, change: PictureChange) -> None:
         """The newest change could not be stated: as if it were not found yet. What is known of the room and
@@ -163,9 +174,12 @@ class PictureWatch:
         begins again by nature."""
         if self._before is not None and now.monotonic_s - self._before[0].monotonic_s > LONGEST_PAUSE_S:
             self._before, self._wrong, self._still, self._right = None, [], [], []
+            self._stillness.forget()
         found, kind = self._judge(now, is_lesson, repeats)
         previous, self._before = self._before, (now, found)
         is_passing = kind == "covered" and not _same_place(found, previous)
+        if kind == "covered" and _sways(now, found, previous):
+            self._swayed = now.when
         if kind is None:
             self._wrong = []
             # While nothing is wrong there is nothing to end, and weeks of looks would gather.
@@ -186,15 +200,15 @@ class PictureWatch:
 
     def _judge(self, now: Sight, is_lesson: bool, repeats: bool) -> tuple[Assessment, TamperKind | None]:
         live = self._live if self._live is not None and self._live.looks >= KNOWN_AFTER else None
-        views = [
-            (view, lenient) for view, lenient in ((live, False), (self._reference, True)) if view is not None
-        ]
+        held = ((live, False), (self._reference, True), (self._before_start, True))
+        views = [(view, lenient) for view, lenient in held if view is not None]
         found = [assess(now.seen, view, lenient=lenient) for view, lenient in views]
         if not found:
             found = [assess(now.seen, KnownView.of(now.seen), lenient=True)]
         worst = next((each for each in found if each.kind is not None), found[0])
         is_repeated = not repeats and self._replay.is_repeated(now.seen.small) and worst.kind != "dark"
-        self._still = [*self._still, now.when][-64:] if self._is_still(now) else [now.when]
+        is_still = self._stillness.is_still(now.seen.small, is_quiet(now.between, now.pixels), now.end)
+        self._still = [*self._still, now.when][-64:] if is_still else [now.when]
         kind = worst.kind
         if kind == "dark" and not is_lesson:
             return worst, None
@@ -203,26 +217,6 @@ class PictureWatch:
         if kind in (None, "replayed") and self._stood_still(now, is_lesson):
             kind = "frozen"
         return worst, kind
-
-    def _is_still(self, now: Sight) -> bool:
-        if self._before is None or now.between is None:
-            return False
-        difference = np.abs(now.seen.small - self._before[0].seen.small)
-        height, width = (side // 16 * 16 for side in difference.shape)
-        blocks = difference[:height, :width].reshape(height // 16, 16, width // 16, 16).mean(axis=(1, 3))
-        change, most = float(np.median(difference)), float(blocks.max())
-        # The first key frame of a file has nothing before it: there the pixels alone must say so.
-        if difference.mean() < STILL_MEAN and most < STILL_BLOCK and now.is_quiet is not False:
-            return True
-        # An encoder with bits to spare refines a still picture for ever, and never is quiet. There the noise
-        # that was there before is missing, and nobody moves.
-        usual = float(np.median(self._changes)) if len(self._changes) >= FEWEST_CHANGES else 0.0
-        if most < NOBODY_MOVES and change < NOISE_LEFT * usual:
-            return True
-        if change > LIGHT_CHANGED * usual:
-            self._changes.clear()  # another light, another gain, another noise
-        self._changes.append(change)
-        return False
 
     def _stood_still(self, now: Sight, is_lesson: bool) -> bool:
         needed = SECONDS["frozen"] if is_lesson else AT_REST_S
@@ -242,6 +236,8 @@ class PictureWatch:
         if kind == self.kind:
             return None
         lasted_s = now.monotonic_s - first.monotonic_s
+        if kind == "covered" and self._swayed is not None and lasted_s < SWAYING_S:
+            lasted_s = min(lasted_s, now.monotonic_s - self._swayed.monotonic_s)
         needed_s = 0.0 if kind in ("frozen", "replayed") else SECONDS[kind] if is_lesson else AT_REST_S
         if self.kind is not None:
             needed_s = max(needed_s, RENAMED_AFTER_S)
@@ -272,6 +268,8 @@ class PictureWatch:
             self._live = KnownView.of(now.seen)
         else:
             self._live.learn(now.seen, LEARNING)
+            if self._live.looks >= KNOWN_AFTER:
+                self._before_start = None
 
 
 def _same_place(found: Assessment, previous: tuple[Sight, Assessment | None] | None) -> bool:
@@ -283,6 +281,15 @@ def _same_place(found: Assessment, previous: tuple[Sight, Assessment | None] | N
     return before.kind is None or bool(both >= SAME_PLACE * either)
 
 
-def reference_view(mean: Field) -> KnownView:
-    """The view of a stored reference (uint8 or float32 of shape (360, 640) or any other)."""
-    return KnownView.of(structure(np.asarray(np.clip(mean, 0, 255), np.uint8)))
+def _sways(now: Sight, found: Assessment, previous: tuple[Sight, Assessment | None] | None) -> bool:
+    """Whether what hides a part of the view moved since the look before: somebody, not a thing."""
+    before = previous[1] if previous is not None else None
+    if previous is None or before is None or before.kind != "covered" or found.visible < ALL_HIDDEN:
+        return False
+    if found.lost is None or before.lost is None:
+        return False
+    hidden = found.lost | before.lost
+    rest = ~hidden if int((~hidden).sum()) >= FEWEST_SEEN else hidden
+    first, second = previous[0].seen.blocks + 1, now.seen.blocks + 1
+    light = float(np.median(second[rest] / first[rest]))
+    return bool(hidden.any()) and float(np.abs(second - light * first)[hidden].max()) >= SWAYS

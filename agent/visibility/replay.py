@@ -6,8 +6,10 @@ noise, and whatever moved. Of two moments of a living room these are independent
 chance; a picture that is shown again brings its own back, through another encoder too. Three key frames in a
 row that each find theirs at the same distance are a loop.
 
-A loop whose pictures become key frames at other moments than they did before shows other noise, and is seen
-only once the moments meet, if they do: nothing else is compared. What is kept takes 7 MB for eight hours, a
+Whoever taps a camera's stream gets the noise of its key frames in all the pictures that follow them, because
+an encoder leaves alone what does not move: so it comes back in whichever of them becomes a key frame of the
+loop. Only a loop of pictures that were never encoded (from within the camera) shows other noise when it is
+out of step with the key frames, and is seen once it comes round. What is kept takes 7 MB for eight hours, a
 key frame each two seconds, in memory alone: a loop longer than the process lives is not seen.
 """
 
@@ -21,18 +23,20 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from agent.visibility.news import SIZE, flattened, news_of
 from agent.visibility.view import Field
 
 KEPT: Final = 14_400
 """Key frames: eight hours at two seconds."""
 LENGTH: Final = 256
 """Numbers kept of each: chance gives a cosine of 1/16 on average, 0.27 at the most in eight hours."""
-SIZE: Final = (160, 90)
 BACKGROUND: Final = 4
 """Key frames before that a key frame's news is taken against."""
-ALIKE: Final = 0.36
+ALIKE: Final = 0.30
 """Measured of lessons, sunsets, slides and poor streams: 0.28 at the most; of a loop that was copied 0.7 to 1
 from its second key frame on, of one that was encoded again 0.3 to 0.9, rising (bench/tamper.py)."""
+ALIKE_ON_AVERAGE: Final = 0.40
+"""Over those in a row."""
 ALIKE_EACH: Final = 0.12
 """In each quarter of the picture."""
 QUARTERS: Final = 4
@@ -43,8 +47,6 @@ NEARLY_BEST: Final = 0.1
 IN_A_ROW: Final = 3
 NEAREST: Final = 3
 """Key frames back from which on another may be found: nearer ones share their background."""
-LIGHT_PX: Final = 15
-"""Pixels of SIZE within which the light may have changed by one factor."""
 LEAST_NEWS: Final = 0.15
 """Mean news in grey levels below which there is none: a digital black, a frozen picture."""
 
@@ -57,12 +59,14 @@ class ReplayWatch:
         self._count = 0
         self._recent: deque[Field] = deque(maxlen=BACKGROUND)
         self._lags: deque[frozenset[int]] = deque(maxlen=IN_A_ROW)
+        self._best: deque[float] = deque(maxlen=IN_A_ROW)
+        """How alike the most alike ones were."""
 
     def is_repeated(self, small: Field) -> bool:
         """Take a key frame's brightness (float32, 0..255, any size); whether it and those just before were
         seen before, in this order."""
         reduced = cv2.resize(small, SIZE, interpolation=cv2.INTER_AREA)
-        grey = np.asarray(reduced - cv2.GaussianBlur(reduced, (0, 0), 3), np.float32)
+        grey = flattened(np.asarray(reduced, np.float32))
         news = self._news(grey)
         self._recent.append(grey)
         if news is None:
@@ -70,29 +74,30 @@ class ReplayWatch:
             return False
         seen = min(self._count, KEPT)
         lags: frozenset[int] = frozenset()
+        best = 0.0
         if seen > NEAREST:
             each = np.einsum("nqk,qk->nq", self._kept[:seen].astype(np.float32), news)
             # A fan or a screen goes round in one part of the picture; a loop repeats all of it.
             likeness = np.where(each.min(axis=1) >= ALIKE_EACH, each.mean(axis=1), 0.0)
-            places = np.flatnonzero(likeness >= max(ALIKE, float(likeness.max()) - NEARLY_BEST))
-            newest = self._count - 1
-            found = (
-                (newest - int(place)) % KEPT + 1 if seen == KEPT else self._count - int(place)
-                for place in places
-            )
-            lags = frozenset(lag for lag in found if lag > NEAREST)
+            # Newest first: 1 is the key frame before, wherever the ring has come to.
+            lag = (self._count - 1 - np.arange(seen)) % KEPT + 1
+            likeness[lag <= NEAREST] = 0.0
+            best = float(likeness.max())
+            found = (int(each) for each in lag[likeness >= max(ALIKE, best - NEARLY_BEST)])
+            # A loop of 9.4 s comes back after five key frames, and then after four.
+            lags = frozenset(near for each in found for near in (each - 1, each, each + 1))
         self._kept[self._count % KEPT] = news
         self._count += 1
         self._lags.append(lags)
-        return len(self._lags) == IN_A_ROW and bool(frozenset.intersection(*self._lags))
+        self._best.append(best)
+        is_one = len(self._lags) == IN_A_ROW and bool(frozenset.intersection(*self._lags))
+        return is_one and sum(self._best) >= ALIKE_ON_AVERAGE * IN_A_ROW
 
     def _news(self, grey: Field) -> npt.NDArray[np.float32] | None:
         if len(self._recent) < 2:
             return None
         before = np.asarray(np.mean(np.stack(self._recent), axis=0), np.float32)
-        # Another light makes the same edges weaker or stronger, place by place: that is no news.
-        gain = _local_mean(grey * before) / (_local_mean(before * before) + 1.0)
-        news = _unmoved(np.asarray(grey - gain * before, np.float32), before)
+        news = news_of(grey, before)
         spread = float(np.median(np.abs(news)))
         if spread < LEAST_NEWS:
             return None
@@ -102,22 +107,6 @@ class ReplayWatch:
         projected = quarters @ _projection()
         lengths = np.linalg.norm(projected, axis=1, keepdims=True)
         return np.asarray(projected / np.maximum(lengths, 1e-6), np.float32)
-
-
-def _unmoved(news: Field, before: Field) -> Field:
-    """`news` without what a small shift of the picture makes of its edges, place by place: a mount that gives
-    way, a building that shakes."""
-    across = cv2.Sobel(before, cv2.CV_32F, 1, 0, scale=0.125)
-    down = cv2.Sobel(before, cv2.CV_32F, 0, 1, scale=0.125)
-    a, b, c = _local_mean(across * across) + 0.5, _local_mean(across * down), _local_mean(down * down) + 0.5
-    d, e = _local_mean(news * across), _local_mean(news * down)
-    determinant = a * c - b * b
-    right, below = (d * c - e * b) / determinant, (e * a - d * b) / determinant
-    return np.asarray(news - right * across - below * down, np.float32)
-
-
-def _local_mean(values: Field) -> Field:
-    return np.asarray(cv2.boxFilter(values, cv2.CV_32F, (LIGHT_PX, LIGHT_PX)), np.float32)
 
 
 @cache

@@ -50,6 +50,11 @@ _TAMPER = {
         "the recording is black: take off the lens cap, check the light and the camera",
     ),
 }
+_NOTHING_KNOWN = (
+    "没有参考画面：启动前就被遮挡或移动的摄像头看不出来，请在空教室取参考画面",
+    "no reference view: a camera covered or moved before the start is not noticed; take one of the empty"
+    " room",
+)
 
 
 def run(context: RoleContext) -> None:
@@ -164,6 +169,7 @@ class Watch:
             return
         detail = {
             "presence": presence,
+            "held_against": self._watcher.tamper.held_against,
             "picture": self._picture(),
             "counted": look.count.counted,
             "expected": look.count.expected,
@@ -175,6 +181,8 @@ class Watch:
         # Who cannot see must not be told who is missing: the picture comes first.
         kind = self._watcher.tamper.kind
         zh, en = _TAMPER[kind] if kind else (said(look.doubt, look.count.at_us) if look.doubt else ("", ""))
+        if not zh and self._watcher.tamper.held_against == "nothing":
+            zh, en = _NOTHING_KNOWN
         self._context.report("running", zh, en, **detail)
 
     def _picture(self) -> str:

@@ -7,10 +7,9 @@ Each key frame is looked at, apart from counting, which may be slow and rare: th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-import cv2
-import numpy as np
-
+from agent.bmff import BoxError
 from agent.clock import Stamp
 from agent.log import get_logger
 from agent.store import calibration, classes, tamper
@@ -18,12 +17,17 @@ from agent.store.cameras import state_camera_fact
 from agent.store.database import Store
 from agent.store.facts import FactType
 from agent.store.tamper import Stretch, TamperKind
+from agent.visibility.group_end import picture_before
 from agent.visibility.growing_segment import KeyFrame
+from agent.visibility.key_frame_decoder import PictureError
 from agent.visibility.picture_watch import PictureChange, PictureWatch, Sight, sight
-from agent.visibility.view import KnownView, structure
+from agent.visibility.remembered_view import RememberedView
+from agent.visibility.view import KnownView, known_view
 from models.images import GreyImage
 
 log = get_logger(__name__)
+
+HeldAgainst = Literal["reference", "last_view", "nothing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,9 @@ class TamperWatch:
         self._pictures: PictureWatch | None = None
         self._lasting: Stretch | None = None
         self._reference_id: int | None = None
-        self.has_reference = False
+        self._remembered = RememberedView(room)
+        self.held_against: HeldAgainst = "nothing"
+        """What a camera that was covered or turned before this process began is known by."""
 
     @property
     def kind(self) -> TamperKind | None:
@@ -54,7 +60,7 @@ class TamperWatch:
     def look(self, store: Store, frame: KeyFrame, luma: GreyImage, now: Stamp) -> None:
         """A key frame of the recording. sqlite3.Error passes through; the next look says it again."""
         taken_s = now.monotonic_ns / 1e9 - frame.age_s(now)
-        seen = sight(luma, frame.at_us, taken_s, frame.between)
+        seen = sight(luma, frame.at_us, taken_s, frame.between, lambda: _end_before(frame))
         place = _Place(frame.segment.run, frame.segment.sequence, frame.pts_ticks)
         self._see(store, seen, now, place, simulated=frame.segment.simulated)
 
@@ -74,6 +80,9 @@ class TamperWatch:
             except BaseException:
                 pictures.take_back(change)  # what was not stated is to be found and said again
                 raise
+        settled = pictures.settled
+        if settled is not None:
+            self._remembered.keep(store, settled, seen.at_us, seen.monotonic_s)
 
     def _watch(self, store: Store, now: Stamp) -> PictureWatch:
         """The checks, with the view that is right now."""
@@ -82,10 +91,14 @@ class TamperWatch:
         if self._pictures is None:
             self._lasting = tamper.lasting(store, self._room)
             kind = None if self._lasting is None else self._lasting.kind
-            self._pictures = PictureWatch(_known(reference), kind)
+            before = self._remembered.read(store) if reference is None else None
+            self._pictures = PictureWatch(_known(reference), kind, before)
+            self.held_against = "nothing" if before is None else "last_view"
         elif found != self._reference_id:
             self._pictures.refer(_known(reference))
-        self._reference_id, self.has_reference = found, found is not None
+        if reference is not None:
+            self.held_against = "reference"
+        self._reference_id = found
         return self._pictures
 
     def _state(
@@ -140,11 +153,20 @@ class TamperWatch:
         state_camera_fact(store, now, self._room, FactType.CAMERA_TAMPERED, data, simulated=is_simulated)
 
 
+def _end_before(frame: KeyFrame) -> GreyImage | None:
+    """The picture before a key frame. A group that cannot be decoded must not cost the look at its key
+    frame, which could."""
+    try:
+        return picture_before(frame)
+    except (OSError, BoxError, PictureError) as error:
+        log.warning("watch.group_unreadable", error=str(error))
+        return None
+
+
 def _known(reference: calibration.ReferenceView | None) -> KnownView | None:
     if reference is None:
         return None
-    grey = cv2.imdecode(np.frombuffer(reference.grey_png, np.uint8), cv2.IMREAD_GRAYSCALE)
-    if grey is None:
+    known = known_view(reference.grey_png)
+    if known is None:
         log.error("watch.reference_unreadable", reference=reference.id)
-        return None
-    return KnownView.of(structure(np.asarray(grey, np.uint8)))
+    return known

@@ -132,6 +132,12 @@ def structure(luma: GreyImage) -> Structure:
     )
 
 
+def known_view(png: bytes) -> KnownView | None:
+    """The view of a picture that was kept as PNG; None when it is none."""
+    grey = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE)
+    return None if grey is None else KnownView.of(structure(np.asarray(grey, np.uint8)))
+
+
 def gradient(grey: Field) -> Field:
     """Shape (2, height, width): across, down, in grey levels a pixel."""
     return np.stack(

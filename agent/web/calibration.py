@@ -6,6 +6,7 @@ its subsidy. What a technician fitted at the acceptance check is shown here as h
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -15,9 +16,10 @@ import numpy as np
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
-from agent.store import calibration, tamper
+from agent.store import calibration, classes, tamper
 from agent.store.calibration import RoomCalibration
 from agent.store.database import Store
+from agent.store.facts import Fact, FactType, state_fact
 from agent.visibility.calibrating import share_of
 from agent.visibility.room_calibration import (
     CalibrationError,
@@ -26,12 +28,12 @@ from agent.visibility.room_calibration import (
     overlay,
     take_reference,
 )
-from agent.web.calibration_draft import DraftError, DraftPicture
+from agent.web.calibration_draft import KEPT_S, DraftError, DraftPicture
 from agent.web.clock import password_refusal
 from agent.web.gate import HR_ACCOUNT
 from agent.web.locale import N_
 from agent.web.login import client_address
-from agent.web.site import site_of, visit_of
+from agent.web.site import Site, site_of, visit_of
 
 ANSWERS: Final = {
     "taken": ("good", N_("已取一张画面，请数人。")),
@@ -44,6 +46,7 @@ ANSWERS: Final = {
     "nothing": ("bad", N_("现在没有画面：录像和人数清点都须在运行。")),
     "same": ("bad", N_("还没有新的画面，请等几秒再取。")),
     "full": ("bad", N_("已取满，请先标定或清除。")),
+    "large": ("bad", N_("画面文件太大，取不了。")),
     "changed": ("bad", N_("画面大小或检测器变了，请清除后重新取。")),
     "gone": ("bad", N_("这张画面已不在，请重新取。")),
     "number": ("bad", N_("请填 0 到 1000 的人数。")),
@@ -97,13 +100,38 @@ async def calibration_page(request: Request) -> Response:
 
 @router.get("/calibration/picture/{number}")
 async def picture(request: Request, number: str) -> Response:
-    """A picture that was taken to be counted: what the page of now showed a moment ago."""
-    site = site_of(request)
+    """A picture that was taken to be counted. That it was opened is a record, once a visitor."""
+    site, digest = site_of(request), visit_of(request).token_sha256
     _require_hr(request)
     pictures = site.calibration.pictures
     if not (number.isascii() and number.isdecimal() and len(number) < 4 and int(number) < len(pictures)):
         raise HTTPException(HTTPStatus.NOT_FOUND)
-    return Response(pictures[int(number)].jpeg, media_type="image/jpeg")
+    shown = pictures[int(number)]
+    if site.calibration.is_first_view(digest, shown):
+        await site.store.run(lambda store: _state_view(store, site, shown))
+        site.calibration.note_view(digest, shown)
+    return Response(shown.jpeg, media_type="image/jpeg")
+
+
+def _state_view(store: Store, site: Site, shown: DraftPicture) -> None:
+    session = classes.open_session(store, site.settings.node.room)
+    fact = Fact(
+        FactType.EVIDENCE_VIEWED,
+        f"session/{session.id}" if session else "node",
+        simulated=site.is_demonstration or shown.simulated,
+        data={
+            "account": HR_ACCOUNT,
+            "what": "calibration-picture",
+            "start_us": shown.at_us,
+            "end_us": shown.at_us,
+            "reason": "calibration",
+            "note": "",
+        },
+        class_id=session.class_id if session else None,
+        session_id=session.id if session else None,
+    )
+    with store.transaction():
+        state_fact(store, site.clock.now(), fact)
 
 
 @router.get("/calibration/coverage.jpg")
@@ -140,6 +168,8 @@ async def take(request: Request) -> Response:
         site.calibration.take(site.paths)
     except DraftError as error:
         return _answered(error.code)
+    # They must go though nobody asks for the page again.
+    asyncio.get_running_loop().call_later(KEPT_S + 1, site.calibration.expire)
     return _answered("taken", f"picture-{len(site.calibration.pictures) - 1}")
 
 

@@ -47,7 +47,7 @@ class Site:
     @cached_property
     def calibration(self) -> CalibrationDraft:
         """Pictures that HR staff count now."""
-        return CalibrationDraft()
+        return CalibrationDraft(self.clock)
 
     @property
     def is_demonstration(self) -> bool:

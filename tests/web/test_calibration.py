@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 from agent.paths import Paths
 from agent.store import calibration, tamper
 from agent.store.database import Store
+from agent.web.calibration_draft import KEPT_S, MOST_BYTES, MOST_PICTURES
 from tests.evidence.schemas import problems_of
 from tests.web.conftest import PASSWORD, Served, Tab, log_in_tab, set_password, token_in
 from tests.web.lesson import show_picture
@@ -69,6 +70,50 @@ def test_counted_pictures_fit_the_room_and_the_newest_calibration_counts(
     assert calibration.cut_of(store, room, "another") is None
     assert (said["account"], said["cut"], said["fit"]["people"]) == ("hr", cut, 72)  # type: ignore[index]
     assert visitor.get("/calibration/picture/0").status_code == 404, "pictures of people do not stay"
+
+
+@pytest.mark.promise("I6")
+def test_a_picture_that_is_counted_is_recorded_as_viewed_once_and_goes_when_nobody_touches_it(
+    visitor: httpx.Client, served: Served, store: Store
+) -> None:
+    show(served, 1, heads(6, 0.8))
+    post(visitor, "/calibration/take")
+
+    def views() -> list[dict[str, object]]:
+        rows = store.rows("SELECT data FROM fact WHERE type = 'access.evidence-viewed' ORDER BY id")
+        found = [json.loads(row["data"]) for row in rows]
+        assert all(problems_of("facts/access.evidence-viewed", each) == [] for each in found)
+        return found
+
+    assert views() == [], "taking one shows nobody anything"
+    for _ in range(2):
+        assert visitor.get("/calibration/picture/0").status_code == 200
+    (said,) = views()
+    at_us = served.clock.now().wall_us + SECOND_US
+    assert (said["account"], said["what"], said["start_us"]) == ("hr", "calibration-picture", at_us)
+    served.clock.advance(KEPT_S - 1)
+    answered = post(visitor, "/calibration/count", picture="0", people="6")
+    assert b"said=counted" in answered.url.query
+    served.clock.advance(KEPT_S - 1)
+    assert visitor.get("/calibration/picture/0").status_code == 200, "counting it touched it"
+    served.clock.advance(1)
+    assert visitor.get("/calibration/picture/0").status_code == 404
+    assert b"said=gone" in post(visitor, "/calibration/count", picture="0", people="6").url.query
+
+
+@pytest.mark.promise("I12")
+def test_no_picture_however_large_fills_the_page_servers_memory(
+    visitor: httpx.Client, served: Served, paths: Paths
+) -> None:
+    for number in range(MOST_PICTURES):
+        show(served, number, [])
+        assert b"said=taken" in post(visitor, "/calibration/take").url.query
+    show(served, MOST_PICTURES, [])
+    assert b"said=full" in post(visitor, "/calibration/take").url.query
+    post(visitor, "/calibration/clear")
+    (paths.frames / "rear.jpg").write_bytes(bytes(MOST_BYTES + 1))
+    assert b"said=large" in post(visitor, "/calibration/take").url.query
+    assert visitor.get("/calibration/picture/0").status_code == 404
 
 
 def test_an_empty_room_gives_reference_masks_and_coverage_and_a_moved_camera_voids_it(
