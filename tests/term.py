@@ -17,18 +17,17 @@ from uuid import uuid4
 
 import numpy as np
 
-from agent import board
 from agent.archive.attendance import AttendanceBook
 from agent.archive.continuity import ContinuityJudge
 from agent.archive.visibility import VisibilityJudge
 from agent.checkin import other_way, verdicts
-from agent.checkin.journal import Entry, Journal, Outcome
-from agent.checkin.liveness import NOT_JUDGED
+from agent.checkin.journal import Journal, Outcome
 from agent.checkin.photos import PhotoAlbum
 from agent.checkin.pins import TEACHER, Given, set_pin
 from agent.classes import make_up
 from agent.classes.class_hours import class_hours
 from agent.classes.corrections import CorrectedState, Wanted, correct
+from agent.classes.inspections import enter
 from agent.classes.make_up import MissedHour
 from agent.classes.role import Keeper
 from agent.configuration.document import HrConfiguration, with_changes
@@ -46,8 +45,8 @@ from agent.store.database import Store
 from agent.store.heads import HeadCount
 from agent.store.vault import Vault
 from models.faces import Template
-from tests.checkin.other_rows import JPEG, face
-from tests.classes.attending import MINUTE, Roll, at
+from tests.checkin.other_rows import answered, face, show, type_in
+from tests.classes.attending import CLASS, MINUTE, Roll, at
 from tests.clocks import ManualClock
 from tests.visibility.people import DETECTOR, seats_of
 from tests.waiting import wait_until
@@ -180,11 +179,19 @@ class Term:
         self.book.step(self.store, self.clock.now())
 
     def _until_idle(self, part: ContinuityJudge | VisibilityJudge) -> None:
+        """A step begins to read, the next one states it; what was read at once is not stated for that."""
         self.clock.advance(21)
-        part.step(self.store, self.clock.now())
-        while not part.is_idle:
-            wait_until(lambda: part.is_idle, 20, f"{part.name} reads")
+        steps_without = 0
+        while steps_without < 2:
+            before = self._stated()
             part.step(self.store, self.clock.now())
+            wait_until(lambda: part.is_idle, 20, f"{part.name} reads")
+            steps_without = steps_without + 1 if self._stated() == before else 0
+
+    def _stated(self) -> int:
+        return self.store.number(
+            "SELECT (SELECT count(*) FROM continuity_judgement) + (SELECT count(*) FROM visibility_verdict)"
+        )
 
     def _acts(self, number: int, day: Day) -> list[tuple[float, Callable[[], None]]]:
         acts: list[tuple[float, Callable[[], None]]] = [(-12, lambda: self._teacher_comes(number))]
@@ -212,37 +219,13 @@ class Term:
         self._look(number, "accepted", self.roll.people[letter], template)
 
     def _look(self, number: int, outcome: Outcome, person: str | None, template: Template) -> None:
-        """The door answers a face, as the attendant hands it to the journal."""
-        entry = Entry(
-            outcome=outcome,
-            person_id=person,
-            engine="made-up",
-            distance=0.3,
-            margin=0.2,
-            threshold=0.5,
-            frames=2,
-            liveness=NOT_JUDGED,
-            portrait=JPEG,
-            simulated=True,
-            template=template,
-        )
+        entry = answered(outcome, person, template)
         assert self.journal.record(entry, self.sessions[number - 1], self.clock.now()) is not None
 
     def _types(self, letter: str, outcome: str) -> None:
-        about = {"at_us": self.clock.wall_us, "width": 960, "height": 540, "state": "open"}
-        board.publish_frame(self.paths.frames, "door", JPEG, about)
+        show(self.paths, self.clock)
         given = self.pins[letter]
-        entered = other_way.enter(
-            self.store,
-            self.vault,
-            self.album,
-            self.paths.frames,
-            self.clock.now(),
-            room=ROOM,
-            number=str(given.number),
-            pin=given.pin,
-            simulated=True,
-        )
+        entered = type_in(self.store, self.paths, self.clock, given.number, given.pin, room=ROOM)
         assert entered.check_in_id is not None
         if outcome == "rejected":
             account = TEACHER + self.roll.teacher
@@ -403,6 +386,11 @@ class Term:
             account="hr",
             simulated=True,
         )
+
+    def inspect(self, number: int, in_place: int) -> None:
+        """Somebody of the HR department stood in the room an hour into a lesson, and entered it after."""
+        moment = f"{self.day(number)} 09:00"
+        enter(self.store, self.clock.now(), CLASS, "on_site", moment, in_place, 1, simulated=True)
 
     def wait_until_minute(self, moment: str, minute: float) -> None:
         self._wait_until(at(moment) + round(minute * MINUTE))

@@ -11,18 +11,21 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agent.archive.entitlement import Due, Kept, judge_class, midnight_us
 from agent.classes.attendance import attendance_of
 from agent.classes.attendance_table import Between, ClassAttendance, State
+from agent.classes.rule_states import Standing, Subject, rule_states
 from agent.paths import Paths
-from agent.policy import load_policies
-from agent.store import continuity, suspicions, visibility
+from agent.policy import PolicySet, load_policies
+from agent.store import classes, continuity, suspicions, visibility
 from agent.store.database import Store
+from agent.store.trainings import trainings
 from agent.visibility.decision import decide
 from agent.visibility.strikes import standing_of
 from tests.classes.attending import CLASS, at
@@ -105,14 +108,60 @@ class Notices:
     alarms: int
     """R7: three confirmed impostor attendances are the alarm where a notice says so."""
     names_average: bool
+    rules: dict[str, Standing]
+    """How `policy show` says that the class stands at the end, besides `EVERY_CLASS`."""
+    check_ins_until: str | None
+    """Until when check-in records are kept at least; None: no notice of the class names an end."""
 
 
+EVERY_CLASS: dict[str, Standing] = {
+    "recorded_evidence": "met",  # each lesson has video and a check-in
+    "theory_video": "not_met",  # day 7
+    "make_up_video": "met",
+    "make_up_counts": "met",
+    "video_retention": "not_yet",
+    "class_hour_length": "met",
+    "class_size": "met",
+    "trainees_per_teacher": "met",
+    "opening_head_count": "met",
+    "remote_patrol": "met",
+    "approval": "met",
+}
 TERMS = [
     # 2023: three lessons (次) lose the subsidy; day 2 has two class hours and is one. 1 + 18 may be added.
-    Notices("2025-05-05", "zhengzhou", ["henan-2023"], [(7, 2)], ("times", 2, 3, 19), 0, names_average=True),
+    Notices(
+        "2025-05-05",
+        "zhengzhou",
+        ["henan-2023"],
+        [(7, 2)],
+        ("times", 2, 3, 19),
+        0,
+        names_average=True,
+        rules={
+            "practical_video": "met",
+            "not_shown_times": "not_yet",
+            "teachers_per_class": "not_met",
+            "head_count_by_inspection": "met",
+            "inspections": "met",
+        },
+        check_ins_until=None,
+    ),
     # 2025: three class hours (课时) lose it: lost.
     Notices(
-        "2025-10-09", "zhengzhou", ["henan-2025"], [(7, 2)], ("class_hours", 3, 3, 73), 0, names_average=False
+        "2025-10-09",
+        "zhengzhou",
+        ["henan-2025"],
+        [(7, 2)],
+        ("class_hours", 3, 3, 73),
+        0,
+        names_average=False,
+        rules={
+            "practical_video": "met",
+            "not_shown_class_hours": "not_met",
+            "registered_teachers": "met",
+            "own_video_during_maintenance": "met",
+        },
+        check_ins_until=None,
     ),
     # Jiaozuo besides: practicals whole, so that day 9's hole counts; the alarm of R7.
     Notices(
@@ -123,6 +172,17 @@ TERMS = [
         ("class_hours", 3, 3, 73),
         1,
         names_average=False,
+        rules={
+            "practical_video": "not_met",
+            "examination_video": "met",
+            "not_shown_class_hours": "not_met",
+            "impostor_attendances": "not_met",
+            "copies": "not_met",
+            "check_in_record_retention": "not_yet",
+            "registered_teachers": "met",
+            "checked_on_the_spot": "met",
+        },
+        check_ins_until="2028-11-08",
     ),
 ]
 
@@ -150,6 +210,8 @@ def hold(term: Term) -> None:
         if number == 4:
             session, now = term.sessions[number - 1], term.clock.now()
             decide(term.store, now, session, 1, "shown", "hr", "counted them in the recording")
+        if number == 5:
+            term.inspect(number, in_place=6)
         if number == 12:
             for hour in range(1, HOURS + 1):
                 term.correct(number, hour, "F", "attended")
@@ -198,6 +260,34 @@ def test_a_term(term: Term, notices: Notices) -> None:
     assert suspicions.confirmed_impostors(store, CLASS) == 3
     assert len(suspicions.alarms(store)) == notices.alarms
     assert_statements(store, notices)
+    assert_rules(term, policy, notices)
+    assert_retention(store, notices)
+
+
+def assert_rules(term: Term, policy: PolicySet, notices: Notices) -> None:
+    """What `policy show` says."""
+    found = classes.training_class(term.store, CLASS)
+    assert found is not None
+    subject = Subject(term.store, found, policy, term.clock.wall_us, True)
+    states = {each.limit.subject: each.found for each in rule_states(subject)}
+    expected = {**EVERY_CLASS, **notices.rules}
+    assert {key: states[key].standing for key in expected} == expected
+    # 702 of 720 are sure: of the 18 missing four wait for a word.
+    assert "4 trainee class hours made up, 4 bound, 18 still missed" in states["make_up_counts"].en
+
+
+def assert_retention(store: Store, notices: Notices) -> None:
+    """Three years after the last lesson, the examination on the 31st day (R8)."""
+    (training,) = trainings(store)
+    last = date.fromisoformat(notices.opening_day) + timedelta(days=EXAMINATION - 1)
+    policies, ends = load_policies(), midnight_us(last.replace(year=last.year + 3))
+    assert judge_class(training, "video_retention", 3, policies) == Due(ends, "training_ended", (CLASS,))
+    kept = judge_class(training, "check_in_record_retention", 3, policies)
+    if notices.check_ins_until is None:
+        assert kept == Kept("policy", (CLASS,))
+    else:
+        ends = midnight_us(date.fromisoformat(notices.check_ins_until))
+        assert kept == Due(ends, "training_ended", (CLASS,))
 
 
 def assert_table(term: Term, table: ClassAttendance) -> None:

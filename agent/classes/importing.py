@@ -14,6 +14,7 @@ from agent.classes.document import SHANGHAI, ClassDocument
 from agent.classes.people_import import write_people
 from agent.classes.problems import ClassFileError
 from agent.classes.rules import rules_of
+from agent.classes.timetable_edit import assess_again
 from agent.classes.timetable_import import write_timetable
 from agent.clock import Stamp
 from agent.policy import Policies, PolicyError, PolicySet, load_policies
@@ -72,11 +73,15 @@ def import_class(
     if not store.in_transaction:
         raise RuntimeError("import_class outside a transaction")
     head = document.training_class
+    policies = load_policies() if policies is None else policies
     known, policy, findings = checked_against(store, document, room, policies)
     before = class_imports.picture(store, head.id)
     write_class(store, stamp, document, source_sha256, findings, policy.notices, is_new=known is None)
     people = write_people(store, vault, stamp, document)
     sessions, kept = write_timetable(store, stamp, document, simulated=simulated, over_edits=over_edits)
+    written = table.training_class(store, head.id)
+    if kept and written is not None:  # the timetable is not the document's
+        findings = assess_again(store, written, policies)
     class_imports.note(store, head.id, stamp.wall_us, source_sha256, before)
     report = ImportReport(
         head.id,

@@ -10,10 +10,10 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
-from agent.classes.assessment import Finding
+from agent.classes.assessment import Finding, assess, plan_of_class, plan_of_document
 from agent.classes.document import ClassDocument
 from agent.classes.importing import ImportReport, checked_against, import_class, write_class
 from agent.classes.people_import import plan_people
@@ -98,6 +98,9 @@ def preview(
         write_class(store, stamp, document, "0" * 64, findings, policy.notices, is_new=known is None)
         counts, kept = write_timetable(store, stamp, document, simulated=simulated, over_edits=over_edits)
         after = table.sessions(store, class_id=head.id)
+        if kept and (written := table.training_class(store, head.id)) is not None:
+            lessons = plan_of_class(written, [], after).lessons  # the timetable is not the document's
+            findings = tuple(assess(replace(plan_of_document(document), lessons=lessons), policy))
     return Preview(
         class_id=head.id,
         title=head.title,

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from agent.classes import timetable_conflicts
-from agent.classes.assessment import assess, plan_of_class
+from agent.classes.assessment import Finding, assess, plan_of_class
 from agent.classes.lesson_plan import LessonPlan, TimetableError, plan_of, said
 from agent.classes.make_up import misplaced, release_of
 from agent.classes.rules import rules_of
@@ -116,7 +116,7 @@ def edit(
     problems += misplaced(store, class_id)
     if problems:
         raise TimetableError(problems)
-    _assess_again(store, training_class, policies)
+    assess_again(store, training_class, policies)
     warnings += _doubts(stamp, changes)
     return Edit(edit_id, tuple(sessions), tuple(warnings), released)
 
@@ -277,8 +277,9 @@ def _fact(kind: FactType, class_id: str, session_id: str, data: dict[str, Any], 
     return Fact(kind, subject, simulated=simulated, data=data, class_id=class_id, session_id=session_id)
 
 
-def _assess_again(store: Store, training_class: TrainingClass, policies: Policies) -> None:
-    """What the class falls short of, by the timetable as it is now."""
+def assess_again(store: Store, training_class: TrainingClass, policies: Policies) -> tuple[Finding, ...]:
+    """What the class falls short of, by the timetable as it is now; kept with the class. In the caller's
+    transaction."""
     plan = plan_of_class(
         training_class,
         table.people_of(store, training_class.id),
@@ -287,3 +288,4 @@ def _assess_again(store: Store, training_class: TrainingClass, policies: Policie
     findings = assess(plan, rules_of(training_class, policies))
     warnings = json.dumps([finding.as_json() for finding in findings], ensure_ascii=False)
     store.execute("UPDATE class SET warnings = ? WHERE id = ?", (warnings, training_class.id))
+    return tuple(findings)

@@ -91,8 +91,7 @@ class Lesson:
 
     def show(self) -> None:
         """The door camera's picture of this instant."""
-        about = {"at_us": self.clock.wall_us, "width": 960, "height": 540, "state": "open"}
-        board.publish_frame(self.paths.frames, "door", JPEG, about)
+        show(self.paths, self.clock)
 
     def enter(self, number: int | str, pin: str, *, picture: bool = True) -> Entered:
         """Somebody types at the door, a second after whatever was before."""
@@ -113,20 +112,7 @@ class Lesson:
         self.clock.advance(1)
         if person is not None:
             self.agree(person)
-        entry = Entry(
-            outcome=outcome,
-            person_id=person,
-            engine="made-up",
-            distance=0.3,
-            margin=0.2,
-            threshold=0.5,
-            frames=2,
-            liveness=NOT_JUDGED,
-            portrait=JPEG,
-            simulated=True,
-            template=template,
-        )
-        recorded = self.journal.record(entry, self.session, self.clock.now())
+        recorded = self.journal.record(answered(outcome, person, template), self.session, self.clock.now())
         assert recorded is not None
         return recorded
 
@@ -144,6 +130,29 @@ class Lesson:
     def facts(self, type_: str) -> list[tuple[Row, dict[str, Any]]]:
         rows = self.store.rows("SELECT * FROM fact WHERE type = ? ORDER BY id", (type_,))
         return [(row, json.loads(row["data"])) for row in rows]
+
+
+def show(paths: Paths, clock: ManualClock) -> None:
+    """The door camera's picture of this instant."""
+    about = {"at_us": clock.wall_us, "width": 960, "height": 540, "state": "open"}
+    board.publish_frame(paths.frames, "door", JPEG, about)
+
+
+def answered(outcome: Outcome, person: str | None, template: Template | None) -> Entry:
+    """What the attendant hands to the journal when the door answered a face."""
+    return Entry(
+        outcome=outcome,
+        person_id=person,
+        engine="made-up",
+        distance=0.3,
+        margin=0.2,
+        threshold=0.5,
+        frames=2,
+        liveness=NOT_JUDGED,
+        portrait=JPEG,
+        simulated=True,
+        template=template,
+    )
 
 
 def type_in(

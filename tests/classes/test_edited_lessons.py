@@ -52,6 +52,7 @@ def test_what_was_moved_changed_added_and_called_off_stays_so(desk: Desk) -> Non
     (edit,) = {row["edit_id"][:8] for row in desk.store.rows("SELECT edit_id FROM timetable_edit")}
     assert all(edit in line for line in report.edits_kept)
     assert desk.facts("class.imported")[-1]["sessions_kept_as_edited"] == 3
+    assert any("0 of 16 theory" in finding.en for finding in report.findings), "of the timetable as it is"
     assert desk.take(with_another_name()).sessions_kept_as_edited == 3, "and each time that it comes"
     assert desk.plans() == before
 
