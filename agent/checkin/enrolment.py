@@ -18,7 +18,7 @@ import numpy as np
 from agent.checkin.consent import Consent, current_consent, record_consent
 from agent.checkin.enrolment_photos import keepsake
 from agent.checkin.gallery import GalleryLoader
-from agent.checkin.gate import REMEDY, GateReason, judge, suitability
+from agent.checkin.gate import REMEDY, GateReason, judge_to_enrol, suitability
 from agent.checkin.thresholds import CheckinThresholds
 from agent.clock import Stamp
 from agent.store import classes, templates
@@ -26,7 +26,6 @@ from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 from agent.store.templates import SealedTemplate
 from agent.store.vault import Vault
-from models import face_quality
 from models.faces import FaceEngine, Template
 from models.images import BGRImage
 
@@ -197,8 +196,7 @@ def _template(
             f"photo {number}: {len(faces)} faces; only this person may be in it",
             number,
         )
-    quality = face_quality.measure(photo, faces[0])
-    reason = judge(photo, faces[0], quality, thresholds, engine.max_enrolment_yaw_degrees)
+    quality, reason = judge_to_enrol(photo, faces[0], engine, thresholds)
     if reason is not GateReason.TAKEN:
         zh, en = REMEDY[reason]
         return Problem(reason, f"照片 {number}：{zh}", f"photo {number}: {reason.value}; {en}", number)

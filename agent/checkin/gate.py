@@ -8,8 +8,8 @@ from enum import StrEnum
 from itertools import starmap
 
 from agent.checkin.thresholds import CheckinThresholds
-from models.face_quality import FaceQuality
-from models.faces import DetectedFace
+from models.face_quality import FaceQuality, measure
+from models.faces import DetectedFace, FaceEngine
 from models.images import BGRImage
 
 
@@ -105,6 +105,14 @@ def judge(
     """The first reason against taking `face`."""
     failed = first_failed(checks(image, face, quality, thresholds, max_yaw_degrees))
     return GateReason.TAKEN if failed is None else failed.reason
+
+
+def judge_to_enrol(
+    image: BGRImage, face: DetectedFace, engine: FaceEngine, thresholds: CheckinThresholds
+) -> tuple[FaceQuality, GateReason]:
+    """The measures of `face` and the first reason against enrolling it."""
+    quality = measure(image, face)
+    return quality, judge(image, face, quality, thresholds, engine.max_enrolment_yaw_degrees)
 
 
 def suitability(quality: FaceQuality) -> float:

@@ -17,9 +17,8 @@ import cv2
 import numpy as np
 
 from agent import board
-from agent.checkin.gate import REMEDY, GateReason, judge
+from agent.checkin.gate import REMEDY, GateReason, judge_to_enrol
 from agent.checkin.thresholds import CheckinThresholds
-from models import face_quality
 from models.faces import FaceEngine
 from models.images import BGRImage
 
@@ -88,9 +87,7 @@ class Guide:
         faces = self.engine.detect(image)
         if len(faces) != 1:
             return Step.SEVERAL if faces else Step.NOBODY
-        quality = face_quality.measure(image, faces[0])
-        limit = self.engine.max_enrolment_yaw_degrees
-        reason = judge(image, faces[0], quality, self.thresholds, limit)
+        quality, reason = judge_to_enrol(image, faces[0], self.engine, self.thresholds)
         if reason is not GateReason.TAKEN:
             return reason
         yaw = quality.yaw_degrees
