@@ -32,8 +32,9 @@ LEAST_SCALE, MOST_PIXELS = 0.7, 4_100_000
 """Larger pictures are reduced to no less, 4K to 2.7 K, unless that were more pixels: a quarter of a core."""
 SMALLEST_SIDE_PX = 160
 """No size is searched whose longer side would be shorter."""
-LARGEST_HEAD_PX = 44.0
-"""In the network's input: larger ones are left to the next smaller size of the picture."""
+LARGEST_HEAD_PX = 80.0
+"""In the network's input: larger ones are left to the next smaller size of the picture.
+Sizes overlap, so that most heads are searched twice: with 44, recall at a precision of .8 was .025 lower."""
 SMALLEST_HEAD_PX = 15.0
 """In the network's input of all sizes but the largest: smaller ones were searched where they are larger."""
 TILE_PX, MARGIN_PX = 640, 64

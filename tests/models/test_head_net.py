@@ -21,7 +21,7 @@ from models.self_test import self_test
 from models.weights import ModelError, verified, verified_path, weights
 from tests.sample_media import sample_photo
 
-MEASURED = (("val_rear", 0.66, 0.62, 8.0), ("val_room", 0.75, 0.75, 8.0))
+MEASURED = (("val_rear", 0.81, 0.78, 5.8), ("val_room", 0.88, 0.89, 5.2))
 """Least recall and precision, by place, and most mean error of the count, at the default cut."""
 BLANK = np.full((64, 64, 3), 90, np.uint8)
 
@@ -68,9 +68,33 @@ def test_other_weights_are_refused_and_nothing_is_counted(
 
 
 @pytest.mark.parametrize("factor", [0.12, 0.15, 0.2, 0.25, 0.3])
-def test_most_of_six_people_and_nothing_else_near_and_far(net: HeadNet, factor: float) -> None:
+def test_six_people_and_nothing_else_near_and_far(net: HeadNet, factor: float) -> None:
     """Heads of 20 to 55 px, as a room has them. Faces that fill the picture are no business of it."""
-    assert 4 <= len(sure(net, resized(sample_photo("t1.jpg"), factor))) <= 6
+    assert len(sure(net, resized(sample_photo("t1.jpg"), factor))) == 6
+
+
+@pytest.mark.parametrize("is_upright", [False, True], ids=["side by side", "one above another"])
+def test_a_head_on_the_seam_of_two_tiles_is_found_once(net: HeadNet, is_upright: bool) -> None:
+    """Each of six heads of a real picture moved over the seam in steps of a pixel."""
+    photo = resized(sample_photo("t1.jpg"), 0.2)
+    height, width = (760, 320) if is_upright else (240, 760)
+    scale, _, _ = next(scales(np.zeros((height, width, 3), np.uint8)))
+    made = list(tiles(round(width * scale), round(height * scale)))
+    assert len(made) == 2
+    seam = made[1].own[1 if is_upright else 0] / scale
+    people = [each.box.centre for each in sure(net, photo)]
+    assert len(people) == 6
+    for x, y in people:
+        for step in (-1, 0, 1):
+            left, top = (20, round(seam - y) + step) if is_upright else (round(seam - x) + step, 20)
+            room = np.full((height, width, 3), 114, np.uint8)
+            room[top : top + photo.shape[0], left : left + photo.shape[1]] = photo
+            away = [
+                max(abs(each.box.centre[0] - left - x), abs(each.box.centre[1] - top - y))
+                for each in net.count(room)
+                if each.score >= 0.2
+            ]
+            assert sum(distance < 10 for distance in away) == 1, (x, y, step)
 
 
 def test_everything_from_the_floor_up_is_answered_surest_first(net: HeadNet) -> None:
@@ -85,17 +109,17 @@ def test_everything_from_the_floor_up_is_answered_surest_first(net: HeadNet) -> 
 
 
 def test_a_mirrored_room_has_the_same_heads(net: HeadNet) -> None:
-    """Who is surely there is there in the mirror too, at the mirrored place."""
+    """All six, at the mirrored place; who just reaches the cut may just miss it in the mirror."""
     photo = resized(sample_photo("t1.jpg"), 0.2)
-    surely = [each.box.centre for each in net.count(photo) if each.score >= 0.7]
-    mirrored = sure(net, np.ascontiguousarray(photo[:, ::-1]))
+    people = [each.box.centre for each in sure(net, photo)]
+    mirrored = [each for each in net.count(np.ascontiguousarray(photo[:, ::-1])) if each.score >= 0.3]
     places = [(photo.shape[1] - each.box.centre[0], each.box.centre[1]) for each in mirrored]
-    assert len(surely) >= 2
-    for x, y in surely:
-        assert any(abs(x - left) <= 6 and abs(y - top) <= 6 for left, top in places), (x, y)
+    assert len(people) == len(places) == 6
+    for x, y in people:
+        assert sum(abs(x - left) <= 6 and abs(y - top) <= 6 for left, top in places) == 1, (x, y)
 
 
-@pytest.mark.parametrize("name", ["grey", "black", "white", "slope"])
+@pytest.mark.parametrize("name", sorted(empty_pictures()))
 def test_nobody_is_counted_where_nobody_is(net: HeadNet, name: str) -> None:
     assert sure(net, empty_pictures()[name]) == []
 
