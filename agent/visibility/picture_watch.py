@@ -54,6 +54,8 @@ SAME_PLACE: Final = 0.5
 SWAYS: Final = 8.0
 """Grey levels by which a block of what hides the view changes from look to look, its light apart, where it is
 somebody who stands there and not a thing."""
+SWAYING_SHARE: Final = 0.12
+"""Of those blocks: the figure's edges. Less are people behind a cover's edge."""
 SWAYING_S: Final = 20.0
 """Whoever stands before the lens for longer hides it all the same."""
 FEWEST_SEEN: Final = 12
@@ -284,12 +286,12 @@ def _same_place(found: Assessment, previous: tuple[Sight, Assessment | None] | N
 def _sways(now: Sight, found: Assessment, previous: tuple[Sight, Assessment | None] | None) -> bool:
     """Whether what hides a part of the view moved since the look before: somebody, not a thing."""
     before = previous[1] if previous is not None else None
-    if previous is None or before is None or before.kind != "covered" or found.visible < ALL_HIDDEN:
+    if previous is None or before is None or found.visible < ALL_HIDDEN:
         return False
-    if found.lost is None or before.lost is None:
+    if found.piece is None or before.piece is None:
         return False
-    hidden = found.lost | before.lost
+    hidden = found.piece | before.piece
     rest = ~hidden if int((~hidden).sum()) >= FEWEST_SEEN else hidden
     first, second = previous[0].seen.blocks + 1, now.seen.blocks + 1
     light = float(np.median(second[rest] / first[rest]))
-    return bool(hidden.any()) and float(np.abs(second - light * first)[hidden].max()) >= SWAYS
+    return float((np.abs(second - light * first)[hidden] >= SWAYS).mean()) >= SWAYING_SHARE

@@ -7,7 +7,7 @@ settles); `agent.visibility.picture_watch` asks several looks in a row.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -66,6 +66,8 @@ class Assessment:
     """Fine pixels, 0..640 across."""
     lost: Blocks | None = None
     """Blocks that do not show what they showed."""
+    piece: Blocks | None = None
+    """Of a cover of part of the view: the blocks that it hides, in one piece."""
 
 
 def assess(seen: Structure, known: KnownView, *, lenient: bool) -> Assessment:
@@ -94,8 +96,9 @@ def assess(seen: Structure, known: KnownView, *, lenient: bool) -> Assessment:
         return named("blinded")
     if displacement >= MOVED_PX:
         return named("moved")
-    if _is_covered(found, seen, lit, 1.6 if lenient else 1.0):
-        return named("covered")
+    piece = _covered_piece(found, seen, lit, 1.6 if lenient else 1.0)
+    if piece is not None:
+        return replace(named("covered"), piece=piece)
     if transmission < VEILED * (0.8 if lenient else 1) and float(np.median(found.light[agreeing])) >= 0.75:
         return named("covered")
     if int(lit.sum()) < edged // 4:
@@ -113,8 +116,8 @@ def _burnt(seen: Structure, known: KnownView) -> float:
     return float(((seen.saturated >= 0.5) & (known.saturated < 0.25)).mean())
 
 
-def _is_covered(found: Comparison, seen: Structure, lit: Blocks, factor: float) -> bool:
-    """Whether a piece of the view is gone and nothing is in its place."""
+def _covered_piece(found: Comparison, seen: Structure, lit: Blocks, factor: float) -> Blocks | None:
+    """The piece of the view that is gone with nothing in its place; None where none is, or a small one."""
     hidden = found.edged & ~found.seen & (found.own < FLAT)
     unlit = found.edged & (seen.blocks < UNLIT)
     if int(unlit.sum()) > int(found.edged.sum()) // 10:
@@ -123,11 +126,11 @@ def _is_covered(found: Comparison, seen: Structure, lit: Blocks, factor: float) 
         rest = lit & found.seen
         bright = rest & (found.light >= 0.6)
         if int(bright.sum()) < max(3, int(lit.sum()) * 6 // 10):
-            return False
+            return None
         hidden |= unlit
     piece = _largest_piece(_with_bare_between(hidden, found.edged))
     share = float((piece & found.edged).sum()) / float(found.edged.sum())
-    return share >= min(0.9, COVERED_SHARE * factor)
+    return piece if share >= min(0.9, COVERED_SHARE * factor) else None
 
 
 def _with_bare_between(hidden: Blocks, edged: Blocks) -> Blocks:
