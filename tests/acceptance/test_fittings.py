@@ -12,7 +12,7 @@ from agent.acceptance.fittings import check_fittings
 from agent.clock import SystemClock
 from agent.paths import Paths
 from agent.role import RoleContext
-from tests.checkin.test_announcer import furnished
+from tests.checkin.test_outlets import furnished
 
 
 @pytest.fixture
