@@ -15,7 +15,6 @@ from agent.archive.visibility_material import Counted
 from agent.bmff import BoxError
 from agent.log import get_logger
 from agent.recording.gops import unpack_gops
-from agent.visibility.looks import Zones
 
 if TYPE_CHECKING:
     from models.images import BGRImage
@@ -39,33 +38,35 @@ class Picture:
     jpeg: bytes
 
 
-def picture_of(video: Path, counted: Counted, zones: Zones) -> Picture | None:
-    """The copy of a counted picture; None (logged) when its file is gone or cannot be read: the verdict
-    stands on what was counted from it then."""
+def picture_of(video: Path, counted: Counted) -> Picture | None:
+    """The copy of a counted picture; None (logged) when its file is gone or damaged: the verdict stands on
+    what was counted from it then."""
+    import cv2
+
     from agent.visibility.key_frame_at import key_frame_at
     from agent.visibility.key_frame_decoder import PictureError, decode
 
     row, count = counted.row, counted.count
     ticks = count.pts_ticks - int(row["start_ticks"])
-    gops = sorted(unpack_gops(row["gops"]), key=lambda gop: abs(gop.ticks - ticks))
     try:
+        gops = sorted(unpack_gops(row["gops"]), key=lambda gop: abs(gop.ticks - ticks))
         found = key_frame_at(video / row["path"], [gop.offset for gop in gops[:3]], count.pts_ticks)
-        image = decode(found.track, found.data)
-    except (OSError, BoxError, PictureError) as error:
+        jpeg = _encoded(drawn(decode(found.track, found.data), counted))
+    except (OSError, BoxError, PictureError, ValueError, cv2.error) as error:
         log.warning("verdict.no-picture", run=count.run_id, sequence=count.sequence, error=str(error))
         return None
     digest = hashlib.sha256(found.data).hexdigest()
-    return Picture(counted, digest, _encoded(drawn(image, counted, zones)))
+    return Picture(counted, digest, jpeg)
 
 
-def drawn(image: BGRImage, counted: Counted, zones: Zones) -> BGRImage:
+def drawn(image: BGRImage, counted: Counted) -> BGRImage:
     """`image` with a frame around each head: green for sure ones, yellow for doubtful ones, blue in the
     teacher's zone, grey where the empty room shows the same."""
     import cv2
 
     height, width = image.shape[:2]
     for left, top, right, bottom, score in counted.count.boxes:
-        zone = zones.of_point((left + right) / 2 / width, (top + bottom) / 2 / height)
+        zone = counted.zones.of_point((left + right) / 2 / width, (top + bottom) / 2 / height)
         colour = _COLOURS[zone] if score >= SURE or zone else _UNSURE
         cv2.rectangle(image, (left, top), (right, bottom), colour, 2 if score >= SURE else 1)
     return image

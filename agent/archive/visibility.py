@@ -9,7 +9,6 @@ thread, and nothing is locked meanwhile.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -18,6 +17,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from agent.archive.part import Word
+from agent.archive.rounds import Rounds
 from agent.archive.verdict_frames import Picture, picture_of
 from agent.archive.visibility_material import Material, collect, why_anew
 from agent.checkin.photos import PhotoAlbum
@@ -41,12 +41,6 @@ from agent.visibility.verdict import Judgement, judge
 ROUND_NS: Final = 20_000_000_000
 LATEST_US: Final = 30 * 60 * 1_000_000
 """So long after a class hour what is not in the index is not waited for."""
-RECENT_US: Final = 14 * 86_400_000_000
-"""Check-ins are confirmed, clocks corrected and lessons moved within days; those are looked at again each
-`RECENT_NS`, all of them at the start and each `ALL_NS`."""
-RECENT_NS: Final = 600_000_000_000
-ALL_NS: Final = 86_400_000_000_000
-
 log = get_logger(__name__)
 
 
@@ -93,7 +87,7 @@ def _judged_hour(paths: Paths, material: Material, hour: ClassHour) -> JudgedHou
             found.frames,
         )
     pictures = (
-        picture_of(paths.video, material.counted[at_us], material.zones)
+        picture_of(paths.video, material.counted[at_us])
         for at_us in found.frames
         if at_us in material.counted
     )
@@ -113,9 +107,9 @@ class VisibilityJudge:
         self._next_ns = 0
         self._paused_ns = 0
         self._word = Word()
-        self._again: deque[str] = deque()
-        self._recent_ns: int | None = None
-        self._all_ns: int | None = None
+        self._rounds = Rounds(visibility.judged_sessions, context.settings.node.room)
+        self._refused: set[str] = set()
+        """Lessons that could not be reckoned; tried again by the next process."""
 
     @property
     def is_idle(self) -> bool:
@@ -133,6 +127,11 @@ class VisibilityJudge:
             self._word = Word("fault", f"全员可见判定暂停：{error}", f"no class hour is judged: {error}")
         else:
             self._word = Word()
+            if self._refused:
+                many = len(self._refused)
+                self._word = Word(
+                    "fault", f"{many} 节课无法判定，见日志", f"{many} lessons cannot be judged: see the log"
+                )
         return self._word
 
     def _go_on(self, store: Store, stamp: Stamp) -> None:
@@ -152,7 +151,9 @@ class VisibilityJudge:
         if stamp.monotonic_ns < self._next_ns:
             return None
         room = self._context.settings.node.room
-        for session in visibility.sessions_to_judge(store, room, stamp.wall_us, 50):
+        for session in visibility.sessions_to_judge(store, room, stamp.wall_us, 50 + len(self._refused)):
+            if session.id in self._refused:
+                continue
             judged = {each.hour for each in visibility.verdicts_of(store, session.id)}
             ended = _ended(store, session, stamp)
             if any(hour.number not in judged for hour in ended):
@@ -161,18 +162,9 @@ class VisibilityJudge:
         return None
 
     def _look_again(self, store: Store, stamp: Stamp) -> None:
-        now_ns, room = stamp.monotonic_ns, self._context.settings.node.room
-        if self._all_ns is None or now_ns - self._all_ns >= ALL_NS:
-            self._all_ns = self._recent_ns = now_ns
-            self._again = deque(visibility.judged_sessions(store, room, 0))
-        elif self._recent_ns is None or now_ns - self._recent_ns >= RECENT_NS:
-            self._recent_ns = now_ns
-            recent = visibility.judged_sessions(store, room, stamp.wall_us - RECENT_US)
-            self._again = deque(dict.fromkeys([*recent, *self._again]))
-        if not self._again:
-            return
-        session = classes.session(store, self._again.popleft())
-        if session is not None and session.state in ("open", "closed"):
+        session_id = self._rounds.next(store, stamp)
+        session = None if session_id is None else classes.session(store, session_id)
+        if session is not None and session.state in ("open", "closed") and session.id not in self._refused:
             self._begin(store, stamp, session)
 
     def _begin(self, store: Store, stamp: Stamp, session: Session) -> None:
@@ -188,6 +180,11 @@ class VisibilityJudge:
 
     def _finish(self, store: Store, stamp: Stamp, work: _Work) -> None:
         material = work.material
+        if (error := work.future.exception()) is not None:
+            # The thread's end: a lesson that cannot be reckoned must not end what guards the others' footage.
+            self._refused.add(material.session.id)
+            log.error("visibility.not-judged", session=material.session.id, exc_info=error)
+            return
         for judged in work.future.result():
             with store.transaction():
                 self._state(store, stamp, material, judged)

@@ -18,11 +18,12 @@ from agent.recording.session_report import CAMERA
 from agent.recording.true_time import PlacedRow, gaps_between, segments_between
 from agent.store import calibration, heads, tamper, visibility
 from agent.store.attendance import NO_END, Expected, expected_over
+from agent.store.calibration import RoomCalibration
 from agent.store.classes import Session
 from agent.store.database import Store
 from agent.store.heads import HeadCount
 from agent.visibility.estimate import ErrorModel
-from agent.visibility.looks import Zones, error_model, look_of
+from agent.visibility.looks import Zones, error_model, look_of, room_errors
 from agent.visibility.seats import Look
 from agent.visibility.verdict import Interval, Scene
 
@@ -44,6 +45,8 @@ class Counted:
     count: HeadCount
     row: PlacedRow
     size: tuple[int, int]
+    zones: Zones
+    """Of the calibration that was the newest when it was taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,6 @@ class Material:
     counted: Mapping[int, Counted]
     """By true time."""
     scene: Scene
-    zones: Zones
     needed_us: int
     detectors: tuple[str, ...]
     model: ErrorModel | None
@@ -69,9 +71,8 @@ def collect(store: Store, session: Session) -> Material:
     start_us, end_us = session.planned_start_us, session.planned_end_us
     rows = segments_between(store, CAMERA, start_us, end_us)
     counts = heads.counts_of_segments(store, [(row["run_id"], row["sequence"]) for row in rows])
-    fitted = calibration.calibration_at(store, session.room, end_us)
-    sizes = visibility.picture_sizes(store, {row["run_id"] for row in rows})
-    zones = Zones.of(fitted)
+    fitted = calibration.calibrations_over(store, session.room, start_us, end_us)
+    counted = _placed(rows, counts, visibility.picture_sizes(store, {row["run_id"] for row in rows}), fitted)
     true = _to_true(rows)
     expected = [
         Expected(
@@ -84,18 +85,25 @@ def collect(store: Store, session: Session) -> Material:
         (int(gap["start_us"]), NO_END if gap["end_us"] is None else int(gap["end_us"]))
         for gap in gaps_between(store, CAMERA, start_us, end_us)
     ]
+    # Pictures before and after a new calibration are seen with other eyes: no stretch goes over it.
+    gaps += [(true(since_us), true(since_us) + 1) for since_us, _ in fitted if since_us > start_us]
     detectors = tuple(sorted({count.detector for count in counts}))
     return Material(
         session,
         class_hours(session),
-        _placed(rows, counts, sizes, zones),
-        Scene(expected, left_out, gaps, bool(zones.teacher), walking=session.kind == "practical"),
-        zones,
+        counted,
+        Scene(
+            expected,
+            left_out,
+            gaps,
+            bool(counted) and all(each.zones.teacher for each in counted.values()),
+            walking=session.kind == "practical",
+        ),
         current_configuration(store).visibility.shown_for_seconds * 1_000_000,
         detectors,
-        error_model(detectors[0]) if len(detectors) == 1 else None,
+        _model(detectors, [each for _, each in fitted]),
         any(count.simulated for count in counts) or any(bool(row["simulated"]) for row in rows),
-        _basis(session, rows, gaps, counts, expected, left_out, None if fitted is None else fitted.id),
+        _basis(session, rows, gaps, counts, expected, left_out, [each.id for _, each in fitted]),
     )
 
 
@@ -103,15 +111,25 @@ def _placed(
     rows: Sequence[PlacedRow],
     counts: Sequence[HeadCount],
     sizes: Mapping[str, tuple[int, int]],
-    zones: Zones,
+    fitted: Sequence[tuple[int, RoomCalibration]],
 ) -> dict[int, Counted]:
     of = {(row["run_id"], row["sequence"]): row for row in rows}
     found: dict[int, Counted] = {}
     for count in counts:
         row, size = of[count.run_id, count.sequence], sizes[count.run_id]
         at_us = count.at_us + int(row["add_us"])
-        found[at_us] = Counted(look_of(at_us, count.boxes, *size, zones), count, row, size)
+        newest = next((each for since_us, each in reversed(fitted) if since_us <= count.at_us), None)
+        zones = Zones.of(newest, count.detector)
+        found[at_us] = Counted(look_of(at_us, count.boxes, *size, zones), count, row, size, zones)
     return found
+
+
+def _model(detectors: Sequence[str], fitted: Sequence[RoomCalibration]) -> ErrorModel | None:
+    """What is known of the errors in this lesson: of its calibrations the one that knows least counts."""
+    model = error_model(detectors[0]) if len(detectors) == 1 else None
+    if model is None or not fitted:
+        return model
+    return replace(model, room_sd=max(room_errors(each, detectors[0])[1] for each in fitted))
 
 
 def _to_true(rows: Sequence[PlacedRow]) -> Callable[[int], int]:
@@ -146,7 +164,7 @@ def _basis(
     counts: Sequence[HeadCount],
     expected: Sequence[Expected],
     left_out: Sequence[Interval],
-    calibration_id: int | None,
+    calibrations: Sequence[int],
 ) -> dict[str, str]:
     keys = [(row["run_id"], row["sequence"]) for row in rows]
     moved = [(*key, row["add_us"]) for key, row in zip(keys, rows, strict=True) if row["add_us"]]
@@ -155,7 +173,7 @@ def _basis(
     return {
         "footage": _sha256([sorted(keys), sorted(gaps)]),
         "clock": _sha256(sorted(moved)),
-        "counts": _sha256([pictures, sorted(left_out), calibration_id]),
+        "counts": _sha256([pictures, sorted(left_out), calibrations]),
         "expected": _sha256([step for step in expected if step.until_us != NO_END]),
         "lesson": _sha256(repr(lesson)),
     }

@@ -72,12 +72,17 @@ def newest_calibration(store: Store, room: str) -> RoomCalibration | None:
     return None if row is None else _calibration(row)
 
 
-def calibration_at(store: Store, room: str, at_us: int) -> RoomCalibration | None:
-    """The one that was the newest at `at_us`: what was fitted later says nothing of a lesson before."""
-    row = store.row(
-        "SELECT * FROM room_calibration WHERE room = ? AND at_us <= ? ORDER BY id DESC LIMIT 1", (room, at_us)
+def calibrations_over(
+    store: Store, room: str, from_us: int, until_us: int
+) -> list[tuple[int, RoomCalibration]]:
+    """(since when, calibration) of what was the newest at any time of [from_us, until_us), oldest first. What
+    is fitted later says nothing of a picture before: a technician counts and masks what he sees then."""
+    rows = store.rows(
+        "SELECT * FROM room_calibration WHERE room = ? AND at_us < ? AND id >= coalesce((SELECT max(id)"
+        " FROM room_calibration WHERE room = ? AND at_us <= ?), 0) ORDER BY id",
+        (room, until_us, room, from_us),
     )
-    return None if row is None else _calibration(row)
+    return [(row["at_us"], _calibration(row)) for row in rows]
 
 
 def cut_of(store: Store, room: str, detector: str | None = None) -> float | None:

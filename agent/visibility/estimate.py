@@ -1,10 +1,11 @@
 """How many people the picture shows, with an interval: from places, and from what is known of the errors.
 
 Errors persist. Who is hidden behind a pillar stays hidden, and a chair that looks like a head looks like one
-in every picture, so looks of one minute are not independent: however many there are, they count as
-`1 / correlation` looks at most. What remains of a place's doubt is a probability; the number of people is the
-sum over places (Poisson-binomial), mixed over how far the detector is off in this room as a whole, less the
-false places that no evidence shows up, and for the upper bound more by the people whom it does not see.
+in every picture, so looks are not independent: the mean log-odds of a place's looks over minutes counts as
+`weight` looks, however many there are. What remains of a place's doubt is a probability; the number of people
+is the sum over places (Poisson-binomial), mixed over how far the detector is off in this room as a whole,
+less the false places that no evidence shows up, and for the upper bound more by the people whom it does not
+see.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from math import lgamma
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
@@ -24,6 +26,9 @@ Integers = npt.NDArray[np.int64]
 _NODES: Final = ((-1.732, 1 / 6), (0.0, 2 / 3), (1.732, 1 / 6))
 """Gauss-Hermite points of a normal deviate, and their weights."""
 MOST_UNSEEN: Final = 80
+ONE_HEAD: Final = 0.55
+"""Two people's heads are farther apart in the picture, in head sizes, however dense they sit (of 82 labelled
+seats of a lesson the nearest two lie 0.57 apart)."""
 NEVER: Final = -12.0
 """Log-odds below which a place is left out of the sum: all of them together are no person."""
 
@@ -33,16 +38,20 @@ class ErrorModel:
     """What is known of a detector's errors; each number is measured (bench/verdict.py) on other pictures than
     those on which the verdict's error rates are reported."""
 
-    window_us: int = 60_000_000
-    """Looks so near to one another speak of the same moment of the lesson."""
-    correlation: float = 0.5
-    """Of a place's errors between two looks of a window: looks count as at most 1 / correlation."""
-    movement: float = 2.0
-    """Log-odds that movement over minutes adds: heads move, chairs and coats do not."""
-    miss: float = -0.8
-    """Log-odds of a head in a place that shows none in a look: heads are missed, empty chairs are not taken
-    for heads all the time."""
-    room_sd: float = 0.7
+    window_us: int = 600_000_000
+    """Looks so near to one another are evidence of the same seats. Of people who sit a miss is forgotten
+    after a minute or two (correlation .46 after 15 s, .14 after 75 s, none after 150 s), so minutes tell what
+    a moment cannot."""
+    live_window_us: int = 60_000_000
+    """The same of a lesson that runs: who warns late warns nobody."""
+    weight: float = 3.0
+    """Looks that the mean log-odds of a place's looks over a window are worth."""
+    movement: float = 3.3
+    """Log-odds that movement over minutes adds: heads move, chairs and coats do not. Who moves and is seen in
+    every other look is rather somebody than nobody."""
+    miss: float = -3.0
+    """Log-odds of a head in a place that shows none in a look: what is below the detector's floor."""
+    room_sd: float = 0.5
     """Of the detector's log-odds from room to room, normal: the count's bias changes sign between rooms."""
     stillness: float = 0.025
     """A place whose heads' centres vary by less than so many head sizes over minutes is a thing: people
@@ -53,11 +62,16 @@ class ErrorModel:
     """Places a room that move, are seen again and again and are no trainee, mean number (Poisson)."""
     false_share: float = 0.0005
     """The same for each place that is seen: more people, more bags, screens and reflections beside them."""
-    unseen: tuple[float, float] = (2.0, 30.0)
+    unseen: tuple[float, float] = (1.0, 60.0)
     """Beta distribution of the share of visible people whom no place shows over a window."""
-    unseen_moving: tuple[float, float] = (2.0, 10.0)
-    """The same of one single picture of people who stand and walk."""
-    confidence: float = 0.9
+    unseen_moving: tuple[float, float] = (2.0, 60.0)
+    """The same of people who stand and walk, of one picture: who is behind another for a moment."""
+    stirring: float = 1.2
+    """Log-odds that not being a thing adds where people stand and walk: believed, three in ten of what looks
+    like a head and is none moves."""
+    crowd_sd: float = 0.03
+    """Share of the people by which their number is uncertain besides: believed, nothing measures it here."""
+    confidence: float = 0.99
     """Of the lower bound, and of the upper bound."""
 
 
@@ -66,15 +80,20 @@ DEFAULT: Final = ErrorModel()
 
 @dataclass(frozen=True, slots=True)
 class Estimates:
-    """People in the trainees' part of the picture at each of m looks; `lower` <= `likely` <= `upper`."""
+    """People in the trainees' part of the picture at each of m looks; `lower` <= `probable` <=
+    `likely` <= `plausible` <= `upper`."""
 
     at_us: Integers
     lower: Integers
+    """With `ErrorModel.confidence` so many at least."""
+    probable: Integers
+    """So many at least in nine of ten."""
     likely: Integers
     """Median."""
+    plausible: Integers
+    """So many or more in one of four."""
     upper: Integers
-    solid: Integers
-    """Places that rather show somebody than nobody, who moves: what a visitor would add to."""
+    """With `ErrorModel.confidence` so many at most."""
     teachers: Integers
     """Heads in the teacher's zone."""
 
@@ -85,7 +104,8 @@ class Estimates:
 def of_seats(seats: SeatMap, model: ErrorModel = DEFAULT, *, live: bool = False) -> Estimates:
     """Estimates for people who sit. `live`: from the looks up to each, as a lesson runs; else from those
     around it."""
-    before_us, after_us = (model.window_us, 0) if live else (model.window_us // 2, model.window_us // 2)
+    half_us = model.window_us // 2
+    before_us, after_us = (model.live_window_us, 0) if live else (half_us, half_us)
     windows = _Windows(seats, before_us, after_us)
     odds = windows.log_odds(model)
     moving = _moved(seats, model, live=live) & _ours(seats, "")[:, None]
@@ -94,41 +114,65 @@ def of_seats(seats: SeatMap, model: ErrorModel = DEFAULT, *, live: bool = False)
     at_least = _merged(seats, np.where(moving & present, odds, -np.inf), 2.0)
     between = _merged(seats, np.where(_ours(seats, "")[:, None] & windows.any, odds, -np.inf), 1.0)
     possible = _ours(seats, "", "masked")[:, None] & windows.any
-    at_most = np.where(possible, np.maximum(odds, windows.best), -np.inf)
-    surely = moving & present & (between > 0)
-    return _bounds(seats, at_least, between, at_most, model, model.unseen, surely)
+    at_most = _merged(
+        seats, np.where(possible, np.maximum(odds, windows.log_odds(model) + model.movement), -np.inf), 0.0
+    )
+    return _bounds(seats, at_least, between, at_most, model, model.unseen)
 
 
 def of_crowd(seats: SeatMap, model: ErrorModel = DEFAULT) -> Estimates:
-    """Estimates for people who stand and walk: nobody has a place, so each picture stands alone, and of a
-    window the middle picture's bounds are taken, never the best."""
+    """Estimates for people who stand and walk: nobody has a place, so each picture is counted by itself and
+    the mean of a window taken, never its best picture. Who walks behind another is missed for a moment: more
+    by that share. What stays where it is to a hair's breadth is a thing. What is left of the doubt lasts."""
+    half_us = model.window_us // 2
+    windows = _Windows(seats, half_us, half_us)
     with np.errstate(divide="ignore"):
         odds = np.log(seats.probability) - np.log1p(-seats.probability)
-    ours = np.where(_ours(seats, "")[:, None], odds, -np.inf)
-    possible = np.where(_ours(seats, "", "masked")[:, None], odds, -np.inf)
-    each = _bounds(seats, ours, ours, possible, model, model.unseen_moving, ours > 0)
-    half_us = model.window_us // 2
-
-    def middle(values: Integers) -> Integers:
-        return np.array(
-            [np.percentile(values[near], 50, method="lower") for near in _near(each.at_us, half_us)],
-            dtype=np.int64,
-        )
-
-    return Estimates(
-        each.at_us,
-        middle(each.lower),
-        middle(each.likely),
-        middle(each.upper),
-        middle(each.solid),
-        middle(each.teachers),
+    stays = windows.seen >= np.maximum(3, 0.5 * windows.looks)
+    person = ~(stays & ~_moved(seats, model, live=False))
+    ours = _ours(seats, "")[:, None]
+    low = _Crowd.of(windows, np.where(ours & person, odds + model.stirring, -np.inf), model)
+    # A thing may be somebody who stands as still, and a mask may hide somebody.
+    high = _Crowd.of(
+        windows, np.where(_ours(seats, "", "masked")[:, None], odds + model.movement, -np.inf), model
     )
+    lower = low.at(-_deviate(model.confidence))
+    probable = np.maximum(lower, low.at(-_deviate(0.9)))
+    likely = np.maximum(probable, low.at(0.0))
+    plausible = np.maximum(likely, low.at(_deviate(0.75)))
+    upper = np.maximum(plausible, high.at(_deviate(model.confidence)))
+    in_zone = _ours(seats, "teacher")[:, None] & (seats.probability >= 0.5)
+    return Estimates(seats.at_us, lower, probable, likely, plausible, upper, in_zone.sum(axis=0))
 
 
-def _near(at_us: Integers, half_us: int) -> list[slice]:
-    first = np.searchsorted(at_us, at_us - half_us, side="left")
-    last = np.searchsorted(at_us, at_us + half_us, side="right")
-    return [slice(int(a), int(b)) for a, b in zip(first, last, strict=True)]
+@dataclass(frozen=True, slots=True)
+class _Crowd:
+    """Number of people at each of m looks, normal."""
+
+    mean: Floats
+    deviation: Floats
+
+    @classmethod
+    def of(cls, windows: _Windows, odds: Floats, model: ErrorModel) -> _Crowd:
+        """From what each place says in each look, (n, m)."""
+        chance = 1 / (1 + np.exp(-np.maximum(odds, -700)))
+        seen = windows._sum(chance.sum(axis=0, keepdims=True))[0] / windows.looks
+        doubt = windows._sum((chance * (1 - chance)).sum(axis=0, keepdims=True))[0] / windows.looks
+        alpha, beta = model.unseen_moving
+        behind = alpha / (alpha + beta)
+        spread = np.sqrt(behind * (1 - behind) / (alpha + beta + 1))
+        mean = seen / (1 - behind)
+        variance = doubt + (model.room_sd * doubt) ** 2 + (mean * spread / (1 - behind)) ** 2
+        return cls(mean, np.sqrt(variance + (model.crowd_sd * mean) ** 2 + model.false_places))
+
+    def at(self, deviate: float) -> Integers:
+        """The whole number nearest to so many standard deviations from the mean."""
+        return np.maximum(0, np.rint(self.mean + deviate * self.deviation)).astype(np.int64)
+
+
+def _deviate(share: float) -> float:
+    """Of the standard normal distribution."""
+    return NormalDist().inv_cdf(share)
 
 
 def _ours(seats: SeatMap, *zones: str) -> npt.NDArray[np.bool_]:
@@ -143,34 +187,33 @@ class _Windows:
         self.first = np.searchsorted(at, at - before_us, side="left")
         self.last = np.searchsorted(at, at + after_us, side="right")
         self.looks = (self.last - self.first).astype(np.float64)
-        span_us = at[self.last - 1] - at[self.first] if len(at) else at
-        # More looks within the same time say hardly more: as if one came each five seconds at most.
-        self.apart = np.minimum(self.looks, 1 + span_us / 5_000_000)
         self._seats = seats
         self.seen = self._sum(seats.seen.astype(np.float64))
         self.any = self.seen > 0
-        before, after = self._nearest(seats)
+        before, after = self._nearest(seats, before_us + after_us)
         self.bracketed = self.any & before & after
 
     def _sum(self, values: Floats) -> Floats:
         total = np.concatenate([np.zeros((values.shape[0], 1)), np.cumsum(values, axis=1)], axis=1)
         return np.asarray(total[:, self.last] - total[:, self.first])
 
-    def _nearest(self, seats: SeatMap) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-        """Whether the place showed a head in the window up to the look, and from it on: who changed places
-        within the window is counted at neither end twice."""
+    def _nearest(self, seats: SeatMap, reach_us: int) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Whether the place showed a head within the reach up to the look, and from it on: who changed places
+        is counted at neither end twice."""
+        at = seats.at_us
         total = np.concatenate(
             [np.zeros((seats.seen.shape[0], 1)), np.cumsum(seats.seen.astype(np.float64), axis=1)], axis=1
         )
-        here = np.arange(len(seats.at_us))
-        return total[:, here + 1] > total[:, self.first], total[:, self.last] > total[:, here]
+        here = np.arange(len(at))
+        first = np.searchsorted(at, at - reach_us, side="left")
+        last = np.searchsorted(at, at + reach_us, side="right")
+        return total[:, here + 1] > total[:, first], total[:, last] > total[:, here]
 
     def log_odds(self, model: ErrorModel) -> Floats:
-        """(n, m): that somebody is there. Looks count as `apart / (1 + (apart - 1) * correlation)`."""
+        """(n, m): that somebody is there."""
         probability = np.clip(self._seats.probability, 1e-4, 1 - 1e-4)
         each = np.where(self._seats.seen, np.log(probability) - np.log1p(-probability), model.miss)
-        effective = self.apart / (1 + (self.apart - 1) * model.correlation)
-        return np.asarray(effective * self._sum(each) / self.looks)
+        return np.asarray(model.weight * self._sum(each) / self.looks)
 
     @property
     def best(self) -> Floats:
@@ -200,16 +243,17 @@ def _moved(seats: SeatMap, model: ErrorModel, *, live: bool) -> npt.NDArray[np.b
 
 def _merged(seats: SeatMap, odds: Floats, within: float) -> Floats:
     """Of places nearer than `within` head sizes that never show a head in the same look, only the surest
-    counts: somebody who leans to and fro is one person, and two who are seen so seldom may as well be one."""
+    counts: somebody who leans to and fro is one person, and two who are seen so seldom may as well be one.
+    The same of places nearer than `ONE_HEAD` whatever they show: two boxes of one head."""
     if len(odds) < 2:
         return odds
     centre, seen = seats.centre, seats.seen.astype(np.float64)
     distance = np.hypot(*(centre[:, None, axis] - centre[None, :, axis] for axis in (0, 1)))
     size = np.maximum(seats.size[:, None], seats.size[None, :])
     together = seen @ seen.T
-    exclusive = np.argwhere(np.triu((distance < within * size) & (together == 0), 1))
+    same = ((distance < within * size) & (together == 0)) | (distance < ONE_HEAD * size)
     found = odds.copy()
-    for one, other in exclusive:
+    for one, other in np.argwhere(np.triu(same, 1)):
         # The likelier one of both at each look; the other is as if it were not there.
         weaker = found[one] < found[other]
         found[one, weaker] = -np.inf
@@ -224,16 +268,17 @@ def _bounds(
     at_most: Floats,
     model: ErrorModel,
     unseen: tuple[float, float],
-    surely: npt.NDArray[np.bool_],
 ) -> Estimates:
     low = _less(_mixed(at_least, model.room_sd), at_least, model)
-    middle, high = _mixed(between, model.room_sd), _mixed(at_most, model.room_sd)
-    tail = 1 - model.confidence
-    lower = _quantile(low, tail)
-    likely = np.maximum(lower, _quantile(_more(middle, unseen), 0.5))
-    upper = np.maximum(likely, _quantile(_more(high, unseen), model.confidence))
+    middle = _more(_mixed(between, model.room_sd), unseen)
+    high = _more(_mixed(at_most, model.room_sd), unseen)
+    lower = _quantile(low, 1 - model.confidence)
+    probable = _quantile(low, 0.1)
+    likely = np.maximum(probable, _quantile(middle, 0.5))
+    plausible = np.maximum(likely, _quantile(middle, 0.75))
+    upper = np.maximum(plausible, _quantile(high, model.confidence))
     in_zone = _ours(seats, "teacher")[:, None] & (seats.probability >= 0.5)
-    return Estimates(seats.at_us, lower, likely, upper, surely.sum(axis=0), in_zone.sum(axis=0))
+    return Estimates(seats.at_us, lower, probable, likely, plausible, upper, in_zone.sum(axis=0))
 
 
 def _mixed(odds: Floats, room_sd: float) -> Floats:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from math import sqrt
+from math import exp, log, sqrt
 from typing import Final
 
 from agent.store.calibration import Mask, RoomCalibration
@@ -21,6 +21,12 @@ MODELS: Final[dict[str, ErrorModel]] = {}
 """Detectors of earlier releases, whose counts a node may still hold: full name → what is known of their
 errors. What the manifest names as bearing verdicts needs no entry."""
 
+DOUBT_EACH: Final = 0.1
+"""Variance of the count that a person in the picture brings with it: what a counted picture is worth for the
+room's log-odds (measured of the head net's scores)."""
+FURTHER: Final = 0.25
+"""What each further counted picture is worth of the first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Zones:
@@ -28,11 +34,15 @@ class Zones:
 
     teacher: Polygon = ()
     masks: tuple[Mask, ...] = ()
+    shift: float = 0.0
+    """Log-odds to be added to the detector's in this room (`room_errors`)."""
 
     @classmethod
-    def of(cls, calibration: RoomCalibration | None) -> Zones:
+    def of(cls, calibration: RoomCalibration | None, detector: str) -> Zones:
         """None: the room was never calibrated, the whole picture is the trainees'."""
-        return cls() if calibration is None else cls(calibration.teacher_zone, calibration.masks)
+        if calibration is None:
+            return cls()
+        return cls(calibration.teacher_zone, calibration.masks, room_errors(calibration, detector)[0])
 
     def of_point(self, x: float, y: float) -> str:
         """`Head.zone` of a point, x and y in 0..1."""
@@ -57,13 +67,40 @@ def _bearing() -> frozenset[str]:
     )
 
 
+def room_errors(calibration: RoomCalibration | None, detector: str) -> tuple[float, float]:
+    """What counted pictures of a room say of a detector there: the log-odds by which its scores are too low,
+    and how far off that still is (a standard deviation), beside the room to room deviation of `DEFAULT`.
+
+    The cut at which it counts as many as somebody counted differs from its own by just these log-odds. People
+    who were counted in several pictures of one occasion are mostly the same.
+    """
+    own = _cuts().get(detector)
+    frames = 0 if calibration is None else int(calibration.fit.get("frames") or 0)
+    if calibration is None or not calibration.cut or calibration.detector != detector or not (frames and own):
+        return 0.0, DEFAULT.room_sd
+    worth = DOUBT_EACH * int(calibration.fit.get("people") or 0) * (1 + (frames - 1) * FURTHER) / frames
+    return _logit(own) - _logit(calibration.cut), 1 / sqrt(1 / DEFAULT.room_sd**2 + worth)
+
+
+@cache
+def _cuts() -> dict[str, float]:
+    """Detectors of the manifest → their own cut."""
+    rows = manifest()["weights"].items()
+    return {scorer(name): float(row["calibration"]["cut"]) for name, row in rows if "calibration" in row}
+
+
+def _logit(share: float) -> float:
+    return log(share / (1 - share))
+
+
 def look_of(at_us: int, boxes: Iterable[BoxRow], width: int, height: int, zones: Zones) -> Look:
     """The look of one counted picture of `width` × `height` pixels."""
     heads = []
     for left, top, right, bottom, score in boxes:
         x, y = (left + right) / 2, (top + bottom) / 2
         size = sqrt(max(1, (right - left) * (bottom - top))) / height
-        probability = min(max(score, 1e-4), 1 - 1e-4)
+        odds = _logit(min(max(score, 1e-4), 1 - 1e-4)) + zones.shift
+        probability = min(max(1 / (1 + exp(-odds)), 1e-4), 1 - 1e-4)
         zone = zones.of_point(x / width, y / height)
         heads.append(Head(x / height, y / height, size, probability, zone))
     return Look(at_us, tuple(heads))

@@ -2,12 +2,13 @@
 
 The rules, each against claiming more than is known:
 
-1. `shown` needs one stretch of the recording, `needed_us` long without a hole, in which the lower bound of
-   the trainees in the picture is at every look at least the number expected. Expected is the most that were
-   checked in at any moment of the class hour: who comes late must be shown too, and the first minutes with
-   three people prove nothing for the other twenty-seven.
-2. Number alone proves nothing when too many people are there: a look at which more places show somebody than
-   people are checked in helps no `shown`, because a visitor may stand in for a hidden trainee.
+1. `shown` needs one stretch of the recording, `needed_us` long without a hole, in which at every look two
+   things hold: with the model's confidence fewer than two trainees, and than a tenth, are out of the picture
+   (`tolerated`), and the whole number expected is plausible. Expected is the most that were checked in at any
+   moment of the class hour: who comes late must be shown too, and the first minutes with three people prove
+   nothing for the other twenty-seven.
+2. Number alone proves nothing when too many people are there: a look at which probably more are seen than are
+   checked in helps no `shown`, because a visitor may stand in for a hidden trainee.
 3. Teachers stand in for nobody. With a teacher's zone only the rest of the picture counts, less the teachers
    who are checked in and were not seen in the zone within the window: they walk about or sit at the back.
    Without one as many heads as teachers are checked in, and one at least, are taken off the lower bound.
@@ -53,6 +54,8 @@ LONGEST_HOLE_US: Final = 30_000_000
 UNSETTLED: Final = 0.3
 """Above this share of heads that stay at no place, people stand and walk, whatever the timetable says."""
 FEWEST_LOOKS: Final = 12
+AT_THE_DESK_US: Final = 30_000_000
+"""A teacher who was in the zone so long before or after a look is not among the trainees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +142,15 @@ def _judged(
     at = estimates.at_us
     now = np.array([_expected_at(expected, int(each)) for each in at], dtype=np.int64)
     most = max(step.trainees for step in expected)
-    in_zone = _most_near(at, estimates.teachers, model.window_us // 2)
+    in_zone = _most_near(at, estimates.teachers, AT_THE_DESK_US)
     teachers = np.maximum(0, now[:, 1] - in_zone) if scene.has_teacher_zone else np.maximum(1, now[:, 1])
     lower = np.maximum(0, estimates.lower - teachers)
-    crowded = estimates.solid - teachers > now[:, 0]
+    crowded = estimates.probable - teachers > now[:, 0]
+    complete = (lower >= most - tolerated(most)) & (estimates.plausible - teachers >= most)
     # Who stands in the teacher's zone and is no teacher may be a trainee.
     upper = estimates.upper + np.maximum(0, estimates.teachers - now[:, 1])
     broken = _broken(at, [*scene.left_out, *scene.gaps])
-    shown = _longest(at, (lower >= most) & ~crowded, broken)
+    shown = _longest(at, complete & ~crowded, broken)
     below = upper < now[:, 0]
     not_shown, whole = _longest(at, below, broken), _longest(at, np.ones_like(below), broken)
     lengths = _length(at, shown), _length(at, not_shown)
@@ -178,8 +182,14 @@ def _judged(
     best = shown or whole or slice(0, len(at))
     if usable_us < needed_us or is_below:
         return made("uncertain", "too_few_pictures", best)
-    crowding = more_us >= needed_us and _length(at, _longest(at, lower >= most, broken)) >= needed_us
+    crowding = more_us >= needed_us and _length(at, _longest(at, complete, broken)) >= needed_us
     return made("uncertain", "more_than_expected" if crowding else "neither_bound", best)
+
+
+def tolerated(expected: int) -> int:
+    """Trainees who may be out of the picture at the most while `shown` is claimed: one, or just less than a
+    tenth. No count can exclude a single one of eighty; what `shown` excludes is two, and a tenth."""
+    return max(2, -(-expected // 10)) - 1
 
 
 def _nothing(reason: Reason, measure: Measure, counts: tuple[int, int]) -> Judgement:

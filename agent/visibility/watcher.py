@@ -69,6 +69,8 @@ class Watcher:
         self._last_picture: tuple[str, int] | None = None
         self._session_id: str | None = None
         self._doubt: Doubt | None = None
+        self._sight: tuple[Sight, bool] | None = None
+        """The last of that lesson, and whether it was of a simulated camera."""
         self._idle_ns = 0
         self._room_now = RoomNow()
         self.presence = Presence()
@@ -168,10 +170,11 @@ class Watcher:
             self._state_ended_session(store, now, session)
             if session is not None:
                 self._state_sum(store, now, session, found, at_once=changed)
+                sight = next(reversed(self._room_now.sights), Sight.of(count))
                 if changed:
-                    sight = next(reversed(self._room_now.sights), Sight.of(count))
                     before = self._doubt if session.id == self._session_id else None
                     state_doubt(store, now, session, found, before, sight, simulated=count.simulated)
+                self._sight = sight, count.simulated
         self._session_id, self._doubt = (session.id if session else None), found
         return count, found
 
@@ -187,7 +190,7 @@ class Watcher:
                 store, session.id, from_us=count.at_us - 2 * after_us, until_us=count.at_us + 1
             )
             return doubt([Sight.of(each) for each in counts], count.at_us, after_us)
-        zones = Zones.of(calibration_of(store, self._room))
+        zones = Zones.of(calibration_of(store, self._room), count.detector)
         lesson = lesson_now(store, session, count.at_us, zones, picture_size)
         self._room_now.see(look_of(count.at_us, count.boxes, *picture_size, zones), lesson, model)
         found = doubt(self._room_now.sights, count.at_us, after_us)
@@ -210,8 +213,13 @@ class Watcher:
         if self._session_id is None or (running is not None and running.id == self._session_id):
             return
         ended = classes.session(store, self._session_id)
-        if ended is not None:
-            self._state_sum(store, now, ended, None, at_once=True)
+        if ended is None:
+            return
+        self._state_sum(store, now, ended, None, at_once=True)
+        if self._doubt is not None and self._sight is not None:
+            # It lasted to the lesson's end; without this record it would last for ever.
+            sight, simulated = self._sight
+            state_doubt(store, now, ended, None, self._doubt, sight, simulated=simulated)
 
     def _state_sum(
         self, store: Store, now: Stamp, session: Session, found: Doubt | None, *, at_once: bool

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.archive.visibility import RECENT_NS, VisibilityJudge
+from agent.archive.rounds import RECENT_NS
+from agent.archive.visibility import VisibilityJudge
 from agent.checkin.photos import PhotoAlbum
 from agent.configuration.document import HrConfiguration
 from agent.configuration.document import Visibility as VisibilityValues
@@ -199,7 +200,7 @@ def test_a_class_hour_is_judged_once(lesson: Lesson) -> None:
     lesson.check_in(9)
     lesson.count(10, places_of(lesson))
     found = lesson.judged()
-    assert (found.verdict, found.in_force.lower, found.in_force.expected) == ("shown", 9, 9)
+    assert (found.verdict, found.in_force.lower, found.in_force.expected) == ("shown", 8, 9)
     lesson.look_again()
     assert len(visibility.stated(lesson.store, SESSION)) == 1, "stated again although nothing changed"
 

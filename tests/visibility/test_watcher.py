@@ -186,6 +186,12 @@ def test_a_lasting_disagreement_is_said_while_the_lesson_runs(
     assert doubts[0] is None and doubts[-1] == kind
     assert doubts.index(kind) * 6 == 120, "warn_after_seconds of HR's configuration"
     assert any(fact["doubt"] == kind for fact in facts(store))
+    with store.transaction():
+        classes.set_closed(store, session.id, watched.clock.wall_us, "planned_end")
+    play(watched, 6)
+    watcher.look(store)
+    doubted = store.rows("SELECT data FROM fact WHERE type = 'visibility.doubted' ORDER BY id")
+    assert [json.loads(row["data"])["began"] for row in doubted] == [True, False], "it ends with the lesson"
 
 
 def test_row_and_fact_stand_or_fall_together(

@@ -1,0 +1,39 @@
+"""Which judged lessons to look at again: what a judgement rests on moves for days, and seldom later."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from agent.clock import Stamp
+from agent.store.database import Store
+
+RECENT_US: Final = 14 * 86_400_000_000
+"""Check-ins are confirmed, clocks corrected, disks put back, lessons moved within days: those are looked at
+each `RECENT_NS`, all of them at the start and each `ALL_NS`."""
+RECENT_NS: Final = 600_000_000_000
+ALL_NS: Final = 86_400_000_000_000
+
+
+class Rounds:
+    """One lesson at a time, so that nothing waits for a round."""
+
+    def __init__(self, judged_sessions: Callable[[Store, str, int], list[str]], room: str) -> None:
+        """`judged_sessions`: store, room, ended after (UTC microseconds) → ids of judged lessons."""
+        self._judged_sessions, self._room = judged_sessions, room
+        self._waiting: deque[str] = deque()
+        self._recent_ns: int | None = None
+        self._all_ns: int | None = None
+
+    def next(self, store: Store, stamp: Stamp) -> str | None:
+        """The lesson whose turn it is; None when this round is over and the next has not begun."""
+        now_ns = stamp.monotonic_ns
+        if self._all_ns is None or now_ns - self._all_ns >= ALL_NS:
+            self._all_ns = self._recent_ns = now_ns
+            self._waiting = deque(self._judged_sessions(store, self._room, 0))
+        elif self._recent_ns is None or now_ns - self._recent_ns >= RECENT_NS:
+            self._recent_ns = now_ns
+            recent = self._judged_sessions(store, self._room, stamp.wall_us - RECENT_US)
+            self._waiting = deque(dict.fromkeys([*recent, *self._waiting]))
+        return self._waiting.popleft() if self._waiting else None
