@@ -40,8 +40,8 @@ WASHED_OUT: Final = 0.60
 """Median contrast of the blocks with structure, over what the light leaves of it: so much blur that nothing
 sharp is left to compare."""
 DIMMED: Final = 0.5
-"""Of the known view's brightness, below which gain and encoder leave no fine detail to judge: no lens goes out
-of focus by a light that is switched off."""
+"""Of the known view's brightness, below which gain and encoder leave no fine detail to judge: no lens goes
+out of focus by a light that is switched off."""
 GONE: Final = 0.15
 """Of the blocks with structure; fewer that are seen, where there is structure of another kind, is another
 view."""
