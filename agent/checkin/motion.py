@@ -52,7 +52,7 @@ class MotionGate:
         # Nearest first: averaging a whole 1080p picture would cost more than all the rest of this gate.
         coarse = cv2.resize(picture, (WIDTH_PX * 4, height * 4), interpolation=cv2.INTER_NEAREST)
         grey = coarse if coarse.ndim == 2 else cv2.cvtColor(coarse, cv2.COLOR_BGR2GRAY)
-        # Halving twice is the same mean of sixteen in a quarter of the time: OpenCV has an own way for halves.
+        # Halving twice is the same mean of sixteen in a quarter of the time: OpenCV is quick at halves.
         half = cv2.resize(grey, (WIDTH_PX * 2, height * 2), interpolation=cv2.INTER_AREA)
         small = cv2.resize(half, (WIDTH_PX, height), interpolation=cv2.INTER_AREA)
         current = small.astype(np.float32)
