@@ -2,7 +2,8 @@
 """Error rates of a class hour's verdict, on lessons made from labelled pictures with errors that persist.
 
     python -m bench.verdict [--part report|choose] [--counter stand-in|head-net] [--streams N] [--out FILE]
-    python -m bench.verdict --film [--out FILE]
+    python -m bench.verdict --film
+    python -m bench.verdict --lesson [--streams N]
 
 Needs CLASSROOM_AGENT_SHARED. A lesson takes a labelled picture's heads as its people (a group of exactly as
 many neighbours as are wanted) and a detector's errors as they persist: who is seen badly stays so, a thing
@@ -11,7 +12,8 @@ that looks like a head stays, both with noise from look to look; people bend dow
 recall and precision are those measured of the net's predecessor, calibrated by construction. Hidden people
 are checked in and in no picture. The parameters of `agent.visibility.estimate.ErrorModel` are chosen with
 `--part choose` (train_rooms); `--part report` (val_room, val_rear) is what is published. `--film` counts the
-room video (13 people) with the head net. Prints numbers only.
+room video (13 people) with the head net; `--lesson` judges classes of a real lesson, see
+bench/verdict_lesson.py. Prints numbers only.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ from agent.visibility.looks import Zones, look_of
 from agent.visibility.seats import Head, Look
 from agent.visibility.verdict import Scene, judge
 from bench.face_sets import media_folder
+from bench.verdict_lesson import lesson_rates, real_lesson
 from models.heads import HeadCounter
 
 PARTS: Final = {"choose": ("train_rooms",), "report": ("val_room", "val_rear")}
@@ -318,6 +321,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--film", action="store_true")
+    parser.add_argument("--lesson", action="store_true")
     chosen = parser.parse_args()
     if chosen.film:
         from models.head_net import HeadNet
@@ -326,6 +330,16 @@ def main() -> None:
             print(json.dumps(each))
         return
     random = np.random.default_rng(chosen.seed)
+    if chosen.lesson:
+        from models.head_net import HeadNet
+
+        folder = media_folder() / "heads" / "val_room"
+        real = real_lesson(folder, labelled(folder), HeadNet())
+        print(json.dumps({"people": len(real.seats), "unclear": len(real.unclear), "looks": len(real.looks)}))
+        for people, hidden in cells(chosen.people, HIDDEN_PERCENT):
+            found = lesson_rates(real, people, hidden, chosen.streams, NEEDED_US, random)
+            print(json.dumps(found), flush=True)
+        return
     casts: list[Cast] = []
     for part in PARTS[chosen.part]:
         folder = media_folder() / "heads" / part

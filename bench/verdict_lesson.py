@@ -20,7 +20,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from agent.store.attendance import Expected
 from agent.visibility.seats import Head, Look, gather
+from agent.visibility.verdict import Scene, judge
 from models.heads import HeadCounter
 
 Floats = npt.NDArray[np.float64]
@@ -123,3 +125,16 @@ def real_lesson(folder: Path, labels: dict[str, Floats], counter: HeadCounter) -
         places[share >= CLEAR],
         places[(share < CLEAR) & (share > NOBODY)],
     )
+
+
+def lesson_rates(
+    lesson: RealLesson, people: int, hidden: int, streams: int, needed_us: int, random: np.random.Generator
+) -> dict[str, Any]:
+    """Verdicts of so many classes of the lesson with `people` checked in, `hidden` of them in no picture.
+    They overlap: it is one room, and no share of it says more than that."""
+    verdicts = {"shown": 0, "not_shown": 0, "uncertain": 0}
+    for _ in range(streams):
+        looks, _ = lesson.group(people - hidden, int(random.integers(len(lesson.seats))))
+        scene = Scene([Expected(0, 2**62, people, 0)], has_teacher_zone=True)
+        verdicts[judge(looks, (0, len(looks) * EVERY_S * 1_000_000), scene, needed_us).verdict] += 1
+    return {"people": people, "hidden": hidden, "posture": "seated", "streams": streams, **verdicts}
