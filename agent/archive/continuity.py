@@ -9,7 +9,6 @@ it is asked.
 
 from __future__ import annotations
 
-from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +16,7 @@ from uuid import uuid4
 
 from agent.archive.judgement import as_data, basis_of, why_anew
 from agent.archive.part import Word
+from agent.archive.rounds import Rounds
 from agent.classes.rules import rules_of
 from agent.clock import Stamp
 from agent.log import get_logger
@@ -33,12 +33,6 @@ ROUND_NS: Final = 20_000_000_000
 LATEST_US: Final = 30 * 60 * 1_000_000
 """So long after a lesson what is not in the index is not waited for: a recorder that is gone for good must
 not keep the others' lessons from being judged."""
-RECENT_US: Final = 14 * 86_400_000_000
-"""Clocks are corrected and disks put back within days; those lessons are looked at again each `RECENT_NS`."""
-RECENT_NS: Final = 600_000_000_000
-ALL_NS: Final = 86_400_000_000_000
-"""Every lesson is looked at again at the start and then so often, one a step: most ask the index alone."""
-
 log = get_logger(__name__)
 
 
@@ -64,10 +58,7 @@ class ContinuityJudge:
         self._reader = ThreadPoolExecutor(1, "continuity")
         self._reading: _Reading | None = None
         self._next_ns = 0
-        self._again: deque[str] = deque()
-        """Judged sessions still to be looked at in this round."""
-        self._recent_ns: int | None = None
-        self._all_ns: int | None = None
+        self._rounds = Rounds(continuity.judged_sessions, context.settings.node.room)
         self._refused: set[str] = set()
         """Sessions that cannot be judged here, said once a process."""
 
@@ -113,17 +104,8 @@ class ContinuityJudge:
 
     def _look_again(self, store: Store, stamp: Stamp) -> None:
         """Begin to read the next judged lesson of which something moved, or not all files were there."""
-        now_ns, room = stamp.monotonic_ns, self._context.settings.node.room
-        if self._all_ns is None or now_ns - self._all_ns >= ALL_NS:
-            self._all_ns = self._recent_ns = now_ns
-            self._again = deque(continuity.judged_sessions(store, room, 0))
-        elif self._recent_ns is None or now_ns - self._recent_ns >= RECENT_NS:
-            self._recent_ns = now_ns
-            recent = continuity.judged_sessions(store, room, stamp.wall_us - RECENT_US)
-            self._again = deque(dict.fromkeys([*recent, *self._again]))
-        if not self._again:
-            return
-        session = classes.session(store, self._again.popleft())
+        session_id = self._rounds.next(store, stamp)
+        session = None if session_id is None else classes.session(store, session_id)
         if session is None or session.id in self._refused:
             return
         before = continuity.judgements(store, session.id)[-1]
