@@ -6,11 +6,11 @@ noise, and whatever moved. Of two moments of a living room these are independent
 chance; a picture that is shown again brings its own back, through another encoder too. Three key frames in a
 row that each find theirs at the same distance are a loop.
 
-Whoever taps a camera's stream gets the noise of its key frames in all the pictures that follow them, because
-an encoder leaves alone what does not move: so it comes back in whichever of them becomes a key frame of the
-loop. Only a loop of pictures that were never encoded (from within the camera) shows other noise when it is
-out of step with the key frames, and is seen once it comes round. What is kept takes 7 MB for eight hours, a
-key frame each two seconds, in memory alone: a loop longer than the process lives is not seen.
+Whoever taps a camera's stream gets the noise of its key frames in the pictures that follow them, because an
+encoder leaves alone what does not move: where enough of it stays, a loop is known at any phase. Else, and for
+a loop of pictures that were never encoded (from within the camera), one that is out of step with the key
+frames is seen once it comes round. What is kept takes 7 MB for eight hours, a key frame each two seconds, in
+memory alone: a loop longer than the process lives is not seen.
 """
 
 from __future__ import annotations
