@@ -39,9 +39,6 @@ BLURRED: Final = 0.55
 WASHED_OUT: Final = 0.60
 """Median contrast of the blocks with structure, over what the light leaves of it: so much blur that nothing
 sharp is left to compare."""
-DIMMED: Final = 0.5
-"""Of the known view's brightness, below which gain and encoder leave no fine detail to judge: no lens goes
-out of focus by a light that is switched off."""
 GONE: Final = 0.15
 """Of the blocks with structure; fewer that are seen, where there is structure of another kind, is another
 view."""
@@ -110,8 +107,7 @@ def assess(seen: Structure, known: KnownView, *, lenient: bool) -> Assessment:
         return named("moved")
     # A view that was tilted or zoomed a little does not lie edge on edge: that is no blur.
     is_washed_out = float(np.median(found.own[lit])) < WASHED_OUT * (0.8 if lenient else 1)
-    is_dimmed = float(np.median(found.light[lit])) < DIMMED
-    if (is_blurred or is_washed_out) and turned < DRIFTED_PX and not is_dimmed:
+    if (is_blurred or is_washed_out) and turned < DRIFTED_PX:
         return named("out_of_focus")
     return named(None)
 
