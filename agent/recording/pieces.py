@@ -259,10 +259,22 @@ def pieces_of_all(files: Sequence[Places]) -> list[Pieces | None]:
     falls[last[:-1]] = False  # from one file to the next
     damaged = set(np.searchsorted(last, np.flatnonzero(falls), side="right").tolist())
     offsets, ticks = (array("q", row.tobytes()) for row in edges)
-    return [
-        Pieces(ticks[begin:stop], offsets[begin:stop]) if stop - begin > 1 and place not in damaged else None
-        for place, (begin, stop) in enumerate(zip((stops - counts).tolist(), stops.tolist(), strict=True))
-    ]
+    if not steps.shape[1]:  # one file without a group of pictures
+        return [None]
+    steps[:, last[:-1]] = 0
+    starts = np.minimum(stops - counts, steps.shape[1] - 1)
+    longest = np.maximum.reduceat(steps[1], starts).tolist()
+    densest = np.maximum.reduceat(steps[0] / np.maximum(steps[1], 1), starts).tolist()
+    laid_out = list[Pieces | None]()
+    for place, (begin, stop) in enumerate(zip((stops - counts).tolist(), stops.tolist(), strict=True)):
+        if stop - begin < 2 or place in damaged:
+            laid_out.append(None)
+            continue
+        pieces = Pieces(ticks[begin:stop], offsets[begin:stop])
+        # What each would find out by itself, in many small steps.
+        vars(pieces).update(longest=longest[place], densest=densest[place])
+        laid_out.append(pieces)
+    return laid_out
 
 
 def cut_all(segments: Iterable[PlayableSegment], start_us: int, end_us: int) -> list[PlayableSegment]:

@@ -20,6 +20,7 @@ from agent.recording.gops import Gop, pack_gops
 from agent.recording.growing import GrowingSegments
 from agent.recording.pieces import (
     Piece,
+    Pieces,
     Places,
     PlayableSegment,
     Stretch,
@@ -347,6 +348,27 @@ def test_places_that_do_not_fit_the_file_are_refused_and_no_others(gops: bytes) 
 
 
 GOPS = st.lists(st.tuples(st.integers(1, 5_000_000), st.integers(0, 900_000)), min_size=1, max_size=200)
+
+
+@given(st.lists(st.one_of(st.just([]), GOPS), min_size=1, max_size=5))
+def test_laid_out_together_is_laid_out_one_by_one(files: list[list[tuple[int, int]]]) -> None:
+    """Files without a group among them or not: pieces, the longest and the densest of each."""
+    places = []
+    for number, gops in enumerate(files):
+        begin = number * 10**9  # far from where the one before ends
+        offsets = [*accumulate((size for size, _ in gops), initial=700)]
+        ticks = [*accumulate((length for _, length in gops), initial=0)]
+        groups = pack_gops(map(Gop, offsets[:-1], ticks[:-1]))
+        places.append(Places(groups, offsets[-1], begin, begin + ticks[-1]))
+    for gops, pieces in zip(files, pieces_of_all(places), strict=True):
+        if not gops:
+            assert pieces is None
+            continue
+        assert pieces is not None
+        alone = Pieces.of(list(pieces))
+        assert pieces == alone and len(pieces) == len(gops)
+        assert pieces.longest == alone.longest == max(length for _, length in gops)
+        assert pieces.densest == alone.densest == max(size / max(length, 1) for size, length in gops)
 
 
 @given(st.lists(GOPS, min_size=1, max_size=4), st.integers(0, 2**40))
