@@ -64,7 +64,9 @@ class Served:
     def client(self, **options: object) -> httpx.Client:
         """A client that trusts the device's certificate and nothing else."""
         context = ssl.create_default_context(cafile=CertificateFiles.within(self.paths.keys).certificate)
-        return httpx.Client(base_url=self.url, verify=context, headers={"accept": "text/html"}, **options)  # type: ignore[arg-type]
+        # On a busy machine a password's Argon2id alone may take longer than httpx waits by itself (5 s).
+        wanted = {"timeout": 30.0, "headers": {"accept": "text/html"}} | options
+        return httpx.Client(base_url=self.url, verify=context, **wanted)  # type: ignore[arg-type]
 
 
 def free_port() -> int:
