@@ -22,9 +22,8 @@ visibility_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_ma
 
 VERDICTS = {"shown": "全员可见 shown", "not_shown": "未显示全员 not shown", "uncertain": "无法确定 uncertain"}
 REASONS = {
-    "sustained_lower_bound": "看不见的少于两人或十分之一（取较大者，把握为百分之九十九），人数与应到相符 "
-    "fewer than two or a tenth, whichever is more, are out of the picture (sure in 99 of 100); "
-    "the count agrees with all",
+    "sustained_lower_bound": "看不见的至多一人（把握为百分之九十九），人数与应到相符 "
+    "one at most is out of the picture (sure in 99 of 100); the count agrees with all",
     "sustained_upper_bound": "人数上限始终低于应到人数 upper bound stays below the number expected",
     "neither_bound": "上下限都不足以断定 neither bound decides",
     "more_than_expected": "画面人数多于签到人数，来访者不能顶替 more people than checked in",

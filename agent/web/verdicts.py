@@ -18,7 +18,7 @@ VERDICTS: dict[VerdictKind, tuple[str, str]] = {
     "uncertain": ("warn", N_("无法确定")),
 }
 REASONS: dict[str, str] = {
-    "sustained_lower_bound": N_("看不见的少于两人或十分之一（取较大者，把握为百分之九十九），人数与应到相符"),
+    "sustained_lower_bound": N_("看不见的至多一人（把握为百分之九十九），人数与应到相符"),
     "sustained_upper_bound": N_("可见人数的上限始终低于应到人数"),
     "neither_bound": N_("上下限都不足以断定"),
     "more_than_expected": N_("画面人数多于签到人数：来访者不能顶替看不见的学员"),
