@@ -74,12 +74,16 @@ def _as_held(
 
 def empty_stretches(counts: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Stretches of at least `EMPTY_US` of which every count is 0, from the first such count to the last. What
-    lies between a count of nobody and one of somebody is nobody's proof."""
+    lies between a count of nobody and one of somebody is nobody's proof, nor what lies between two
+    counts farther apart than an empty room must last."""
     found: list[tuple[int, int]] = []
     first: int | None = None
     last = 0
     for at_us, counted in counts:
         if counted == 0:
+            if first is not None and at_us - last > EMPTY_US:
+                found.append((first, last))
+                first = None
             first, last = (at_us if first is None else first), at_us
         elif first is not None:
             found.append((first, last))

@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from agent.classes.assessment import Finding, assess, plan_of_document
 from agent.classes.document import SHANGHAI, ClassDocument
+from agent.classes.edited_lessons import edited_lessons
+from agent.classes.lesson_plan import plan_of_row
 from agent.classes.people_import import write_people
 from agent.classes.problems import ClassFileError
 from agent.classes.rules import rules_of
@@ -74,7 +76,7 @@ def import_class(
         raise RuntimeError("import_class outside a transaction")
     head = document.training_class
     policies = load_policies() if policies is None else policies
-    known, policy, findings = checked_against(store, document, room, policies)
+    known, policy, findings = checked_against(store, document, room, policies, over_edits=over_edits)
     before = class_imports.picture(store, head.id)
     write_class(store, stamp, document, source_sha256, findings, policy.notices, is_new=known is None)
     people = write_people(store, vault, stamp, document)
@@ -119,7 +121,12 @@ def import_class(
 
 
 def checked_against(
-    store: Store, document: ClassDocument, room: str, policies: Policies | None = None
+    store: Store,
+    document: ClassDocument,
+    room: str,
+    policies: Policies | None = None,
+    *,
+    over_edits: bool = False,
 ) -> tuple[table.TrainingClass | None, PolicySet, tuple[Finding, ...]]:
     """The class as it stands, its rules, and where the plan falls short of them. ClassFileError with every
     conflict with what the database holds."""
@@ -134,7 +141,7 @@ def checked_against(
     conflicts = [
         *_unanswered_rooms(document, room),
         *_opening_day_conflict(known, kept, document, policies),
-        *_room_conflicts(store, document),
+        *_room_conflicts(store, document, over_edits=over_edits),
     ]
     if conflicts:
         raise ClassFileError(conflicts)
@@ -183,9 +190,13 @@ def _unanswered_rooms(document: ClassDocument, room: str) -> list[str]:
     return found
 
 
-def _room_conflicts(store: Store, document: ClassDocument) -> list[str]:
+def _room_conflicts(store: Store, document: ClassDocument, *, over_edits: bool) -> list[str]:
+    edits = [] if over_edits else edited_lessons(store, document.training_class.id)
+    moved_away = {plan for each in edits for plan in each.earlier}
     found = []
     for planned in document.sessions:
+        if plan_of_row(planned) in moved_away:
+            continue  # it stays where the edit put it
         others = table.sessions(
             store,
             room=planned.room,

@@ -109,7 +109,8 @@ def average_in_place(found: list[Inspection]) -> float | None:
 
 def _instant_us(moment: str) -> int:
     try:
-        return microseconds(datetime.fromisoformat(moment).replace(tzinfo=SHANGHAI))
+        # No other form: a time with a zone, or a day alone, would be signed as another hour than was meant.
+        return microseconds(datetime.strptime(moment, "%Y-%m-%d %H:%M").replace(tzinfo=SHANGHAI))
     except ValueError as error:
         raise InspectionError(
             f"{moment[:40]!r}：时间写作 2026-11-21 09:10",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from agent.classes import make_up
-from agent.classes.lesson_plan import TimetableError
+from agent.classes.lesson_plan import LessonPlan, TimetableError
 from agent.classes.make_up import MissedHour
 from agent.classes.orders import Desk, lesson_named, missed_hour
 from agent.classes.timetable_file import TimetableFile
 from agent.clock import Stamp
 from agent.store import classes as table
 from agent.store import make_ups
+from agent.store.classes import Session
 from agent.store.database import Store
 
 
@@ -22,13 +23,7 @@ def bind_column(store: Store, stamp: Stamp, class_id: str, file: TimetableFile, 
     lines, problems = [], []
     for where, plan, missed in file.make_ups:
         try:
-            (session,) = (
-                each
-                for each in table.sessions(store, class_id=class_id)
-                if (each.room, each.planned_start_us) == (plan.room, plan.start_us)
-                and each.state != "cancelled"
-                and not each.was_planned_again
-            )
+            session = _lesson_at(store, class_id, plan)
             bound = {
                 (each.missed_session_id, each.missed_hour) for each in make_ups.bound_to(store, session.id)
             }
@@ -44,6 +39,19 @@ def bind_column(store: Store, stamp: Stamp, class_id: str, file: TimetableFile, 
     if problems:
         raise TimetableError(problems)
     return lines
+
+
+def _lesson_at(store: Store, class_id: str, plan: LessonPlan) -> Session:
+    found = [
+        each
+        for each in table.sessions(store, class_id=class_id)
+        if (each.room, each.planned_start_us) == (plan.room, plan.start_us)
+        and each.state != "cancelled"
+        and not each.was_planned_again
+    ]
+    if len(found) != 1:
+        raise TimetableError(["这次补课没有上或已取消 / that make-up lesson was not held, or was called off"])
+    return found[0]
 
 
 def _hours(store: Store, class_id: str, text: str) -> list[MissedHour]:

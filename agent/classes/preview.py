@@ -90,7 +90,7 @@ def preview(
 ) -> Preview:
     """Look, inside the CALLER's transaction, of which nothing is left to commit. ClassFileError with every
     conflict; VaultError when the ID numbers that are here cannot be compared."""
-    known, policy, findings = checked_against(store, document, room)
+    known, policy, findings = checked_against(store, document, room, over_edits=over_edits)
     head = document.training_class
     people = _people(store, vault, document)
     before = {session.id: session for session in table.sessions(store, class_id=head.id)}

@@ -12,7 +12,7 @@ from agent.classes import timetable_conflicts
 from agent.classes.class_hours import breaks_problem
 from agent.classes.document import ClassDocument, PlannedSession
 from agent.classes.edited_lessons import EditedLesson, Edits, edited_lessons
-from agent.classes.lesson_plan import plan_of, plan_of_row, said
+from agent.classes.lesson_plan import LessonPlan, plan_of, plan_of_row, said
 from agent.classes.problems import ClassFileError
 from agent.clock import Stamp
 from agent.store import classes as table
@@ -39,6 +39,8 @@ class _Merge:
     existing: dict[tuple[str, int], Session]
     edits: Edits
     counts: dict[str, int]
+    file_plans: frozenset[LessonPlan]
+    """Of every row of the document."""
     kept: list[EditedLesson] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
 
@@ -53,10 +55,19 @@ class _Merge:
         """Whether the lesson stands in the timetable just so, or is one that was edited since."""
         key, plan = (planned.room, planned.start_us), plan_of_row(planned)
         session = self.existing.get(key)
-        if session is not None and plan_of(session) == plan:
-            self.edits.of(self.existing.pop(key).id)
+        if session is None or plan_of(session) != plan:
+            return False
+        mine = self.edits.of(session.id)
+        before = None if mine is None else self.edits.take(plan)
+        if mine is not None and before is not None and mine.earlier & self.file_plans:
+            # The row is of the lesson that stood here before; the one that was moved here has its own.
+            self.edits.waiting.append(mine)
+            self.keep(before)
             return True
-        return False
+        if before is not None:
+            self.edits.waiting.append(before)
+        del self.existing[key]
+        return True
 
     def match_edited(self, planned: PlannedSession) -> bool:
         edited = self.edits.take(plan_of_row(planned))
@@ -100,7 +111,10 @@ def write_timetable(
     }
     held = [session for session in existing.values() if session.state == "closed"]
     merge = _Merge(
-        existing, Edits([] if over_edits else edited_lessons(store, class_id)), dict.fromkeys(COUNTS, 0)
+        existing,
+        Edits([] if over_edits else edited_lessons(store, class_id)),
+        dict.fromkeys(COUNTS, 0),
+        frozenset(plan_of_row(planned) for planned in document.sessions),
     )
     # In the order of time: a lesson that is on is the first that it can be.
     rows = sorted(document.sessions, key=lambda each: each.start_us)

@@ -88,6 +88,7 @@ def expired_segments(store: Store, class_id: str) -> int:
         "SELECT count(*) FROM segment JOIN run ON run.id = segment.run_id"
         " WHERE segment.expired_us IS NOT NULL AND EXISTS (SELECT 1 FROM session"
         " WHERE session.class_id = ? AND session.room = run.room"
+        " AND session.close_reason IS NOT 'entered_by_mistake'"
         " AND session.planned_start_us < segment.end_us AND session.planned_end_us > segment.start_us)",
         (class_id,),
     )
@@ -121,5 +122,7 @@ def views(store: Store, class_id: str) -> int:
     """How often footage of the class's lessons was opened; from the facts, because a view's row goes with its
     visitor's session."""
     return store.number(
-        "SELECT count(*) FROM fact WHERE type = 'access.evidence-viewed' AND class_id = ?", (class_id,)
+        "SELECT count(*) FROM fact WHERE type = 'access.evidence-viewed' AND class_id = ?"
+        " AND data ->> '$.what' IS NOT 'calibration-picture'",
+        (class_id,),
     )

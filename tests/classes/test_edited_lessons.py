@@ -75,6 +75,30 @@ def test_a_file_that_has_the_edits_in_it_is_simply_right(desk: Desk) -> None:
     assert report.sessions_kept_as_edited == report.sessions_added == report.sessions_cancelled == 0
 
 
+def test_a_lesson_that_was_moved_to_where_a_cancelled_one_stood_is_not_entered_again(desk: Desk) -> None:
+    """Both have their row in the old file, and neither row is the other's lesson."""
+    first = desk.practical
+    second = later(plan_of(first), DAY)
+    desk.do(Change(None, second))
+    content = class_content()
+    practical = content["sessions"][1]
+    content["sessions"].append(
+        practical | {key: practical[key].replace("2026-11-21", "2026-11-22") for key in ("start", "end")}
+    )
+    assert desk.take(content).sessions_added == 0, "the file has both, as they are planned"
+    (moved,) = (
+        each
+        for each in table.sessions(desk.store, class_id="dgjc-1", states=("planned",))
+        if plan_of(each) == second
+    )
+    desk.do(Change(plan_of(first), None, first.id))
+    desk.move(moved, -DAY)
+    before = desk.plans()
+    report = desk.take(content)
+    assert desk.plans() == before
+    assert (report.sessions_added, report.sessions_kept_as_edited) == (0, 2)
+
+
 def test_two_lessons_that_changed_places_are_the_two_that_they_were(desk: Desk) -> None:
     theory, practical = plan_of(desk.theory), plan_of(desk.practical)
     desk.do(

@@ -153,6 +153,14 @@ def test_never_more_than_happened(
         assert (each.standing == "held") == (each.held_us >= FORTY)
 
 
+def test_two_counts_of_nobody_hours_apart_say_nothing_of_between() -> None:
+    hours_apart = [(0, 0), (3 * 3_600_000_000, 0)]
+    assert empty_stretches(hours_apart) == []
+    often = [(at_us, 0) for at_us in range(0, 2 * EMPTY_US, 5_000_000)]
+    assert empty_stretches(often) == [(0, 2 * EMPTY_US - 5_000_000)]
+    assert empty_stretches([*often, (20 * EMPTY_US, 0)]) == [(0, 2 * EMPTY_US - 5_000_000)]
+
+
 def test_a_lesson_opened_under_a_wrong_clock_is_judged_by_nobody(store: Store) -> None:
     roll = Roll(store)
     wrong, again = roll.lesson("2025-10-09 08:00"), roll.lesson("2025-10-09 14:00")
