@@ -27,7 +27,8 @@ def news_of(now: Field, before: Field) -> Field:
     """What `now` shows beside `before` (both flattened): in any light, and wherever a small shift of the
     picture moved its edges."""
     # Another light makes the same edges weaker or stronger, place by place: that is no news.
-    gain = _local_mean(now * before) / (_local_mean(before * before) + 1.0)
+    # Where there are hardly any edges the light is held to be the same: else they would be news at each look.
+    gain = (_local_mean(now * before) + 1.0) / (_local_mean(before * before) + 1.0)
     return _unmoved(np.asarray(now - gain * before, np.float32), before)
 
 

@@ -40,6 +40,8 @@ AT_REST_S: Final = 60.0
 do."""
 NORMAL_AFTER: Final = 2
 NORMAL_AFTER_REPLAY: Final = 6
+NORMAL_AFTER_UNKNOWN_REPLAY: Final = 150
+"""Where a process before found it: so many looks, five minutes, until a loop of minutes came round again."""
 LOOKED_BACK_S: Final = 2 * AT_REST_S
 """Looks in a row that found something are kept for so long: longer than any needs, and bounded."""
 RENAMED_AFTER_S: Final = 10.0
@@ -138,6 +140,8 @@ class PictureWatch:
         `before`: what the camera showed then while nothing was wrong, asked until some looks agreed with
         it."""
         self.kind: TamperKind | None = kind
+        self._inherited = kind
+        """The same, until it changes: what found it is not remembered, so nothing found proves no end."""
         self._reference = reference
         self._before_start = before
         self._live: KnownView | None = None
@@ -185,7 +189,7 @@ class PictureWatch:
         if kind is None:
             self._wrong = []
             # While nothing is wrong there is nothing to end, and weeks of looks would gather.
-            if self.kind is not None and (found.is_telling or self.kind in ("dark", "frozen", "replayed")):
+            if self._is_right(found):
                 self._right.append(now.when)
         else:
             self._right = []
@@ -194,7 +198,7 @@ class PictureWatch:
             self._wrong = [*since, (now.when, kind)] if not is_passing or self.kind else [(now.when, kind)]
         change = self._change(now, found, is_lesson)
         if change is not None:
-            self.kind = change.kind
+            self.kind, self._inherited = change.kind, None
             self._unstated = self._wrong, self._right
             self._wrong, self._right = [], []
         self._learn(now, found, kind)
@@ -220,6 +224,12 @@ class PictureWatch:
             kind = "frozen"
         return worst, kind
 
+    def _is_right(self, found: Assessment) -> bool:
+        """Whether a look that found nothing speaks for the end of what lasts."""
+        if self.kind is None or (self._inherited == "frozen" and not self._stillness.has_moved):
+            return False
+        return found.is_telling or self.kind in ("dark", "frozen", "replayed")
+
     def _stood_still(self, now: Sight, is_lesson: bool) -> bool:
         needed = SECONDS["frozen"] if is_lesson else AT_REST_S
         return len(self._still) > LOOKS and now.monotonic_s - self._still[0].monotonic_s >= needed
@@ -229,6 +239,8 @@ class PictureWatch:
             if self.kind == "dark" and not is_lesson:
                 return self._said(None, now.when, 1, now, found)
             needed = NORMAL_AFTER_REPLAY if self.kind == "replayed" else NORMAL_AFTER
+            if self._inherited == "replayed":
+                needed = NORMAL_AFTER_UNKNOWN_REPLAY
             if len(self._right) >= needed:
                 return self._said(None, self._right[0], len(self._right), now, found)
         if not self._wrong:

@@ -42,6 +42,9 @@ ALIKE_EACH: Final = 0.12
 QUARTERS: Final = 4
 CLIPPED: Final = 3.0
 """Times the median: somebody who walks through must not drown the noise of all the rest."""
+ANOTHER_SCENE: Final = 2.0
+"""Times the news of the look before: another light or view, of which nothing can be said until two looks
+of it are known. Twice the same change within hours, as lamps make it, is no loop."""
 NEARLY_BEST: Final = 0.1
 """A loop that came round several times is found at each of its lengths."""
 IN_A_ROW: Final = 3
@@ -61,6 +64,8 @@ class ReplayWatch:
         self._lags: deque[frozenset[int]] = deque(maxlen=IN_A_ROW)
         self._best: deque[float] = deque(maxlen=IN_A_ROW)
         """How alike the most alike ones were."""
+        self._usual: float | None = None
+        """How strong the news of the look before was."""
 
     def is_repeated(self, small: Field) -> bool:
         """Take a key frame's brightness (float32, 0..255, any size); whether it and those just before were
@@ -99,6 +104,11 @@ class ReplayWatch:
         before = np.asarray(np.mean(np.stack(self._recent), axis=0), np.float32)
         news = news_of(grey, before)
         spread = float(np.median(np.abs(news)))
+        usual, self._usual = self._usual, spread
+        if usual is not None and spread > ANOTHER_SCENE * usual:
+            # What the next looks share beside the old scene is the new one, and no noise.
+            self._recent.clear()
+            return None
         if spread < LEAST_NEWS:
             return None
         clipped = np.clip(news, -CLIPPED * spread, CLIPPED * spread)

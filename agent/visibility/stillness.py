@@ -70,10 +70,15 @@ class StillnessWatch:
         self._last: _Look | None = None
         self._end: Field | None = None
         """The last picture of the last group, flattened, if nobody moved in it."""
+        self.has_moved = False
+        """Whether somebody moved between the last two looks: a picture that lives."""
 
     def forget(self) -> None:
-        """Nothing joins the next look to the last."""
+        """Nothing joins the next look to those before: the room may be another, and what two looks share
+        beside an old one is then the room and no noise."""
         self._last, self._end = None, None
+        self._past.clear()
+        self._changes.clear()
 
     def is_still(self, small: Field, is_quiet: bool | None, end: End | None) -> bool:
         """Take a key frame's brightness (float32, 0..255, any size); whether it shows what the last one
@@ -87,9 +92,12 @@ class StillnessWatch:
             return False
         changed = _in_blocks(np.abs(grey - last.grey)).mean(axis=1)
         most = float(changed.max())
+        self.has_moved = most >= NOBODY_MOVES
         # Where the noise is not halved yet: half of it would be within what an encoder does.
         change = float(np.abs(small - last.small).mean())
-        if change < IDENTICAL_MEAN and most < IDENTICAL_BLOCK and is_quiet is not False:
+        # A camera that takes the noise away, looked at by key frames alone, shows an empty room like that.
+        is_known = is_quiet or (is_quiet is None and end is not None)
+        if change < IDENTICAL_MEAN and most < IDENTICAL_BLOCK and is_known:
             return True
         steady = self._steady(changed) if most < NOBODY_MOVES else None
         if steady is None:
