@@ -90,7 +90,7 @@ def test_a_wrong_field_is_named_in_the_visitors_language_and_nothing_is_changed(
     english = desk.visitor.get(f"{PAGE}?lang=en")
     assert "Move a lesson" in english.text
     assert "Class hours: is wrong" in desk.add(class_hours="99").text
-    nobody = {"token": token_in(english), "action": "cancel", "lesson": "0", "reason": "x"}
+    nobody = {"token": token_in(english), "action": "cancel", "lesson": "00000000", "reason": "x"}
     assert desk.visitor.post("/classes/nobody/timetable", data=nobody).status_code == 404
 
 
