@@ -12,7 +12,7 @@ from typing import Final
 
 from agent.archive.part import Word
 from agent.classes.attendance import attendance_of
-from agent.classes.attendance_statement import parts_over, state_anew
+from agent.classes.attendance_statement import parts_due, state_anew
 from agent.classes.rules import rules_of
 from agent.clock import Stamp
 from agent.log import get_logger
@@ -91,7 +91,8 @@ class AttendanceBook:
         is_over = any(
             each.class_id == class_id and _is_over(each, stamp) for each in trainings.trainings(store)
         )
-        for part in parts_over(attendance, stamp.wall_us, training_is_over=is_over):
+        stated = {each.part for each in table.statements(store, class_id)}
+        for part in parts_due(attendance, stamp.wall_us, training_is_over=is_over, stated=stated):
             made = state_anew(store, stamp, attendance, part, simulated=simulated)
             if made is not None:
                 log.info("attendance.stated", part=part, statement=made.id, because=list(made.because))

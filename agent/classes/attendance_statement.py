@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from agent.classes import attendance_rules
@@ -41,16 +41,21 @@ REASON_OF: Final = {
 """Part of the basis → why a statement was superseded."""
 
 
-def parts_over(attendance: ClassAttendance, now_us: int, *, training_is_over: bool) -> tuple[Part, ...]:
+def parts_due(
+    attendance: ClassAttendance, now_us: int, *, training_is_over: bool, stated: Collection[Part]
+) -> tuple[Part, ...]:
     """Which parts can be stated: the opening day once it has passed and its lessons here are closed, the
-    training once it has ended and something was held."""
+    training once it has ended and something was held; and what was stated already (`stated`) although its
+    lessons were taken back or others were planned: the count that was signed holds until another is."""
     opening = attendance.opening
     parts: list[Part] = []
-    if opening is not None and day_of(now_us) > opening.day:
+    if opening is None:
+        parts += [part for part in stated if part == "opening"]
+    elif day_of(now_us) > opening.day:
         that_day = [held for held in attendance.hours if day_of(held.hour.start_us) == opening.day]
         if all(held.session.state == "closed" for held in that_day):
             parts.append("opening")
-    if training_is_over and any(held.is_over for held in attendance.hours):
+    if "training" in stated or (training_is_over and any(held.is_over for held in attendance.hours)):
         parts.append("training")
     return tuple(parts)
 

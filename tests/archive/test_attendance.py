@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 
 from agent.archive.attendance import ALL_NS, ROUND_NS, AttendanceBook
+from agent.classes.binding import bind, held_lesson
+from agent.classes.unbinding import unbind
 from agent.clock import Stamp
 from agent.paths import Paths
 from agent.role import RoleContext
 from agent.store.attendance_records import statements
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
-from tests.classes.attending import CLASS, Roll, at
+from tests.classes.attending import CLASS, ROOM, Roll, at
 from tests.clocks import ManualClock
+from tests.evidence.schemas import problems_of_facts
 from tests.web.lesson import settings_for
 
 DAY = "2025-10-09"
@@ -113,6 +116,46 @@ def test_the_training_is_stated_when_its_last_lesson_is_over(
     roll.configure(late_after_minutes=3)
     turn(store, book, clock, "2026-10-20 10:00")
     assert facts(store)[-1] == stated, "it keeps the rules that it was stated by"
+
+
+@pytest.mark.rule("R16")
+def test_a_lesson_taken_back_takes_the_counts_with_it_that_were_stated_of_it(
+    store: Store, roll: Roll, book: AttendanceBook, clock: ManualClock
+) -> None:
+    """Entered afterwards for the wrong class, it was the only lesson of the opening day and the training."""
+    roll.film(roll.lesson(f"{DAY} 08:00", hours=1, state="cancelled"), 0, 45)
+    turn(store, book, clock, f"{DAY} 23:00")
+    held = held_lesson(ROOM, "theory", DAY, "08:00", "08:45", 1)
+    lesson = bind(store, clock.now(), CLASS, held, simulated=False)
+    turn(store, book, clock, "2025-10-10 08:00")
+    assert [each["part"] for each in facts(store)] == ["opening", "training"]
+    assert facts(store)[0]["opening"]["trainees"] == {"at_least": 0, "at_most": 0}
+    unbind(store, clock.now(), lesson, "wrong class", simulated=False)
+    turn(store, book, clock, "2025-10-10 10:00")
+    opening, training = facts(store)[2:]
+    assert (opening["part"], training["part"]) == ("opening", "training")
+    assert (opening["opening"], training["opening"], training["average"]) == (None, None, None)
+    assert opening["because"] == ["lessons_changed"]
+    assert {each["required"] for each in training["trainees"]} == {0}
+    assert problems_of_facts(store) == []
+    turn(store, book, clock, "2025-10-11 10:00")
+    assert len(facts(store)) == 4, "nothing moved"
+
+
+@pytest.mark.rule("R5")
+def test_a_training_that_goes_on_after_it_was_stated_is_stated_anew(
+    store: Store, roll: Roll, book: AttendanceBook, clock: ManualClock
+) -> None:
+    first = roll.lesson(f"{DAY} 08:00", hours=1)
+    turn(store, book, clock, "2025-10-10 08:00")
+    assert facts(store)[-1]["part"] == "training"
+    roll.lesson("2025-10-30 08:00", hours=1, state="planned")
+    turn(store, book, clock, "2025-10-12 08:00")
+    assert len(facts(store)) == 2, "a lesson that is to come moves no count"
+    roll.answer(first, "A", 0)
+    turn(store, book, clock, "2025-10-14 08:00")
+    assert facts(store)[-1]["part"] == "training"
+    assert facts(store)[-1]["average"]["attendances"] == {"at_least": 1, "at_most": 1}
 
 
 def test_a_class_is_reckoned_anew_when_a_fact_speaks_of_it(
