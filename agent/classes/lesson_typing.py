@@ -8,8 +8,9 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from agent.classes.binding import BindingError, held_lesson
+from agent.classes.class_hours import breaks_problem
 from agent.classes.document import SHANGHAI, PlannedSession, microseconds
-from agent.classes.lesson_plan import KINDS, LessonPlan, TimetableError, local, plan_of_row
+from agent.classes.lesson_plan import KINDS, LessonPlan, TimetableError, local, plan_of_row, said
 from agent.classes.workbook import KINDS as WORDS
 
 
@@ -46,22 +47,37 @@ def moved_plan(
     breaks: str | None = None,
     room: str | None = None,
 ) -> LessonPlan:
-    """At another time, as long as before and its breaks with it, where nothing else is said. TypingError."""
+    """At another time, as long as before and its breaks with it, where nothing else is said. TypingError;
+    TimetableError when its breaks do not fit it any more."""
     after = replace(plan.moved(_instant_us(day, start)), room=room or plan.room)
     if end is None and class_hours is None and breaks is None:
         return after
     last = f"{local(after.end_us):%H:%M}" if end is None else end
-    return typed_plan(after.room, plan.kind, day, start, last, class_hours or plan.class_hours, breaks)
+    typed = typed_plan(after.room, plan.kind, day, start, last, class_hours or plan.class_hours, breaks)
+    return typed if breaks is not None else _with_breaks(typed, after.breaks)
 
 
 def extended_plan(
     plan: LessonPlan, end: str, *, class_hours: int | None = None, breaks: str | None = None
 ) -> LessonPlan:
-    """With another end and the breaks that it had, where none are said. TypingError."""
+    """With another end and the breaks that it had, where none are said. As `moved_plan`."""
     first = local(plan.start_us)
     day, start = f"{first:%Y-%m-%d}", f"{first:%H:%M:%S}"
     typed = typed_plan(plan.room, plan.kind, day, start, end, class_hours or plan.class_hours, breaks)
-    return typed if breaks is not None else replace(typed, breaks=plan.breaks)
+    return typed if breaks is not None else _with_breaks(typed, plan.breaks)
+
+
+def _with_breaks(plan: LessonPlan, breaks: tuple[tuple[int, int], ...]) -> LessonPlan:
+    after = replace(plan, breaks=breaks)
+    problem = breaks_problem(plan.start_us, plan.end_us, plan.class_hours, breaks)
+    if problem is not None:
+        raise TimetableError(
+            [
+                f"{said(after)}: {problem[0]}；请重填课间（没有课间填 0） / {problem[1]}: its breaks as they "
+                "were do not fit; type them anew, 0 for none"
+            ]
+        )
+    return after
 
 
 def _instant_us(day: str, clock: str) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from agent.classes.attendance import attendance_of
-from agent.classes.attendance_table import State
+from agent.classes.attendance_table import ClassAttendance, State
 from agent.classes.class_hours import class_hours
 from agent.classes.lesson_plan import TimetableError, local, plan_of, said
 from agent.classes.rules import rules_of
@@ -73,10 +73,7 @@ def bind(
             problems.append(problem)
             continue
         key = (wanted.session_id, wanted.hour)
-        asked = people
-        if asked is None:
-            bound = {each.person_id for each in _standing(store, wanted)}
-            asked = [p for p in states if states[p][key].state in MISSED and p not in bound]
+        asked = without_make_up(store, attendance, wanted) if people is None else people
         if not asked:
             problems.append(
                 f"{_named(store, wanted)}: 没有人缺课，或都已安排 / nobody missed it, or all are bound"
@@ -100,6 +97,18 @@ def bind(
         raise TimetableError(problems)
     _state(store, stamp, FactType.MAKE_UP_BOUND, session, made, simulated=simulated)
     return made
+
+
+def without_make_up(store: Store, attendance: ClassAttendance, missed: MissedHour) -> list[str]:
+    """Ids of the trainees who missed the hour and for whom nothing stands for it yet. [] for an hour that the
+    class never had."""
+    bound = {each.person_id for each in _standing(store, missed)}
+    key = (missed.session_id, missed.hour)
+    return [
+        each.person.id
+        for each in attendance.current
+        if key in each.cells and each.cells[key].state in MISSED and each.person.id not in bound
+    ]
 
 
 def release_of(store: Store, stamp: Stamp, session_id: str, *, simulated: bool) -> int:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from agent.classes import make_up
+from agent.classes.attendance import attendance_of
 from agent.classes.lesson_plan import LessonPlan, TimetableError
 from agent.classes.make_up import MissedHour
 from agent.classes.orders import Desk, lesson_named, missed_hour
+from agent.classes.rules import rules_of
 from agent.classes.timetable_file import TimetableFile
 from agent.clock import Stamp
 from agent.store import classes as table
@@ -16,7 +20,8 @@ from agent.store.database import Store
 
 def bind_column(store: Store, stamp: Stamp, class_id: str, file: TimetableFile, desk: Desk) -> list[str]:
     """Bind every make-up lesson of `file` that says what it makes up, for all who missed it, in the CALLER's
-    transaction; bilingual lines. What is bound already stays, so that the file may come again.
+    transaction; bilingual lines. What is bound already stays, so that the file may come again, and who was
+    found absent since is bound then.
 
     TimetableError with every problem and its row; the caller's transaction must then be rolled back.
     """
@@ -24,11 +29,7 @@ def bind_column(store: Store, stamp: Stamp, class_id: str, file: TimetableFile, 
     for where, plan, missed in file.make_ups:
         try:
             session = _lesson_at(store, class_id, plan)
-            bound = {
-                (each.missed_session_id, each.missed_hour) for each in make_ups.bound_to(store, session.id)
-            }
-            hours = [hour for text in missed for hour in _hours(store, class_id, text)]
-            wanted = [hour for hour in hours if (hour.session_id, hour.hour) not in bound]
+            wanted = _wanted(store, stamp, session, missed, desk)
             if wanted:
                 made = make_up.bind(
                     store, stamp, session.id, wanted, None, policies=desk.policies, simulated=desk.simulated
@@ -39,6 +40,41 @@ def bind_column(store: Store, stamp: Stamp, class_id: str, file: TimetableFile, 
     if problems:
         raise TimetableError(problems)
     return lines
+
+
+def _wanted(
+    store: Store, stamp: Stamp, session: Session, missed: Sequence[str], desk: Desk
+) -> list[MissedHour]:
+    """The class hours of the cell for which somebody is to be bound, or of which a problem is to be said: of
+    a whole lesson those that somebody missed; TimetableError where that is none."""
+    training_class = table.class_of(store, session)
+    attendance = attendance_of(
+        store,
+        rules_of(training_class, desk.policies),
+        training_class.id,
+        now_us=stamp.wall_us,
+        simulated=desk.simulated,
+    )
+    bound = {(each.missed_session_id, each.missed_hour) for each in make_ups.bound_to(store, session.id)}
+    wanted: list[MissedHour] = []
+    for text in missed:
+        hours = _hours(store, training_class.id, text)
+        is_whole = len(hours) > 1
+        if is_whole and not _was_held(store, hours[0]):
+            wanted += hours  # `bind` says of each that it is not over
+            continue
+        left = [each for each in hours if make_up.without_make_up(store, attendance, each)]
+        if not left and not any((each.session_id, each.hour) in bound for each in hours):
+            if is_whole:
+                raise TimetableError([f"{text}: 没有人缺课，或都已安排 / nobody missed it, or all are bound"])
+            left = hours  # `bind` says why not
+        wanted += left
+    return list(dict.fromkeys(wanted))
+
+
+def _was_held(store: Store, missed: MissedHour) -> bool:
+    found = table.session(store, missed.session_id)
+    return found is not None and found.state == "closed"
 
 
 def _lesson_at(store: Store, class_id: str, plan: LessonPlan) -> Session:

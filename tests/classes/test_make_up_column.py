@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from agent.paths import Paths
 from agent.store import classes as table
 from agent.store import make_ups
 from agent.store.database import Store
-from tests.classes.desk import POLICIES, Desk
+from tests.classes.desk import MINUTE, POLICIES, Desk
 from tests.classes.documents import class_content
 from tests.clocks import ManualClock
 
@@ -64,10 +65,71 @@ def test_a_whole_lesson_or_a_class_hour_of_it_is_bound_and_the_file_may_come_aga
     assert "row 4" in line and "bound 6 " in line, "three trainees, two class hours"
     assert bound(desk) == [(1, 2), (2, 4)]
     assert take(desk, tmp_path, rows) == [] and bound(desk) == [(1, 2), (2, 4)]
-    rows += "2026-11-24,09:00,10:30,补课,4,2026-11-21 08:30\n"
+    rows += "2026-11-24,09:00,10:30,补课,2,2026-11-21 08:30:2\n"
     with pytest.raises(TimetableError, match=r"row 5.*all are bound"):
         take(desk, tmp_path, rows)
     assert bound(desk) == [(1, 2), (2, 4)]
+
+
+@pytest.mark.rule("R5")
+def test_a_whole_lesson_is_what_somebody_missed_of_it_and_who_is_found_absent_later_is_bound(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """甲 and 乙 came; 丙 came for the last two class hours. Then 乙 turns out to have been another."""
+    for name, minute in (("学员甲", 0), ("学员乙", 0), ("学员丙", 90)):
+        look(desk, name, minute)
+    rows = "2026-11-23,09:00,10:30,补课,2,2026-11-21 08:30\n"
+    (line,) = take(desk, tmp_path, rows)
+    assert "bound 2 " in line, "one trainee, two class hours: the others missed nothing"
+    assert who_is_bound(desk) == {"学员丙": [1, 2]}
+    assert take(desk, tmp_path, rows) == [], "what is bound stays"
+    desk.store.execute("DELETE FROM check_in WHERE person_id = ?", (person(desk, "学员乙"),))
+    with pytest.raises(TimetableError, match=r"row 4.*all 2 class hours of this lesson"):
+        take(desk, tmp_path, rows)
+    look(desk, "学员乙", 90)
+    (line,) = take(desk, tmp_path, rows)
+    assert "bound 2 " in line
+    assert who_is_bound(desk) == {"学员丙": [1, 2], "学员乙": [1, 2]}
+    assert take(desk, tmp_path, rows) == []
+
+
+@pytest.mark.rule("R5")
+def test_a_lesson_of_which_nobody_missed_anything_is_made_up_by_nothing(desk: Desk, tmp_path: Path) -> None:
+    for name in ("学员甲", "学员乙", "学员丙"):
+        look(desk, name, 0)
+    with pytest.raises(TimetableError, match=r"row 4.*08:30.*nobody missed it"):
+        take(desk, tmp_path, "2026-11-23,09:00,10:30,补课,2,2026-11-21 08:30\n")
+
+
+def look(desk: Desk, name: str, minute: int) -> None:
+    """The door takes them for present, so many minutes into the theory lesson."""
+    desk.store.insert(
+        "check_in",
+        {
+            "id": str(uuid.uuid4()),
+            "session_id": desk.theory.id,
+            "person_id": person(desk, name),
+            "outcome": "accepted",
+            "method": "face",
+            "at_us": desk.theory.planned_start_us + minute * MINUTE,
+            "liveness": "live",
+            "simulated": 1,
+        },
+    )
+
+
+def person(desk: Desk, name: str) -> str:
+    (row,) = desk.store.rows("SELECT id FROM person WHERE name = ?", (name,))
+    return str(row["id"])
+
+
+def who_is_bound(desk: Desk) -> dict[str, list[int]]:
+    """Name → class hours missed that something stands for."""
+    found: dict[str, list[int]] = {}
+    names = {each.id: each.name for each in table.people_of(desk.store, "dgjc-1")}
+    for each in make_ups.made_up(desk.store, "dgjc-1"):
+        found.setdefault(names[each.person_id], []).append(each.missed_hour)
+    return {name: sorted(hours) for name, hours in found.items()}
 
 
 @pytest.mark.parametrize(

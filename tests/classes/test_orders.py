@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from agent.classes import orders
-from agent.classes.lesson_plan import TimetableError, local
+from agent.classes.lesson_plan import TimetableError, local, plan_of, said
 from agent.classes.orders import Order, carry_out
 from agent.paths import Paths
 from agent.store import classes as table
@@ -41,6 +41,26 @@ def test_a_lesson_is_named_by_its_start_or_its_id(desk: Desk) -> None:
     do(desk, "add", kind="补课", day="2026-11-23", start="09:00", end="10:40", class_hours=2, breaks="10")
     added = table.sessions(desk.store, class_id="dgjc-1", states=("planned",))[-1]
     assert (added.kind, len(added.breaks), added.room) == ("make_up", 1, "room-101")
+
+
+def test_breaks_go_along_with_a_lesson_that_gets_a_new_end(desk: Desk) -> None:
+    """Nobody who types a new end means that the class teaches through its breaks."""
+    do(desk, "move", lesson=PRACTICAL, day="2026-11-21", start="14:00", breaks="15:30-15:45")
+    do(desk, "move", lesson=PRACTICAL, day="2026-11-22", start="08:00", end="11:15")
+    assert said_of(desk).endswith("08:00–11:15 room-101 实操 practical 4 课时 hours 课间 breaks 09:30-09:45")
+    do(desk, "move", lesson=desk.practical.id, day="2026-11-23", start="08:30", class_hours=3)
+    assert said_of(desk).endswith("08:30–11:45 room-101 实操 practical 3 课时 hours 课间 breaks 10:00-10:15")
+    before = desk.rows()
+    for action, when in (("move", {"day": "2026-11-23", "start": "08:30"}), ("extend", {})):
+        with pytest.raises(TimetableError, match=r"breaks 10:00-10:15.*type them anew.*0 for none"):
+            do(desk, action, lesson=desk.practical.id, end="10:10", **when)
+    assert desk.rows() == before
+    do(desk, "move", lesson=desk.practical.id, day="2026-11-23", start="08:30", end="10:10", breaks="0")
+    assert "breaks" not in said_of(desk)
+
+
+def said_of(desk: Desk) -> str:
+    return said(plan_of(desk.now(desk.practical.id)))
 
 
 @pytest.mark.parametrize(
@@ -116,8 +136,8 @@ def test_a_make_up_lesson_is_bound_by_names_and_released(desk: Desk) -> None:
         table.set_closed(desk.store, desk.theory.id, desk.theory.planned_end_us, "planned_end")
     do(desk, "add", kind="make_up", day="2026-11-23", start="09:00", end="10:30", class_hours=2)
     made = "2026-11-23 09:00"
-    said = do(desk, "make_up", lesson=made, missed=(f"{THEORY}:2",), people=("学员甲", "学员乙"))
-    assert said == ["已安排 bound 2 人次课时 / trainee class hours"]
+    lines = do(desk, "make_up", lesson=made, missed=(f"{THEORY}:2",), people=("学员甲", "学员乙"))
+    assert lines == ["已安排 bound 2 人次课时 / trainee class hours"]
     with pytest.raises(TimetableError, match="is made up already"):
         do(desk, "make_up", lesson=made, missed=(f"{THEORY}:2",), people=("学员甲",))
     assert "bound 1 " in do(desk, "make_up", lesson=made, missed=(f"{THEORY}:2",))[0], "all others"
