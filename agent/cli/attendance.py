@@ -11,7 +11,8 @@ import typer
 
 from agent.cli.commissioning import PasswordFile, read_password, require_hr
 from agent.cli.common import EXIT_CODES, ExitCode, invocation, open_store, refuse
-from agent.cli.roster import Name, PersonId, person_in_class
+from agent.cli.naming import ClassArgument, Name, PersonId, Reason, class_named, lesson_named, person_in_class
+from agent.cli.rules import rules_of_class
 
 if TYPE_CHECKING:
     from agent.classes.attendance_table import Cell, ClassAttendance
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 attendance_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 FORMATS = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M"]
 STATES = ("attended", "late", "left_early", "absent", "excused", "withdrawn")
-
-ClassArgument = Annotated[str, typer.Argument(metavar="CLASS", help="班次编号 / Id of the class.")]
 
 
 @attendance_app.callback()
@@ -110,9 +109,7 @@ def correct_command(
     state: Annotated[
         str, typer.Option("--as", metavar="STATE", help=f"更正为 / Corrected to: {', '.join(STATES)}.")
     ],
-    reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="理由，留在本机 / Why; it stays on this device.")
-    ],
+    reason: Reason,
     teacher: Annotated[
         str, typer.Option("--teacher", metavar="NUMBER", help="教师的签到编号 / The teacher's number.")
     ],
@@ -166,27 +163,15 @@ def correct_command(
 
 def _attendance(settings: Settings, store: Store, class_id: str) -> ClassAttendance:
     from agent.classes.attendance import attendance_of
-    from agent.classes.rules import rules_of
     from agent.clock import SystemClock
-    from agent.policy import PolicyError, load_policies
-    from agent.store import classes
 
-    found = classes.training_class(store, class_id)
-    if found is None:
-        known = "、".join(each.id for each in classes.training_classes(store)) or "–"
-        refuse(f"没有这个班次 / no such class: {class_id[:64]!r}; 已有 / there are: {known}")
-    try:
-        policy = rules_of(found, load_policies())
-    except PolicyError as error:
-        refuse("\n".join(error.problems), ExitCode.FAULT)
+    policy = rules_of_class(class_named(store, class_id))
     now_us = SystemClock().now().wall_us
     return attendance_of(store, policy, class_id, now_us=now_us, simulated=settings.simulated)
 
 
 def _session(store: Store, class_id: str, beginning: str) -> str:
-    from agent.cli.continuity import named
-
-    found = named(store, beginning)[0]
+    found = lesson_named(store, beginning)
     if found.class_id != class_id:
         refuse(f"{beginning}: 不是班次 {class_id} 的课 / no lesson of class {class_id}", ExitCode.USAGE)
     return found.id

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from agent.classes.commands import list_command, show_command
-from agent.cli.commissioning import PasswordFile, require_hr
-from agent.cli.common import EXIT_CODES, ExitCode, invocation, open_store, refuse
+from agent.cli.class_listing import KINDS, list_command, show_command
+from agent.cli.commissioning import PasswordFile, hr_store
+from agent.cli.common import EXIT_CODES, ExitCode, refuse
+from agent.cli.naming import ClassArgument, LessonArgument, Reason, lesson_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -111,9 +112,7 @@ def import_command(
     from agent.classes.reading import read_class_file
     from agent.policy import PolicyError
 
-    settings = invocation(context).settings()
-    with open_store(settings) as store:
-        require_hr(settings, store, password_file)
+    with hr_store(context, password_file) as (settings, store):
         try:
             source = read_class_file(file, roster)
             report = _import(settings, store, source.document, source.sha256, over_edits=over_edits)
@@ -125,7 +124,7 @@ def import_command(
 @class_app.command("undo", epilog=EXIT_CODES)
 def undo_command(
     context: typer.Context,
-    class_id: Annotated[str, typer.Argument(metavar="CLASS", help="班次编号 / Id of the class.")],
+    class_id: ClassArgument,
     password_file: PasswordFile = None,
 ) -> None:
     """撤销最近一次导入（无人签到或登记时）/ Take the last import back, while nobody checked in or enrolled.
@@ -138,9 +137,7 @@ def undo_command(
     from agent.clock import SystemClock
     from agent.store.vault import Vault
 
-    settings = invocation(context).settings()
-    with open_store(settings) as store:
-        require_hr(settings, store, password_file)
+    with hr_store(context, password_file) as (settings, store):
         vault, stamp = Vault(settings.paths.keys), SystemClock().now()
         try:
             done = undo_import(store, vault, stamp, class_id, simulated=settings.simulated)
@@ -155,7 +152,7 @@ def undo_command(
 @class_app.command("bind", epilog=EXIT_CODES)
 def bind_command(
     context: typer.Context,
-    class_id: Annotated[str, typer.Argument(metavar="CLASS", help="班次编号 / Id of the class.")],
+    class_id: ClassArgument,
     day: Annotated[str, typer.Option("--day", metavar="2026-11-21", help="上课日期 / The lesson's day.")],
     start: Annotated[str, typer.Option("--from", metavar="08:30", help="开始 / Its start, China's time.")],
     end: Annotated[str, typer.Option("--to", metavar="11:30", help="结束 / Its end.")],
@@ -167,14 +164,11 @@ def bind_command(
 ) -> None:
     """把未排课的录像补给一个班次 / Give footage of no lesson to a class: enter a lesson that was held."""
     from agent.classes.binding import BindingError, bind, held_lesson
-    from agent.classes.commands import KINDS
     from agent.clock import SystemClock
 
     if kind not in KINDS:
         refuse(f"--kind {kind[:40]!r}: 应为 / expected {' '.join(KINDS)}", ExitCode.USAGE)
-    settings = invocation(context).settings()
-    with open_store(settings) as store:
-        require_hr(settings, store, password_file)
+    with hr_store(context, password_file) as (settings, store):
         try:
             held = held_lesson(settings.node.room, cast("SessionKind", kind), day, start, end, class_hours)
             session = bind(store, SystemClock().now(), class_id, held, simulated=settings.simulated)
@@ -186,12 +180,8 @@ def bind_command(
 @class_app.command("unbind", epilog=EXIT_CODES)
 def unbind_command(
     context: typer.Context,
-    lesson: Annotated[
-        str, typer.Argument(metavar="SESSION", help="课次编号或其开头 / Id of a lesson, or its beginning.")
-    ],
-    reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="原因，留在本机 / Why; it stays on this device.")
-    ],
+    lesson: LessonArgument,
+    reason: Reason,
     password_file: PasswordFile = None,
 ) -> None:
     """撤销一次补录 / Take back a lesson that was entered by mistake (`class bind`, or with an import).
@@ -203,13 +193,10 @@ def unbind_command(
     """
     from agent.classes.lesson_plan import plan_of, said
     from agent.classes.unbinding import UnbindRefusedError, unbind
-    from agent.cli.timetable_run import named_lesson
     from agent.clock import SystemClock
 
-    settings = invocation(context).settings()
-    with open_store(settings) as store:
-        require_hr(settings, store, password_file)
-        found = named_lesson(store, lesson)
+    with hr_store(context, password_file) as (settings, store):
+        found = lesson_named(store, lesson)
         try:
             unbind(store, SystemClock().now(), found.id, reason, simulated=settings.simulated)
         except UnbindRefusedError as error:
@@ -229,7 +216,7 @@ def _import(
     from agent.store.vault import Vault
 
     vault = Vault(settings.paths.keys)
-    simulated = settings.node.environment == "demonstration"
+    simulated = settings.simulated
     with store.transaction():
         return import_class(
             store,

@@ -179,7 +179,7 @@ def _export(
 
 def _verify(out: Path) -> None:
     """A copy that was written wrongly is no evidence: it is read back before anybody takes it along."""
-    from agent.evidence.clip_commands import say_clip
+    from agent.cli.verify_clip import say_clip
     from agent.evidence.clip_verifier import verify_clip
 
     verdict = verify_clip(out, None)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.commissioning import PasswordFile, read_password
+from agent.cli.commissioning import PasswordFile, require_hr
 from agent.cli.common import EXIT_CODES, ExitCode, invocation, open_store, refuse
 
 if TYPE_CHECKING:
@@ -79,23 +78,14 @@ def check_command(
     given_at = SystemClock().now()  # a watch's time among the arguments is of now, not of after the password
     settings = invocation(context).settings()
     with open_store(settings) as store:
-        _require_hr(settings, store, password_file)
+        # Before the time is asked for: deriving a key from the password takes a second.
+        require_hr(settings, store, password_file)
         if watch is None:
             watch = typer.prompt(
                 "今天的日期和手表时间（年-月-日 时:分:秒）/ Today's date and your watch (YYYY-MM-DD HH:MM:SS)"
             )
             given_at = SystemClock().now()
         _compare(settings, store, given_at, watch, uncertainty, yes)
-
-
-def _require_hr(settings: Settings, store: Store, password_file: Path | None) -> None:
-    """Before the time is asked for: deriving a key from the password takes a second."""
-    from agent.configuration.credential import verify_password
-
-    if settings.node.environment == "demonstration":
-        return
-    if not verify_password(store, read_password(password_file, "人社部门密码 / HR password")):
-        refuse("密码不对，或尚未设置 / wrong password, or none is set yet")
 
 
 def _compare(

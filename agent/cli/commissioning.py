@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -78,7 +80,7 @@ def hr_password_command(context: typer.Context, password_file: PasswordFile = No
     from agent.store.vault import Vault, VaultError
 
     settings = invocation(context).settings()
-    simulated = settings.node.environment == "demonstration"
+    simulated = settings.simulated
     with open_store(settings) as store:
         first = current_credential(store) is None
         old = "" if first else typer.prompt("原密码 / Old password", hide_input=True)
@@ -130,10 +132,10 @@ def card_command(
 def read_password(file: Path | None, question: str, *, confirm: bool = False) -> str:
     """The first line of `file`, or what is typed unseen; ends the command when the file cannot be read."""
     if file is None:
-        typed: str = typer.prompt(question, hide_input=True, confirmation_prompt=confirm)
+        typed: str = typer.prompt(question, hide_input=True, confirmation_prompt=confirm, err=True)
         return typed
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").splitlines()  # Notepad begins a file with a BOM
     except (OSError, UnicodeDecodeError) as error:
         refuse(f"{file}: 读不了 / cannot be read: {error}", ExitCode.USAGE)
     return lines[0] if lines else ""
@@ -144,7 +146,16 @@ def require_hr(settings: Settings, store: Store, password_file: Path | None) -> 
     without HR's password. Only a demonstration, whose records never count, is free."""
     from agent.configuration.credential import verify_password
 
-    if settings.node.environment == "demonstration":
+    if settings.simulated:
         return
     if not verify_password(store, read_password(password_file, "人社部门密码 / HR password")):
         refuse("密码不对，或尚未设置 / wrong password, or none is set yet")
+
+
+@contextmanager
+def hr_store(context: typer.Context, password_file: Path | None) -> Iterator[tuple[Settings, Store]]:
+    """The technician's settings and the node's database for a command that is HR's: see `require_hr`."""
+    settings = invocation(context).settings()
+    with open_store(settings) as store:
+        require_hr(settings, store, password_file)
+        yield settings, store

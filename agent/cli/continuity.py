@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.cli.common import ExitCode, invocation, open_store, refuse
+from agent.cli.naming import lesson_named
+from agent.cli.rules import all_policies
 
 if TYPE_CHECKING:
     from agent.recording.session_report import SessionReport
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from agent.store.classes import Session
     from agent.store.continuity import Judgement
     from agent.store.database import Store
-
-BEGINNING = re.compile(r"^[0-9a-f-]{1,36}$")
 
 
 def continuity_command(
@@ -46,7 +45,7 @@ def continuity_command(
     """
     match session, class_id:
         case str(beginning), None:
-            asked = partial(named, beginning=beginning)
+            asked = partial(_one, beginning=beginning)
         case None, str(identifier):
             asked = partial(_of_class, class_id=identifier)
         case _:
@@ -62,6 +61,10 @@ def continuity_command(
     raise typer.Exit(ExitCode.OK if good else ExitCode.REFUSED)
 
 
+def _one(store: Store, beginning: str) -> list[Session]:
+    return [lesson_named(store, beginning)]
+
+
 def _of_class(store: Store, class_id: str) -> list[Session]:
     from agent.store import classes
 
@@ -71,37 +74,19 @@ def _of_class(store: Store, class_id: str) -> list[Session]:
     return found
 
 
-def named(store: Store, beginning: str) -> list[Session]:
-    from agent.store import continuity
-
-    if not BEGINNING.match(beginning):
-        refuse(
-            f"{beginning[:64]!r}: 课次编号由 0-9 a-f - 组成，见 class show / "
-            "a session's id is made of 0-9 a-f -, see class show",
-            ExitCode.USAGE,
-        )
-    found = continuity.sessions_named(store, beginning)
-    if not found:
-        refuse(f"没有这次课 / no such session: {beginning}; 见 / see: classroom-agent class show CLASS")
-    if len(found) > 1:
-        names = ", ".join(each.id for each in found)
-        refuse(f"{beginning}: 不止一次课，请多写几位 / more than one session: {names}", ExitCode.USAGE)
-    return found
-
-
 def _reports(
     settings: Settings, store: Store, sessions: list[Session], *, every_byte: bool
 ) -> Iterator[SessionReport]:
     from agent.classes.rules import rules_of
     from agent.clock import SystemClock
-    from agent.policy import PolicyError, load_policies
+    from agent.policy import PolicyError
     from agent.recording import session_report
     from agent.store import classes
 
     clock = SystemClock()
     read = session_report.by_every_byte if every_byte else session_report.by_time_stamps
+    policies = all_policies()
     try:
-        policies = load_policies()
         for session in sessions:
             policy = rules_of(classes.class_of(store, session), policies)
             evidence = session_report.collect(store, session)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.commissioning import PasswordFile, require_hr
+from agent.cli.commissioning import PasswordFile, hr_store, require_hr
 from agent.cli.common import EXIT_CODES, ExitCode, invocation, open_store, refuse
-from agent.cli.roster import ClassId, Name, PersonId, known_class, one_of, person_in_class
+from agent.cli.naming import ClassOption, Name, PersonId, class_named, one_of, person_in_class
 
 if TYPE_CHECKING:
     from agent.checkin.consent import Consent
@@ -96,7 +96,7 @@ def photos_command(
             help="本人的照片，两三张更好 / Photos of the person; two or three are better.",
         ),
     ],
-    class_id: ClassId,
+    class_id: ClassOption,
     person_name: Name = None,
     person_id: PersonId = None,
     consent_version: ConsentVersion = None,
@@ -122,7 +122,7 @@ def photos_command(
 def folder_command(
     context: typer.Context,
     source: Annotated[Path, typer.Argument(metavar="FOLDER|FILE.zip")],
-    class_id: ClassId,
+    class_id: ClassOption,
     consent_version: ConsentVersion = None,
     recorded_by: RecordedBy = None,
     password_file: PasswordFile = None,
@@ -141,7 +141,7 @@ def folder_command(
     wrong = 0
     photos: dict[str, list[BGRImage]] = {}
     with _desk(context, consent_version, recorded_by, password_file) as desk:
-        known_class(desk.store, class_id)
+        class_named(desk.store, class_id)
         roster = Roster(desk.store, desk.vault, class_id)
         with PhotoReader() as reader:
             try:
@@ -177,7 +177,7 @@ def folder_command(
 @enrol_app.command("camera", epilog=EXIT_CODES)
 def camera_command(
     context: typer.Context,
-    class_id: ClassId,
+    class_id: ClassOption,
     person_name: Name = None,
     person_id: PersonId = None,
     consent_version: ConsentVersion = None,
@@ -216,7 +216,7 @@ def camera_command(
 @enrol_app.command("withdraw", epilog=EXIT_CODES)
 def withdraw_command(
     context: typer.Context,
-    class_id: ClassId,
+    class_id: ClassOption,
     person_name: Name = None,
     person_id: PersonId = None,
     password_file: PasswordFile = None,
@@ -226,10 +226,8 @@ def withdraw_command(
     from agent.clock import SystemClock
     from agent.store.vault import Vault
 
-    settings = invocation(context).settings()
     one_of(person_name, person_id)
-    with open_store(settings) as store:
-        require_hr(settings, store, password_file)
+    with hr_store(context, password_file) as (settings, store):
         found_id = person_in_class(store, class_id, person_name, person_id).id
         stamp = SystemClock().now()
         withdraw_consent(store, Vault(settings.paths.keys), stamp, found_id, simulated=settings.simulated)

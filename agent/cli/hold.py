@@ -7,19 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.commissioning import PasswordFile, require_hr
+from agent.cli.commissioning import PasswordFile, hr_store
 from agent.cli.common import EXIT_CODES, invocation, open_store, refuse
+from agent.cli.naming import ClassArgument, Reason
 
 if TYPE_CHECKING:
     from agent.store.holds import Hold
 
 hold_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
-
-ClassId = Annotated[str, typer.Argument(metavar="CLASS", help="班次编号 / Id of the class.")]
-Reason = Annotated[
-    str,
-    typer.Option("--reason", metavar="TEXT", help="原因，留在本机 / Why; it stays on this device."),
-]
 
 
 @hold_app.callback()
@@ -29,7 +24,7 @@ def hold_group() -> None:
 
 @hold_app.command("place", epilog=EXIT_CODES)
 def place_command(
-    context: typer.Context, class_id: ClassId, reason: Reason, password_file: PasswordFile = None
+    context: typer.Context, class_id: ClassArgument, reason: Reason, password_file: PasswordFile = None
 ) -> None:
     """冻结一个班次（正式环境须输入人社部门密码）/ Place a hold (in production with HR's password)."""
     from agent.store.holds import place_hold
@@ -40,7 +35,7 @@ def place_command(
 
 @hold_app.command("release", epilog=EXIT_CODES)
 def release_command(
-    context: typer.Context, class_id: ClassId, reason: Reason, password_file: PasswordFile = None
+    context: typer.Context, class_id: ClassArgument, reason: Reason, password_file: PasswordFile = None
 ) -> None:
     """解除冻结（正式环境须输入人社部门密码）/ Release a hold (in production with HR's password)."""
     from agent.store.holds import release_hold
@@ -89,9 +84,7 @@ def _change(
     from agent.clock import SystemClock
     from agent.store.holds import HoldError
 
-    settings = invocation(context).settings()
-    with open_store(settings) as store:
-        require_hr(settings, store, password_file)
+    with hr_store(context, password_file) as (settings, store):
         try:
             return change(store, SystemClock().now(), class_id, reason, simulated=settings.simulated)
         except HoldError as error:

@@ -6,12 +6,11 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.commissioning import PasswordFile, require_hr
+from agent.cli.commissioning import PasswordFile, hr_store
 from agent.cli.common import EXIT_CODES, invocation, open_store, refuse
+from agent.cli.naming import ClassArgument, class_named
 
 inspection_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
-
-ClassId = Annotated[str, typer.Argument(metavar="CLASS", help="班次编号 / Id of the class.")]
 
 
 @inspection_app.callback()
@@ -22,7 +21,7 @@ def inspection_group() -> None:
 @inspection_app.command("add", epilog=EXIT_CODES)
 def add_command(
     context: typer.Context,
-    class_id: ClassId,
+    class_id: ClassArgument,
     moment: Annotated[str, typer.Option("--at", metavar="'2026-11-21 09:10'", help="检查时间 / When.")],
     in_place: Annotated[int, typer.Option("--in-place", help="在位学员数 / Trainees who were there.")],
     teachers: Annotated[int, typer.Option("--teachers", help="在场教师数 / Teachers who were there.")],
@@ -36,9 +35,7 @@ def add_command(
     from agent.classes.inspections import KINDS, InspectionError, enter
     from agent.clock import SystemClock
 
-    settings = invocation(context).settings()
-    with open_store(settings) as store:
-        require_hr(settings, store, password_file)
+    with hr_store(context, password_file) as (settings, store):
         try:
             made = enter(
                 store,
@@ -56,15 +53,14 @@ def add_command(
 
 
 @inspection_app.command("list", epilog=EXIT_CODES)
-def list_command(context: typer.Context, class_id: ClassId) -> None:
+def list_command(context: typer.Context, class_id: ClassArgument) -> None:
     """列出一个班次的检查 / List the inspections of a class."""
     from agent.classes.inspections import KINDS, average_in_place
     from agent.classes.lesson_plan import local
-    from agent.store import classes, inspections
+    from agent.store import inspections
 
     with open_store(invocation(context).settings()) as store:
-        if classes.training_class(store, class_id) is None:
-            refuse(f"没有这个班次 / no such class: {class_id[:64]!r}")
+        class_named(store, class_id)
         found = inspections.inspections(store, class_id, also_withdrawn=True)
     for each in found:
         withdrawn = "  已撤回 withdrawn" if each.withdrawn_us is not None else ""
@@ -80,7 +76,7 @@ def list_command(context: typer.Context, class_id: ClassId) -> None:
 @inspection_app.command("withdraw", epilog=EXIT_CODES)
 def withdraw_command(
     context: typer.Context,
-    class_id: ClassId,
+    class_id: ClassArgument,
     inspection: Annotated[
         str, typer.Argument(metavar="INSPECTION", help="检查编号或其开头 / Its id, or the beginning of it.")
     ],
@@ -90,9 +86,7 @@ def withdraw_command(
     from agent.classes.inspections import InspectionError, withdraw
     from agent.clock import SystemClock
 
-    settings = invocation(context).settings()
-    with open_store(settings) as store:
-        require_hr(settings, store, password_file)
+    with hr_store(context, password_file) as (settings, store):
         try:
             found = withdraw(store, SystemClock().now(), class_id, inspection, simulated=settings.simulated)
         except InspectionError as error:

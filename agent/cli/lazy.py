@@ -32,8 +32,8 @@ COMMANDS = {
     "spot-check": "agent.cli.spot_check:spot_check_command",
     "attendance": "agent.cli.attendance:attendance_app",
     "inspection": "agent.cli.inspection:inspection_app",
-    "hr-config": "agent.sync.commands:hr_config_command",
-    "apply-config": "agent.sync.commands:apply_config_command",
+    "hr-config": "agent.cli.hr_config:hr_config_command",
+    "apply-config": "agent.cli.apply_config:apply_config_command",
     "storage": "agent.cli.storage:storage_app",
     "volumes": "agent.cli.volumes:volumes_app",
     "hold": "agent.cli.hold:hold_app",
@@ -43,7 +43,7 @@ COMMANDS = {
     "copies": "agent.cli.copies:copies_app",
     "database": "agent.cli.database:database_app",
     "clip": "agent.cli.clip:clip_command",
-    "verify": "agent.evidence.commands:verify_command",
+    "verify": "agent.cli.verify:verify_command",
     "version": "agent.cli.version:version_command",
 }
 """Name → module:function, or module:group, in the order of `--help`."""

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.commissioning import PasswordFile, require_hr
+from agent.cli.commissioning import PasswordFile, hr_store
 from agent.cli.common import EXIT_CODES, invocation, open_store, refuse
-from agent.cli.roster import ClassId, Name, PersonId, person_in_class
+from agent.cli.naming import ClassOption, Name, PersonId, person_in_class
 
 pin_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
@@ -22,7 +22,7 @@ def pin_group() -> None:
 @pin_app.command("set", epilog=EXIT_CODES)
 def set_command(
     context: typer.Context,
-    class_id: ClassId,
+    class_id: ClassOption,
     person_name: Name = None,
     person_id: PersonId = None,
     choose: Annotated[
@@ -41,9 +41,7 @@ def set_command(
     from agent.clock import SystemClock
     from agent.store.vault import Vault
 
-    settings = invocation(context).settings()
-    with open_store(settings) as store:
-        require_hr(settings, store, password_file)
+    with hr_store(context, password_file) as (settings, store):
         person = person_in_class(store, class_id, person_name, person_id)
         chosen: str | None = None
         if choose:
@@ -67,7 +65,7 @@ def set_command(
 @pin_app.command("remove", epilog=EXIT_CODES)
 def remove_command(
     context: typer.Context,
-    class_id: ClassId,
+    class_id: ClassOption,
     person_name: Name = None,
     person_id: PersonId = None,
     password_file: PasswordFile = None,
@@ -76,9 +74,7 @@ def remove_command(
     from agent.checkin.pins import remove_pin
     from agent.clock import SystemClock
 
-    settings = invocation(context).settings()
-    with open_store(settings) as store:
-        require_hr(settings, store, password_file)
+    with hr_store(context, password_file) as (settings, store):
         person = person_in_class(store, class_id, person_name, person_id)
         account = f"cli:{getpass.getuser()}"
         if not remove_pin(store, SystemClock().now(), person.id, account, simulated=settings.simulated):
@@ -87,7 +83,7 @@ def remove_command(
 
 
 @pin_app.command("list", epilog=EXIT_CODES)
-def list_command(context: typer.Context, class_id: ClassId) -> None:
+def list_command(context: typer.Context, class_id: ClassOption) -> None:
     """列出有密码的人和编号，不含密码 / Who has a PIN, and their numbers; no PINs."""
     from agent.checkin.pins import numbers
     from agent.store.classes import people_of

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.common import EXIT_CODES, ExitCode, invocation, open_store, refuse
+from agent.cli.common import EXIT_CODES, ExitCode, invocation, open_store
+from agent.cli.naming import ClassArgument, class_named
+from agent.cli.rules import rules_of_class
 
 if TYPE_CHECKING:
     from agent.classes.rule_states import RuleState
@@ -32,7 +34,7 @@ def policy_group() -> None:
 @policy_app.command("show", epilog=EXIT_CODES)
 def show_command(
     context: typer.Context,
-    class_id: Annotated[str, typer.Argument(metavar="CLASS", help="班次编号 / Id of the class.")],
+    class_id: ClassArgument,
     as_json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
 ) -> None:
     """逐条列出适用的规则、条款、限值和本班状态 / Every rule: clause, limit, state of this class.
@@ -42,20 +44,12 @@ def show_command(
     Exit code 1 when one is not met.
     """
     from agent.classes.rule_states import Place, Subject, rule_states, unspoken
-    from agent.classes.rules import rules_of
     from agent.clock import SystemClock
-    from agent.policy import PolicyError, load_policies
-    from agent.store import classes
 
     settings = invocation(context).settings()
     with open_store(settings) as store:
-        training_class = classes.training_class(store, class_id)
-        if training_class is None:
-            refuse(f"没有这个班次 / no such class: {class_id[:64]!r}")
-        try:
-            policy = rules_of(training_class, load_policies())
-        except PolicyError as error:
-            refuse("\n".join(error.problems), ExitCode.FAULT)
+        training_class = class_named(store, class_id)
+        policy = rules_of_class(training_class)
         subject = Subject(
             store,
             training_class,

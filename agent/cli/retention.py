@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.commissioning import PasswordFile, require_hr
+from agent.cli.commissioning import PasswordFile, hr_store
 from agent.cli.common import EXIT_CODES, ExitCode, invocation, open_store, refuse
+from agent.cli.naming import ClassArgument
+from agent.cli.rules import retention_rules, retention_walk
 
 if TYPE_CHECKING:
     from agent.archive.clock_trust import Sight
-    from agent.archive.entitlement import Entitlement
     from agent.archive.retention_plan import Group
-    from agent.archive.retention_walk import Walk
-    from agent.settings import Settings
-    from agent.store.database import Store
 
 retention_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
@@ -42,8 +40,8 @@ def plan_command(
     settings = invocation(context).settings()
     now = SystemClock().now()
     with open_store(settings) as store:
-        walk = _walk(settings)
-        groups = plan(store, _rules(walk, store))
+        walk = retention_walk(settings)
+        groups = plan(store, retention_rules(walk, store))
         sight = look(store, now)
     over = [group for group in groups if group.due_us is not None and group.due_us <= now.wall_us]
     if as_json:
@@ -88,7 +86,7 @@ def run_command(
         refuse("须加 --now / say --now: the archive does it each hour by itself", ExitCode.USAGE)
     settings = invocation(context).settings()
     with open_store(settings) as store:
-        walk = _walk(settings)
+        walk = retention_walk(settings)
         stamp = SystemClock().now()
         sight = look(store, stamp)
         if sight.doubt is not None:
@@ -96,7 +94,7 @@ def run_command(
             refuse(f"{zh} / {en}")
         due = [
             group
-            for group in plan(store, _rules(walk, store))
+            for group in plan(store, retention_rules(walk, store))
             if group.due_us is not None and group.due_us <= stamp.wall_us
         ]
         count = sum(group.segments for group in due)
@@ -122,7 +120,7 @@ def run_command(
 @retention_app.command("ended", epilog=EXIT_CODES)
 def ended_command(
     context: typer.Context,
-    class_id: Annotated[str, typer.Argument(metavar="CLASS", help="班次编号 / Id of the class.")],
+    class_id: ClassArgument,
     day: Annotated[
         str, typer.Option("--day", metavar="YYYY-MM-DD", help="培训结束日 / Last day of its training.")
     ],
@@ -142,9 +140,7 @@ def ended_command(
         stated = date.fromisoformat(day)
     except ValueError:
         refuse(f"--day {day!r}: 应为日期，例如 2026-11-21 / expected a day like 2026-11-21", ExitCode.USAGE)
-    settings = invocation(context).settings()
-    with open_store(settings) as store:
-        require_hr(settings, store, password_file)
+    with hr_store(context, password_file) as (settings, store):
         try:
             state_training_end(
                 store, SystemClock().now(), class_id, stated.isoformat(), simulated=settings.simulated
@@ -152,25 +148,6 @@ def ended_command(
         except HoldError as error:
             refuse(str(error))
     typer.echo(f"{class_id}: 培训结束日 {stated} / training ended on {stated}")
-
-
-def _walk(settings: Settings) -> Walk:
-    from agent.archive.retention_walk import Walk
-    from agent.policy import PolicyError, load_policies
-
-    try:
-        return Walk(settings, settings.paths, load_policies())
-    except PolicyError as error:
-        refuse("\n".join(error.problems), ExitCode.FAULT)
-
-
-def _rules(walk: Walk, store: Store) -> Entitlement:
-    from agent.configuration.document import ConfigurationError
-
-    try:
-        return walk.read_rules(store)
-    except ConfigurationError as error:
-        refuse("\n".join(error.problems), ExitCode.FAULT)
 
 
 def _say_clock(sight: Sight) -> None:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.commissioning import PasswordFile, require_hr
-from agent.cli.common import invocation, open_store, refuse
+from agent.cli.commissioning import PasswordFile, hr_store
+from agent.cli.common import refuse
 
 
 def spot_check_command(
@@ -26,9 +26,7 @@ def spot_check_command(
     from agent.classes.spot_check import SpotCheckError, draw
     from agent.clock import SystemClock
 
-    settings = invocation(context).settings()
-    with open_store(settings) as store:
-        require_hr(settings, store, password_file)
+    with hr_store(context, password_file) as (settings, store):
         stamp = SystemClock().now()
         try:
             drawn = draw(store, stamp, settings.node.room, minutes, "console", simulated=settings.simulated)

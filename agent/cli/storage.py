@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.cli.common import EXIT_CODES, ExitCode, invocation, open_store, refuse
+from agent.cli.rules import retention_rules, retention_walk
 
 if TYPE_CHECKING:
     from agent.archive.usage import Count
@@ -85,15 +86,9 @@ def use_command(
 
 
 def _count(settings: Settings, store: Store) -> Count:
-    from agent.archive.retention_walk import Walk
     from agent.archive.usage import Count
-    from agent.configuration.document import ConfigurationError
-    from agent.policy import PolicyError, load_policies
 
-    try:
-        count = Count(Walk(settings, settings.paths, load_policies()).read_rules(store))
-    except (PolicyError, ConfigurationError) as error:
-        refuse("\n".join(error.problems), ExitCode.FAULT)
+    count = Count(retention_rules(retention_walk(settings), store))
     while not count.is_over:
         count.step(store)
     return count

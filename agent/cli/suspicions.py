@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.commissioning import PasswordFile, require_hr
+from agent.cli.commissioning import PasswordFile, hr_store
 from agent.cli.common import EXIT_CODES, invocation, open_store, refuse
-from agent.cli.roster import ClassId, Name, PersonId, person_in_class
+from agent.cli.naming import ClassOption, Name, PersonId, Reason, person_in_class
 
 suspicions_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
@@ -53,9 +53,7 @@ def list_command(
 def reopen_command(
     context: typer.Context,
     suspicion: Annotated[str, typer.Argument(metavar="ID", help="疑点编号 / Id of the suspicion.")],
-    reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="理由，留在本机 / Why; it stays on this device.")
-    ],
+    reason: Reason,
     password_file: PasswordFile = None,
 ) -> None:
     """撤回核实（正式环境须输入人社部门密码）/ Take a judgement back (in production with HR's password).
@@ -67,9 +65,7 @@ def reopen_command(
     from agent.checkin.verdicts import VerdictError, decide
     from agent.clock import SystemClock
 
-    settings = invocation(context).settings()
-    with open_store(settings) as store:
-        require_hr(settings, store, password_file)
+    with hr_store(context, password_file) as (_, store):
         try:
             decide(store, SystemClock().now(), suspicion, "reopened", "hr", reason)
         except VerdictError as error:
@@ -79,7 +75,7 @@ def reopen_command(
 
 def teacher_command(
     context: typer.Context,
-    class_id: ClassId,
+    class_id: ClassOption,
     person_name: Name = None,
     person_id: PersonId = None,
     withdraw: Annotated[bool, typer.Option("--withdraw", help="撤回这一确认 / Take that word back.")] = False,
@@ -89,9 +85,7 @@ def teacher_command(
     from agent.checkin.verdicts import register_teacher
     from agent.clock import SystemClock
 
-    settings = invocation(context).settings()
-    with open_store(settings) as store:
-        require_hr(settings, store, password_file)
+    with hr_store(context, password_file) as (settings, store):
         person = person_in_class(store, class_id, person_name, person_id)
         if person.role != "teacher":
             refuse("此人不是教师 / that person is no teacher")

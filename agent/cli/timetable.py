@@ -14,6 +14,7 @@ import typer
 
 from agent.cli.commissioning import PasswordFile
 from agent.cli.common import EXIT_CODES, ExitCode, invocation, open_store, refuse
+from agent.cli.naming import ClassArgument, LessonArgument, Reason, class_named
 from agent.cli.timetable_run import order, run
 
 if TYPE_CHECKING:
@@ -23,13 +24,6 @@ if TYPE_CHECKING:
 
 timetable_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
-ClassId = Annotated[str, typer.Argument(metavar="CLASS", help="班次编号 / Id of the class.")]
-Lesson = Annotated[
-    str, typer.Argument(metavar="SESSION", help="课次编号或其开头 / Id of a lesson, or its beginning.")
-]
-Reason = Annotated[
-    str, typer.Option("--reason", metavar="TEXT", help="原因，留在本机 / Why; it stays on this device.")
-]
 Day = Annotated[str, typer.Option("--day", metavar="2026-11-21", help="日期 / The day.")]
 From = Annotated[str, typer.Option("--from", metavar="08:30", help="开始 / Its start, China's time.")]
 To = Annotated[str, typer.Option("--to", metavar="11:30", help="结束 / Its end.")]
@@ -54,18 +48,17 @@ def timetable_group() -> None:
 @timetable_app.command("show", epilog=EXIT_CODES)
 def show_command(
     context: typer.Context,
-    class_id: ClassId,
+    class_id: ClassArgument,
     edits: Annotated[bool, typer.Option("--edits", help="列出改动 / The edits, with their reasons.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
 ) -> None:
     """列出一个班次的课程 / Show the lessons of a class, what was held of each, and what they make up."""
     from agent.classes.timetable_report import as_json as report_json
     from agent.classes.timetable_report import edit_lines, report, report_lines
-    from agent.store import classes, timetable_edits
+    from agent.store import timetable_edits
 
     with open_store(invocation(context).settings()) as store:
-        if classes.training_class(store, class_id) is None:
-            refuse(f"没有这个班次 / no such class: {class_id[:64]!r}")
+        class_named(store, class_id)
         found = report(store, class_id)
         if as_json:
             typer.echo(json.dumps(report_json(found), ensure_ascii=False))
@@ -80,7 +73,7 @@ def show_command(
 @timetable_app.command("import", epilog=EXIT_CODES)
 def import_command(
     context: typer.Context,
-    class_id: ClassId,
+    class_id: ClassArgument,
     file: Annotated[Path, typer.Argument(metavar="FILE", help=".xlsx .csv .ics")],
     reason: Reason = "导入课程表 timetable import",
     keep_others: Annotated[
@@ -134,7 +127,7 @@ def import_command(
 @timetable_app.command("add", epilog=EXIT_CODES)
 def add_command(
     context: typer.Context,
-    class_id: ClassId,
+    class_id: ClassArgument,
     day: Day,
     start: From,
     end: To,
@@ -171,7 +164,7 @@ def add_command(
 @timetable_app.command("move", epilog=EXIT_CODES)
 def move_command(
     context: typer.Context,
-    session: Lesson,
+    session: LessonArgument,
     day: Day,
     start: From,
     reason: Reason,
@@ -205,7 +198,7 @@ def move_command(
 @timetable_app.command("extend", epilog=EXIT_CODES)
 def extend_command(
     context: typer.Context,
-    session: Lesson,
+    session: LessonArgument,
     end: Annotated[str, typer.Option("--to", metavar="12:20", help="新的结束时间 / Its new end.")],
     reason: Reason,
     class_hours: Annotated[
@@ -232,7 +225,7 @@ def extend_command(
 @timetable_app.command("cancel", epilog=EXIT_CODES)
 def cancel_command(
     context: typer.Context,
-    session: Lesson,
+    session: LessonArgument,
     reason: Reason,
     dry_run: DryRun = False,
     password_file: PasswordFile = None,
@@ -244,7 +237,7 @@ def cancel_command(
 @timetable_app.command("undo", epilog=EXIT_CODES)
 def undo_command(
     context: typer.Context,
-    class_id: ClassId,
+    class_id: ClassArgument,
     edit: Annotated[
         str, typer.Argument(metavar="EDIT", help="改动编号或其开头 / Id of an edit, or its beginning.")
     ],
@@ -267,7 +260,7 @@ def undo_command(
 @timetable_app.command("make-up", epilog=EXIT_CODES)
 def make_up_command(
     context: typer.Context,
-    session: Lesson,
+    session: LessonArgument,
     missed: Annotated[
         list[str] | None,
         typer.Option(

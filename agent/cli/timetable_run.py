@@ -10,13 +10,13 @@ import typer
 
 from agent.cli.commissioning import require_hr
 from agent.cli.common import ExitCode, invocation, open_store, refuse
+from agent.cli.naming import lesson_named
+from agent.cli.rules import all_policies
 
 if TYPE_CHECKING:
     from agent.classes.orders import Desk
     from agent.clock import Stamp
-    from agent.policy import Policies
     from agent.settings import Settings
-    from agent.store.classes import Session
     from agent.store.database import Store
 
 
@@ -73,7 +73,7 @@ def order(
     def work(store: Store, stamp: Stamp, desk: Desk) -> list[str]:
         target = class_id
         if target is None:
-            found = named_lesson(store, given["lesson"])
+            found = lesson_named(store, given["lesson"])
             target, given["lesson"] = found.class_id, found.id
         try:
             found_order = Order(class_id=target, **given)
@@ -86,34 +86,7 @@ def order(
     run(context, work, password_file, dry_run=dry_run)
 
 
-def named_lesson(store: Store, beginning: str) -> Session:
-    """The lesson whose id begins so, of whatever class; ends the command when it is not one."""
-    import re
-
-    from agent.store import continuity
-
-    if not re.match(r"^[0-9a-f-]{1,36}$", beginning):
-        refuse(
-            f"{beginning[:64]!r}: 应为课次编号，见 / expected a lesson's id, see timetable show",
-            ExitCode.USAGE,
-        )
-    found = continuity.sessions_named(store, beginning)
-    if len(found) != 1:
-        names = ", ".join(each.id for each in found) or "timetable show CLASS"
-        refuse(f"{beginning}: 没有或不止一次课 / no lesson or several: {names}")
-    return found[0]
-
-
 def _desk(settings: Settings) -> Desk:
     from agent.classes.orders import Desk
 
-    return Desk(settings.node.room, _policies(), settings.simulated)
-
-
-def _policies() -> Policies:
-    from agent.policy import PolicyError, load_policies
-
-    try:
-        return load_policies()
-    except PolicyError as error:
-        refuse("\n".join(error.problems), ExitCode.FAULT)
+    return Desk(settings.node.room, all_policies(), settings.simulated)

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from agent.cli.calibrate import calibrate_command
-from agent.cli.commissioning import PasswordFile, require_hr
+from agent.cli.commissioning import PasswordFile, hr_store
 from agent.cli.common import EXIT_CODES, ExitCode, invocation, open_store, refuse
+from agent.cli.naming import LessonArgument, Reason, lesson_named
 
 if TYPE_CHECKING:
-    from agent.store.classes import Session
-    from agent.store.database import Store
     from agent.store.visibility import HourVerdict, VerdictKind
     from agent.visibility.strikes import Standing
 
@@ -35,10 +34,6 @@ REASONS = {
 }
 UNITS = {"times": "次 lessons", "class_hours": "课时 class hours"}
 
-SessionId = Annotated[
-    str, typer.Argument(metavar="SESSION", help="课次编号或其开头 / Id of a lesson, or how it begins.")
-]
-
 
 @visibility_app.callback()
 def visibility_group() -> None:
@@ -51,7 +46,7 @@ visibility_app.command("calibrate", epilog=EXIT_CODES)(calibrate_command)
 @visibility_app.command("show", epilog=EXIT_CODES)
 def show_command(
     context: typer.Context,
-    session: SessionId,
+    session: LessonArgument,
     as_json: Annotated[bool, typer.Option("--json", help="机器可读 / Machine-readable.")] = False,
 ) -> None:
     """列出一次课各课时的判定 / The verdict of each class hour of a lesson.
@@ -64,7 +59,7 @@ def show_command(
     from agent.visibility.strikes import standing_of
 
     with open_store(invocation(context).settings()) as store:
-        lesson = _lesson(store, session)
+        lesson = lesson_named(store, session)
         found = visibility.verdicts_of(store, lesson.id)
         standing = standing_of(store, lesson.class_id)
     if as_json:
@@ -112,14 +107,12 @@ def _as_json(each: HourVerdict) -> dict[str, Any]:
 @visibility_app.command("decide", epilog=EXIT_CODES)
 def decide_command(
     context: typer.Context,
-    session: SessionId,
+    session: LessonArgument,
     hour: Annotated[int, typer.Argument(min=1, metavar="HOUR", help="第几课时 / Number of the class hour.")],
     verdict: Annotated[
         str, typer.Argument(metavar="VERDICT", help="shown | not-shown | uncertain（撤回 / undo）")
     ],
-    reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="理由，留在本机 / Why; it stays on this device.")
-    ],
+    reason: Reason,
     password_file: PasswordFile = None,
 ) -> None:
     """设备无法确定时由人社部门决定（正式环境须输入密码）/ HR decide what is uncertain (with the password).
@@ -134,22 +127,10 @@ def decide_command(
     chosen = verdict.replace("-", "_")
     if chosen not in VERDICTS:
         refuse(f"VERDICT = {verdict!r}: shown | not-shown | uncertain", ExitCode.USAGE)
-    settings = invocation(context).settings()
-    with open_store(settings) as store:
-        lesson = _lesson(store, session)
-        require_hr(settings, store, password_file)
+    with hr_store(context, password_file) as (_, store):
+        lesson = lesson_named(store, session)
         try:
             decide(store, SystemClock().now(), lesson.id, hour, cast("VerdictKind", chosen), "hr", reason)
         except VisibilityDecisionError as error:
             refuse(str(error))
     typer.echo("已记录 / recorded")
-
-
-def _lesson(store: Store, beginning: str) -> Session:
-    from agent.store.continuity import sessions_named
-
-    found = sessions_named(store, beginning, 2)
-    if len(found) != 1:
-        problem = "不止一次课 / more than one" if found else "没有这次课 / no such lesson"
-        refuse(f"SESSION = {beginning!r}: {problem}")
-    return found[0]

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from agent.cli.commissioning import PasswordFile, require_hr
+from agent.cli.commissioning import PasswordFile, hr_store
 from agent.cli.common import EXIT_CODES, ExitCode, invocation, open_store, refuse
+from agent.cli.rules import retention_rules, retention_walk
 
 if TYPE_CHECKING:
     from agent.archive.catalogue import Listed
-    from agent.archive.entitlement import Entitlement
     from agent.settings import Settings
     from agent.store.database import Store
     from agent.store.volumes import Check
@@ -37,7 +37,7 @@ def list_command(
 
     settings = invocation(context).settings()
     with open_store(settings) as store:
-        found = contents(store, _rules(settings, store))
+        found = contents(store, retention_rules(retention_walk(settings), store))
     present = _present(settings)
     if as_json:
         typer.echo(json.dumps([_as_json(each, present) for each in found], ensure_ascii=False, indent=2))
@@ -127,14 +127,12 @@ def retire_command(
     from agent.archive.catalogue import CatalogueError, retire
     from agent.clock import SystemClock
 
-    settings = invocation(context).settings()
-    with open_store(settings) as store:
-        require_hr(settings, store, password_file)
+    with hr_store(context, password_file) as (settings, store):
         try:
             owed = retire(
                 store,
                 SystemClock().now(),
-                _rules(settings, store),
+                retention_rules(retention_walk(settings), store),
                 volume,
                 reason,
                 lost=lost,
@@ -143,17 +141,6 @@ def retire_command(
         except CatalogueError as error:
             refuse(str(error))
     typer.echo(f"{volume}: 已注销 / retired" + (f"，{owed} 段在留存期内 / within retention" if owed else ""))
-
-
-def _rules(settings: Settings, store: Store) -> Entitlement:
-    from agent.archive.retention_walk import Walk
-    from agent.configuration.document import ConfigurationError
-    from agent.policy import PolicyError, load_policies
-
-    try:
-        return Walk(settings, settings.paths, load_policies()).read_rules(store)
-    except (PolicyError, ConfigurationError) as error:
-        refuse("\n".join(error.problems), ExitCode.FAULT)
 
 
 def _present(settings: Settings) -> str | None:

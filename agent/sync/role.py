@@ -59,7 +59,7 @@ def _serve(context: RoleContext) -> None:
     settings = context.settings
     agreement_key = load_or_create_agreement_key(context.paths.keys)
     vault = Vault(context.paths.keys)
-    simulated = settings.node.environment == "demonstration"
+    simulated = settings.simulated
     stop = threading.Event()
     with Store(context.paths.database) as store:
         update_card(context.paths, settings.node, agreement_key, store)

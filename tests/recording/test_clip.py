@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from agent.evidence.clip_commands import verify_clip_command
+from agent.cli.verify_clip import verify_clip_command
 from agent.evidence.clip_files import Member, files_of_folder, zip_pieces, zip_size
 from agent.evidence.clip_verifier import verify_clip
 from agent.recording import clip_export

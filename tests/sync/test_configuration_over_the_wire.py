@@ -14,6 +14,9 @@ import structlog
 import typer
 from typer.testing import CliRunner, Result
 
+from agent.cli.apply_config import apply_config_command
+from agent.cli.common import Invocation
+from agent.cli.hr_config import hr_config_command
 from agent.configuration.document import current_configuration
 from agent.configuration.message import open_message
 from agent.evidence.jws import parse
@@ -23,9 +26,9 @@ from agent.evidence.record import NodeIdentity
 from agent.evidence.signing import Statement, sign_record
 from agent.evidence.topics import Channel
 from agent.paths import Paths
+from agent.settings import Settings
 from agent.store.database import Store
 from agent.store.facts import FactType
-from agent.sync.commands import apply_config_command, hr_config_command
 from tests.clocks import ManualClock
 from tests.configuration.officer import PASSWORD, commission
 from tests.mqtt_broker import Broker
@@ -233,15 +236,15 @@ def test_carried_by_hand_it_may_hold_id_numbers_and_is_applied_on_the_spot(
     app = typer.Typer()
     app.command()(apply_config_command)
 
-    class Installed:
-        def settings(self) -> object:
+    class Installed(Invocation):
+        def settings(self) -> Settings:
             return device.settings
 
-    result = CliRunner().invoke(app, [str(message)], obj=Installed())
+    result = CliRunner().invoke(app, [str(message)], obj=Installed(tmp_path / "agent.toml"))
     assert result.exit_code == 0, result.output
     assert "班次 / classes: 1" in result.stdout
     assert store.rows("SELECT 1 FROM person WHERE id_number_sealed IS NOT NULL")
-    result = CliRunner().invoke(app, [str(message)], obj=Installed())
+    result = CliRunner().invoke(app, [str(message)], obj=Installed(tmp_path / "agent.toml"))
     assert result.exit_code == 1
     assert "已处理过" in result.stderr
 

@@ -20,14 +20,20 @@ OWN_KEY_NOTE = (
 )
 
 
+class UnusableError(Exception):
+    """What is to be verified cannot be examined at all; the message says why."""
+
+
 def verify_clip_command(path: Path, card: Path | None) -> bool:
-    """Judge the clip at `path` and say what was found; True when it is good. ValueError: an unusable card;
-    OSError: the clip cannot be read."""
+    """Judge the clip at `path` and say what was found; True when it is good. UnusableError."""
     try:
         outside = read_device_card(card) if card is not None else None
     except (OSError, CardError) as error:
-        raise ValueError(f"设备卡不可用 / the device card cannot be used: {error}") from error
-    verdict = verify_clip(path, outside)
+        raise UnusableError(f"设备卡不可用 / the device card cannot be used: {error}") from error
+    try:
+        verdict = verify_clip(path, outside)
+    except OSError as error:
+        raise UnusableError(f"{path}: 读不了 / cannot be read: {error.strerror}") from error
     if outside is None:
         typer.echo(OWN_KEY_NOTE, err=True)
     say_clip(verdict)

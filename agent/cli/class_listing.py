@@ -7,17 +7,15 @@ the commands, so that `--help` costs nothing.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, NoReturn, Protocol
+from typing import TYPE_CHECKING
 
 import typer
 
-if TYPE_CHECKING:
-    from agent.settings import Settings
-    from agent.store.classes import Session
-    from agent.store.database import Store
+from agent.cli.common import invocation, open_store
+from agent.cli.naming import ClassArgument, class_named
 
-REFUSED, FAULT = 1, 3
-"""Exit codes, as the program's help names them."""
+if TYPE_CHECKING:
+    from agent.store.classes import Session
 
 KINDS = {
     "theory": "理论 theory",
@@ -33,15 +31,11 @@ STATES = {
 }
 
 
-class _Invocation(Protocol):
-    def settings(self) -> Settings: ...
-
-
 def list_command(context: typer.Context) -> None:
     """列出所有班次 / List every class."""
     from agent.store import classes
 
-    with _opened(context) as store:
+    with open_store(invocation(context).settings()) as store:
         found = classes.training_classes(store)
         for each in found:
             people = classes.people_of(store, each.id)
@@ -57,15 +51,13 @@ def list_command(context: typer.Context) -> None:
 
 def show_command(
     context: typer.Context,
-    class_id: Annotated[str, typer.Argument(metavar="CLASS", help="班次编号 / Id of the class.")],
+    class_id: ClassArgument,
 ) -> None:
     """显示一个班次的人员与课次 / Show a class, its people and its sessions."""
     from agent.store import classes
 
-    with _opened(context) as store:
-        found = classes.training_class(store, class_id)
-        if found is None:
-            _end(f"没有这个班次 / no such class: {class_id[:64]!r}", REFUSED)
+    with open_store(invocation(context).settings()) as store:
+        found = class_named(store, class_id)
         typer.echo(f"{found.id}  {found.title}  {found.occupation}")
         typer.echo(
             f"班期数 term {found.term_number or '—'} · "
@@ -98,18 +90,3 @@ def _local(wall_us: int) -> datetime:
     from agent.classes.document import SHANGHAI
 
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=wall_us)).astimezone(SHANGHAI)
-
-
-def _opened(context: typer.Context) -> Store:
-    from agent.store.database import Store, StoreError
-
-    invocation: _Invocation = context.obj
-    try:
-        return Store(invocation.settings().paths.database)
-    except StoreError as error:
-        _end(f"故障 / fault: {error}", FAULT)
-
-
-def _end(sentence: str, code: int) -> NoReturn:
-    typer.echo(sentence, err=True)
-    raise typer.Exit(code)

@@ -1,33 +1,29 @@
-"""`hr-config` on an HR officer's computer, `apply-config` on the device."""
+"""`hr-config`, on an HR officer's computer: configure a device from afar."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agent.classes.problems import ClassFileError
+from agent.cli.commissioning import read_password
+from agent.cli.common import ExitCode, refuse
 from agent.clock import SystemClock
 from agent.configuration.card import key_from_card
 from agent.configuration.document import ConfigurationError, value_keys
 from agent.configuration.explanations import applied_sentence, refusal_sentence
 from agent.configuration.message import RefusalCode
 from agent.evidence.device_card import CardError, DeviceCard, HrDerivation, read_device_card
-from agent.log import configure_logging
 from agent.settings import Destination
 from agent.sync.connection import ConnectionProblem
 from agent.sync.hr_config import Answer, Change, read_change, seal_change, send_and_wait
 
 if TYPE_CHECKING:
     from joserfc.jwk import OKPKey
-
-    from agent.settings import Settings
-
-REFUSED, USAGE, FAULT, NO_ANSWER = 1, 2, 3, 3
-"""The exit codes of agent.cli.common, which this floor must not import; no answer is a fault."""
 
 
 def hr_config_command(
@@ -86,7 +82,7 @@ def hr_config_command(
     """
     found, hr = _card(card)
     change = _change(settings or [], class_files or [], spot_check, by_hand=out is not None)
-    hr_key = key_from_card(hr, _password(password_file))
+    hr_key = key_from_card(hr, read_password(password_file, "人社部门密码 / HR password"))
     known = _Known(card)
     revision = known.read() if base_revision is None else base_revision
 
@@ -115,44 +111,6 @@ def hr_config_command(
     _conclude(answer)
 
 
-def apply_config_command(
-    context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="hr-config --out 写出的文件 / The file that hr-config wrote.")],
-) -> None:
-    """在设备上应用用U盘带来的配置 / Apply a configuration that was carried to the device."""
-    from agent.configuration.agreement import load_or_create_agreement_key
-    from agent.configuration.apply import handle_message
-    from agent.evidence.keys import KeyFileError
-    from agent.store.database import Store, StoreError
-    from agent.store.vault import Vault
-
-    configure_logging("apply-config", level="ERROR")  # the outcome is said in a sentence below
-    found: Settings = context.obj.settings()
-    try:
-        if not file.is_file():  # a pipe or a device would be read for ever
-            _fail(f"{file}: 没有这个文件 / there is no such file")
-        content = file.read_bytes()
-    except OSError as error:
-        _fail(f"{file}: 读不了 / cannot be read: {error.strerror}")
-    try:
-        with Store(found.paths.database) as store:
-            outcome = handle_message(
-                store,
-                Vault(found.paths.keys),
-                load_or_create_agreement_key(found.paths.keys),
-                found.source,
-                SystemClock().now(),
-                content,
-                simulated=found.node.environment == "demonstration",
-                carrier="file",
-            )
-    except (StoreError, KeyFileError) as error:
-        _fail(str(error), FAULT)
-    if outcome.code is not None:
-        _fail(f"{file}: {refusal_sentence(outcome.code, outcome.detail)}", REFUSED)
-    typer.echo(applied_sentence(outcome.revision, outcome.changes, outcome.classes))
-
-
 class _Known:
     """The revision that this computer last heard of, beside the card: a hint, which the device judges."""
 
@@ -177,15 +135,16 @@ def _card(path: Path) -> tuple[DeviceCard, HrDerivation]:
     try:
         card = read_device_card(path)
     except FileNotFoundError:
-        _fail(f"{path}: 没有该文件 / is not there")
+        refuse(f"{path}: 没有该文件 / is not there", ExitCode.USAGE)
     except CardError as error:
-        _fail(str(error))
+        refuse(str(error), ExitCode.USAGE)
     if card.hr is None:
-        _fail(
-            f"{path}: 设备发卡时尚未设置密码，请重新取卡 / made before HR's password was set: take it again"
+        refuse(
+            f"{path}: 设备发卡时尚未设置密码，请重新取卡 / made before HR's password was set: take it again",
+            ExitCode.USAGE,
         )
     if not card.signing_keys:
-        _fail(f"{path}: 设备卡没有签名公钥，请重新取卡 / has no signing key: take it again")
+        refuse(f"{path}: 设备卡没有签名公钥，请重新取卡 / has no signing key: take it again", ExitCode.USAGE)
     return card, card.hr
 
 
@@ -193,7 +152,7 @@ def _change(settings: list[str], class_files: list[Path], spot_check: int | None
     try:
         return read_change(settings, class_files, spot_check, by_hand=by_hand)
     except (ConfigurationError, ClassFileError) as error:
-        _fail("\n".join(error.problems))
+        refuse("\n".join(error.problems), ExitCode.USAGE)
 
 
 def _seal(
@@ -210,28 +169,17 @@ def _seal(
             by_hand=by_hand,
         )
     except ValueError as error:
-        _fail(str(error))
-
-
-def _password(file: Path | None) -> str:
-    if file is None:
-        text: str = typer.prompt("人社部门密码 / HR password", hide_input=True, err=True)
-        return text
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()  # Notepad begins a file with a BOM
-        return lines[0] if lines else ""
-    except (OSError, UnicodeDecodeError) as error:
-        _fail(f"{file}: 读不了 / cannot be read: {error}")
+        refuse(str(error), ExitCode.USAGE)
 
 
 def _broker(
     address: str | None, ca: Path | None, cert: Path | None, key: Path | None, card: Path
 ) -> Destination:
     if address is None or ca is None or cert is None or key is None:
-        _fail("请给出 / please give --broker --ca --cert --key，或用 / or --out FILE")
+        refuse("请给出 / please give --broker --ca --cert --key，或用 / or --out FILE", ExitCode.USAGE)
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdigit():
-        _fail(f"--broker {address}: 应为 HOST:PORT / expected HOST:PORT")
+        refuse(f"--broker {address}: 应为 HOST:PORT / expected HOST:PORT", ExitCode.USAGE)
     return Destination(
         name="hr",
         host=host.strip("[]"),
@@ -250,12 +198,12 @@ def _send(card: DeviceCard, broker: Destination, sealed: tuple[str, bytes], seco
             card, broker, message_id, message, seconds=seconds, progress=_progress(seconds)
         )
     except ConnectionProblem as problem:
-        _fail(f"{problem.zh} / {problem.en}", NO_ANSWER)
+        refuse(f"{problem.zh} / {problem.en}", ExitCode.FAULT)
     if answer is None:
-        _fail(
+        refuse(
             f"{seconds:.0f} 秒内未收到回复；到期之前设备上线仍会处理 / no answer within {seconds:.0f} s; "
             "the device may still apply it until it expires",
-            NO_ANSWER,
+            ExitCode.FAULT,
         )
     return answer
 
@@ -277,11 +225,6 @@ def _is_stale(answer: Answer) -> bool:
 def _conclude(answer: Answer) -> None:
     if not answer.applied:
         fact = answer.fact
-        _fail(refusal_sentence(str(fact.get("code")), str(fact.get("detail", ""))), REFUSED)
+        refuse(refusal_sentence(str(fact.get("code")), str(fact.get("detail", ""))))
     fact = answer.fact
     typer.echo(applied_sentence(answer.revision, fact.get("changes", {}), len(fact.get("classes", []))))
-
-
-def _fail(sentence: str, code: int = USAGE) -> NoReturn:
-    typer.echo(sentence, err=True)
-    raise typer.Exit(code)

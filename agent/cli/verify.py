@@ -2,93 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from agent.cli.common import ExitCode, invocation, refuse
+from agent.cli.verify_clip import UnusableError, verify_clip_command
 from agent.evidence import jws
 from agent.evidence.clip_verifier import is_clip
 from agent.evidence.device_card import CardError, read_device_card
+from agent.evidence.footage import Footage
 from agent.evidence.log_files import read_lines
-from agent.evidence.record import Record, RecordError, read_record
+from agent.evidence.record import RecordError, read_record
 from agent.evidence.verifier import Verdict, verify_chain
-
-GOOD, BAD, UNUSABLE = 0, 1, 2
-READ_BYTES = 1 << 20
-SEGMENT_CLOSED = "recording.segment-closed"
-SEGMENT_EXPIRED = "recording.segment-expired"
-RUN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-class UnusableError(Exception):
-    """The input cannot be examined at all; the message says why."""
-
-
-@dataclass
-class Footage:
-    """Segment files compared with their signed records."""
-
-    folder: Path
-    whole: int = 0
-    absent: set[tuple[str, int]] = field(default_factory=set)
-    """Segments that are stated and whose file is not there."""
-    retired: set[tuple[str, int]] = field(default_factory=set)
-    """Segments of which the log says that their retention ended here."""
-
-    @property
-    def missing(self) -> int:
-        """Files that are not there and that no record accounts for."""
-        return len(self.absent - self.retired)
-
-    @property
-    def expired(self) -> int:
-        """Files that are not there because retention removed them, each with its record."""
-        return len(self.absent & self.retired)
-
-    def compare(self, record: Record) -> None:
-        """Judge one record; those of other kinds pass.
-
-        RecordError `file` when the file's bytes are not those that were signed. A file that is not there is
-        counted: an archive disk and theft cannot be told apart from the records alone, retention can.
-        """
-        fact = record.event.data.fact
-        if record.kind not in (SEGMENT_CLOSED, SEGMENT_EXPIRED):
-            return
-        run, sequence, expected = fact.get("run"), fact.get("sequence"), fact.get("sha256")
-        if not isinstance(run, str) or not RUN.fullmatch(run) or not isinstance(sequence, int):
-            raise RecordError("format", "a segment's record without run and sequence")
-        if record.kind == SEGMENT_EXPIRED:
-            if fact.get("copy") == "local":
-                self.retired.add((run, sequence))
-            return
-        relative = f"segments/{run}/{sequence:06d}.mp4"
-        path = self.folder / relative
-        try:
-            found = file_sha256(path)
-        except FileNotFoundError:
-            self.absent.add((run, sequence))
-            return
-        except OSError as error:  # a bad place on the disk, wrong rights: this file is bad, not the command
-            raise RecordError("file", f"{relative}: cannot be read: {error.strerror}") from error
-        if found != expected:
-            raise RecordError("file", f"{relative}: the file's bytes are not those that were signed")
-        self.whole += 1
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(READ_BYTES):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def exported_lines(path: Path) -> Iterator[bytes]:
@@ -146,15 +76,14 @@ def verify_command(
     核验记录链、签名、封印和录像文件，指出第一条有问题的记录。
     Verify chain, signatures, seals and footage; name the first bad record.
     """
-    if path is not None and is_clip(path):
-        raise typer.Exit(GOOD if _verify_clip(path, card) else BAD)
     try:
+        if path is not None and is_clip(path):
+            raise typer.Exit(ExitCode.OK if verify_clip_command(path, card) else ExitCode.REFUSED)
         verdict, footage, outside = (
             _verify_file(path, card, video) if path else _verify_own(context, card, video)
         )
     except UnusableError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(UNUSABLE) from None
+        refuse(str(error), ExitCode.USAGE)
     if not outside:
         typer.echo(
             "注意：公钥取自日志本身或本机的设备卡，只能证明前后一致；"
@@ -164,19 +93,7 @@ def verify_command(
             err=True,
         )
     _say(verdict, footage)
-    raise typer.Exit(GOOD if verdict.good else BAD)
-
-
-def _verify_clip(path: Path, card: Path | None) -> bool:
-    from agent.evidence.clip_commands import verify_clip_command
-
-    try:
-        return verify_clip_command(path, card)
-    except OSError as error:
-        typer.echo(f"{path}: 读不了 / cannot be read: {error.strerror}", err=True)
-    except ValueError as error:
-        typer.echo(str(error), err=True)
-    raise typer.Exit(UNUSABLE)
+    raise typer.Exit(ExitCode.OK if verdict.good else ExitCode.REFUSED)
 
 
 def _verify_file(path: Path, card: Path | None, video: Path | None) -> tuple[Verdict, Footage | None, bool]:
@@ -196,7 +113,7 @@ def _verify_own(
     from agent.store import records
     from agent.store.database import Store, StoreError
 
-    paths = context.obj.settings().paths
+    paths = invocation(context).settings().paths
     if not paths.database.is_file():
         raise UnusableError(f"没有数据库 / there is no database at {paths.database}")
     named = card is not None
