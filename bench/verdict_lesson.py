@@ -17,12 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from agent.store.attendance import Expected
 from agent.visibility.seats import Head, Look, gather
 from agent.visibility.verdict import Scene, judge
+from bench.verdict_pictures import counted, picture_of
 from models.heads import HeadCounter
 
 Floats = npt.NDArray[np.float64]
@@ -81,21 +83,19 @@ class RealLesson:
         return looks, self.seats[chosen]
 
 
-def real_lesson(folder: Path, labels: dict[str, Floats], counter: HeadCounter) -> RealLesson:
-    """Count `folder`'s pictures in the order of time. `labels`: picture → (n, 3) heads, in its heights."""
-    import cv2
-
+def real_lesson(
+    folder: Path, labels: dict[str, Floats], counter: HeadCounter, kept: Path | None = None
+) -> RealLesson:
+    """Count `folder`'s pictures in the order of time. `labels`: picture → (n, 3) heads, in its heights;
+    `kept`: see `verdict_pictures.counted`."""
     names = sorted(labels, key=lambda name: SHOWN_AT[name.removesuffix(".webp")[-5:]])
     first = sorted(labels)[0]
-    pattern: Any = None
+    boxes = counted(folder, names, counter, kept)
+    image = picture_of(folder / first)
+    pattern, unit = image[DESK], image.shape[0]
     found: list[tuple[Look, Look]] = []
-    for name in [first, *names]:
-        image = cv2.imread(str(folder / name))
-        if image is None:
-            raise SystemExit(f"{folder / name}: 不是图片 / is no picture")
-        if pattern is None:
-            pattern, unit = image[DESK], image.shape[0]
-            continue
+    for name in names:
+        image = picture_of(folder / name)
         match = cv2.matchTemplate(image, pattern, cv2.TM_CCOEFF_NORMED)
         _, likeness, _, (left, top) = cv2.minMaxLoc(match)
         if likeness < 0.9:
@@ -103,15 +103,9 @@ def real_lesson(folder: Path, labels: dict[str, Floats], counter: HeadCounter) -
         dx, dy = DESK[1].start - left, DESK[0].start - top
         height = image.shape[0]
         at_us = len(found) * EVERY_S * 1_000_000
-        boxes = [(each.box, each.score) for each in counter.count(np.asarray(image, np.uint8))]
         heads = tuple(
-            Head(
-                ((box.left + box.right) / 2 + dx) / unit,
-                ((box.top + box.bottom) / 2 + dy) / unit,
-                float(np.sqrt((box.right - box.left) * (box.bottom - box.top))) / unit,
-                min(max(score, 1e-4), 1 - 1e-4),
-            )
-            for box, score in boxes
+            Head((x * height + dx) / unit, (y * height + dy) / unit, size * height / unit, score)
+            for x, y, size, score in boxes[name].tolist()
         )
         told = tuple(
             Head((x * height + dx) / unit, (y * height + dy) / unit, size * height / unit, 0.9)

@@ -34,7 +34,7 @@ from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 from agent.store.vault import Vault, VaultError
 from agent.store.visibility import DEVICE, Verdict, VerdictFrame
-from agent.visibility.estimate import DEFAULT
+from agent.visibility.error_model import DEFAULT
 from agent.visibility.strikes import state_count
 from agent.visibility.verdict import Judgement, judge
 

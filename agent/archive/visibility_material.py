@@ -15,14 +15,14 @@ from typing import Any, Final
 from agent.classes.class_hours import ClassHour, class_hours
 from agent.configuration.document import current_configuration
 from agent.recording.session_report import CAMERA
-from agent.recording.true_time import PlacedRow, gaps_between, segments_between
 from agent.store import calibration, heads, tamper, visibility
 from agent.store.attendance import NO_END, Expected, expected_over
 from agent.store.calibration import RoomCalibration
 from agent.store.classes import Session
 from agent.store.database import Store
 from agent.store.heads import HeadCount
-from agent.visibility.estimate import ErrorModel
+from agent.store.true_time import PlacedRow, gaps_between, segments_between
+from agent.visibility.error_model import ErrorModel
 from agent.visibility.looks import Zones, error_model, look_of, room_errors
 from agent.visibility.seats import Look
 from agent.visibility.verdict import Interval, Scene

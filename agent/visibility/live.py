@@ -11,8 +11,10 @@ from typing import Final
 
 import numpy as np
 
+from agent.visibility.crowd import of_crowd
 from agent.visibility.doubts import Region, Sight, region_of
-from agent.visibility.estimate import ErrorModel, of_crowd, of_seats
+from agent.visibility.error_model import ErrorModel
+from agent.visibility.estimate import of_seats
 from agent.visibility.seats import REACH, Look, SeatMap, distinct, gather
 
 KEPT_US: Final = 360_000_000

@@ -12,7 +12,7 @@ from typing import Final
 
 from agent.store.calibration import Mask, RoomCalibration
 from agent.store.heads import BoxRow
-from agent.visibility.estimate import DEFAULT, ErrorModel
+from agent.visibility.error_model import DEFAULT, ErrorModel
 from agent.visibility.seats import Head, Look, Polygon, inside
 from models.scorer import scorer
 from models.weights import manifest

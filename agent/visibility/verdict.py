@@ -31,7 +31,9 @@ import numpy.typing as npt
 
 from agent.store.attendance import Expected
 from agent.store.visibility import VerdictKind
-from agent.visibility.estimate import DEFAULT, ErrorModel, Estimates, of_crowd, of_seats
+from agent.visibility.crowd import of_crowd
+from agent.visibility.error_model import DEFAULT, ErrorModel
+from agent.visibility.estimate import Estimates, of_seats
 from agent.visibility.seats import Look, SeatMap, distinct, gather
 
 Measure = Literal["seats", "crowd"]

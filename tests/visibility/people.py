@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from agent.store.attendance import Expected
-from agent.visibility.estimate import DEFAULT
+from agent.visibility.error_model import DEFAULT
 from agent.visibility.looks import MODELS
 from agent.visibility.seats import Head, Look
 from agent.visibility.verdict import Scene

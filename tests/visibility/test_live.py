@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agent.visibility.doubts import doubt
-from agent.visibility.estimate import DEFAULT
+from agent.visibility.error_model import DEFAULT
 from agent.visibility.live import LessonNow, RoomNow
 from agent.visibility.looks import MODELS, error_model
 from agent.visibility.seats import Look

@@ -10,7 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from agent.store.attendance import Expected
-from agent.visibility.estimate import of_crowd, of_seats
+from agent.visibility.crowd import of_crowd
+from agent.visibility.estimate import of_seats
 from agent.visibility.seats import Head, Look, distinct, gather
 from agent.visibility.verdict import Interval, Scene, judge
 from tests.visibility.people import HOUR, NEEDED_US, SECOND_US, lesson, scene, seats_of, together
