@@ -5,7 +5,8 @@
                                              [--true-speed] [--cast 4] [--engine NAME] [--out result.json]
 
 A clip of synthetic walk-ups is made from lfw and class_faces (bench/crowd_clip.py) into a temporary folder
-and shown to the door: three photos enrolled from class_faces, two from lfw, other ones seen. Recognition
+and shown to the door: three photos enrolled from class_faces, two from lfw, other ones seen, in which the
+engine finds nobody else (press photographs hold others, some of them enrolled). Recognition
 only: a replayed photo is an attack by definition, so liveness is recorded and does not decide, and every
 record says `simulated`.
 
@@ -32,7 +33,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,8 @@ class Cast:
     person_ids: dict[str, str]
     refused: int = 0
     """People whose photos enrolment would not take: others came in their place."""
+    without_photo: int = 0
+    """People none of whose other photos shows them alone: whoever else is in it may be enrolled, and known."""
     refused_for: Counter[str] = field(default_factory=Counter)
     """People by the reasons against their photos; who has two reasons counts under both."""
 
@@ -84,8 +87,11 @@ def gather(
     """Enrol `wanted[0]` people and find `wanted[1]` strangers."""
     chance = random.Random(seed)
     cast = Cast([], [], {})
-    for person in crowd_clip.people(media, chance):
-        if len(cast.enrolled) < wanted[0]:
+    for drawn in crowd_clip.people(media, chance):
+        person = replace(drawn, seen=tuple(path for path in drawn.seen if _shows_one(engine, path)))
+        if not person.seen:
+            cast.without_photo += 1
+        elif len(cast.enrolled) < wanted[0]:
             photos = [crowd_clip.framed(path) for path in person.enrolled]
             try:
                 cast.person_ids[person.name] = node.enrol(store, engine, photos)
@@ -99,6 +105,11 @@ def gather(
     if len(cast.enrolled) < wanted[0] or len(cast.strangers) < wanted[1]:
         raise SystemExit(f"{media}: 人脸不够 / holds too few people ({len(cast.enrolled)} enrolled)")
     return cast
+
+
+def _shows_one(engine: FaceEngine, path: Path) -> bool:
+    """Nobody else's face is in this photo. One in which no face is found is shown: that counts against us."""
+    return len(engine.detect(crowd_clip.framed(path))) <= 1
 
 
 class _ClipClock:
@@ -303,6 +314,7 @@ def replay(
         "load_before_and_after": [round(load_before, 1), round(os.getloadavg()[0], 1)],
         "enrolment_refused": cast.refused,
         "enrolment_refused_for": dict(cast.refused_for),
+        "without_a_photo_of_them_alone": cast.without_photo,
         **judge(visits, cast, rows, begins_us, seen),
         "speed": speed,
     }
