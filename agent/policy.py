@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -315,6 +316,13 @@ def load_policies(folder: Path | None = None) -> Policies:
     if problems:
         raise PolicyError(problems)
     return Policies(tuple(files))
+
+
+@lru_cache(maxsize=1)
+def shipped_policies() -> Policies:
+    """`load_policies()` read once a process, because notices change with the program alone; a failure is
+    not kept."""
+    return load_policies()
 
 
 def _load(path: Path, problems: list[str]) -> PolicyFile | None:

@@ -16,7 +16,7 @@ from agent.classes.attendance_statement import parts_due, state_anew
 from agent.classes.rules import rules_of
 from agent.clock import Stamp
 from agent.log import get_logger
-from agent.policy import Policies, PolicyError, load_policies
+from agent.policy import PolicyError, shipped_policies
 from agent.role import RoleContext
 from agent.store import attendance_records as table
 from agent.store import classes, trainings
@@ -39,7 +39,6 @@ class AttendanceBook:
 
     def __init__(self, context: RoleContext) -> None:
         self._context = context
-        self._policies: Policies | None = None
         self._due: deque[str] = deque()
         self._seen_fact: int | None = None
         self._next_ns = 0
@@ -80,8 +79,7 @@ class AttendanceBook:
         if training_class is None:
             return
         try:
-            self._policies = self._policies or load_policies()
-            policy = rules_of(training_class, self._policies)
+            policy = rules_of(training_class, shipped_policies())
         except PolicyError as error:
             self._refused[class_id] = str(error)
             return

@@ -8,12 +8,15 @@ the log still verifies.
 
 from __future__ import annotations
 
+from typing import Final
+
 from agent.archive.expiry import classes_over
+from agent.archive.photo_expiry import PhotoKind, expire_photos_of
 from agent.clock import Stamp
 from agent.log import get_logger
 from agent.policy import Policies
 from agent.store import checkin_retention as rows
-from agent.store import files_to_remove, templates
+from agent.store import templates
 from agent.store.clock import Vouch
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
@@ -22,6 +25,13 @@ from agent.store.vault import Vault
 SESSIONS_AT_ONCE = 10
 PERSONS_AT_ONCE = 3
 """Each destruction wraps every other person's keys anew: about a tenth of a second on a Pi."""
+PHOTOS: Final = PhotoKind(
+    "check_in_record_retention",
+    FactType.CHECK_INS_EXPIRED,
+    "photos",
+    rows.photos_of_session,
+    lambda store, session_id: {"check_ins": rows.check_ins_of_session(store, session_id)},
+)
 
 log = get_logger(__name__)
 
@@ -34,12 +44,12 @@ def expire_check_ins(
     store: Store, vault: Vault, stamp: Stamp, vouch: Vouch, policies: Policies, *, simulated: bool
 ) -> int:
     """Do a bounded piece; how much was done (0: nothing is due). ConfigurationError, VaultError."""
-    over = classes_over(store, stamp, vouch, policies, "check_in_record_retention")
+    over = classes_over(store, stamp, vouch, policies, PHOTOS.subject)
     if not over:
         return 0
     done = 0
     for session_id in rows.sessions_with_photos(store, sorted(over), SESSIONS_AT_ONCE):
-        done += _expire_session(store, stamp, vouch, policies, session_id, simulated=simulated)
+        done += expire_photos_of(store, stamp, vouch, policies, session_id, PHOTOS, simulated=simulated)
     if done:
         return done
     for subject_id in rows.strangers_without_photos(store, PERSONS_AT_ONCE):
@@ -47,44 +57,6 @@ def expire_check_ins(
     for person_id in rows.persons_of_classes(store, sorted(over), PERSONS_AT_ONCE):
         done += _erase(store, vault, stamp, vouch, policies, person_id, simulated=simulated)
     return done
-
-
-def _expire_session(
-    store: Store, stamp: Stamp, vouch: Vouch, policies: Policies, session_id: str, *, simulated: bool
-) -> int:
-    with store.transaction():
-        class_id = rows.class_of_session(store, session_id)
-        # Again, under the lock.
-        over = classes_over(store, stamp, vouch, policies, "check_in_record_retention")
-        due_us = over.get(class_id)
-        if due_us is None:
-            return 0
-        photos = rows.photos_of_session(store, session_id, 500)
-        for photo in photos:
-            rows.expire_photo(store, photo["id"], stamp.wall_us)
-            files_to_remove.put(store, files_to_remove.PHOTOS, f"{photo['id']}.sealed", stamp.wall_us)
-        data = {
-            "session": session_id,
-            "check_ins": rows.check_ins_of_session(store, session_id),
-            "photos": [{"photo": photo["id"], "sha256": photo["sha256"].hex()} for photo in photos],
-            "due_us": due_us,
-            "vouched_by": vouch.by,
-            "uncertainty_us": vouch.uncertainty_us,
-        }
-        state_fact(
-            store,
-            stamp,
-            Fact(
-                FactType.CHECK_INS_EXPIRED,
-                f"session/{session_id}",
-                simulated,
-                data,
-                class_id=class_id,
-                session_id=session_id,
-            ),
-        )
-    log.info("retention.photos-expired", session=session_id, photos=len(photos))
-    return 1
 
 
 def _forget_stranger(store: Store, vault: Vault, subject_id: str) -> int:
@@ -110,7 +82,7 @@ def _erase(
     simulated: bool,
 ) -> int:
     def still_over() -> int:
-        over = classes_over(store, stamp, vouch, policies, "check_in_record_retention")
+        over = classes_over(store, stamp, vouch, policies, PHOTOS.subject)
         classes = rows.classes_of_person(store, person_id)
         if not classes or not classes <= over.keys() or rows.has_photos(store, person_id):
             raise _NeededAgainError

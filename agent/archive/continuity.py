@@ -11,17 +11,16 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
 from uuid import uuid4
 
 from agent.archive.judgement import as_data, basis_of, why_anew
 from agent.archive.part import Word
-from agent.archive.rounds import Rounds
+from agent.archive.rounds import ROUND_NS, Rounds, is_settled
 from agent.classes.rules import rules_of
 from agent.clock import Stamp
 from agent.log import get_logger
-from agent.policy import Policies, PolicyError, load_policies
-from agent.recording.session_report import CAMERA, SessionReport, collect, report
+from agent.policy import PolicyError, shipped_policies
+from agent.recording.session_report import SessionReport, collect, report
 from agent.role import RoleContext
 from agent.store import classes, continuity
 from agent.store.classes import Session
@@ -29,10 +28,6 @@ from agent.store.continuity import Judgement
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 
-ROUND_NS: Final = 20_000_000_000
-LATEST_US: Final = 30 * 60 * 1_000_000
-"""So long after a lesson what is not in the index is not waited for: a recorder that is gone for good must
-not keep the others' lessons from being judged."""
 log = get_logger(__name__)
 
 
@@ -54,7 +49,6 @@ class ContinuityJudge:
 
     def __init__(self, context: RoleContext) -> None:
         self._context = context
-        self._policies: Policies | None = None
         self._reader = ThreadPoolExecutor(1, "continuity")
         self._reading: _Reading | None = None
         self._next_ns = 0
@@ -97,7 +91,7 @@ class ContinuityJudge:
             if session.id in self._refused:
                 continue
             ended_us = max(session.planned_end_us, session.closed_us or 0)
-            if stamp.wall_us >= ended_us + LATEST_US or continuity.is_accounted_for(store, CAMERA, ended_us):
+            if is_settled(store, stamp, ended_us):
                 return session
         self._next_ns = stamp.monotonic_ns + ROUND_NS
         return None
@@ -117,8 +111,7 @@ class ContinuityJudge:
     def _begin(self, store: Store, stamp: Stamp, session: Session, before: Judgement | None) -> None:
         training_class = classes.class_of(store, session)
         try:
-            self._policies = self._policies or load_policies()
-            policy = rules_of(training_class, self._policies)
+            policy = rules_of(training_class, shipped_policies())
         except PolicyError:
             self._refused.add(session.id)
             raise

@@ -1,4 +1,4 @@
-"""Which judged lessons to look at again: what a judgement rests on moves for days, and seldom later."""
+"""When lessons are judged, and looked at again: what a judgement rests on moves for days, seldom later."""
 
 from __future__ import annotations
 
@@ -7,13 +7,26 @@ from collections.abc import Callable
 from typing import Final
 
 from agent.clock import Stamp
+from agent.recording.session_report import CAMERA
+from agent.store import continuity
 from agent.store.database import Store
 
+ROUND_NS: Final = 20_000_000_000
+LATEST_US: Final = 30 * 60 * 1_000_000
+"""So long after its end what is not in the index is not waited for: a recorder that is gone for good must not
+keep the others' lessons from being judged."""
 RECENT_US: Final = 14 * 86_400_000_000
 """Check-ins are confirmed, clocks corrected, disks put back, lessons moved within days: those are looked at
 each `RECENT_NS`, all of them at the start and each `ALL_NS`."""
 RECENT_NS: Final = 600_000_000_000
 ALL_NS: Final = 86_400_000_000_000
+
+
+def is_settled(store: Store, stamp: Stamp, ended_us: int) -> bool:
+    """Whether the index has reached `ended_us`, where a lesson or class hour ended, or will not any more."""
+    if stamp.wall_us < ended_us:
+        return False
+    return stamp.wall_us >= ended_us + LATEST_US or continuity.is_accounted_for(store, CAMERA, ended_us)
 
 
 class Rounds:

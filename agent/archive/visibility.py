@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 from uuid import uuid4
 
 from agent.archive.part import Word
-from agent.archive.rounds import Rounds
+from agent.archive.rounds import ROUND_NS, Rounds, is_settled
 from agent.archive.verdict_frames import Picture, picture_of
 from agent.archive.visibility_material import Material, collect, why_anew
 from agent.checkin.photos import PhotoAlbum
@@ -26,9 +26,8 @@ from agent.clock import Stamp
 from agent.configuration.document import ConfigurationError
 from agent.log import get_logger
 from agent.paths import Paths
-from agent.recording.session_report import CAMERA
 from agent.role import RoleContext
-from agent.store import classes, continuity, visibility
+from agent.store import classes, visibility
 from agent.store.classes import Session
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
@@ -38,9 +37,6 @@ from agent.visibility.error_model import DEFAULT
 from agent.visibility.strikes import state_count
 from agent.visibility.verdict import Judgement, judge
 
-ROUND_NS: Final = 20_000_000_000
-LATEST_US: Final = 30 * 60 * 1_000_000
-"""So long after a class hour what is not in the index is not waited for."""
 log = get_logger(__name__)
 
 
@@ -263,12 +259,7 @@ def _has_pictures(store: Store, verdict: Verdict, material: Material, hour: Clas
 
 def _ended(store: Store, session: Session, stamp: Stamp) -> list[ClassHour]:
     """Class hours that are over and whose pictures the index has, or that it will not get any more."""
-    return [
-        hour
-        for hour in class_hours(session)
-        if stamp.wall_us >= hour.end_us + LATEST_US
-        or (stamp.wall_us >= hour.end_us and continuity.is_accounted_for(store, CAMERA, hour.end_us))
-    ]
+    return [hour for hour in class_hours(session) if is_settled(store, stamp, hour.end_us)]
 
 
 def _as_data(material: Material, judged: JudgedHour) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from agent.checkin.class_rules import RULES
+from agent.classes.rules import known_rules
 from agent.clock import Stamp
 from agent.store import check_ins, classes
 from agent.store import suspicions as table
@@ -83,7 +83,7 @@ def suspect_unregistered(
         return
     if store.row("SELECT 1 FROM registered_teacher WHERE person_id = ?", (person_id,)):
         return
-    rules = RULES.of(classes.class_of(store, session))
+    rules = known_rules(classes.class_of(store, session))
     if rules is None or not rules.demands("registered_teachers"):
         return
     kind: Kind = "unregistered_teacher"

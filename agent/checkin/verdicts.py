@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
-from agent.checkin.class_rules import RULES
+from agent.classes.rules import known_rules
 from agent.clock import Stamp
 from agent.errors import RefusedError
 from agent.log import get_logger
@@ -84,7 +84,7 @@ def decide(
 
 def _judge_alarm(store: Store, stamp: Stamp, class_id: str, confirmed: int, *, simulated: bool) -> None:
     found = classes.training_class(store, class_id)
-    rules = None if found is None else RULES.of(found)
+    rules = None if found is None else known_rules(found)
     limit = None if rules is None else rules.number("impostor_attendances")
     stands = store.row("SELECT 1 FROM impostor_alarm WHERE class_id = ?", (class_id,)) is not None
     is_due = limit is not None and confirmed >= limit

@@ -17,7 +17,7 @@ from agent.classes.class_hours import class_hours, video_demand
 from agent.classes.rules import rules_of
 from agent.classes.session import MINUTE_US
 from agent.log import get_logger
-from agent.policy import Policies, PolicyError, load_policies
+from agent.policy import PolicyError, shipped_policies
 from agent.store import classes as table
 from agent.store import configuration
 from agent.store.classes import Session
@@ -44,7 +44,6 @@ class PlannedRecording:
 class RecordingModes:
     """How each lesson is recorded: whole, unless HR chose the minimum and the class's notices allow one."""
 
-    _policies: Policies | None = None
     _failed: bool = False
 
     def of(self, store: Store, sessions: Sequence[Session]) -> list[PlannedRecording]:
@@ -66,8 +65,7 @@ class RecordingModes:
         if training_class is None or self._failed:
             return None
         try:
-            self._policies = self._policies or load_policies()
-            demand = video_demand(rules_of(training_class, self._policies), session.kind)
+            demand = video_demand(rules_of(training_class, shipped_policies()), session.kind)
         except PolicyError as error:
             self._failed = True
             log.warning("keeper.no-policy", error=str(error), taken_as="whole")

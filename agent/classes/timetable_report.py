@@ -11,7 +11,7 @@ from agent.classes.class_hours import MINUTE_US
 from agent.classes.held import HourAsHeld, Standing, hours_as_held
 from agent.classes.lesson_plan import LessonPlan, local, plan_of, said
 from agent.classes.rules import rules_of
-from agent.policy import PolicyError, load_policies
+from agent.policy import PolicyError, shipped_policies
 from agent.store import classes as table
 from agent.store import make_ups
 from agent.store.classes import Session, SessionState
@@ -51,7 +51,7 @@ def report(store: Store, class_id: str, now_us: int | None = None) -> list[Lesso
         raise KeyError(class_id)
     now_us = time.time_ns() // 1000 if now_us is None else now_us
     try:
-        least = rules_of(training_class, load_policies()).number("class_hour_length")
+        least = rules_of(training_class, shipped_policies()).number("class_hour_length")
     except PolicyError:
         least = None  # said where the rules themselves are shown
     least_us = 0 if least is None else round(least * MINUTE_US)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final, Literal
 
-from agent.classes.rules import rules_of
+from agent.classes.rules import known_rules
 from agent.clock import Stamp
-from agent.policy import Policies, PolicyError, PolicySet, load_policies
+from agent.policy import PolicySet
 from agent.store import classes, visibility
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
@@ -62,22 +61,13 @@ def standing(policy: PolicySet, strikes: Strikes) -> Standing | None:
     return min(found, key=lambda each: (each.left, each.unit), default=None)
 
 
-@lru_cache(maxsize=1)
-def _policies() -> Policies:
-    """The page asks each two seconds."""
-    return load_policies()
-
-
-def standing_of(store: Store, class_id: str, policies: Policies | None = None) -> Standing | None:
+def standing_of(store: Store, class_id: str) -> Standing | None:
     """The same of a stored class; None too where its notices are not known here."""
     training_class = classes.training_class(store, class_id)
     if training_class is None:
         return None
-    try:
-        policy = rules_of(training_class, policies or _policies())
-    except PolicyError:
-        return None
-    return standing(policy, visibility.strikes(store, class_id))
+    policy = known_rules(training_class)
+    return None if policy is None else standing(policy, visibility.strikes(store, class_id))
 
 
 def state_count(store: Store, stamp: Stamp, class_id: str, before: Strikes, *, simulated: bool) -> None:

@@ -7,12 +7,9 @@ people stand before it.
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sys
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from http import HTTPStatus
 from itertools import groupby
 from typing import Any, Final, cast, get_args
@@ -39,9 +36,8 @@ from agent.classes.attendance_text import (
     rules_text,
 )
 from agent.classes.corrections import CorrectedState, CorrectionError, Wanted
-from agent.classes.rules import rules_of
+from agent.classes.rules import known_rules
 from agent.log import get_logger
-from agent.policy import Policies, PolicyError, load_policies
 from agent.store import access, attendance_records, classes
 from agent.store import attendance as table
 from agent.store.attendance import Correction
@@ -49,7 +45,6 @@ from agent.store.attendance_records import Statement
 from agent.store.classes import TrainingClass
 from agent.store.database import Store
 from agent.store.vault import Vault, VaultError
-from agent.web.class_form import XLSX
 from agent.web.clock import password_refusal
 from agent.web.gate import HR_ACCOUNT
 from agent.web.locale import ZONE
@@ -58,8 +53,8 @@ from agent.web.names import KINDS, VIEW_REASONS
 from agent.web.reasons import LONGEST_NOTE, problems_of_reason
 from agent.web.sayings import said_text
 from agent.web.site import Site, site_of, visit_of
+from agent.web.workbooks import XLSX, workbook_by
 
-PATIENCE_S: Final = 60.0
 PAGE: Final = "/attendance"
 
 router = APIRouter()
@@ -75,11 +70,6 @@ class View:
     corrections: list[Correction]
     statements: list[Statement]
     names: dict[str, str]
-
-
-@lru_cache(maxsize=1)
-def _policies() -> Policies:
-    return load_policies()
 
 
 @router.get(PAGE)
@@ -144,12 +134,8 @@ def _view(store: Store, site: Site, class_id: str, now_us: int) -> View | None:
     found = classes.training_class(store, class_id)
     if found is None:
         return None
-    attendance = None
-    try:
-        policy = rules_of(found, _policies())
-    except PolicyError as error:
-        log.warning("page.no-policy", error=str(error))
-    else:
+    attendance, policy = None, known_rules(found)
+    if policy is not None:
         simulated = site.settings.simulated
         attendance = attendance_of(store, policy, class_id, now_us=now_us, simulated=simulated)
     return View(
@@ -196,7 +182,7 @@ async def export(request: Request, class_id: str) -> Response:
     if gathered is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
     attendance, content, digest = gathered
-    made = await _written(content)
+    made = await workbook_by("agent.classes.attendance_workbook", json.dumps(content).encode())
 
     def state(store: Store) -> int:
         return state_export(
@@ -214,31 +200,6 @@ async def export(request: Request, class_id: str) -> Response:
     await site.store.run(state)
     headers = {"content-disposition": f'attachment; filename="attendance-{class_id}.xlsx"'}
     return Response(made, media_type=XLSX, headers=headers)
-
-
-async def _written(content: list[dict[str, Any]]) -> bytes:
-    """Written by a process of its own: the page's would keep the spreadsheet library's memory for ever."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "agent.classes.attendance_workbook",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    made = b""
-    try:
-        asked = json.dumps(content, ensure_ascii=False).encode()
-        made, _ = await asyncio.wait_for(process.communicate(asked), PATIENCE_S)
-    except TimeoutError:
-        log.warning("attendance.no-answer", patience_s=PATIENCE_S)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode or not made:
-        log.warning("attendance.not-written", rc=process.returncode)
-        raise HTTPException(HTTPStatus.INTERNAL_SERVER_ERROR)
-    return made
 
 
 @router.post("/attendance/{class_id}/correct")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from http import HTTPStatus
 
 from fastapi import APIRouter, HTTPException, Request
@@ -12,10 +11,9 @@ from starlette.responses import Response
 
 from agent.classes.held import Standing as HeldStanding
 from agent.classes.rule_states import Place, RuleState, Standing, Subject, rule_states, unspoken
-from agent.classes.rules import rules_of
+from agent.classes.rules import known_rules
 from agent.classes.timetable_report import LessonReport, report
 from agent.log import get_logger
-from agent.policy import Policies, PolicyError, load_policies
 from agent.store import classes
 from agent.store.classes import TrainingClass
 from agent.store.database import Store
@@ -54,11 +52,6 @@ class View:
     forms: Forms
 
 
-@lru_cache(maxsize=1)
-def _policies() -> Policies:
-    return load_policies()
-
-
 @router.get("/classes/{class_id}")
 async def class_page(request: Request, class_id: str) -> Response:
     return await class_answer(request, class_id)
@@ -94,10 +87,8 @@ def _view(store: Store, site: Site, class_id: str, now_us: int) -> View | None:
     if found is None:
         return None
     lessons = report(store, class_id, now_us)
-    try:
-        policy = rules_of(found, _policies())
-    except PolicyError as error:
-        log.warning("page.no-policy", error=str(error))
+    policy = known_rules(found)
+    if policy is None:
         return View(found, found.notices, None, [], lessons, read_forms(store, class_id, None))
     subject = Subject(
         store,

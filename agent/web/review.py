@@ -17,7 +17,6 @@ from starlette.responses import RedirectResponse, Response
 
 from agent.checkin import other_way, verdicts
 from agent.checkin.other_way import DecisionError
-from agent.checkin.photos import PhotoAlbum
 from agent.checkin.pins import TEACHER
 from agent.checkin.verdicts import VerdictError
 from agent.classes import spot_check
@@ -25,13 +24,13 @@ from agent.classes.spot_check import SpotCheckError
 from agent.store import check_ins, classes, suspicions
 from agent.store.check_ins import DecidedCheckIn, Decision
 from agent.store.database import Store
-from agent.store.facts import Fact, FactType, state_fact
+from agent.store.facts import Fact, FactType
 from agent.store.suspicions import Alarm, Suspicion
-from agent.store.vault import Vault, VaultError
 from agent.web.clock import password_refusal
 from agent.web.gate import HR_ACCOUNT, REVIEW_PAGE
 from agent.web.login import client_address
 from agent.web.names import ANSWER_LEVELS, ANSWERS, SUSPICION_STATES, SUSPICIONS
+from agent.web.photos import opened_photo, photo_answer
 from agent.web.sayings import said_text
 from agent.web.sessions import parse_uuid
 from agent.web.site import Site, site_of, visit_of
@@ -110,7 +109,6 @@ async def photo(request: Request, check_in_id: str) -> Response:
     """A check-in's photo. That it was opened is a record, once a visitor."""
     site, account = site_of(request), _account(request)
     digest, identifier = visit_of(request).token_sha256, parse_uuid(check_in_id)
-    album = PhotoAlbum(site.paths.photos, Vault(site.paths.keys))
     stamp = site.clock.now()
 
     def work(store: Store) -> bytes | None:
@@ -121,28 +119,17 @@ async def photo(request: Request, check_in_id: str) -> Response:
             lesson, entry = _lesson_of(store, site, account), check_ins.decided_check_in(store, identifier)
             if lesson is None or entry is None or entry.session_id != lesson.id or entry.role != "trainee":
                 return None
-        try:
-            jpeg = album.opened(store, row["id"])
-        except VaultError:
-            return None
-        with store.transaction():
-            if check_ins.note_photo_view(store, digest, row["id"], stamp.wall_us):
-                data = {"account": account, "photo": row["id"], "check_in": identifier}
-                fact = Fact(
-                    FactType.PHOTO_VIEWED,
-                    f"check-in/{identifier}",
-                    bool(row["simulated"]),
-                    data,
-                    class_id=row["class_id"],
-                    session_id=row["session_id"],
-                )
-                state_fact(store, stamp, fact)
-        return jpeg
+        viewed = Fact(
+            FactType.PHOTO_VIEWED,
+            f"check-in/{identifier}",
+            bool(row["simulated"]),
+            {"account": account, "photo": row["id"], "check_in": identifier},
+            class_id=row["class_id"],
+            session_id=row["session_id"],
+        )
+        return opened_photo(store, site, stamp, digest, row["id"], viewed)
 
-    jpeg = await site.store.run(work)
-    if jpeg is None:
-        raise HTTPException(HTTPStatus.NOT_FOUND)
-    return Response(jpeg, media_type="image/jpeg")
+    return photo_answer(await site.store.run(work))
 
 
 @router.post("/review/check-in/{check_in_id}")

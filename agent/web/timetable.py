@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from agent.classes.lesson_plan import TimetableError
 from agent.classes.orders import Action, Desk, Order, carry_out
-from agent.policy import PolicyError, load_policies
+from agent.policy import PolicyError, shipped_policies
 from agent.store import classes
 from agent.store.database import Store
 from agent.web.class_rules import class_answer
@@ -81,7 +81,7 @@ async def change_timetable(request: Request, class_id: str) -> Response:
     def work(store: Store) -> str | None:
         refused = password_refusal(store, site.clock, form.get("password", ""), address)
         if refused is None:
-            desk = Desk(site.settings.node.room, load_policies(), site.settings.simulated)
+            desk = Desk(site.settings.node.room, shipped_policies(), site.settings.simulated)
             with store.transaction():
                 carry_out(store, site.clock.now(), order, desk)
         return refused

@@ -12,16 +12,15 @@ from urllib.parse import quote
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
-from agent.checkin.photos import PhotoAlbum
 from agent.store import check_ins, visibility
 from agent.store.database import Store
-from agent.store.facts import Fact, FactType, state_fact
-from agent.store.vault import Vault, VaultError
+from agent.store.facts import Fact, FactType
 from agent.store.visibility import HourVerdict
 from agent.visibility.decision import LONGEST_REASON, VisibilityDecisionError, decide
 from agent.web.clock import password_refusal
 from agent.web.gate import HR_ACCOUNT
 from agent.web.login import client_address
+from agent.web.photos import opened_photo, photo_answer
 from agent.web.sessions import parse_uuid
 from agent.web.site import site_of, visit_of
 from agent.web.verdicts import VERDICTS
@@ -35,35 +34,23 @@ async def frame(request: Request, photo_id: str) -> Response:
     site = site_of(request)
     digest, identifier = visit_of(request).token_sha256, parse_uuid(photo_id)
     _require_hr(request)
-    album = PhotoAlbum(site.paths.photos, Vault(site.paths.keys))
     stamp = site.clock.now()
 
     def work(store: Store) -> bytes | None:
         row = visibility.frame_of_photo(store, identifier)
         if row is None:
             return None
-        try:
-            jpeg = album.opened(store, identifier)
-        except VaultError:
-            return None
-        with store.transaction():
-            if check_ins.note_photo_view(store, digest, identifier, stamp.wall_us):
-                data = {"account": HR_ACCOUNT, "photo": identifier, "verdict_id": row["verdict_id"]}
-                fact = Fact(
-                    FactType.VERDICT_FRAME_VIEWED,
-                    f"session/{row['session_id']}",
-                    bool(row["simulated"]),
-                    data,
-                    class_id=row["class_id"],
-                    session_id=row["session_id"],
-                )
-                state_fact(store, stamp, fact)
-        return jpeg
+        viewed = Fact(
+            FactType.VERDICT_FRAME_VIEWED,
+            f"session/{row['session_id']}",
+            bool(row["simulated"]),
+            {"account": HR_ACCOUNT, "photo": identifier, "verdict_id": row["verdict_id"]},
+            class_id=row["class_id"],
+            session_id=row["session_id"],
+        )
+        return opened_photo(store, site, stamp, digest, identifier, viewed)
 
-    jpeg = await site.store.run(work)
-    if jpeg is None:
-        raise HTTPException(HTTPStatus.NOT_FOUND)
-    return Response(jpeg, media_type="image/jpeg")
+    return photo_answer(await site.store.run(work))
 
 
 @router.post("/visibility/{session_id}/decide")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from agent.archive.continuity import LATEST_US, ContinuityJudge
-from agent.archive.rounds import ALL_NS, RECENT_NS
+from agent.archive.continuity import ContinuityJudge
+from agent.archive.rounds import ALL_NS, LATEST_US, RECENT_NS
 from agent.paths import Paths
 from agent.role import RoleContext
 from agent.store import continuity
