@@ -41,6 +41,13 @@ def true_time(store: Store, held: Held, corrections: Corrections) -> TrueTime | 
     return None
 
 
+def lies_at(held: Held, corrections: Corrections) -> tuple[int, int]:
+    """Where people find it on page and time line: at its corrected time, else by its stamps."""
+    corrected = corrections.at(held.boot_id, held.monotonic_start_ns)
+    add_us = 0 if corrected is None else corrected.wall_us - held.start_us
+    return held.start_us + add_us, held.end_us + add_us
+
+
 def seen_bounds_us(held: Held, stamp: Stamp, vouch: Vouch) -> tuple[int | None, int]:
     """What a vouched clock that sees the file of an unsynchronised segment can say: in the boot that recorded
     it, how long ago that was; in a later one, that it is past."""

@@ -7,13 +7,15 @@ the earliest, however late that was: meanwhile `class bind`, or the page, gives 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from agent.archive.entitlement import Due, Judgement
+from agent.archive.footage_time import lies_at
 from agent.clock import Stamp
 from agent.store import unscheduled as table
+from agent.store.clock import Corrections
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 from agent.store.retention import Held
@@ -29,32 +31,37 @@ BREAK_US: Final = 10 * 60_000_000
 
 @dataclass
 class Stretch:
-    """Footage of no lesson without a long break. Times in UTC microseconds by the device's stamps."""
+    """Footage of no lesson without a long break. Times in UTC microseconds, corrected where the clock was: by
+    these somebody enters the lesson."""
 
     start_us: int
     end_us: int
     due_us: int
     """When the first of it may go."""
-    segments: int = 1
     size: int = 0
     simulated: bool = False
+    keys: list[tuple[str, int]] = field(default_factory=list)
+    """Its segments."""
 
-    def takes(self, held: Held, due_us: int) -> bool:
-        """Whether `held` goes on with it; then it does."""
-        if not self.start_us <= held.start_us <= self.end_us + BREAK_US:
-            return False
-        self.end_us, self.due_us = max(self.end_us, held.end_us), min(self.due_us, due_us)
-        self.segments, self.size = self.segments + 1, self.size + held.size
-        self.simulated = self.simulated or held.simulated
-        return True
+    def takes(self, start_us: int) -> bool:
+        """Whether footage that begins then goes on with it."""
+        return self.start_us <= start_us <= self.end_us + BREAK_US
+
+    def add(self, held: Held, end_us: int, due_us: int) -> None:
+        self.end_us, self.due_us = max(self.end_us, end_us), min(self.due_us, due_us)
+        self.size, self.simulated = self.size + held.size, self.simulated or held.simulated
+        self.keys.append(held.key)
 
 
-def stretches(found: Iterable[tuple[Held, int]]) -> list[Stretch]:
+def stretches(store: Store, found: Sequence[tuple[Held, int]]) -> list[Stretch]:
     """`found`: segments and when each may go."""
+    corrections = Corrections.of(store, {held.boot_id for held, _ in found})
+    placed = [(*lies_at(held, corrections), held, due_us) for held, due_us in found]
     made: list[Stretch] = []
-    for held, due_us in sorted(found, key=lambda each: each[0].start_us):
-        if not made or not made[-1].takes(held, due_us):
-            made.append(Stretch(held.start_us, held.end_us, due_us, 1, held.size, held.simulated))
+    for start_us, end_us, held, due_us in sorted(placed, key=lambda each: each[:2]):
+        if not made or not made[-1].takes(start_us):
+            made.append(Stretch(start_us, end_us, due_us))
+        made[-1].add(held, end_us, due_us)
     return made
 
 
@@ -64,9 +71,9 @@ def as_json(store: Store, stretch: Stretch) -> dict[str, Any]:
         "start_us": stretch.start_us,
         "end_us": stretch.end_us,
         "due_us": stretch.due_us,
-        "segments": stretch.segments,
+        "segments": len(stretch.keys),
         "bytes": stretch.size,
-        "people": table.somebody_was_seen(store, stretch.start_us, stretch.end_us),
+        "people": any(table.somebody_was_seen(store, key) for key in stretch.keys),
     }
 
 
@@ -85,7 +92,7 @@ def announce(store: Store, stamp: Stamp, judged: Sequence[tuple[Held, Judgement]
         return 0
     with store.transaction():
         table.note_announced(store, [held.key for held, _ in soon], stamp.wall_us)
-        for stretch in stretches(soon):
+        for stretch in stretches(store, soon):
             data = as_json(store, stretch)
             data["due_us"] = max(stretch.due_us, stamp.wall_us + SHORTEST_US)
             fact = Fact(FactType.UNSCHEDULED_DUE, "node", stretch.simulated, data)

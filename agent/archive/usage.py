@@ -202,12 +202,14 @@ def summary(store: Store, settings: Settings, count: Count, stamp: Stamp) -> dic
         ],
         "no_lesson": [
             unscheduled.as_json(store, stretch)
-            for stretch in sorted(unscheduled.stretches(count.no_lesson), key=lambda each: each.due_us)[
-                :STRETCHES_SHOWN
-            ]
+            for stretch in _soonest(unscheduled.stretches(store, count.no_lesson))
         ],
         "copies": copies,
     }
+
+
+def _soonest(stretches: list[unscheduled.Stretch]) -> list[unscheduled.Stretch]:
+    return sorted(stretches, key=lambda each: each.due_us)[:STRETCHES_SHOWN]
 
 
 def _until(judged: Judgement, classes: tuple[str, ...]) -> dict[str, Any]:

@@ -19,18 +19,19 @@ from agent.clock import Stamp
 from agent.errors import RefusedError
 from agent.log import get_logger
 from agent.store import attendance as table
-from agent.store import check_ins, classes, footage
+from agent.store import check_ins, classes
 from agent.store.attendance import Correction
 from agent.store.classes import Session
-from agent.store.database import Row, Store
+from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
+from agent.store.footage import CAMERA
+from agent.store.true_time import PlacedRow, segments_between
 
 CorrectedState = Literal["attended", "late", "left_early", "absent", "excused", "withdrawn"]
 LONGEST_REASON: Final = 500
 LONGEST_VIDEO_US: Final = 4 * 3_600_000_000
 SEAM_US: Final = 1_000_000
 """Segments that lie so near one another have no hole between them that a person could hide in."""
-CAMERA: Final = "rear"
 
 log = get_logger(__name__)
 
@@ -140,9 +141,11 @@ def _standing(store: Store, session: Session, wanted: Wanted) -> Correction | No
     return earlier
 
 
-def _ground(store: Store, session: Session, hour: ClassHour, wanted: Wanted, *, simulated: bool) -> list[Row]:
-    """The segments that hold the stretch; it lies in the lesson, touches the hour, and has no hole. What no
-    live camera filmed shows nobody, but on a device that demonstrates (I9)."""
+def _ground(
+    store: Store, session: Session, hour: ClassHour, wanted: Wanted, *, simulated: bool
+) -> list[PlacedRow]:
+    """The segments that truly hold the stretch, which lies in the lesson, touches the hour, and has no hole.
+    What no live camera filmed shows nobody, but on a device that demonstrates (I9)."""
     if wanted.video_us is None:
         raise CorrectionError("times")
     from_us, until_us = wanted.video_us
@@ -153,10 +156,8 @@ def _ground(store: Store, session: Session, hour: ClassHour, wanted: Wanted, *, 
         raise CorrectionError("times")
     found = [
         row
-        for row in footage.segments_between(store, CAMERA, from_us, max(until_us, from_us + 1))
-        if row["expired_us"] is None
-        and (simulated or not row["simulated"])
-        and _is_of_room(store, row["run_id"], session.room)
+        for row in segments_between(store, CAMERA, from_us, max(until_us, from_us + 1))
+        if row["expired_us"] is None and (simulated or not row["simulated"]) and row["room"] == session.room
     ]
     reached_us = from_us
     for row in found:
@@ -168,12 +169,14 @@ def _ground(store: Store, session: Session, hour: ClassHour, wanted: Wanted, *, 
     return found
 
 
-def _is_of_room(store: Store, run_id: str, room: str) -> bool:
-    return store.row("SELECT 1 FROM run WHERE id = ? AND room = ?", (run_id, room)) is not None
-
-
 def _state(
-    store: Store, stamp: Stamp, made: Correction, session: Session, segments: list[Row], *, simulated: bool
+    store: Store,
+    stamp: Stamp,
+    made: Correction,
+    session: Session,
+    segments: list[PlacedRow],
+    *,
+    simulated: bool,
 ) -> None:
     video: dict[str, Any] | None = None
     if segments:

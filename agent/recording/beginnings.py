@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.recording.true_time import placed_segments
 from agent.store import footage
 from agent.store.database import Store
+from agent.store.true_time import placed_segments
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class Coverage:
     """Neither video nor gap, (start_us, end_us) each: must be empty (I3)."""
     twice: tuple[tuple[int, int], ...] = ()
     """Wall time that passed twice because the clock was set back, on video both times. Rows in true time
-    (`agent.recording.true_time`) have none."""
+    (`agent.store.true_time`) have none."""
 
     @property
     def unexplained_seconds(self) -> float:
@@ -75,7 +75,7 @@ class Coverage:
 
 
 def coverage(segments: Iterable[Fields], gaps: Iterable[Fields], start_us: int, end_us: int) -> Coverage:
-    """`segments` and `gaps` as `agent.store.footage` or `agent.recording.true_time` give them by
+    """`segments` and `gaps` as `agent.store.footage` or `agent.store.true_time` give them by
     `segments_between` and `gaps_between`. ValueError when the interval is empty."""
     if end_us <= start_us:
         raise ValueError(f"an interval from {start_us} to {end_us} is empty")

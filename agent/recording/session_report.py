@@ -15,7 +15,6 @@ from agent.classes.class_hours import ClassHour, VideoDemand, breaks_of, class_h
 from agent.clock import Stamp
 from agent.paths import Paths
 from agent.policy import PolicySet
-from agent.recording import true_time
 from agent.recording.beginnings import unbegun_between
 from agent.recording.class_hour_report import (
     ClassHourReport,
@@ -26,11 +25,11 @@ from agent.recording.class_hour_report import (
 )
 from agent.recording.file_times import FileTimes, UnprovableError, read_times, read_times_and_bytes
 from agent.recording.recovery import SegmentPlace
-from agent.recording.true_time import PlacedRow
 from agent.role import fresh_word
-from agent.store import continuity, footage
+from agent.store import continuity, footage, true_time
 from agent.store.classes import Session
 from agent.store.database import Row, Store
+from agent.store.true_time import PlacedRow
 from drivers.disk import DiskError, read_marker
 
 CAMERA: Final = "rear"

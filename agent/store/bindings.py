@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from agent.store import footage, true_time
 from agent.store.classes import Session, session_of
 from agent.store.database import Store
-from agent.store.footage import LONGEST_SEGMENT_US
+from agent.store.footage import CAMERA
 
 ENTERED: Final = "entered_afterwards"
 TAKEN_BACK: Final = "entered_by_mistake"
@@ -48,12 +49,17 @@ def resting_on(store: Store, session: Session) -> Rest | None:
     for what, question in _RESTS.items():
         if store.row(question, {"id": session.id}) is not None:
             return what
-    gone = store.row(
-        f"SELECT 1 FROM segment JOIN run ON run.id = segment.run_id WHERE {_NEAR}"  # noqa: S608 (own words)
-        " AND segment.expired_us IS NOT NULL LIMIT 1",
-        _near(session),
-    )
-    return "expired" if gone is not None else None
+    stretch = _around(session)
+    near = [
+        (row["room"], row["expired_us"])
+        for rows in (
+            footage.segment_places_between(store, CAMERA, *stretch),
+            true_time.segments_between(store, CAMERA, *stretch),
+        )
+        for row in rows
+    ]
+    gone = any(room == session.room and expired_us is not None for room, expired_us in near)
+    return "expired" if gone else None
 
 
 def take_back(store: Store, session: Session, at_us: int) -> bool:
@@ -66,25 +72,33 @@ def take_back(store: Store, session: Session, at_us: int) -> bool:
     )
     if done.rowcount != 1:
         return False
-    store.execute(
-        "DELETE FROM unscheduled_notice WHERE (run_id, sequence) IN (SELECT segment.run_id, segment.sequence"  # noqa: S608
-        f" FROM segment JOIN run ON run.id = segment.run_id WHERE {_NEAR})",
-        _near(session),
-    )
+    for run_id, sequence in _announced_near(store, session):
+        store.execute("DELETE FROM unscheduled_notice WHERE run_id = ? AND sequence = ?", (run_id, sequence))
     return True
 
 
-_NEAR: Final = (
-    "run.room = :room AND segment.start_us > :early_us AND segment.start_us < :until_us"
-    " AND segment.end_us > :from_us"
-)
+def _announced_near(store: Store, session: Session) -> list[tuple[str, int]]:
+    """Segments that were announced to go and that the lesson may have kept meanwhile: by their stamps or by
+    their corrected time, as retention judges, or because nobody knows when they were recorded."""
+    rows = store.rows(
+        "SELECT segment.run_id, segment.sequence, segment.start_us, segment.end_us,"
+        " segment.monotonic_start_ns, segment.clock_state, run.boot_id FROM unscheduled_notice AS notice"
+        " JOIN segment ON segment.run_id = notice.run_id AND segment.sequence = notice.sequence"
+        " JOIN run ON run.id = segment.run_id WHERE run.room = ? AND segment.expired_us IS NULL",
+        (session.room,),
+    )
+    from_us, until_us = _around(session)
+    found = []
+    for row in true_time.placed_segments(store, rows):
+        slack_us = row["uncertainty_us"]
+        is_unplaced = slack_us is None and row["clock_state"] == "unsynchronised"
+        stamped = row["stated_start_us"] < until_us and row["stated_end_us"] > from_us
+        slack_us = slack_us or 0
+        truly = row["start_us"] - slack_us < until_us and row["end_us"] + slack_us > from_us
+        if is_unplaced or stamped or truly:
+            found.append((row["run_id"], row["sequence"]))
+    return found
 
 
-def _near(session: Session) -> dict[str, str | int]:
-    from_us, until_us = session.planned_start_us - AROUND_US, session.planned_end_us + AROUND_US
-    return {
-        "room": session.room,
-        "from_us": from_us,
-        "early_us": from_us - LONGEST_SEGMENT_US,
-        "until_us": until_us,
-    }
+def _around(session: Session) -> tuple[int, int]:
+    return session.planned_start_us - AROUND_US, session.planned_end_us + AROUND_US

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agent.store import true_time
 from agent.store.classes import Session, session_of
 from agent.store.database import Row, Store
-from agent.store.footage import LONGEST_SEGMENT_US
+from agent.store.footage import CAMERA, LONGEST_SEGMENT_US
 
 LONGEST_REST_US = 60 * 24 * 3_600_000_000
 """How far back a rest of the recorder is looked for: longer than any holiday. Without a bound every segment
@@ -134,11 +135,6 @@ def is_accounted_for(store: Store, camera: str, at_us: int) -> bool:
 
 
 def was_filmed(store: Store, room: str, start_us: int, end_us: int) -> bool:
-    """Whether any footage of `room` touches [start_us, end_us)."""
-    row = store.row(
-        "SELECT 1 FROM segment JOIN run ON run.id = segment.run_id"
-        " WHERE run.room = ? AND segment.start_us > ? AND segment.start_us < ? AND segment.end_us > ?"
-        " LIMIT 1",
-        (room, start_us - LONGEST_SEGMENT_US, end_us, start_us),
-    )
-    return row is not None
+    """Whether any footage of `room` truly touches [start_us, end_us)."""
+    found = true_time.segments_between(store, CAMERA, start_us, end_us)
+    return any(row["room"] == room for row in found)

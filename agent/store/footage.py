@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from agent.clock import Stamp
 from agent.store.database import Row, Store
 
+CAMERA: Final = "rear"
+"""Whose footage is the recording of a lesson."""
 LONGEST_SEGMENT_US = 2 * 3_600_000_000
 """No segment lasts longer: the settings allow an hour (`recording.segment_seconds`), and it is closed at the
 next key frame after that. `end_us` follows `start_us` by the segment's ticks, so a clock that was set
@@ -90,8 +94,8 @@ def first_segment_after_gap(store: Store, gap: Row) -> Row | None:
 
 
 def segments_between(store: Store, camera: str, start_us: int, end_us: int) -> list[Row]:
-    """Segments that touch [start_us, end_us), in order of time, with `ticks_per_second` and `simulated` of
-    their run."""
+    """Segments that touch [start_us, end_us), in order of time, with `ticks_per_second`, `simulated`,
+    `boot_id` and `room` of their run."""
     return _segments_between(store, "segment.*", camera, start_us, end_us)
 
 
@@ -105,7 +109,7 @@ _PLACE = (
     "segment.run_id, segment.sequence, segment.path, segment.start_ticks, segment.end_ticks,"
     " segment.start_us, segment.end_us, segment.bytes, segment.expired_us"
 )
-_OF_RUN = "run.time_base_denominator AS ticks_per_second, run.simulated, run.boot_id"
+_OF_RUN = "run.time_base_denominator AS ticks_per_second, run.simulated, run.boot_id, run.room"
 
 
 def _segments_between(store: Store, columns: str, camera: str, start_us: int, end_us: int) -> list[Row]:

@@ -1,11 +1,11 @@
-"""Queries for footage by its corrected time (`agent.recording.true_time`)."""
+"""Queries for footage by its corrected time (`agent.store.true_time`)."""
 
 from __future__ import annotations
 
 from agent.store.database import Row, Store
 from agent.store.footage import LONGEST_SEGMENT_US
 
-_SEGMENT = "segment.*, run.time_base_denominator AS ticks_per_second, run.simulated, run.boot_id"
+_SEGMENT = "segment.*, run.time_base_denominator AS ticks_per_second, run.simulated, run.boot_id, run.room"
 _TRUE_START = "(correction.true_offset_us + segment.monotonic_start_ns / 1000)"
 _CORRECTED = (
     # CROSS JOIN keeps SQLite to this order: corrections are few, and without it a look at one day begins

@@ -23,9 +23,7 @@ def note_announced(store: Store, keys: Sequence[tuple[str, int]], at_us: int) ->
         )
 
 
-def somebody_was_seen(store: Store, start_us: int, end_us: int) -> bool:
-    """Whether heads were counted in [start_us, end_us)."""
-    row = store.row(
-        "SELECT 1 FROM head_count WHERE at_us >= ? AND at_us < ? AND counted > 0 LIMIT 1", (start_us, end_us)
-    )
+def somebody_was_seen(store: Store, key: tuple[str, int]) -> bool:
+    """Whether heads were counted in the segment (run, sequence)."""
+    row = store.row("SELECT 1 FROM head_count WHERE run_id = ? AND sequence = ? AND counted > 0 LIMIT 1", key)
     return row is not None

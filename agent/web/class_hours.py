@@ -13,8 +13,8 @@ from agent.policy import Policies, PolicyError, load_policies
 from agent.recording.class_hour_report import Missing, MissingReason, Verdict
 from agent.recording.file_times import FileTimes, read_times
 from agent.recording.session_report import Evidence, SessionReport, report
-from agent.recording.true_time import PlacedRow
 from agent.store.classes import Session, TrainingClass
+from agent.store.true_time import PlacedRow
 from agent.web.locale import N_, Words
 
 CACHED_FILES = 2000

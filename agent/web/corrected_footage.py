@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.recording import true_time
 from agent.recording.beginnings import unbegun_between
-from agent.store import overview, true_footage
+from agent.store import overview, true_footage, true_time
 from agent.store.database import Store
 from agent.store.overview import Gap
 from agent.store.playback import segments_to_play

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from agent.classes.corrections import CorrectedState, CorrectionError, Wanted, correct
-from agent.store import classes
+from agent.store import classes, clock_log
 from agent.store.attendance import Correction, corrections
 from agent.store.checkin_retention import erase_person
 from agent.store.database import Store
@@ -96,6 +96,31 @@ def test_a_correction_holds_is_on_record_and_is_taken_back_by_another(
     assert "second row" not in json.dumps(stated), "people write names into a reason"
     assert [tuple(row) for row in roll.store.rows("SELECT * FROM check_in")] == before
     assert len(corrections(roll.store, CLASS)) == 3, "nothing was erased"
+
+
+@pytest.mark.promise("I8")
+def test_footage_under_a_clock_that_was_corrected_is_ground_where_it_truly_lies(
+    roll: Roll, lesson: str, say: Correct
+) -> None:
+    """Stamped three hours early: nothing else was filmed of the second hour, and of the first too much is."""
+    store, three_hours_us = roll.store, 180 * MINUTE
+    runs = [roll.film(lesson, 81, 90), roll.film(lesson, 85, 90)]
+    for run, moved_us in zip(runs, (-three_hours_us, 0), strict=True):
+        row = store.row("SELECT start_us + ? AS start_us FROM segment WHERE run_id = ?", (moved_us, run))
+        assert row is not None
+        store.execute("UPDATE run SET boot_id = ? WHERE id = ?", (run, run))
+        store.execute(
+            "UPDATE segment SET start_us = start_us + ?, end_us = end_us + ?, clock_state = 'unsynchronised'"
+            " WHERE run_id = ?",
+            (moved_us, moved_us, run),
+        )
+        true_us = row["start_us"] + three_hours_us
+        with store.transaction():
+            corrected = clock_log.Correction(run, 0, 2**62, true_us, three_hours_us, 0, "synchronised")
+            clock_log.insert_correction(store, corrected)
+    assert say(hour=2, video=(82, 84)).video_from_us is not None
+    store.execute("DELETE FROM clock_correction WHERE boot_id = ?", (runs[0],))
+    assert refusal(say, letter="B", hour=2, video=(86, 88)) == "no_video", "stamped so, and filmed at noon"
 
 
 def test_a_seam_between_segments_is_no_hole(say: Correct) -> None:

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from agent.paths import Paths
-from agent.recording import true_time
 from agent.recording.continuity import Coverage, coverage
+from agent.store import true_time
 from agent.timekeeping.watch import ClockWatch, Instruments
 from tests.clocks import ManualClock
 from tests.recording.rig import Clip, Rig

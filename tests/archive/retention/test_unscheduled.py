@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from agent.classes.document import SHANGHAI, PlannedSession
 from agent.classes.unbinding import UnbindRefusedError, unbind
 from agent.store import classes, timetable_edits
 from agent.store.facts import FactType
+from agent.timekeeping.watch import ClockWatch, Instruments
 from tests.archive.retention.room import DAY_S, YEAR, Room
 from tests.evidence.schemas import problems_of_facts
 
@@ -26,12 +27,13 @@ def announcements(room: Room) -> list[dict[str, Any]]:
     return [json.loads(row["data"]) for row in room.facts(FactType.UNSCHEDULED_DUE)]
 
 
-def lesson_of(room: Room) -> PlannedSession:
-    """The lesson that the footage is of, as somebody types it."""
-    rows = room.rows()
+def lesson_of(room: Room, after: timedelta = timedelta(), number: int = 0) -> PlannedSession:
+    """The lesson that the footage from the segment with that number on is of, as somebody types it, so long
+    `after` its stamps."""
+    rows = sorted(room.rows(), key=lambda row: row.start_us)
     first, last = (
-        datetime.fromtimestamp(us / 1e6, UTC).astimezone(SHANGHAI)
-        for us in (rows[0].start_us, rows[-1].end_us + 60_000_000)
+        datetime.fromtimestamp(us / 1e6, UTC).astimezone(SHANGHAI) + after
+        for us in (rows[number].start_us, rows[-1].end_us + 60_000_000)
     )
     return held_lesson("r101", "practical", f"{first:%Y-%m-%d}", f"{first:%H:%M}", f"{last:%H:%M}", 1)
 
@@ -130,6 +132,56 @@ def test_taken_back_the_footage_can_be_given_to_the_right_class(room: Room) -> N
     assert room.expire() == 0
     (edit,) = timetable_edits.edits_of(room.store, "older")
     assert (edit.session_id, edit.reason, edit.after) == (wrong, "wrong class", None)
+
+
+@pytest.mark.promise("I1", "I8")
+def test_footage_under_a_clock_that_was_corrected_is_bound_and_taken_back_by_its_true_time(
+    room: Room,
+) -> None:
+    """The clock ran five hours behind and was not synchronised; both came right while the machine ran on."""
+    watch = ClockWatch(Instruments(lambda: 10_000, lambda: None), simulated=True)
+    room.pass_time(1)
+    room.clock.clock_state = "unsynchronised"
+    room.clock.step_wall(-5 * 3600)
+    watch.look(room.store, room.clock.now())
+    files = room.record()
+    room.clock.step_wall(5 * 3600)
+    room.clock.clock_state = "synchronised"
+    for _ in range(2):
+        room.clock.advance(1)
+        watch.look(room.store, room.clock.now())
+    room.sign()
+    stamped, held = lesson_of(room), lesson_of(room, after=timedelta(hours=5))
+    room.pass_time(29)
+    (said,) = announcements(room)
+    assert held.start_us <= said["start_us"] < said["end_us"] <= held.end_us
+    with pytest.raises(BindingError, match="not filmed"):
+        bind(room.store, room.clock.now(), "older", stamped, simulated=True)
+    lesson = bind(room.store, room.clock.now(), "older", held, simulated=True)
+    room.pass_time(40)
+    assert room.expire() == 0
+    unbind(room.store, room.clock.now(), lesson, "wrong class", simulated=True)
+    room.sign()
+    assert room.expire() == 0, "not announced since"
+    room.pass_time(1)
+    assert len(announcements(room)) == 2
+    room.pass_time(7.1)
+    assert room.expire() == len(files)
+
+
+def test_other_footage_that_was_announced_stays_so(room: Room) -> None:
+    room.pass_time(1)
+    files = room.record()
+    room.pass_time(1)
+    room.record()
+    other = lesson_of(room, number=len(files))
+    room.pass_time(29)
+    assert len(announcements(room)) > 0
+    lesson = bind(room.store, room.clock.now(), "older", other, simulated=True)
+    before = room.store.rows("SELECT run_id, sequence FROM unscheduled_notice ORDER BY announced_us")
+    unbind(room.store, room.clock.now(), lesson, "wrong class", simulated=True)
+    after = room.store.rows("SELECT run_id, sequence FROM unscheduled_notice ORDER BY announced_us")
+    assert 0 < len(after) < len(before)
 
 
 REST = {
