@@ -1,39 +1,19 @@
-"""From files to a checked class document: TOML or XLSX, its roster also CSV.
-
-Every problem at once, in the source's own places.
-Problems never repeat a name, an ID number or a telephone number (I6).
-"""
+"""From files to a checked class document: TOML or XLSX, its roster also CSV."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
-
-from agent.classes.document import (
-    MOST_SESSIONS,
-    ROWS_DISAGREE,
-    ClassDocument,
-    ClassHead,
-    PlannedSession,
-    Roster,
-    Teacher,
-    Timetable,
-    Trainee,
-)
+from agent.classes.checking import checked
+from agent.classes.document import ClassDocument, Roster
 from agent.classes.problems import ClassFileError
 from agent.classes.roster_csv import read_roster
-from agent.classes.row_checks import Disagreement, Location, disagreements
 from agent.classes.workbook import Workbook, read_workbook
-
-_Model = TypeVar("_Model", ClassDocument, Roster, Timetable)
 
 LARGEST_FILE: Final = 5 << 20
 """Bytes; a class of 500 with its timetable needs a tenth of it."""
@@ -61,7 +41,7 @@ def read_class_file(path: Path, roster: Path | None = None) -> SourceFile:
         )
     if path.suffix.lower() not in (".toml", ".xlsx"):
         raise ClassFileError([f"{path}: 应为 .toml 或 .xlsx 文件 / expected a .toml or .xlsx file"])
-    data = _read(path)
+    data = read_bounded(path)
     trainees = None if roster is None else RosterFile(_read_csv(roster), str(roster))
     return read_class_bytes(data, str(path), "xlsx" if path.suffix.lower() == ".xlsx" else "toml", trainees)
 
@@ -86,7 +66,7 @@ def read_class_bytes(
     """The same for bytes at hand; `source` names them in problems."""
     for content, name in ((data, source), *([(roster.data, roster.source)] if roster else ())):
         if len(content) > LARGEST_FILE:
-            raise ClassFileError([too_large(name, len(content))])
+            raise ClassFileError([_too_large(name, len(content))])
     digest = hashlib.sha256(data)
     book = read_workbook(data, source) if form == "xlsx" else Workbook(content=_toml(data, source))
     if roster is None:
@@ -99,10 +79,11 @@ def read_class_bytes(
 def _read_csv(path: Path) -> bytes:
     if path.suffix.lower() != ".csv":
         raise ClassFileError([f"{path}: 应为 .csv 文件 / expected a .csv file"])
-    return _read(path)
+    return read_bounded(path)
 
 
-def _read(path: Path) -> bytes:
+def read_bounded(path: Path) -> bytes:
+    """What stands in `path`; ClassFileError where it cannot be read or is larger than `LARGEST_FILE`."""
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST_FILE + 1)
@@ -110,11 +91,11 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         raise ClassFileError([f"{path}: 读不了 / cannot be read: {error.strerror}"]) from error
     if len(data) > LARGEST_FILE:
-        raise ClassFileError([too_large(str(path), max(size, len(data)))])
+        raise ClassFileError([_too_large(str(path), max(size, len(data)))])
     return data
 
 
-def too_large(name: str, size: int) -> str:
+def _too_large(name: str, size: int) -> str:
     """What is said of a file of `size` bytes that nobody reads."""
     mib, most = size / 2**20, LARGEST_FILE >> 20
     return (
@@ -146,164 +127,3 @@ def _join_roster(book: Workbook, trainees: Workbook, source: str, roster: str) -
     book.problems += trainees.problems
     book.content["trainees"] = trainees.content["trainees"]
     book.rows["trainees"] = trainees.rows.get("trainees", [])
-
-
-def checked(model: type[_Model], book: Workbook, source: str, roster: str | None = None) -> _Model:
-    """The source's own problems come first; what the document says of the rest comes with them."""
-    if not book.problems:
-        return _check(model, book.content, source, book.rows, roster=roster)
-    problems = list(book.problems)
-    if book.content:
-        try:
-            _check(model, book.content, source, book.rows, roster=roster)
-        except ClassFileError as error:
-            problems += error.problems
-    raise ClassFileError(problems)
-
-
-def check_document(
-    content: Mapping[str, Any],
-    source: str,
-    *,
-    repeat: bool = True,
-) -> ClassDocument:
-    """Check `content`, whose entries are counted from 1; ClassFileError with every problem at once.
-
-    Without `repeat` they hold nothing that the document does, neither values nor unknown keys: for problems
-    that become a record (I6).
-    """
-    return _check(ClassDocument, content, source, {}, repeat=repeat)
-
-
-def _check(
-    model: type[_Model],
-    content: Mapping[str, Any],
-    source: str,
-    rows: Mapping[str, list[int]],
-    *,
-    roster: str | None = None,
-    repeat: bool = True,
-) -> _Model:
-    """`rows` gives for "trainees", "teachers" and "sessions" the line of the source in which entry n stands
-    (left out for sources whose entries are counted from 1). `roster` is the source of the trainees where they
-    have one of their own."""
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        # pydantic counts the entries that are good: with every row bad the list itself seems empty.
-        details = [
-            d for d in error.errors() if not (d["type"] == "too_short" and content.get(str(d["loc"][0])))
-        ]
-    found: list[Disagreement] = []
-    if not any(detail["type"] == ROWS_DISAGREE for detail in details):
-        # Some fields are wrong, so the rows were never compared: compare those that stand by themselves.
-        found = list(disagreements(*_valid_parts(content)))
-
-    def where(location: Location) -> str:
-        name = roster if roster is not None and location[:1] == ("trainees",) else source
-        return f"{name}: {place(location, rows)}"
-
-    problems = [line for detail in details for line in _describe(detail, where, repeat)]
-    problems += [f"{where(location)}: {text}" for location, text in found]
-    raise ClassFileError(problems)
-
-
-_PLACES: Final = {"class": "班级 class", "trainees": "学员 trainees", "teachers": "教师 teachers"}
-
-
-def place(location: Location, rows: Mapping[str, list[int]]) -> str:
-    """Where a problem is, in the words of the source: `学员 trainees 第 7 行 row 7 id_number`."""
-    parts = list(location)
-    if not parts:
-        return "(file)"
-    section = str(parts.pop(0))
-    words = [_PLACES.get(section, "课程表 sessions" if section == "sessions" else section)]
-    if parts and isinstance(index := parts[0], int):
-        parts.pop(0)
-        numbers = rows.get(section, [])
-        number = numbers[index] if index < len(numbers) else index + 1
-        words.append(f"第 {number} 行 / row {number}")
-    return " ".join([*words, *(str(part) for part in parts)])
-
-
-_SAFE_TO_REPEAT: Final = frozenset(
-    {
-        "id", "city", "opening_day", "planned_hours", "practical_hours", "online_hours", "workplaces",
-        "other_rooms", "schedule", "ends_in_training_certificate", "hours_fixed_elsewhere", "room", "kind",
-        "start", "end", "class_hours", "breaks",
-    }
-)  # fmt: skip
-"""Keys whose value may be repeated in a problem: nothing of a person's."""
-
-
-_CHINESE: Final = {
-    "int_parsing": "应为整数",
-    "int_type": "应为整数",
-    "int_from_float": "应为整数",
-    "greater_than_equal": "数值太小",
-    "less_than_equal": "数值太大",
-    "literal_error": "不是可选的内容，请按表中说明填写",
-    "bool_parsing": "请填是或否",
-    "bool_type": "请填是或否",
-    "string_type": "应为文字",
-    "string_too_short": "不能为空",
-    "string_too_long": "太长",
-    "string_pattern_mismatch": "格式不符",
-    "date_from_datetime_parsing": "应为日期，例 2026-11-20",
-    "date_type": "应为日期，例 2026-11-20",
-    "datetime_from_date_parsing": "应为日期和时间，例 2026-11-20 和 08:30",
-    "datetime_parsing": "应为日期和时间，例 2026-11-20 和 08:30",
-    "datetime_type": "应为日期和时间，例 2026-11-20 和 08:30",
-    "too_long": "行数太多",
-}
-"""What pydantic says in English alone, by its kind."""
-
-
-def _describe(problem: ErrorDetails, where_is: Callable[[Location], str], repeat: bool) -> Iterator[str]:
-    if problem["type"] == ROWS_DISAGREE:
-        for location, text in problem["ctx"]["rows"]:
-            yield f"{where_is(location)}: {text}"
-        return
-    location = problem["loc"]
-    if problem["type"] == "extra_forbidden" and not repeat:
-        location = (*location[:-1], "…")
-    message = problem["msg"].removeprefix("Value error, ")
-    if message.isascii():  # pydantic's own words
-        message = f"{_CHINESE.get(problem['type'], '填写有误')} / {message}"
-    where = where_is(location)
-    if problem["type"] == "missing":
-        yield f"{where}: 缺少 / is missing"
-    elif problem["type"] == "too_short":
-        yield f"{where}: 至少填一行 / at least one row is expected"
-    elif problem["type"] == "extra_forbidden":
-        yield f"{where}: 不认识 / unknown, remove or correct it"
-    elif (
-        repeat
-        and location
-        and location[-1] in _SAFE_TO_REPEAT
-        and not isinstance(problem["input"], dict | list)
-    ):
-        yield f"{where} = {str(problem['input'])[:60]!r}: {message}"
-    else:
-        yield f"{where}: {message}"
-
-
-def _valid_parts(
-    content: Mapping[str, Any],
-) -> tuple[ClassHead | None, dict[int, Trainee], dict[int, Teacher], dict[int, PlannedSession]]:
-    """The entries of a bad document that are good by themselves."""
-
-    def good(model: type[BaseModel], values: object) -> Iterator[tuple[int, Any]]:
-        for index, value in enumerate(values[:MOST_SESSIONS] if isinstance(values, list | tuple) else ()):
-            try:
-                yield index, model.model_validate(value)
-            except ValidationError:
-                continue  # described already, by the whole document's own error
-
-    head = dict(good(ClassHead, [content.get("class")])).get(0)
-    return (
-        head,
-        dict(good(Trainee, content.get("trainees"))),
-        dict(good(Teacher, content.get("teachers"))),
-        dict(good(PlannedSession, content.get("sessions"))),
-    )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.classes.calendar_file import read_calendar
+from agent.classes.checking import checked, place
 from agent.classes.document import Timetable
 from agent.classes.lesson_plan import LessonPlan, TimetableError, plan_of, plan_of_row, said
 from agent.classes.problems import ClassFileError
-from agent.classes.reading import LARGEST_FILE, checked, place, too_large
+from agent.classes.reading import read_bounded
 from agent.classes.roster_csv import read_csv
 from agent.classes.timetable_edit import Change
 from agent.classes.workbook import (
@@ -42,17 +42,10 @@ def read_timetable(path: Path, room: str, rooms: Mapping[str, str]) -> Timetable
     """Read `path` (.xlsx, .csv, .ics by its name); lessons without a room are in `room`. `rooms` are places
     as a calendar names them and the rooms that they are. TimetableError with every problem at once."""
     try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)
-            size = os.fstat(file.fileno()).st_size
-    except OSError as error:
-        raise TimetableError([f"{path}: 读不了 / cannot be read: {error.strerror}"]) from error
-    if len(data) > LARGEST_FILE:
-        raise TimetableError([too_large(str(path), max(size, len(data)))])
-    book = _book(path, data, rooms)
-    for entry in book.content.get("sessions", []):
-        entry.setdefault("room", room)
-    try:
+        data = read_bounded(path)
+        book = _book(path, data, rooms)
+        for entry in book.content.get("sessions", []):
+            entry.setdefault("room", room)
         sessions = checked(Timetable, book, str(path)).sessions
     except ClassFileError as error:
         raise TimetableError(error.problems) from error

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from agent.classes.checking import check_document
 from agent.classes.document import ClassDocument
 from agent.classes.importing import import_class
 from agent.classes.problems import ClassFileError
-from agent.classes.reading import check_document
 from agent.clock import Stamp
 from agent.configuration.document import ClassEntry, ConfigurationError
 from agent.evidence.jws import sha256_hex

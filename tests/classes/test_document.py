@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.classes.assessment import assess, plan_of_document
+from agent.classes.checking import check_document
 from agent.classes.document import ClassDocument
 from agent.classes.id_number import age_on, born_on, check_digit, require_id_number, sex_of
 from agent.classes.problems import ClassFileError
-from agent.classes.reading import LARGEST_FILE, check_document, read_class_file
+from agent.classes.reading import LARGEST_FILE, read_class_file
 from agent.policy import load_policies
 from tests.classes.documents import class_content, id_number
 from tests.conftest import REPOSITORY

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.classes.checking import check_document
 from agent.classes.importing import import_class
 from agent.classes.problems import ClassFileError
-from agent.classes.reading import check_document
 from agent.paths import Paths
 from agent.store import classes as table
 from agent.store.database import Store

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from agent.classes.checking import check_document
 from agent.classes.lesson_plan import TimetableError
 from agent.classes.make_up_column import bind_column
 from agent.classes.orders import Desk as OrderDesk
 from agent.classes.problems import ClassFileError
-from agent.classes.reading import check_document
 from agent.classes.timetable_edit import edit
 from agent.classes.timetable_file import merge, read_timetable
 from agent.paths import Paths

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from agent.classes.checking import check_document
 from agent.classes.preview import Preview, import_as_seen, preview
-from agent.classes.reading import check_document
 from agent.classes.undo import UndoRefusedError, undo_import
 from agent.paths import Paths
 from agent.store import classes as table

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from agent.classes import role
-from agent.classes.reading import check_document
+from agent.classes.checking import check_document
 from agent.classes.recording_plan import VALID_US
 from agent.classes.role import Keeper
 from agent.configuration.document import HrConfiguration, with_changes

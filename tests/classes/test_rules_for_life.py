@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.classes.checking import check_document
 from agent.classes.importing import import_class
 from agent.classes.problems import ClassFileError
-from agent.classes.reading import check_document
 from agent.classes.rules import rules_of
 from agent.paths import Paths
 from agent.policy import CHECKOUT_FOLDER, Policies, PolicyError, load_policies

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.classes import workbook
+from agent.classes.checking import check_document
 from agent.classes.problems import ClassFileError
-from agent.classes.reading import check_document, read_class_bytes
+from agent.classes.reading import read_class_bytes
 from agent.classes.workbook import TABLES
 from agent.classes.workbook_form import write_form
 from tests.classes.documents import class_content, id_number

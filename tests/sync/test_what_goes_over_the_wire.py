@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.classes.checking import check_document
 from agent.classes.document import ClassDocument
 from agent.classes.importing import import_class
-from agent.classes.reading import check_document
 from agent.configuration.class_documents import document_text
 from agent.configuration.message import open_message
 from agent.evidence.jws import parse, sha256_hex
