@@ -1,9 +1,11 @@
 """Decoding for whoever watches a picture in which nothing happens most of the day.
 
 The last step of decoding H.264 and H.265 smooths the edges of blocks: a quarter of the work, and nothing that
-a look at a coarse grid of the picture would miss. While the watcher is at rest it is left out. Pictures refer
-to smoothed ones, so what was left out would stay visible until the next key frame: as soon as the watcher
-wakes, everything since the last one is decoded again, whole, and the pictures are exact from then on.
+a look at a coarse grid of the picture would miss. While the watcher is at rest it is left out, and where the
+weight of the packets tells that nothing happens, all but the key frames are (drivers/cameras/dozing.py).
+Pictures refer to smoothed ones, so what was left out would stay visible until the next key frame: as soon as
+the watcher wakes, everything since the last one is decoded again, whole, and the pictures are exact from then
+on.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import av
 
 from drivers.cameras.base import Packet, StreamInfo
 from drivers.cameras.bitstream import is_random_access, length_bytes
+from drivers.cameras.dozing import Dozing
 
 MOST_AGAIN = 60
 """Packets since a key frame that are decoded again at waking, two seconds and more of most cameras: 0.1 to
@@ -29,6 +32,13 @@ class Decoder:
         self._length_bytes = length_bytes(stream.extradata, stream.codec)
         self._since_key_frame: list[Packet] = []
         self._begins_closed = False
+        self._dozing = Dozing()
+        self._is_dozing = False
+
+    @property
+    def is_dozing(self) -> bool:
+        """True while packets are left undecoded: the last picture still shows what there is to see."""
+        return self._is_dozing
 
     @property
     def is_coarse(self) -> bool:
@@ -36,11 +46,14 @@ class Decoder:
         return self._is_coarse
 
     def decode(self, packet: Packet, *, is_wanted: bool, is_at_rest: bool) -> list[av.VideoFrame]:
-        """Pictures that are complete with `packet`; av.InvalidDataError when it is damaged. Of what is not
-        wanted only pictures are decoded that others refer to."""
+        """Pictures that are complete with `packet`, none while dozing; av.InvalidDataError when it is
+        damaged. Of what is not wanted only pictures are decoded that others refer to."""
         if packet.is_key_frame:
             self._turn(packet, is_at_rest=is_at_rest)
-        elif self._is_coarse and (not is_at_rest or len(self._since_key_frame) >= MOST_AGAIN):
+        elif self._may_doze_on(packet, is_at_rest=is_at_rest):
+            self._since_key_frame.append(packet)
+            return []
+        elif self._is_dozing or (self._is_coarse and not is_at_rest) or self._is_too_long:
             self._become_exact()
         if self._begins_closed and len(self._since_key_frame) < MOST_AGAIN:
             self._since_key_frame.append(packet)
@@ -59,6 +72,18 @@ class Decoder:
         wants_coarse = is_at_rest and was_short and self._begins_closed
         if wants_coarse != self._is_coarse and self._begins_closed:
             self._context, self._is_coarse = self._new(is_coarse=wants_coarse), wants_coarse
+        may_doze = self._dozing.begin_group(len(packet.data), packet.arrived_ns, is_at_rest=is_at_rest)
+        self._is_dozing = may_doze and self._is_coarse
+
+    @property
+    def _is_too_long(self) -> bool:
+        return self._is_coarse and len(self._since_key_frame) >= MOST_AGAIN
+
+    def _may_doze_on(self, packet: Packet, *, is_at_rest: bool) -> bool:
+        is_usual = self._dozing.is_usual(len(packet.data), is_at_rest=is_at_rest)
+        if self._is_dozing and is_usual and not is_at_rest:
+            self._dozing.distrust(packet.arrived_ns)  # something happened and weighed nothing
+        return self._is_dozing and is_usual and is_at_rest and not self._is_too_long
 
     @property
     def _reorders(self) -> bool:
@@ -66,7 +91,7 @@ class Decoder:
         return bool(self._context.has_b_frames)
 
     def _become_exact(self) -> None:
-        self._context, self._is_coarse = self._new(is_coarse=False), False
+        self._context, self._is_coarse, self._is_dozing = self._new(is_coarse=False), False, False
         for packet in self._since_key_frame:
             try:
                 _decode(self._context, packet, is_wanted=False)
