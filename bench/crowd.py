@@ -76,7 +76,7 @@ class Cast:
     refused: int = 0
     """People whose photos enrolment would not take: others came in their place."""
     without_photo: int = 0
-    """People none of whose other photos shows them alone: whoever else is in it may be enrolled, and known."""
+    """People none of whose other photos shows them alone: whoever else is there may be known."""
     refused_for: Counter[str] = field(default_factory=Counter)
     """People by the reasons against their photos; who has two reasons counts under both."""
 
