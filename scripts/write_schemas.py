@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from agent.configuration.message import Payload
+from agent.configuration.timetable_orders import OrderDocument
 from agent.evidence.device_card import DeviceCard
 from agent.evidence.receipt import Receipt
 
@@ -19,6 +20,7 @@ SCHEMAS = Path(__file__).resolve().parent.parent / "protocol" / "schemas"
 MODELS: dict[str, type[BaseModel]] = {
     "receipt": Receipt,
     "configuration": Payload,
+    "timetable-order": OrderDocument,
     "device-card": DeviceCard,
 }
 

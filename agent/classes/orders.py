@@ -68,20 +68,35 @@ class Desk:
     simulated: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an order did: an edit, or so many trainee class hours bound or released."""
+
+    edit: Edit | None = None
+    hours: int = 0
+
+
 def carry_out(store: Store, stamp: Stamp, order: Order, desk: Desk) -> list[str]:
-    """Do it in the caller's transaction, with its records; what was done, in bilingual lines.
+    """As `done`; what was done, in bilingual lines."""
+    found = done(store, stamp, order, desk)
+    if found.edit is not None:
+        return lines_of(store, found.edit)
+    word = "已安排 bound" if order.action == "make_up" else "已取消 released"
+    return [f"{word} {found.hours} 人次课时 / trainee class hours"]
+
+
+def done(store: Store, stamp: Stamp, order: Order, desk: Desk, source_sha256: str | None = None) -> Done:
+    """Do it in the caller's transaction, with its records. `source_sha256`: of what it was read from.
 
     TimetableError with every problem; the caller's transaction must then be rolled back.
     """
     if order.action == "make_up":
-        bound = _bind(store, stamp, order, desk)
-        return [f"已安排 bound {bound} 人次课时 / trainee class hours"]
+        return Done(hours=_bind(store, stamp, order, desk))
     if order.action == "release":
         found = lesson_named(store, order.class_id, order.lesson)
-        count = make_up.release_of(store, stamp, found.id, simulated=desk.simulated)
-        return [f"已取消 released {count} 人次课时 / trainee class hours"]
+        return Done(hours=make_up.release_of(store, stamp, found.id, simulated=desk.simulated))
     if order.action == "undo":
-        done = timetable_edit.undo(
+        made = timetable_edit.undo(
             store,
             stamp,
             order.class_id,
@@ -90,10 +105,12 @@ def carry_out(store: Store, stamp: Stamp, order: Order, desk: Desk) -> list[str]
             room=desk.room,
             policies=desk.policies,
             simulated=desk.simulated,
+            source_sha256=source_sha256,
         )
     else:
-        done = edit(store, stamp, order.class_id, [_change(store, order, desk)], order.reason, desk)
-    return lines_of(store, done)
+        changes = [_change(store, order, desk)]
+        made = edit(store, stamp, order.class_id, changes, order.reason, desk, source_sha256)
+    return Done(made)
 
 
 def edit(

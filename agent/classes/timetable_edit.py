@@ -131,6 +131,7 @@ def undo(
     room: str,
     policies: Policies,
     simulated: bool,
+    source_sha256: str | None = None,
 ) -> Edit:
     """Take an edit back by another, in the CALLER's transaction; `named` is its id or the beginning of it. A
     lesson that was called off comes back as a new one. TimetableError, as `edit`."""
@@ -157,6 +158,7 @@ def undo(
         policies=policies,
         simulated=simulated,
         undoes=ids[0],
+        source_sha256=source_sha256,
     )
 
 

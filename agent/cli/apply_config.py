@@ -43,4 +43,4 @@ def apply_config_command(
         )
     if outcome.code is not None:
         refuse(f"{file}: {refusal_sentence(outcome.code, outcome.detail)}")
-    typer.echo(applied_sentence(outcome.revision, outcome.changes, outcome.classes))
+    typer.echo(applied_sentence(outcome.revision, outcome.changes, outcome.classes, outcome.orders))

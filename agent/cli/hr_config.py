@@ -44,6 +44,15 @@ def hr_config_command(
         list[Path] | None,
         typer.Option("--class", metavar="FILE", help="导入班次 / A class file (.toml, .xlsx)."),
     ] = None,
+    timetable: Annotated[
+        Path | None,
+        typer.Option(
+            "--timetable",
+            metavar="FILE",
+            help="改课程表：加课、改时间、取消等，每项一个 [[orders]] / "
+            "Change timetables: add, move, cancel, …, one [[orders]] each (.toml).",
+        ),
+    ] = None,
     spot_check: Annotated[
         int | None,
         typer.Option(
@@ -81,7 +90,7 @@ def hr_config_command(
     network; --out carries them in the file.
     """
     found, hr = _card(card)
-    change = _change(settings or [], class_files or [], spot_check, by_hand=out is not None)
+    change = _change(settings or [], class_files or [], timetable, spot_check, by_hand=out is not None)
     hr_key = key_from_card(hr, read_password(password_file, "人社部门密码 / HR password"))
     known = _Known(card)
     revision = known.read() if base_revision is None else base_revision
@@ -99,8 +108,9 @@ def hr_config_command(
         return
     destination = _broker(broker, ca, cert, key, card)
     answer = _send(found, destination, seal(revision), wait_seconds)
-    if base_revision is None and _is_stale(answer):
-        # Values and rosters are absolute, so they may go on top of the newer revision; said, not silent.
+    if base_revision is None and _is_stale(answer) and not change.orders:
+        # Values and rosters are absolute, so they may go on top of the newer revision; said, not silent. An
+        # order is not: another officer's may have come in between, and who wrote this one looks first.
         typer.echo(
             f"设备上是第 {answer.revision} 版，据此重发 / "
             f"the device has revision {answer.revision}; sending again for that",
@@ -148,9 +158,16 @@ def _card(path: Path) -> tuple[DeviceCard, HrDerivation]:
     return card, card.hr
 
 
-def _change(settings: list[str], class_files: list[Path], spot_check: int | None, *, by_hand: bool) -> Change:
+def _change(
+    settings: list[str],
+    class_files: list[Path],
+    timetable: Path | None,
+    spot_check: int | None,
+    *,
+    by_hand: bool,
+) -> Change:
     try:
-        return read_change(settings, class_files, spot_check, by_hand=by_hand)
+        return read_change(settings, class_files, spot_check, by_hand=by_hand, timetable=timetable)
     except (ConfigurationError, ClassFileError) as error:
         refuse("\n".join(error.problems), ExitCode.USAGE)
 
@@ -227,4 +244,5 @@ def _conclude(answer: Answer) -> None:
         fact = answer.fact
         refuse(refusal_sentence(str(fact.get("code")), str(fact.get("detail", ""))))
     fact = answer.fact
-    typer.echo(applied_sentence(answer.revision, fact.get("changes", {}), len(fact.get("classes", []))))
+    classes, orders = len(fact.get("classes", [])), fact.get("orders", [])
+    typer.echo(applied_sentence(answer.revision, fact.get("changes", {}), classes, orders))

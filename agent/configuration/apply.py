@@ -13,17 +13,16 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from joserfc.jwk import OKPKey
 
-from agent.classes import spot_check
 from agent.clock import Stamp
+from agent.configuration import carried
 from agent.configuration.credential import current_credential
 from agent.configuration.document import (
-    ClassEntry,
     ConfigurationError,
     HrConfiguration,
     current_configuration,
@@ -67,6 +66,8 @@ class Outcome:
     changes: Mapping[str, Any] = field(default_factory=dict)
     classes: int = 0
     """Class documents imported."""
+    orders: tuple[Mapping[str, Any], ...] = ()
+    """What each timetable order did, as the fact says it."""
     fact_id: int | None = None
 
     @property
@@ -170,7 +171,7 @@ def _judge_opened(
                 "expiry_judged": expiry_judged,
             }
             origin = _Origin(data, opened.signed, source)
-            return _apply(store, vault, stamp, payload, opened.classes, simulated, origin)
+            return _apply(store, vault, stamp, payload, opened, simulated, origin)
     except RefusedError as refused:
         if judged is None:
             raise
@@ -210,11 +211,12 @@ def _apply(
     vault: Vault,
     stamp: Stamp,
     payload: Payload,
-    classes: Sequence[str],
+    opened: Opened,
     simulated: bool,
     origin: _Origin,
 ) -> Outcome:
-    """Inside the caller's transaction: document, classes, spot check, fact; or RefusedError and nothing."""
+    """Inside the caller's transaction: document, classes, timetable orders, spot check, fact; or RefusedError
+    and nothing."""
     before = current_configuration(store)
     if payload.base_revision != before.revision:
         raise RefusedError(
@@ -222,12 +224,14 @@ def _apply(
             f"made for revision {payload.base_revision}, in force is {before.revision}",
             payload.id,
         )
+    room = _room_of(origin.source)
     try:
-        entries = _import_classes(store, vault, stamp, classes, _room_of(origin.source), simulated)
+        entries = carried.import_classes(store, vault, stamp, opened.classes, room, simulated)
         after = with_changes(before, payload.values, entries)
+        ordered = carried.carry_out_orders(store, stamp, opened.orders, room, simulated)
     except ConfigurationError as error:
         raise RefusedError(RefusalCode.INVALID, "; ".join(error.problems), payload.id) from error
-    drawn = _draw(store, stamp, payload, _room_of(origin.source), simulated)
+    drawn = carried.draw(store, stamp, payload, room, simulated)
     changes = difference(before, after)
     _insert(store, stamp, after, origin.signed)
     data = {
@@ -236,39 +240,25 @@ def _apply(
         "base_revision": before.revision,
         "changes": changes,
         "classes": [entry.model_dump() for entry in entries],
+        **({"orders": ordered} if ordered else {}),
         **drawn,
     }
     subject = f"configuration/{after.revision}"
     fact_id = state_fact(store, stamp, Fact(FactType.CONFIGURATION_APPLIED, subject, simulated, data))
     log.info("configuration.applied", revision=after.revision, keys=sorted(changes), classes=len(entries))
-    return Outcome(payload.id, after.revision, changes=changes, classes=len(entries), fact_id=fact_id)
-
-
-def _draw(store: Store, stamp: Stamp, payload: Payload, room: str, simulated: bool) -> dict[str, str]:
-    """The spot check that HR asks for, as the answer names it; empty where none was asked for."""
-    if payload.spot_check is None:
-        return {}
-    try:
-        drawn = spot_check.draw_within(store, stamp, room, payload.spot_check, "message", simulated=simulated)
-    except spot_check.SpotCheckError as error:
-        raise RefusedError(RefusalCode.INVALID, str(error), payload.id) from error
-    return {"spot_check": drawn.id}
+    return Outcome(
+        payload.id,
+        after.revision,
+        changes=changes,
+        classes=len(entries),
+        orders=tuple(ordered),
+        fact_id=fact_id,
+    )
 
 
 def _room_of(source: str) -> str:
     """The room in a node's URN `urn:classroom-agent:INSTITUTION:ROOM:NODE`."""
     return source.split(":")[3]
-
-
-def _import_classes(
-    store: Store, vault: Vault, stamp: Stamp, texts: Sequence[str], room: str, simulated: bool
-) -> tuple[ClassEntry, ...]:
-    if not texts:
-        return ()
-    # Imported only now: the readers of class files are 6 MiB that sync would hold for a class a month.
-    from agent.configuration.class_documents import import_documents
-
-    return import_documents(store, vault, stamp, texts, room=room, simulated=simulated)
 
 
 def _insert(store: Store, stamp: Stamp, document: HrConfiguration, signed: bytes) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from agent.configuration.message import RefusalCode
@@ -34,10 +34,25 @@ def refusal_sentence(code: str, detail: str) -> str:
     return f"拒绝：{zh} / refused: {en}" + (f"\n  {detail}" if detail else "")
 
 
-def applied_sentence(revision: int, changes: Mapping[str, Any], classes: int) -> str:
-    """`已生效，第 3 版 / applied, revision 3` and a line for each change."""
+def applied_sentence(
+    revision: int, changes: Mapping[str, Any], classes: int, orders: Sequence[Mapping[str, Any]] = ()
+) -> str:
+    """`已生效，第 3 版 / applied, revision 3` and a line for each change; `orders` as in the record."""
     lines = [f"已生效，第 {revision} 版 / applied, revision {revision}"]
     lines += [f"  {key}: {change['from']} → {change['to']}" for key, change in sorted(changes.items())]
     if classes:
         lines.append(f"  班次 / classes: {classes}")
+    for number, order in enumerate(orders, 1):
+        lines.append(f"  orders[{number}] {order.get('class_id')} {order.get('action')}: {_done(order)}")
+        lines += [f"    注意 / note: {note}" for note in order.get("notes", [])]
+        if rules := " ".join(order.get("rules_not_met", [])):
+            lines.append(f"    课程表现不符合 / the plan now falls short of: {rules}")
     return "\n".join(lines)
+
+
+def _done(order: Mapping[str, Any]) -> str:
+    hours = order.get("hours", 0)
+    if order.get("edit") is None:
+        return f"{hours} 人次课时 / trainee class hours"
+    freed = f"，随之取消补课安排 / make-up bindings released: {hours}" if hours else ""
+    return f"已改动 edit {str(order['edit'])[:8]}{freed}"

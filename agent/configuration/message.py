@@ -1,11 +1,12 @@
 """A configuration message on its way: signed by HR's password key, encrypted to one device.
 
     JWE (ECDH-ES over X25519, A256GCM, RFC 7516, RFC 8037)
-      └─ {"message": JWS (Ed25519 under HR's key), "classes": ["class document", …]}
-           └─ target, base revision, validity, nonce, new values, SHA-256 of each class document
+      └─ {"message": JWS (Ed25519 under HR's key), "classes": ["class document", …], "orders": ["order", …]}
+           └─ target, base revision, validity, nonce, new values, SHA-256 of each document and order
 
-The class documents stand beside the JWS and not in it: the device keeps the JWS for ever as the proof of
-who changed what, and a person in a roster can still be erased (I7). Nobody on the wire sees a signature or
+Class documents, and the orders that change a timetable, stand beside the JWS and not in it: the device keeps
+the JWS for ever as the proof of who changed what, and a person in a roster or a reason can still be erased
+(I7). Nobody on the wire sees a signature or
 the key's name, so nothing there can be used to try passwords.
 """
 
@@ -31,6 +32,7 @@ MESSAGE_TYP: Final = "application/classroom-configuration+json"
 MAX_MESSAGE_BYTES: Final = 65_536
 """On the wire; some brokers carry no more. A class of 80 with 120 lessons takes about half of it."""
 MAX_CLASSES: Final = 20
+MAX_ORDERS: Final = 50
 _ALGORITHMS: Final = ["ECDH-ES", "A256GCM"]
 _FULL_ID_NUMBER = re.compile(r"(?<!\d)\d{17}[\dXx](?!\d)|(?<!\d)\d{15}(?!\d)")
 """GB 11643 numbers of 18 and, from before 1999, 15 digits."""
@@ -86,6 +88,8 @@ class Payload(_Part):
     nonce: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{22,64}\z")]
     values: Annotated[dict[Annotated[str, StringConstraints(max_length=100)], Scalar], Field(max_length=100)]
     classes: Annotated[tuple[Sha256, ...], Field(max_length=MAX_CLASSES)]
+    orders: Annotated[tuple[Sha256, ...], Field(max_length=MAX_ORDERS)] = ()
+    """Of each change of a timetable (schema timetable-order), carried out in their order, all or none."""
     spot_check: Annotated[int, Field(ge=1, le=60)] | None = None
     """Draw a present trainee at random, who has so many minutes to look into the door camera (R17, R18)."""
 
@@ -93,6 +97,7 @@ class Payload(_Part):
 class _Envelope(_Part):
     message: str
     classes: Annotated[tuple[str, ...], Field(max_length=MAX_CLASSES)]
+    orders: Annotated[tuple[str, ...], Field(max_length=MAX_ORDERS)] = ()
 
 
 class _Registry(jwe.JWERegistry):
@@ -111,24 +116,33 @@ class Opened:
     """The compact JWS."""
     classes: tuple[str, ...]
     """JSON texts of class documents."""
+    orders: tuple[str, ...]
+    """JSON texts of timetable orders."""
 
 
 def build_message(
-    payload: Payload, classes: Sequence[str], hr_key: OKPKey, agreement_key: OKPKey, *, by_wire: bool = True
+    payload: Payload,
+    classes: Sequence[str],
+    hr_key: OKPKey,
+    agreement_key: OKPKey,
+    *,
+    orders: Sequence[str] = (),
+    by_wire: bool = True,
 ) -> bytes:
-    """Sign `payload` and encrypt it with the class documents to the device.
+    """Sign `payload` and encrypt it with the class documents and orders to the device.
 
     ValueError when it would be too large, the hashes differ, or, `by_wire`, a full ID number is in it (I6).
     """
-    if [jws.sha256_hex(text.encode()) for text in classes] != list(payload.classes):
-        raise ValueError("payload.classes must be the SHA-256 of each class document, in order")
-    if by_wire and _holds_full_id_number(payload, classes):
+    if _hashes(classes) != payload.classes or _hashes(orders) != payload.orders:
+        raise ValueError("payload.classes and payload.orders must be the SHA-256 of each text, in order")
+    if by_wire and _holds_full_id_number(payload, (*classes, *orders)):
         raise ValueError(
             "名册或配置值含完整身份证号，不能经网络发送 / a class document or a value holds a full ID "
             "number, which never goes over the network: leave it out, or write a file with --out"
         )
     signed = jws.sign(hr_key, hr_key.thumbprint(), MESSAGE_TYP, payload.model_dump_json().encode())
-    envelope = json.dumps({"message": signed.decode("ascii"), "classes": list(classes)}, ensure_ascii=False)
+    content = {"message": signed.decode("ascii"), "classes": list(classes), "orders": list(orders)}
+    envelope = json.dumps(content, ensure_ascii=False)
     header = {"alg": "ECDH-ES", "enc": "A256GCM", "kid": agreement_key.thumbprint()}
     size = len(envelope.encode()) * 4 // 3
     if size > MAX_MESSAGE_BYTES - 1024:
@@ -158,7 +172,7 @@ def open_message(content: bytes, agreement_key: OKPKey) -> Opened:
         raise RefusedError(
             RefusalCode.UNREADABLE, "no configuration message for this device, or a damaged one"
         ) from error
-    return Opened(envelope.message.encode("utf-8"), envelope.classes)
+    return Opened(envelope.message.encode("utf-8"), envelope.classes, envelope.orders)
 
 
 def read_payload(opened: Opened, verification_key: OKPKey) -> Payload:
@@ -178,19 +192,30 @@ def read_payload(opened: Opened, verification_key: OKPKey) -> Payload:
         payload = Payload.model_validate_json(taken.payload)
     except ValidationError as error:
         raise RefusedError(RefusalCode.INVALID, _first(error), claimed) from error
-    if [jws.sha256_hex(text.encode("utf-8", "replace")) for text in opened.classes] != list(payload.classes):
+    if _hashes(opened.classes) != payload.classes:
         raise RefusedError(RefusalCode.INVALID, "a class document is not the one that was signed", payload.id)
+    if _hashes(opened.orders) != payload.orders:
+        raise RefusedError(RefusalCode.INVALID, "an order is not the one that was signed", payload.id)
     return payload
 
 
+def _hashes(texts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(jws.sha256_hex(text.encode("utf-8", "replace")) for text in texts)
+
+
 def holds_full_id_number(opened: Opened, payload: Payload) -> bool:
-    """Whether a class document, a key or a value carries what never may go over the network (I6)."""
-    return _holds_full_id_number(payload, opened.classes)
+    """Whether a class document, an order, a key or a value carries what never goes over the network (I6)."""
+    return _holds_full_id_number(payload, (*opened.classes, *opened.orders))
 
 
-def _holds_full_id_number(payload: Payload, classes: Sequence[str]) -> bool:
+def without_id_numbers(text: str) -> str:
+    """With `…` for each full ID number."""
+    return _FULL_ID_NUMBER.sub("…", text)
+
+
+def _holds_full_id_number(payload: Payload, texts: Sequence[str]) -> bool:
     said = (str(part) for entry in payload.values.items() for part in entry)
-    return any(_FULL_ID_NUMBER.search(text) for text in (*said, *classes))
+    return any(_FULL_ID_NUMBER.search(text) for text in (*said, *texts))
 
 
 class _ClaimedId(BaseModel):

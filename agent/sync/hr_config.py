@@ -19,6 +19,7 @@ from agent.configuration.apply import LONGEST_VALIDITY_US
 from agent.configuration.class_documents import document_text
 from agent.configuration.document import ConfigurationError, HrConfiguration, Scalar, with_changes
 from agent.configuration.message import Payload, build_message
+from agent.configuration.order_file import read_orders
 from agent.evidence import jws
 from agent.evidence.device_card import DeviceCard
 from agent.evidence.record import RecordError, read_record
@@ -37,6 +38,8 @@ class Change:
     values: Mapping[str, Scalar]
     classes: tuple[str, ...]
     """JSON texts of class documents."""
+    orders: tuple[str, ...] = ()
+    """JSON texts of timetable orders."""
     spot_check: int | None = None
     """Minutes; None: no spot check."""
 
@@ -77,20 +80,27 @@ def parse_values(settings: Sequence[str]) -> dict[str, Scalar]:
 
 
 def read_change(
-    settings: Sequence[str], class_files: Sequence[Path], spot_check: int | None = None, *, by_hand: bool
+    settings: Sequence[str],
+    class_files: Sequence[Path],
+    spot_check: int | None = None,
+    *,
+    by_hand: bool,
+    timetable: Path | None = None,
 ) -> Change:
-    """Values and class files, checked as the device will check them. ConfigurationError, ClassFileError.
+    """Values, class files and timetable orders, checked as far as they can be without the device.
+    ConfigurationError, ClassFileError.
 
     `by_hand`: the message is carried as a file, so ID numbers may be in it (I6).
     """
     values = parse_values(settings)
     documents = [read_class_file(path).document for path in class_files]
     texts = tuple(document_text(document, with_id_numbers=by_hand) for document in documents)
-    if not values and not texts and spot_check is None:
+    orders = () if timetable is None else read_orders(timetable)
+    if not values and not texts and not orders and spot_check is None:
         raise ConfigurationError(
-            ["没有要更改的内容 / nothing to change: give --set, --class or --spot-check"]
+            ["没有要更改的内容 / nothing to change: give --set, --class, --timetable or --spot-check"]
         )
-    return Change(values, texts, spot_check)
+    return Change(values, texts, orders, spot_check)
 
 
 def seal_change(
@@ -116,10 +126,14 @@ def seal_change(
         nonce=secrets.token_urlsafe(16),
         values=dict(change.values),
         classes=tuple(jws.sha256_hex(text.encode()) for text in change.classes),
+        orders=tuple(jws.sha256_hex(text.encode()) for text in change.orders),
         spot_check=change.spot_check,
     )
     agreement_key = OKPKey.import_key(card.agreement_key.model_dump(include={"kty", "crv", "x"}))
-    return payload.id, build_message(payload, change.classes, hr_key, agreement_key, by_wire=not by_hand)
+    message = build_message(
+        payload, change.classes, hr_key, agreement_key, orders=change.orders, by_wire=not by_hand
+    )
+    return payload.id, message
 
 
 def send_and_wait(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,9 +66,18 @@ class Officer:
         """A message that carries a class document."""
         return self.seal(self.payload(values={}, classes=(sha256_hex(text.encode()),), **changed), text)
 
-    def seal(self, payload: Payload, *classes: str, key: OKPKey | None = None) -> bytes:
+    def message_with_orders(self, *orders: Mapping[str, Any], **changed: Any) -> bytes:
+        """A message that carries changes of a timetable."""
+        texts = [json.dumps(order, ensure_ascii=False) for order in orders]
+        hashes = tuple(sha256_hex(text.encode()) for text in texts)
+        return self.seal(self.payload(**{"values": {}, "orders": hashes, **changed}), orders=texts)
+
+    def seal(
+        self, payload: Payload, *classes: str, orders: Sequence[str] = (), key: OKPKey | None = None
+    ) -> bytes:
         """`payload` signed (by `key` in place of HR's) and encrypted."""
-        return build_message(payload, classes, key or self.key, self.agreement_key, by_wire=False)
+        signer = key or self.key
+        return build_message(payload, classes, signer, self.agreement_key, orders=orders, by_wire=False)
 
 
 def commission(store: Store, clock: ManualClock, paths: Paths, password: str = PASSWORD) -> Officer:

@@ -14,6 +14,7 @@ import structlog
 import typer
 from typer.testing import CliRunner, Result
 
+from agent.classes.lesson_plan import plan_of, said
 from agent.cli.apply_config import apply_config_command
 from agent.cli.common import Invocation
 from agent.cli.hr_config import hr_config_command
@@ -27,6 +28,7 @@ from agent.evidence.signing import Statement, sign_record
 from agent.evidence.topics import Channel
 from agent.paths import Paths
 from agent.settings import Settings
+from agent.store.classes import sessions
 from agent.store.database import Store
 from agent.store.facts import FactType
 from tests.clocks import ManualClock
@@ -131,6 +133,64 @@ def test_thresholds_and_a_class_are_changed_from_afar(
     (person,) = store.rows("SELECT name, id_number_sealed FROM person")
     assert person["name"] == "学员甲某"
     assert person["id_number_sealed"] is None, "no ID number went over the network (I6)"
+
+
+ORDERS_TOML = """
+[[orders]]
+class = "welders-7"
+action = "move"
+lesson = "2027-03-01 08:00"
+day = 2027-03-02
+start = "13:30"
+reason = "学员甲某请假"
+
+[[orders]]
+class = "welders-7"
+action = "add"
+kind = "practical"
+day = 2027-03-03
+start = "08:00"
+end = "11:10"
+class_hours = 4
+breaks = "09:30-09:40"
+reason = "加实操"
+"""
+
+
+@pytest.mark.promise("I10")
+@pytest.mark.usefixtures("ledger")
+def test_a_timetable_is_changed_from_afar_and_a_stale_order_is_not_sent_again(
+    device: Device, hr_config: RunHrConfig, store: Store, tmp_path: Path
+) -> None:
+    roster, orders = tmp_path / "class.toml", tmp_path / "orders.toml"
+    roster.write_text(CLASS_TOML, encoding="utf-8")
+    orders.write_text(ORDERS_TOML, encoding="utf-8")
+    device.start_sync()
+    device.wait_connected()
+    assert hr_config("--class", str(roster)).exit_code == 0
+    result = hr_config("--timetable", str(orders), "--base-revision", "0")
+    assert (result.exit_code, "已被他人更改" in result.stderr) == (1, True)
+    known = device.paths.state / "device-card.json.revision"
+    known.write_text("0", encoding="ascii")
+    result = hr_config("--timetable", str(orders))
+    assert (result.exit_code, "据此重发" in result.stderr) == (1, False), "its author looks first"
+    assert store.rows("SELECT 1 FROM timetable_edit") == []
+    result = hr_config("--timetable", str(orders))
+    assert result.exit_code == 0, result.output
+    assert "orders[2] welders-7 add: 已改动 edit " in result.stdout
+    lessons = [said(plan_of(each)) for each in sessions(store, class_id="welders-7")]
+    assert lessons == [
+        "2027-03-02 13:30–17:00 room 理论 theory 4 课时 hours",
+        "2027-03-03 08:00–11:10 room 实操 practical 4 课时 hours 课间 breaks 09:30-09:40",
+    ]
+    result = hr_config("--timetable", str(orders))
+    assert result.exit_code == 1
+    assert "orders[1] move: 2027-03-01 08:00: 没有或不止一次课" in result.stderr
+    records = store.rows("SELECT jws FROM record WHERE type LIKE 'session.plan%' ORDER BY sequence")
+    assert len(records) == 2, "signed like any edit"
+    assert not any(
+        "学员甲某" in parse(row["jws"]).payload.decode() for row in store.rows("SELECT jws FROM record")
+    )
 
 
 @pytest.mark.usefixtures("ledger")
