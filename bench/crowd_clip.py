@@ -144,9 +144,14 @@ FaceWidth = Callable[[BGRImage], tuple[float, float, float] | None]
 
 
 def write(
-    out: Path, visits: Sequence[Visit], seconds: float, face_of: FaceWidth, preset: str = "ultrafast"
+    out: Path,
+    visits: Sequence[Visit],
+    seconds: float,
+    face_of: FaceWidth,
+    preset: str = "ultrafast",
+    group_s: float = 2.0,
 ) -> None:
-    """H.264 at 10 pictures/s, key frame every 2 s, no B-frames, readable by its owner alone.
+    """H.264 at 10 pictures/s, key frame every `group_s` seconds, no B-frames, readable by its owner alone.
 
     x264's `ultrafast` leaves out what makes a stream dear to decode (CABAC, deblocking), which cameras use.
     """
@@ -156,7 +161,7 @@ def write(
         stream = container.add_stream("libx264", rate=FPS, options=options)
         assert isinstance(stream, av.VideoStream)  # noqa: S101 (libx264 is a video encoder)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        stream.gop_size, stream.max_b_frames = 2 * FPS, 0
+        stream.gop_size, stream.max_b_frames = round(group_s * FPS), 0
         for number, image in enumerate(_pictures(visits, seconds, face_of)):
             frame = av.VideoFrame.from_ndarray(image, format="bgr24")
             frame.pts, frame.time_base = number, Fraction(1, FPS)
