@@ -20,7 +20,7 @@ import numpy as np
 from agent.archive.attendance import AttendanceBook
 from agent.archive.continuity import ContinuityJudge
 from agent.archive.visibility import VisibilityJudge
-from agent.checkin import other_way, verdicts
+from agent.checkin import entry_decisions, verdicts
 from agent.checkin.journal import Journal, Outcome
 from agent.checkin.photos import PhotoAlbum
 from agent.checkin.pins import TEACHER, Given, set_pin
@@ -229,7 +229,7 @@ class Term:
         assert entered.check_in_id is not None
         if outcome == "rejected":
             account = TEACHER + self.roll.teacher
-            other_way.decide(
+            entry_decisions.decide(
                 self.store,
                 self.clock.now(),
                 entered.check_in_id,

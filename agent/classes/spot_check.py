@@ -13,13 +13,14 @@ import secrets
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Literal
+from typing import ClassVar, Final, Literal
 
 from agent.clock import Stamp
 from agent.errors import RefusedError
 from agent.store import check_ins, classes
 from agent.store.database import Row, Store
-from agent.store.facts import Fact, FactType, state_fact
+from agent.store.facts import FactType
+from agent.store.lesson_facts import state_of_person
 
 MINUTES: Final = range(1, 61)
 DEFAULT_MINUTES: Final = 10
@@ -103,7 +104,7 @@ def draw_within(
         "seed": seed,
         "origin": origin,
     }
-    _state(store, stamp, FactType.SPOT_CHECK_DRAWN, session, chosen, data, simulated=simulated)
+    state_of_person(store, stamp, FactType.SPOT_CHECK_DRAWN, session, chosen, data, simulated=simulated)
     found = running(store, session.id)
     if found is None:
         raise RuntimeError("the spot check that was just drawn is not there")
@@ -205,7 +206,7 @@ def _end(
         "check_in": check_in_id,
         "seconds": None if seconds is None else max(0, seconds),
     }
-    _state(
+    state_of_person(
         store,
         stamp,
         FactType.SPOT_CHECK_ENDED,
@@ -227,30 +228,6 @@ def _candidates(store: Store, session_id: str) -> list[str]:
         (session_id,),
     )
     return [row["person_id"] for row in rows]
-
-
-def _state(
-    store: Store,
-    stamp: Stamp,
-    type_: FactType,
-    session: classes.Session,
-    person_id: str,
-    data: dict[str, Any],
-    *,
-    simulated: bool,
-) -> None:
-    state_fact(
-        store,
-        stamp,
-        Fact(
-            type_,
-            f"person/{person_id}",
-            simulated,
-            data,
-            class_id=session.class_id,
-            session_id=session.id,
-        ),
-    )
 
 
 _SELECT = (

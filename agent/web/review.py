@@ -15,8 +15,8 @@ from urllib.parse import quote
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
-from agent.checkin import other_way, verdicts
-from agent.checkin.other_way import DecisionError
+from agent.checkin import entry_decisions, verdicts
+from agent.checkin.entry_decisions import DecisionError
 from agent.checkin.pins import TEACHER
 from agent.checkin.verdicts import VerdictError
 from agent.classes import spot_check
@@ -101,7 +101,7 @@ def _account(request: Request) -> str:
 
 
 def _lesson_of(store: Store, site: Site, account: str) -> classes.Session | None:
-    return other_way.teacher_in_charge(store, site.settings.node.room, account.removeprefix(TEACHER))
+    return entry_decisions.teacher_in_charge(store, site.settings.node.room, account.removeprefix(TEACHER))
 
 
 @router.get("/review/check-in/{check_in_id}/photo")
@@ -150,13 +150,13 @@ async def decide_check_in(request: Request, check_in_id: str) -> Response:
         ):
             return "unseen"
         try:
-            other_way.decide(
+            entry_decisions.decide(
                 store,
                 site.clock.now(),
                 identifier,
                 cast("Decision", decision),
                 account,
-                form.get("reason", "")[: other_way.LONGEST_REASON],
+                form.get("reason", "")[: entry_decisions.LONGEST_REASON],
             )
         except DecisionError as error:
             return f"entry.{error.code}"

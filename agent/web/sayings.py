@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from agent.checkin.other_way import DecisionError
+from agent.checkin.entry_decisions import DecisionError
 from agent.checkin.verdicts import VerdictError
 from agent.classes.corrections import CorrectionError
 from agent.classes.spot_check import SpotCheckError

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from agent.checkin.other_way import teacher_in_charge
+from agent.checkin.entry_decisions import teacher_in_charge
 from agent.checkin.pins import TEACHER, try_pin
 from agent.log import get_logger
 from agent.store import access

@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from agent.checkin import other_way
-from agent.checkin.other_way import DecisionError, decide
+from agent.checkin.entry_decisions import DecisionError, decide, teacher_in_charge
 from agent.checkin.pins import TEACHER, TRIES_OF_ALL, PinError, remove_pin, weakness
 from agent.configuration.document import HrConfiguration, with_changes
 from agent.paths import Paths
@@ -29,10 +29,10 @@ def present(lesson: Lesson) -> list[str]:
     return [person.person_id for person in classes.present(lesson.store, lesson.session)]
 
 
-def want_check_out(lesson: Lesson) -> None:
+def want_check_out(lesson: Lesson, applied_us: int = 1) -> None:
     document = with_changes(HrConfiguration(), {"checkin.check_out": True})
     lesson.store.insert(
-        "configuration", {"revision": 1, "document": document.model_dump_json(), "applied_us": 1}
+        "configuration", {"revision": 1, "document": document.model_dump_json(), "applied_us": applied_us}
     )
 
 
@@ -257,12 +257,12 @@ def test_a_teacher_decides_over_trainees_of_the_lesson_that_he_checked_in_to(les
     trainee, teacher, stranger = lesson.person("甲"), lesson.person("赵", "teacher"), lesson.person("钱")
     check_in = lesson.noted(lesson.give_pin(trainee))
     account, now = TEACHER + teacher, lesson.clock.now()
-    assert other_way.teacher_in_charge(lesson.store, "R101", teacher) is None
+    assert teacher_in_charge(lesson.store, "R101", teacher) is None
     for who in (account, TEACHER + stranger, TEACHER + trainee, "anybody"):
         with pytest.raises(DecisionError):
             decide(lesson.store, now, check_in, "confirmed", who, "")
     lesson.look("accepted", teacher)
-    found = other_way.teacher_in_charge(lesson.store, "R101", teacher)
+    found = teacher_in_charge(lesson.store, "R101", teacher)
     assert found is not None
     assert found.id == lesson.session
     assert decide(lesson.store, now, check_in, "confirmed", account, "") == "accepted"
@@ -295,6 +295,17 @@ def test_leaving_is_noted_by_either_way_where_hr_wants_it(lesson: Lesson) -> Non
     found = classes.present(lesson.store, lesson.session)
     assert {one.person_id for one in found} == {by_face, by_pin}
     assert all(one.left_us is not None and one.left_us > one.at_us for one in found)
+
+
+def test_a_leaving_counts_though_hr_wanted_it_while_the_clock_ran_ahead(lesson: Lesson) -> None:
+    """HR's values were applied five hours ahead; the clock is right again when the trainee leaves."""
+    want_check_out(lesson, applied_us=lesson.clock.wall_us + 5 * 3_600_000_000)
+    person = lesson.person("甲")
+    given = lesson.give_pin(person)
+    lesson.look("accepted", person)
+    lesson.clock.advance(45 * 60)
+    last = lesson.noted(given)
+    assert decide(lesson.store, lesson.clock.now(), last, "confirmed", "hr", "") == "checked_out"
 
 
 def test_who_comes_late_is_not_taken_for_leaving(lesson: Lesson) -> None:

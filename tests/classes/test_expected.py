@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.checkin import other_way, verdicts
+from agent.checkin import entry_decisions, verdicts
 from agent.paths import Paths
 from agent.store.attendance import NO_END, Expected, expected_over
 from agent.store.database import Store
@@ -71,9 +71,9 @@ def test_who_waits_for_a_word_is_expected_and_who_is_rejected_is_not(store: Stor
         {"revision": 1, "document": '{"attendance": {"expect_pending": false}}', "applied_us": 0},
     )
     assert expected_over(store, lesson.session)[-1].trainees == 0, "as HR configured"
-    other_way.decide(store, lesson.clock.now(), waiting, "confirmed", "hr", "")
+    entry_decisions.decide(store, lesson.clock.now(), waiting, "confirmed", "hr", "")
     assert expected_over(store, lesson.session)[-1].trainees == 1
-    other_way.decide(store, lesson.clock.now(), waiting, "rejected", "hr", "not the one in the picture")
+    entry_decisions.decide(store, lesson.clock.now(), waiting, "rejected", "hr", "not the one in the picture")
     assert expected_over(store, lesson.session, with_pending=True)[-1].trainees == 0
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from agent.checkin import other_way
+from agent.checkin import entry_decisions
 from agent.checkin.announcer import Announcer, Spoken
 from agent.checkin.answers import AnswerBoard
 from agent.checkin.outlet import Outlet
@@ -146,18 +146,18 @@ def test_what_nobody_could_have_passed_is_void(lesson: Lesson, why: str) -> None
 def test_who_checks_in_by_pin_passes_by_pin_once_it_is_confirmed(lesson: Lesson) -> None:
     person = lesson.person()
     given = lesson.give_pin(person)
-    other_way.decide(lesson.store, lesson.clock.now(), lesson.noted(given), "confirmed", "hr", "")
+    entry_decisions.decide(lesson.store, lesson.clock.now(), lesson.noted(given), "confirmed", "hr", "")
     draw(lesson)
     lesson.clock.advance(60)
     entry = lesson.noted(given)
     lesson.clock.advance(700)
     assert expire(lesson) == 0, "came in time; people have not decided yet"
-    other_way.decide(lesson.store, lesson.clock.now(), entry, "confirmed", "hr", "")
+    entry_decisions.decide(lesson.store, lesson.clock.now(), entry, "confirmed", "hr", "")
     assert ended(lesson) == ["passed"]
     draw(lesson)
     lesson.clock.advance(60)
     entry = lesson.noted(given)
-    other_way.decide(lesson.store, lesson.clock.now(), entry, "rejected", "hr", "照片里没有人")
+    entry_decisions.decide(lesson.store, lesson.clock.now(), entry, "rejected", "hr", "照片里没有人")
     lesson.clock.advance(700)
     assert expire(lesson) == 1
     assert ended(lesson) == ["passed", "missed"]
