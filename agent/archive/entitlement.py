@@ -62,18 +62,27 @@ class Years:
     unscheduled_days: int
 
 
+def last_day(training: Training) -> date | Why:
+    """The last day of a class's training; why it has none that counts."""
+    if training.on_hold:
+        return "hold"
+    if training.open_sessions:
+        return "open"
+    if training.planned_sessions and training.stated_day is None:
+        return "planned"
+    ends = [] if training.end_us is None else [local_day(training.end_us)]
+    if training.stated_day is not None:
+        ends.append(date.fromisoformat(training.stated_day))
+    return max(ends) if ends else "no_end"
+
+
 def judge_class(training: Training, subject: Subject, hr_years: int, policies: Policies) -> Judgement:
     """When the evidence of a class may go: after its training's end, the longer of the policy's years and
     HR's (R8)."""
     only = (training.class_id,)
-    if training.on_hold:
-        return Kept("hold", only)
-    if training.open_sessions:
-        return Kept("open", only)
-    if training.planned_sessions and training.stated_day is None:
-        return Kept("planned", only)
-    if training.end_us is None and training.stated_day is None:
-        return Kept("no_end", only)
+    last = last_day(training)
+    if not isinstance(last, date):
+        return Kept(last, only)
     try:
         policy = rules_of(training, policies)
     except (PolicyError, ValueError):
@@ -81,11 +90,8 @@ def judge_class(training: Training, subject: Subject, hr_years: int, policies: P
     years = policy.number(subject)
     if years is None:
         return Kept("policy", only)
-    ends = [] if training.end_us is None else [local_day(training.end_us)]
-    if training.stated_day is not None:
-        ends.append(date.fromisoformat(training.stated_day))
     # A notice may one day ask for half a year more: rounded up, never down.
-    return Due(midnight_us(years_after(max(ends), max(-int(-years // 1), hr_years))), "training_ended", only)
+    return Due(midnight_us(years_after(last, max(-int(-years // 1), hr_years))), "training_ended", only)
 
 
 class Entitlement:

@@ -15,6 +15,7 @@ from agent.archive import removal
 from agent.archive.checkin_retention import expire_check_ins
 from agent.archive.clock_sight import look, watch_clock
 from agent.archive.clock_trust import Sight
+from agent.archive.face_retention import expire_faces
 from agent.archive.frame_retention import expire_verdict_frames
 from agent.archive.part import Word
 from agent.archive.retention_walk import Walk, roots_of
@@ -96,7 +97,8 @@ class Retention:
     def _expire_check_ins(self, store: Store, stamp: Stamp, word: Vouch, policies: Policies) -> int:
         simulated = self._settings.simulated
         done = expire_verdict_frames(store, stamp, word, policies, simulated=simulated)
-        return done + expire_check_ins(store, self._vault, stamp, word, policies, simulated=simulated)
+        done += expire_check_ins(store, self._vault, stamp, word, policies, simulated=simulated)
+        return done + expire_faces(store, self._vault, stamp, word, simulated=simulated)
 
     def _end_walk(self, stamp: Stamp, trouble: Word | None) -> None:
         self._walk, self._walked_ns, self._trouble = None, stamp.monotonic_ns, trouble

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from agent.archive.checkin_retention import expire_check_ins
 from agent.archive.clock_sight import look
+from agent.archive.face_retention import expire_faces
 from agent.archive.removal import Remover
 from agent.archive.retention_walk import Walk, roots_of
 from agent.clock import Clock
@@ -45,9 +46,10 @@ def expire_all(store: Store, settings: Settings, walk: Walk, clock: Clock) -> Do
     while True:
         stamp = clock.now()
         word = look(store, stamp).vouch
-        if word is None or not expire_check_ins(
-            store, vault, stamp, word, walk.policies, simulated=simulated
-        ):
+        if word is None:
+            break
+        gone = expire_check_ins(store, vault, stamp, word, walk.policies, simulated=simulated)
+        if not gone + expire_faces(store, vault, stamp, word, simulated=simulated):
             break
     for copy, root in roots_of(settings, paths).items():
         remover = Remover(copy, root)

@@ -133,6 +133,9 @@ class Retention(_Section):
     lessons (about 1.3 GB an hour)."""
     checkin_years: Annotated[int, Field(ge=3, le=10)] = 3
     """Check-in records, photos and names. Afterwards nobody can say any more who a record speaks of."""
+    face_days: Annotated[int, Field(ge=1, le=365)] = 30
+    """Templates and enrolment photos, in days after the end of the last class that their person is in. Who
+    comes to another class later enrols again; longer keeps faces that nobody needs (I7)."""
     unscheduled_days: Annotated[int, Field(ge=7, le=1100)] = 30
     """Footage that belongs to no planned session can still be attached to one for so many days, then it is
     deleted; longer costs disk (about 1.3 GB for each hour in which people were in the room)."""

@@ -53,15 +53,20 @@ def apply(store: Store) -> LaterChanges:
 
 
 def _withdraw(store: Store) -> int:
-    """Who enrolled last after a withdrawal agreed again; everyone else's withdrawal stands (I7)."""
+    """Who enrolled last after a withdrawal agreed again; everyone else's withdrawal stands (I7). A face that
+    went with its class comes back no more either; its person's consent stands."""
     count = 0
-    newest = _newest_by_subject(store, FactType.CONSENT_WITHDRAWN, FactType.PERSON_ENROLLED)
+    newest = _newest_by_subject(
+        store, FactType.CONSENT_WITHDRAWN, FactType.FACE_EXPIRED, FactType.PERSON_ENROLLED
+    )
     for subject, event in newest.items():
-        if event.kind != FactType.CONSENT_WITHDRAWN:
+        if event.kind == FactType.PERSON_ENROLLED:
             continue
         person = subject.removeprefix("person/")
         templates.delete_of(store, person)
         store.execute("DELETE FROM person_key WHERE subject_id = ? AND purpose = 'template'", (person,))
+        if event.kind == FactType.FACE_EXPIRED:
+            continue
         count += store.execute(
             "UPDATE consent SET withdrawn_us = ? WHERE person_id = ? AND withdrawn_us IS NULL",
             (event.time_us, person),

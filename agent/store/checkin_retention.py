@@ -55,6 +55,24 @@ def strangers_without_photos(store: Store, limit: int) -> list[str]:
     return [row["subject_id"] for row in found]
 
 
+def people_with_faces(store: Store) -> list[str]:
+    """Whoever has a template key."""
+    rows = store.rows("SELECT subject_id FROM person_key WHERE purpose = 'template' ORDER BY subject_id")
+    return [row["subject_id"] for row in rows]
+
+
+def enrolments(store: Store, people: list[str]) -> dict[str, list[Row]]:
+    """Each of `people` who is or was in a class → class_id, left_us (None: still in it)."""
+    found: dict[str, list[Row]] = {}
+    for row in store.rows(
+        "SELECT person_id, class_id, left_us FROM enrolment"
+        " WHERE person_id IN (SELECT value FROM json_each(?)) ORDER BY person_id, class_id",
+        (json.dumps(people),),
+    ):
+        found.setdefault(row["person_id"], []).append(row)
+    return found
+
+
 def persons_of_classes(store: Store, classes: list[str], limit: int) -> list[str]:
     """Persons, not yet erased and without photos left, none of whose classes is another than these; neither a
     class that they are or were in, nor one at whose door they were answered."""

@@ -73,6 +73,7 @@ class FactType(StrEnum):
     ACCEPTANCE_CHECKED = "node.acceptance-checked"
     SEGMENT_EXPIRED = "recording.segment-expired"
     CHECK_INS_EXPIRED = "check-in.records-expired"
+    FACE_EXPIRED = "person.face-expired"
     PERSON_ERASED = "person.erased"
     HOLD_PLACED = "class.hold-placed"
     HOLD_RELEASED = "class.hold-released"

@@ -122,6 +122,7 @@ RECORDS = {
     FactType.ACCEPTANCE_CHECKED: N_("验收检查"),
     FactType.SEGMENT_EXPIRED: N_("录像到期删除"),
     FactType.CHECK_INS_EXPIRED: N_("签到资料到期销毁"),
+    FactType.FACE_EXPIRED: N_("人脸特征到期销毁"),
     FactType.PERSON_ERASED: N_("人员资料销毁"),
     FactType.HOLD_PLACED: N_("冻结留存"),
     FactType.HOLD_RELEASED: N_("解除冻结"),

@@ -25,6 +25,7 @@ from agent.store.configuration import insert_credential
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 from agent.store.holds import holds, place_hold
+from agent.store.templates import SealedTemplate, engines_of, replace_templates
 from agent.store.vault import Vault
 from provincial.archive import Archive
 from provincial.envelope import open_envelope
@@ -189,10 +190,10 @@ def _claim(sequence: str, line: bytes) -> bytes:
 @pytest.mark.promise("I7")
 @pytest.mark.promise("I10")
 def test_an_older_database_undoes_nothing_that_the_log_knows_of(node: Node) -> None:
-    """Withdrawal, erasure, hold and password are later than the database that is put back."""
+    """Withdrawal, erasure, a face's end, hold and password are later than the database that is put back."""
     store, clock = node.store, node.clock
     with store.transaction():
-        for person in ("p-1", "p-2", "p-3"):
+        for person in ("p-1", "p-2", "p-3", "p-4"):
             store.insert("person", {"id": person, "name": "样例", "created_us": 1})
             store.insert("consent", {"person_id": person, "version": "1", "given_us": 1, "recorded_by": "hr"})
         store.execute(
@@ -200,6 +201,7 @@ def test_an_older_database_undoes_nothing_that_the_log_knows_of(node: Node) -> N
             " planned_hours, source_sha256, imported_us) VALUES ('c-1', '', '', '1', '', 'x', '2026-11-21',"
             " 40, '', 0)"
         )
+        replace_templates(store, "p-4", "an-engine", [SealedTemplate(b"sealed", 1.0)], 1)
     set_password(store, clock, 1)
     ledger, _ = open_ledger(store, node.paths, clock)
     sign_all(ledger)
@@ -207,7 +209,11 @@ def test_an_older_database_undoes_nothing_that_the_log_knows_of(node: Node) -> N
     withdraw_consent(store, Vault(node.paths.keys), clock.now(), "p-1", simulated=True)
     withdraw_consent(store, Vault(node.paths.keys), clock.now(), "p-3", simulated=True)
     with store.transaction():
-        for kind, person in ((FactType.PERSON_ERASED, "p-2"), (FactType.PERSON_ENROLLED, "p-3")):
+        for kind, person in (
+            (FactType.PERSON_ERASED, "p-2"),
+            (FactType.PERSON_ENROLLED, "p-3"),
+            (FactType.FACE_EXPIRED, "p-4"),
+        ):
             state_fact(store, clock.now(), Fact(kind, f"person/{person}", simulated=True))
     place_hold(store, clock.now(), "c-1", "dispute", simulated=True)
     set_password(store, clock, 2)
@@ -218,7 +224,8 @@ def test_an_older_database_undoes_nothing_that_the_log_knows_of(node: Node) -> N
     node.put_back(older)
     assert node.start()[:-1] == log
     store = node.store
-    assert [current_consent(store, person) for person in ("p-1", "p-3")] == [None, "1"]
+    assert [current_consent(store, person) for person in ("p-1", "p-3", "p-4")] == [None, "1", "1"]
+    assert engines_of(store, "p-4") == [], "the face went with its class"
     erased = store.row("SELECT name, erased_us FROM person WHERE id = 'p-2'")
     assert erased is not None
     assert erased["name"] == ""
