@@ -5,17 +5,16 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from agent.classes.rules import rules_of
+from agent.classes.rules import known_rules
 from agent.clock import Stamp
-from agent.log import get_logger
 from agent.paths import Paths
-from agent.policy import Policies, PolicyError, load_policies
-from agent.recording.class_hour_report import Missing, MissingReason, Verdict
+from agent.recording.class_hour_report import Missing, Verdict
 from agent.recording.file_times import FileTimes, read_times
 from agent.recording.session_report import Evidence, SessionReport, report
 from agent.store.classes import Session, TrainingClass
 from agent.store.true_time import PlacedRow
 from agent.web.locale import N_, Words
+from agent.web.timeline import GAP_REASONS
 
 CACHED_FILES = 2000
 """File times kept in memory, some hundred bytes each: a lesson is asked for again and again while it is
@@ -35,30 +34,14 @@ SUPERSEDED: dict[str, str] = {
     "judged_anew": N_("重新判定"),
 }
 """Why a signed judgement took another's place."""
-MISSING: dict[MissingReason, str] = {
-    "power": N_("断电"),
-    "crash": N_("录像程序中断"),
-    "camera": N_("摄像头中断"),
-    "disk": N_("磁盘故障或已满"),
-    "clock": N_("时钟被调整"),
-    "operator": N_("人为停止"),
-    "maintenance": N_("维护"),
-    "plan": N_("当时无须录像"),
-    "not_in_service": N_("录像设备尚未启用"),
-    "begun_anew": N_("录像重新起头：换盘、清空或前段读不出"),
+MISSING: dict[str, str] = {
+    **GAP_REASONS,
     "expired": N_("录像已到期删除，无法证明"),
     "archived": N_("录像在归档盘上，此处无法证明"),
     "file_missing": N_("录像文件不在，无法证明"),
     "damaged": N_("录像文件损坏，无法证明"),
     "unexplained": N_("没有说明原因"),
 }
-
-log = get_logger(__name__)
-
-
-@lru_cache(maxsize=1)
-def _policies() -> Policies:
-    return load_policies()
 
 
 @lru_cache(maxsize=CACHED_FILES)
@@ -78,10 +61,8 @@ def read_class_hours(
     (logged)."""
     if training_class is None:
         return None
-    try:
-        policy = rules_of(training_class, _policies())
-    except PolicyError as error:
-        log.warning("page.no-policy", error=str(error))
+    policy = known_rules(training_class)
+    if policy is None:
         return None
     return report(evidence, paths, session, policy, now, _cached_times)
 

@@ -24,7 +24,7 @@ LIVE_DELAY_US = 5_000_000
 SpanKind = Literal["video", "gap", "unexplained", "idle", "expired"]
 """`idle`: no video, and none was due, because no session was held."""
 
-REASONS = {
+GAP_REASONS = {
     "power": N_("断电"),
     "crash": N_("录像程序中断"),
     "camera": N_("摄像头中断"),
@@ -35,10 +35,14 @@ REASONS = {
     "plan": N_("当时无须录像"),
     "not_in_service": N_("录像设备尚未启用"),
     "begun_anew": N_("录像重新起头：换盘、清空或前段读不出"),
+}
+"""Of gaps as the recorder stated them or the files tell."""
+REASONS = {
+    **GAP_REASONS,
     "missing": N_("录像文件不在磁盘上"),
     "damaged": N_("录像文件已损坏"),
 }
-"""Of gaps as the recorder stated them, and at last of footage that was recorded and is not to be had."""
+"""At last those of footage that was recorded and is not to be had."""
 
 
 @dataclass(frozen=True, slots=True)
