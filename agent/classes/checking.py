@@ -84,9 +84,17 @@ def _check(
         name = roster if roster is not None and location[:1] == ("trainees",) else source
         return f"{name}: {place(location, rows)}"
 
-    problems = [line for detail in details for line in _describe(detail, where, repeat)]
-    problems += [f"{where(location)}: {text}" for location, text in found]
+    problems = [line for detail in details for line in _describe(detail, where, rows, repeat)]
+    problems += [_at_odds(each, where, rows) for each in found]
     raise ClassFileError(problems)
+
+
+def _at_odds(
+    disagreement: Disagreement, where: Callable[[Location], str], rows: Mapping[str, list[int]]
+) -> str:
+    location, text, other = disagreement
+    line = f"{where(location)}: {text}"
+    return f"{line}: {place(other, rows)}" if other else line
 
 
 _PLACES: Final = {"class": "班级 class", "trainees": "学员 trainees", "teachers": "教师 teachers"}
@@ -121,8 +129,8 @@ _CHINESE: Final = {
     "int_parsing": "应为整数",
     "int_type": "应为整数",
     "int_from_float": "应为整数",
-    "greater_than_equal": "数值太小",
-    "less_than_equal": "数值太大",
+    "greater_than_equal": "数值太小，至少 {ge}",
+    "less_than_equal": "数值太大，至多 {le}",
     "literal_error": "不是可选的内容，请按表中说明填写",
     "bool_parsing": "请填是或否",
     "bool_type": "请填是或否",
@@ -140,17 +148,22 @@ _CHINESE: Final = {
 """What pydantic says in English alone, by its kind."""
 
 
-def _describe(problem: ErrorDetails, where_is: Callable[[Location], str], repeat: bool) -> Iterator[str]:
+def _describe(
+    problem: ErrorDetails,
+    where_is: Callable[[Location], str],
+    rows: Mapping[str, list[int]],
+    repeat: bool,
+) -> Iterator[str]:
     if problem["type"] == ROWS_DISAGREE:
-        for location, text in problem["ctx"]["rows"]:
-            yield f"{where_is(location)}: {text}"
+        for each in problem["ctx"]["rows"]:
+            yield _at_odds(each, where_is, rows)
         return
     location = problem["loc"]
     if problem["type"] == "extra_forbidden" and not repeat:
         location = (*location[:-1], "…")
     message = problem["msg"].removeprefix("Value error, ")
     if message.isascii():  # pydantic's own words
-        message = f"{_CHINESE.get(problem['type'], '填写有误')} / {message}"
+        message = f"{_chinese(problem)} / {message}"
     where = where_is(location)
     if problem["type"] == "missing":
         yield f"{where}: 缺少 / is missing"
@@ -167,6 +180,10 @@ def _describe(problem: ErrorDetails, where_is: Callable[[Location], str], repeat
         yield f"{where} = {str(problem['input'])[:60]!r}: {message}"
     else:
         yield f"{where}: {message}"
+
+
+def _chinese(problem: ErrorDetails) -> str:
+    return _CHINESE.get(problem["type"], "填写有误").format(**problem.get("ctx", {}))
 
 
 def _valid_parts(

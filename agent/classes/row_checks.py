@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 LONGEST_CLASS: Final = timedelta(days=730)
 
 Location = tuple[int | str, ...]
-Disagreement = tuple[Location, str]
-"""Section, index from 0 and key; and what is wrong there, bilingual and without anybody's data."""
+Disagreement = tuple[Location, str, Location]
+"""Section, index from 0 and key; what is wrong there, bilingual and without anybody's data; and the entry
+that it is at odds with, () where it is none."""
 
 
 def disagreements(
@@ -34,22 +35,21 @@ def disagreements(
 
 
 def _people_twice(trainees: Mapping[int, Trainee], teachers: Mapping[int, Teacher]) -> Iterator[Disagreement]:
-    numbers: dict[str, str] = {}
+    numbers: dict[str, Location] = {}
     names: dict[str, list[str | None]] = {}
     for section, people in (("trainees", trainees), ("teachers", teachers)):
         for index, person in people.items():
             if person.id_number in numbers:
-                yield (
-                    (section, index, "id_number"),
-                    f"身份证号重复 / the same ID number as in {numbers[person.id_number]}",
-                )
+                where, earlier = (section, index, "id_number"), numbers[person.id_number]
+                yield where, "身份证号重复，与之相同的是 / the same ID number as in", earlier
             elif person.id_number is not None:
-                numbers[person.id_number] = f"{section}[{index + 1}]"
+                numbers[person.id_number] = (section, index)
             same_name = names.setdefault(person.name, [])
             if same_name and (person.id_number is None or None in same_name):
                 yield (
                     (section, index, "name"),
                     "同名者须各填身份证号 / people of the same name need their ID numbers, each of them",
+                    (),
                 )
             same_name.append(person.id_number)
 
@@ -61,7 +61,7 @@ def _ages(head: ClassHead, trainees: Mapping[int, Trainee]) -> Iterator[Disagree
         true_age = id_number.age_on(trainee.id_number, head.opening_day)
         # Rosters are filled in weeks ahead, and 虚岁 is still counted: one year either way is no error.
         if abs(trainee.age - true_age) > 1:
-            yield ("trainees", index, "age"), "年龄与身份证号不符 / does not agree with the ID number"
+            yield ("trainees", index, "age"), "年龄与身份证号不符 / does not agree with the ID number", ()
 
 
 def _outside(head: ClassHead, sessions: Mapping[int, PlannedSession]) -> Iterator[Disagreement]:
@@ -71,6 +71,7 @@ def _outside(head: ClassHead, sessions: Mapping[int, PlannedSession]) -> Iterato
                 ("sessions", index, "start"),
                 f"{session.start:%Y-%m-%d} 不在开班日 {head.opening_day} 之后两年内 / "
                 "is not within two years after opening_day",
+                (),
             )
 
 
@@ -81,6 +82,7 @@ def _overlaps(sessions: Mapping[int, PlannedSession]) -> Iterator[Disagreement]:
         if later.start < earlier.end:
             yield (
                 ("sessions", second, "start"),
-                f"与第 {first + 1} 节课时间重叠 / overlaps sessions[{first + 1}], which ends "
-                f"{earlier.end:%Y-%m-%d %H:%M}",
+                f"课程时间重叠，前一节课 {earlier.end:%Y-%m-%d %H:%M} 才结束 / "
+                "overlaps the lesson that ends then",
+                ("sessions", first),
             )

@@ -118,7 +118,8 @@ def test_rows_are_compared_even_when_others_are_bad() -> None:
     content["sessions"][1]["start"] = "2026-11-21T10:00:00"
     content["sessions"][1]["end"] = "2026-11-21T13:00:00"
     text = "\n".join(problems(content))
-    assert "planned_hours" in text and "same ID number as in trainees[1]" in text and "overlaps" in text
+    assert "planned_hours" in text and "same ID number as in: 学员 trainees 第 1 行 / row 1" in text
+    assert "课程表 sessions 第 2 行 / row 2 start" in text and "ends then: 课程表 sessions 第 1 行" in text
 
 
 @pytest.mark.parametrize(
