@@ -26,7 +26,7 @@ from dataclasses import asdict
 from itertools import product
 from math import sqrt
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import numpy as np
 
@@ -37,7 +37,7 @@ from bench.face_sets import media_folder
 from bench.verdict_casts import Cast, group, of_counts, stand_in
 from bench.verdict_lesson import lesson_rates, real_lesson
 from bench.verdict_pictures import counted, labelled
-from bench.verdict_stream import HOUR_S, NEEDED_US, lesson
+from bench.verdict_stream import HOUR_S, NEEDED_US, Persistence, lesson
 
 PARTS: Final = {"choose": ("train_rooms",), "report": ("val_room", "val_rear")}
 PEOPLE: Final = (10, 30, 80)
@@ -46,7 +46,13 @@ POSTURES: Final = ("seated", "standing")
 
 
 def rates(
-    casts: Sequence[Cast], people: int, hidden: int, posture: str, streams: int, random: np.random.Generator
+    casts: Sequence[Cast],
+    people: int,
+    hidden: int,
+    posture: str,
+    streams: int,
+    random: np.random.Generator,
+    persistence: Persistence,
 ) -> dict[str, Any]:
     """Verdicts of so many lessons with `people` checked in, `hidden` of them in no picture."""
     verdicts: dict[str, int] = {"shown": 0, "not_shown": 0, "uncertain": 0}
@@ -58,7 +64,8 @@ def rates(
         if cast is None:
             continue
         scene = Scene([Expected(0, 2**62, people, 0)], has_teacher_zone=True, walking=posture == "standing")
-        found = judge(lesson(cast, posture, random), (0, HOUR_S * 1_000_000), scene, NEEDED_US)
+        looks = lesson(cast, posture, random, persistence=persistence)
+        found = judge(looks, (0, HOUR_S * 1_000_000), scene, NEEDED_US)
         verdicts[found.verdict] += 1
         reasons[found.reason] += 1
         done += 1
@@ -102,6 +109,7 @@ def main() -> None:
     )
     parser.add_argument("--part", choices=tuple(PARTS), default="report")
     parser.add_argument("--counter", choices=("stand-in", "head-net"), default="head-net")
+    parser.add_argument("--persistence", choices=get_args(Persistence), default="measured")
     parser.add_argument("--streams", type=int, default=100)
     parser.add_argument("--people", type=int, nargs="*", default=list(PEOPLE))
     parser.add_argument("--postures", nargs="*", choices=POSTURES, default=list(POSTURES))
@@ -141,7 +149,7 @@ def main() -> None:
             casts += of_counts(pictures, counted(folder, pictures, HeadNet(), chosen.kept))
     results = []
     for posture, (people, hidden) in product(chosen.postures, list(cells(chosen.people, HIDDEN_PERCENT))):
-        found = rates(casts, people, hidden, posture, chosen.streams, random)
+        found = rates(casts, people, hidden, posture, chosen.streams, random, chosen.persistence)
         results.append(found)
         print(json.dumps(found), flush=True)
     far = [each for each in results if each["hidden"] >= max(2, -(-each["people"] // 10))]
@@ -149,13 +157,12 @@ def main() -> None:
     whole = {
         "part": chosen.part,
         "counter": chosen.counter,
+        "persistence": chosen.persistence,
         "model": asdict(DEFAULT),
         "false_shown_from_max_2_or_10_percent": [shown, streams, round(_upper(shown, streams), 4)],
         "cells": results,
     }
-    print(
-        json.dumps({key: whole[key] for key in ("part", "counter", "false_shown_from_max_2_or_10_percent")})
-    )
+    print(json.dumps({key: whole[key] for key in whole if key not in ("model", "cells")}))
     if chosen.out:
         chosen.out.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
 
