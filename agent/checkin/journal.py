@@ -20,6 +20,7 @@ from agent.classes import spot_check
 from agent.clock import Stamp
 from agent.configuration.document import wants_check_out
 from agent.store import check_ins, classes
+from agent.store.configuration import revision_in_force
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 from models.faces import Template
@@ -177,6 +178,7 @@ class Journal:
                 "outcome": recorded.outcome,
                 "method": "face",
                 "at_us": stamp.wall_us,
+                "revision": revision_in_force(self._store),
                 "engine": entry.engine,
                 "distance": entry.distance,
                 "margin": entry.margin,

@@ -49,9 +49,7 @@ from agent.policy import PolicySet
 from agent.store import attendance as table
 from agent.store import classes, heads, make_ups
 from agent.store.attendance import Correction
-from agent.store.check_ins import is_after_the_middle
 from agent.store.classes import Person, Session
-from agent.store.configuration import value_at
 from agent.store.database import Store
 from agent.store.make_ups import MakeUp
 
@@ -124,16 +122,9 @@ def _presences(
         for stay in table.stays(store, [session.id]):
             if simulated or not stay.simulated:
                 looks = seen.get(stay.person_id, NO_LOOKS)
-                if looks.leaving_us is not None and not _may_leave(store, session, looks.leaving_us):
-                    looks = replace(looks, leaving_us=None)
                 there = presence(session, stay, looks, rules)
                 found[session.id][stay.person_id] = in_a_room_with_people(there, empty)
     return found
-
-
-def _may_leave(store: Store, session: Session, at_us: int) -> bool:
-    """Whether a second look at the door was a leaving: by what HR wanted then, not by their word of today."""
-    return is_after_the_middle(session, at_us) and value_at(store, "checkin.check_out", at_us) is True
 
 
 class _MakeUps:

@@ -11,8 +11,9 @@ from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
 from agent.store import classes
+from agent.store.check_ins import is_after_the_middle
 from agent.store.classes import Session
-from agent.store.configuration import value
+from agent.store.configuration import value, value_of
 from agent.store.continuity import judgements
 from agent.store.database import Store
 from agent.store.suspicions import IMPOSTORS
@@ -126,7 +127,8 @@ class Looks:
     doubt: Literal["suspicion", "impostor"] | None
     """A suspicion of an impostor that names the person is open, or is confirmed of another check-in."""
     leaving_us: int | None
-    """The first entry by PIN after the person was accepted that waits for a word: perhaps a leaving."""
+    """The first entry by PIN after the person was accepted that waits for a word and was a leaving if it is
+    confirmed: by what HR wanted then, not by their word of today."""
     missed: tuple[tuple[int, int | None], ...]
     """Spot checks that were missed: from the draw until the door saw the person again (None: never did)."""
 
@@ -134,16 +136,7 @@ class Looks:
 def looks(store: Store, session_id: str) -> dict[str, Looks]:
     """Person → what else is known in a session; whoever is not in it has nothing against or for them."""
     doubts = _doubts(store, session_id)
-    leaving = {
-        row["person_id"]: row["at_us"]
-        for row in store.rows(
-            "SELECT w.person_id, min(w.at_us) AS at_us FROM check_in w JOIN check_in a"
-            " ON a.session_id = w.session_id AND a.person_id = w.person_id AND a.outcome = 'accepted'"
-            " WHERE w.session_id = ? AND w.outcome = 'awaiting_confirmation' AND w.at_us > a.at_us"
-            " GROUP BY w.person_id",
-            (session_id,),
-        )
-    }
+    leaving = _leavings(store, session_id)
     missed: dict[str, list[tuple[int, int | None]]] = {}
     for row in store.rows(
         "SELECT m.person_id, m.drawn_us, (SELECT min(c.at_us) FROM check_in c"
@@ -157,6 +150,22 @@ def looks(store: Store, session_id: str) -> dict[str, Looks]:
         person: Looks(doubts.get(person), leaving.get(person), tuple(missed.get(person, ())))
         for person in {*doubts, *leaving, *missed}
     }
+
+
+def _leavings(store: Store, session_id: str) -> dict[str, int]:
+    session = classes.session(store, session_id)
+    found: dict[str, int] = {}
+    for row in store.rows(
+        "SELECT w.person_id, w.at_us, w.revision FROM check_in w JOIN check_in a"
+        " ON a.session_id = w.session_id AND a.person_id = w.person_id AND a.outcome = 'accepted'"
+        " WHERE w.session_id = ? AND w.outcome = 'awaiting_confirmation' AND w.at_us > a.at_us"
+        " ORDER BY w.at_us",
+        (session_id,),
+    ):
+        is_late = session is not None and is_after_the_middle(session, row["at_us"])
+        if is_late and value_of(store, "checkin.check_out", row["revision"]) is True:
+            found.setdefault(row["person_id"], row["at_us"])
+    return found
 
 
 def _doubts(store: Store, session_id: str) -> dict[str, Literal["suspicion", "impostor"]]:

@@ -22,6 +22,8 @@ class DecidedCheckIn:
     name: str
     role: PersonRole | None
     at_us: int
+    revision: int | None
+    """Of HR's configuration that was in force then."""
     outcome: str
     photo_id: str | None
     simulated: bool
@@ -34,8 +36,8 @@ class DecidedCheckIn:
 
 
 _SELECT = (
-    "SELECT c.id, c.session_id, c.person_id, p.name, e.role, c.at_us, c.outcome, c.photo_id, c.simulated,"
-    " d.decision, d.account, d.reason, d.decided_us, d.number FROM check_in c"
+    "SELECT c.id, c.session_id, c.person_id, p.name, e.role, c.at_us, c.revision, c.outcome, c.photo_id,"
+    " c.simulated, d.decision, d.account, d.reason, d.decided_us, d.number FROM check_in c"
     " JOIN person p ON p.id = c.person_id JOIN session s ON s.id = c.session_id"
     " LEFT JOIN enrolment e ON e.class_id = s.class_id AND e.person_id = c.person_id AND e.left_us IS NULL"
     " LEFT JOIN check_in_decision d ON d.number ="

@@ -48,13 +48,19 @@ def _scalar(row: Row | None) -> bool | int | str | None:
     return bool(found) if row["type"] in ("true", "false") else found
 
 
-def value_at(store: Store, key: str, at_us: int) -> bool | int | str | None:
-    """As `value`, of the revision that was in force at `at_us` by the stamps of their applying. Before the
-    first there was none."""
+def revision_in_force(store: Store) -> int | None:
+    """The number of the revision in force; None before the first. Who has to know later what HR wanted at an
+    instant keeps it: stamps do not tell, because the clock may have been set in between."""
+    row = newest(store)
+    return None if row is None else int(row["revision"])
+
+
+def value_of(store: Store, key: str, revision: int | None) -> bool | int | str | None:
+    """As `value`, of that revision; None: of the time before the first."""
     row = store.row(
         "SELECT json_type(document, :path) AS type, json_extract(document, :path) AS value"
-        " FROM configuration WHERE applied_us <= :at ORDER BY revision DESC LIMIT 1",
-        {"path": f"$.{key}", "at": at_us},
+        " FROM configuration WHERE revision = :revision",
+        {"path": f"$.{key}", "revision": revision},
     )
     return _scalar(row)
 

@@ -13,6 +13,7 @@ from agent.classes.document import SHANGHAI
 from agent.policy import load_policies
 from agent.store import classes, make_ups
 from agent.store.classes import SessionKind
+from agent.store.configuration import revision_in_force
 from agent.store.database import Store
 from agent.store.make_ups import MakeUp
 
@@ -116,6 +117,7 @@ class Roll:
                 "outcome": outcome,
                 "method": method,
                 "at_us": found.planned_start_us + round(minute * MINUTE),
+                "revision": revision_in_force(self.store),
                 "liveness": "live",
                 "simulated": int(simulated),
             },
@@ -124,7 +126,8 @@ class Roll:
 
     def judge(self, session: str, *verdicts: str, simulated: bool = False) -> None:
         """What the archive stated of the lesson's video, class hour by class hour."""
-        data = {"hours": [{"number": n, "verdict": verdict} for n, verdict in enumerate(verdicts, 1)]}
+        hours = [{"number": n, "verdict": word, "longest_us": 1} for n, word in enumerate(verdicts, 1)]
+        data = {"hours": hours}
         self.store.insert(
             "continuity_judgement",
             {

@@ -115,7 +115,13 @@ def test_a_leaving_that_waits_for_a_word_is_undecided_where_leavings_count(roll:
     roll.answer(lesson, "A", 60, "awaiting_confirmation", method="pin")
     assert roll.states("A") == ["attended", "attended"], "HR wants no check-outs"
     roll.configure()
+    roll.answer(lesson, "A", 70, "awaiting_confirmation", method="pin")
     assert roll.states("A") == ["attended", "undecided"]
+    roll.answer(lesson, "B", 0)
+    roll.answer(lesson, "B", 40, "awaiting_confirmation", method="pin")
+    assert roll.states("B") == ["attended", "attended"], "before the middle nobody leaves"
+    roll.answer(lesson, "B", 60, "awaiting_confirmation", method="pin")
+    assert roll.states("B") == ["attended", "undecided"]
 
 
 def test_a_leaving_is_judged_by_what_hr_wanted_that_day(roll: Roll) -> None:
@@ -130,6 +136,14 @@ def test_a_leaving_is_judged_by_what_hr_wanted_that_day(roll: Roll) -> None:
     roll.answer(late, "A", 60, "awaiting_confirmation", method="pin")
     roll.configure(check_out=False, applied_us=at("2025-10-10 12:00"))
     assert roll.states("A")[2:] == ["attended", "undecided"], "and their end changes no earlier day"
+
+
+def test_a_leaving_waits_though_check_outs_began_under_a_clock_that_ran_ahead(roll: Roll) -> None:
+    roll.configure(check_out=True, applied_us=at("2026-10-09 08:00"))
+    lesson = roll.lesson(f"{DAY} 08:00", hours=2)
+    roll.answer(lesson, "A", 0)
+    roll.answer(lesson, "A", 60, "awaiting_confirmation", method="pin")
+    assert roll.states("A") == ["attended", "undecided"]
 
 
 @pytest.mark.rule("R10")

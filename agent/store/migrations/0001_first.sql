@@ -268,6 +268,7 @@ CREATE TABLE check_in (
                    'failed', 'awaiting_confirmation', 'rejected')),
   method      TEXT NOT NULL CHECK (method IN ('face', 'pin')),
   at_us       INTEGER NOT NULL,
+  revision    INTEGER,                                 -- of HR's configuration that was in force then; NULL: none
   engine      TEXT,
   sufficient  INTEGER NOT NULL DEFAULT 0 CHECK (sufficient IN (0, 1)),  -- a face that was judged in full: it would
                                                        -- have been accepted had the person not been present
