@@ -46,7 +46,6 @@ class AnswerKind(StrEnum):
     TURN = "turn"
     LIGHT = "light"
     HOLD_STILL = "hold_still"
-    BLINK = "blink"
 
     NO_SESSION = "no_session"
 
@@ -58,7 +57,6 @@ PROMPTS: Final = frozenset(
         AnswerKind.TURN,
         AnswerKind.LIGHT,
         AnswerKind.HOLD_STILL,
-        AnswerKind.BLINK,
     }
 )
 
@@ -81,7 +79,6 @@ TEXT: Final[dict[AnswerKind, tuple[str, str]]] = {
     AnswerKind.TURN: ("请正对摄像头", "Face the camera"),
     AnswerKind.LIGHT: ("请面向光源", "Face the light"),
     AnswerKind.HOLD_STILL: ("请站稳不动", "Hold still"),
-    AnswerKind.BLINK: ("请眨眨眼睛", "Please blink"),
     AnswerKind.NO_SESSION: ("现在没有课", "No session now"),
 }
 """Chinese, English: what each kind says unless something more exact is said."""

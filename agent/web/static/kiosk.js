@@ -27,7 +27,6 @@ const KINDS = {
   turn: ["prompt", "face"],
   light: ["prompt", "light"],
   hold_still: ["prompt", "still"],
-  blink: ["prompt", "eyes"],
 };
 const ASKS_OTHER_WAY = new Set(["unknown", "failed", "other_way", "suspected_attack"]);
 const STATES = { waiting: ["wait", "face"], no_session: ["wait", "clock"], unavailable: ["down", "warning"], lost: ["lost", "wait"] };
