@@ -26,6 +26,8 @@ from agent.store.vault import Vault, VaultError
 MOST_FILES: Final = 1000
 MOST_BYTES: Final = 500_000_000
 """Of a zip unpacked; one photo at a time is held."""
+_NAME_IS_UTF8: Final = 0x800
+"""Bit 11 of an entry's flags (APPNOTE.TXT, 4.4.4)."""
 _SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png"})
 _COPY = re.compile(r"^(?P<stem>.+?)(?:[_-][1-9]|\s*\([1-9]\)|（[1-9]）)$")
 _DIGITS = re.compile(r"^[0-9]{3,17}[0-9Xx]$")
@@ -77,7 +79,7 @@ def _of_zip(path: Path) -> Iterator[PhotoEntry]:
     try:
         with zipfile.ZipFile(path) as archive:
             parts = [part for part in archive.infolist() if not part.is_dir()]
-            parts = [part for part in parts if not PurePosixPath(part.filename).name.startswith(".")]
+            parts = [part for part in parts if not _own_name(part).startswith(".")]
             _check_count(len(parts))
             if sum(part.file_size for part in parts) > MOST_BYTES:
                 raise BatchError(
@@ -86,9 +88,23 @@ def _of_zip(path: Path) -> Iterator[PhotoEntry]:
                 )
             ordered = sorted(parts, key=lambda part: part.filename)
             for number, part in enumerate(ordered, start=1):
-                yield PhotoEntry(number, PurePosixPath(part.filename).name, _content(archive, part))
+                yield PhotoEntry(number, _own_name(part), _content(archive, part))
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         raise BatchError("不是可读的 zip 文件", f"is no readable zip ({type(error).__name__})") from error
+
+
+def _own_name(part: zipfile.ZipInfo) -> str:
+    """Without folders. Windows in Chinese writes names in GBK and macOS in UTF-8 without saying so, which
+    zipfile takes for code page 437."""
+    name = part.filename
+    if not part.flag_bits & _NAME_IS_UTF8:
+        for encoding in ("utf-8", "gb18030"):
+            try:
+                name = name.encode("cp437").decode(encoding)
+                break
+            except UnicodeError:
+                continue  # not of this encoding; or zipfile had the name from a Unicode extra field already
+    return PurePosixPath(name).name
 
 
 def _content(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bytes | None:

@@ -13,6 +13,7 @@ import pytest
 from agent import board
 from agent.checkin.gate import GateReason
 from agent.checkin.guided_enrolment import SAID, Guidance, Guide, Step, door_pictures
+from agent.checkin.photo_batch import Roster, read_batch
 from agent.checkin.photos import encode_jpeg
 from agent.clock import SystemClock
 from agent.paths import Paths
@@ -90,6 +91,22 @@ def test_a_zip_is_read_in_memory_and_its_paths_lead_nowhere(
     assert [
         path for path in sorted(tmp_path.rglob("*")) if path not in before and "state" not in str(path)
     ] == []
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-8"], ids=["windows", "macos"])
+def test_a_zip_whose_names_do_not_say_their_encoding_names_people(
+    classroom: Classroom, tmp_path: Path, encoding: str
+) -> None:
+    people, archive = roster(classroom), tmp_path / "photos.zip"
+    name = "照片/样例二_2.jpg".encode(encoding)
+    stand_in = "x" * len(name)
+    with zipfile.ZipFile(archive, "w") as zipped:
+        zipped.writestr(stand_in, b"a photo")
+    archive.write_bytes(archive.read_bytes().replace(stand_in.encode(), name))
+    (entry,) = read_batch(archive)
+    assert entry.content == b"a photo"
+    found = Roster(classroom.store, classroom.vault, CLASS).named(entry.name)
+    assert [person.id for person in found] == [people["二"]]
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04" + bytes(200)])
