@@ -14,7 +14,7 @@ from agent.store.continuity import Judgement
 from agent.store.database import Store
 from agent.web.locale import local
 from tests.web.conftest import Served, Tab, log_in_tab, set_password
-from tests.web.lesson import MINUTE_US, Tape, count_heads, film, hold_lesson
+from tests.web.lesson import MINUTE_US, Lesson, Tape, count_heads, film, hold_lesson
 
 SECOND_US = 1_000_000
 
@@ -89,10 +89,8 @@ def test_the_page_shows_each_class_hour_as_the_console_judges_it(
     assert "does not meet the demand" in page.locator("#class-hours").inner_text()
 
 
-def test_what_was_missing_before_the_lesson_was_opened_is_one_and_the_same_gap_everywhere(
-    visitor: httpx.Client, served: Served, store: Store, paths: Paths, tmp_path: Path
-) -> None:
-    """Planned at eight, opened and recorded three minutes later: no part of the page calls that complete."""
+def _opened_three_minutes_late(store: Store, served: Served) -> tuple[int, Lesson]:
+    """Its opening, and a lesson of one class hour that ended 20 s after it."""
     lesson = hold_lesson(store, served.clock.now().wall_us, opened_minutes_ago=5)
     start_us = lesson.opened_us
     store.execute(
@@ -100,6 +98,14 @@ def test_what_was_missing_before_the_lesson_was_opened_is_one_and_the_same_gap_e
         " closed_us = ?",
         (start_us - 3 * MINUTE_US, start_us + 20 * SECOND_US, start_us + 20 * SECOND_US),
     )
+    return start_us, lesson
+
+
+def test_what_was_missing_before_the_lesson_was_opened_is_one_and_the_same_gap_everywhere(
+    visitor: httpx.Client, served: Served, store: Store, paths: Paths, tmp_path: Path
+) -> None:
+    """Planned at eight, opened and recorded three minutes later: no part of the page calls that complete."""
+    start_us, lesson = _opened_three_minutes_late(store, served)
     tape = Tape(store, paths, served.clock, film(tmp_path, seconds=20))
     tape.record(start_us - 30 * MINUTE_US, segments=1)
     tape.record(start_us, segments=1)
@@ -119,13 +125,7 @@ def test_what_was_missing_before_the_lesson_was_opened_is_one_and_the_same_gap_e
 def test_a_lesson_before_the_first_footage_says_that_nothing_was_in_service(
     visitor: httpx.Client, served: Served, store: Store, paths: Paths, tmp_path: Path
 ) -> None:
-    lesson = hold_lesson(store, served.clock.now().wall_us, opened_minutes_ago=5)
-    start_us = lesson.opened_us
-    store.execute(
-        "UPDATE session SET state = 'closed', class_hours = 1, planned_start_us = ?, planned_end_us = ?,"
-        " closed_us = ?",
-        (start_us - 3 * MINUTE_US, start_us + 20 * SECOND_US, start_us + 20 * SECOND_US),
-    )
+    start_us, lesson = _opened_three_minutes_late(store, served)
     before = visitor.get(f"/sessions/{lesson.session}").text
     assert "3 分 20 秒：录像设备尚未启用" in before and "没有说明原因" not in before
     Tape(store, paths, served.clock, film(tmp_path, seconds=20)).record(start_us, segments=1)

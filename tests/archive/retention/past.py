@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.clock import SystemClock
 from agent.store.clock_trust import ClockTrust, put_clock_trust, read_clock_trust
-from tests.archive.retention.room import DAY_S, HOUR_US, Room, room_of
+from tests.archive.retention.room import DAY_S, HOUR_US, Room, compare, room_of
 from tests.recording.rig import Rig
 
 
@@ -23,17 +23,7 @@ def old_room(rig: Rig, *, seconds: float = 8) -> Room:
 def vouch_for_the_machine(room: Room) -> None:
     """HR has just compared the machine's clock, and it has run for long under that."""
     now = SystemClock().now()
-    room.store.insert(
-        "clock_comparison",
-        {
-            "boot_id": now.boot_id,
-            "monotonic_ns": now.monotonic_ns,
-            "wall_us": now.wall_us,
-            "stated_us": now.wall_us,
-            "uncertainty_us": 60_000_000,
-            "rtc_ahead_us": None,
-        },
-    )
+    compare(room, now=now)
     before = read_clock_trust(room.store)
     timetable_us = before.timetable_us if before is not None else None
     with room.store.transaction():

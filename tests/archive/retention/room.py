@@ -10,6 +10,7 @@ from uuid import uuid4
 from agent.archive.clock_sight import watch_clock
 from agent.archive.removal import Remover
 from agent.archive.retention_walk import Walk, roots_of
+from agent.clock import Stamp
 from agent.policy import Policies, load_policies
 from agent.settings import Settings
 from agent.store import retention as table
@@ -222,3 +223,21 @@ def hold_and_record(room: Room, class_id: str = "welding", *, state: str = "clos
 
 def is_whole(files: list[Path]) -> bool:
     return all(file.is_file() and file.stat().st_size > 1000 for file in files)
+
+
+def compare(
+    room: Room, *, off_us: int = 0, uncertainty_us: int = 60_000_000, now: Stamp | None = None
+) -> None:
+    """HR staff compare the clock with a watch: the room's, or one that shows `now`."""
+    now = room.clock.now() if now is None else now
+    room.store.insert(
+        "clock_comparison",
+        {
+            "boot_id": now.boot_id,
+            "monotonic_ns": now.monotonic_ns,
+            "wall_us": now.wall_us,
+            "stated_us": now.wall_us + off_us,
+            "uncertainty_us": uncertainty_us,
+            "rtc_ahead_us": None,
+        },
+    )

@@ -10,7 +10,6 @@ import pytest
 from agent.archive.clock_sight import watch_clock
 from agent.archive.entitlement import local_day, midnight_us
 from agent.archive.retention import Retention
-from agent.store import clock_log
 from agent.store.clock_trust import read_clock_trust
 from agent.store.facts import FactType
 from tests.archive.retention.room import (
@@ -18,6 +17,7 @@ from tests.archive.retention.room import (
     HOUR_US,
     YEAR,
     Room,
+    compare,
     hold_and_record,
     is_whole,
 )
@@ -80,23 +80,6 @@ def test_the_uncertainty_of_hrs_comparison_is_waited_for(room: Room) -> None:
     room.pass_time(5 / 24)
     assert room.expire() == len(files)
     assert json.loads(room.facts(FactType.SEGMENT_EXPIRED)[0]["data"])["uncertainty_us"] > 8 * HOUR_US
-
-
-def compare(room: Room, *, off_us: int, uncertainty_us: int = 60_000_000) -> None:
-    """HR staff compare the clock with a watch."""
-    now = room.clock.now()
-    room.store.insert(
-        "clock_comparison",
-        {
-            "boot_id": now.boot_id,
-            "monotonic_ns": now.monotonic_ns,
-            "wall_us": now.wall_us,
-            "stated_us": now.wall_us + off_us,
-            "uncertainty_us": uncertainty_us,
-            "rtc_ahead_us": None,
-        },
-    )
-    assert clock_log.newest_comparison(room.store) is not None
 
 
 @pytest.mark.promise("I1", "I8")

@@ -6,7 +6,7 @@ import pytest
 
 from agent.archive.clock_sight import look
 from agent.store import snapshot
-from tests.archive.retention.room import DAY_S, YEAR, Room, room_of
+from tests.archive.retention.room import DAY_S, YEAR, Room, compare, room_of
 from tests.recording.rig import Rig
 
 
@@ -46,18 +46,7 @@ def test_hr_staff_compare_the_clock_once_after_an_honest_loss(rig: Rig) -> None:
     """Four years later indeed: the disk of the database died, and the footage is past its time."""
     room, files = forge_2030_and_put_the_database_back(rig)
     room.pass_time(2, step_days=0.02)
-    now = room.clock.now()
-    room.store.insert(
-        "clock_comparison",
-        {
-            "boot_id": now.boot_id,
-            "monotonic_ns": now.monotonic_ns,
-            "wall_us": now.wall_us,
-            "stated_us": now.wall_us,
-            "uncertainty_us": 60_000_000,
-            "rtc_ahead_us": None,
-        },
-    )
+    compare(room)
     room.pass_time(1, step_days=0.02)
     assert look(room.store, room.clock.now()).doubt is None
     assert files
