@@ -113,7 +113,7 @@ def size_of(content: bytes) -> tuple[int, int]:
         return width, height
     if content[:3] == b"\xff\xd8\xff" and (found := _size_of_jpeg(content)):
         return found
-    raise PhotoFileError("不是 JPEG 或 PNG 照片", "is no JPEG or PNG photo")
+    raise PhotoFileError("不是 JPEG 或 PNG 照片，请另存为 JPEG", "is no JPEG or PNG photo: save it as JPEG")
 
 
 def _size_of_jpeg(content: bytes) -> tuple[int, int] | None:

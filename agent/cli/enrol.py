@@ -222,13 +222,17 @@ def withdraw_command(
     password_file: PasswordFile = None,
 ) -> None:
     """撤回同意：销毁此人的人脸特征和密钥 / Withdraw the consent: templates and their key are destroyed."""
-    from agent.checkin.consent import withdraw_consent
+    from agent.checkin.consent import current_consent, withdraw_consent
     from agent.clock import SystemClock
     from agent.store.vault import Vault
 
     one_of(person_name, person_id)
     with hr_store(context, password_file) as (settings, store):
         found_id = person_in_class(store, class_id, person_name, person_id).id
+        if current_consent(store, found_id) is None:  # or the record would state what never was
+            refuse(
+                f"{found_id} 没有同意记录，无可撤回 / has given no consent that stands: nothing to withdraw"
+            )
         stamp = SystemClock().now()
         withdraw_consent(store, Vault(settings.paths.keys), stamp, found_id, simulated=settings.simulated)
     typer.echo(f"已撤回并销毁 {found_id} / withdrawn and destroyed: {found_id}")

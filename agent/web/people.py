@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -186,4 +187,6 @@ async def withdraw(request: Request, person_id: str) -> Response:
         return "withdrawn"
 
     word = await site.logins.run(work)
-    return RedirectResponse(f"/people?said={word}", HTTPStatus.SEE_OTHER)
+    class_id = form.get("class", "")
+    page = f"/people/class/{quote(class_id, safe='')}" if class_id else "/people"
+    return RedirectResponse(f"{page}?said={word}", HTTPStatus.SEE_OTHER)

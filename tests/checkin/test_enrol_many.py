@@ -174,3 +174,6 @@ def test_withdrawing_at_the_console_destroys_key_and_templates(classroom: Classr
     assert not classroom.store.rows("SELECT 1 FROM template")
     assert not classroom.store.rows("SELECT 1 FROM enrolment_photo")
     assert not classroom.vault.has_key(classroom.store, person, "template")
+    again = enrol(paths, "--class", CLASS, "--person-id", person, by="withdraw")
+    assert again.exit_code == 1 and "nothing to withdraw" in again.output
+    assert len(classroom.facts("person.consent-withdrawn")) == 1, "no record of what did not happen"

@@ -107,7 +107,8 @@ def test_nobody_is_enrolled_or_forgotten_without_hrs_password(
     send(visitor, token, sample_files()["obama.jpg"].read_bytes())
     form = {"token": token, "class": roster, "consent_version": "1", "source": "photos", "password": "wrong"}
     assert visitor.post(f"/people/{PERSON}/enrol", data=form).status_code == 403
-    assert "said=password" in visitor.post(f"/people/{PERSON}/withdraw", data=form).headers["location"]
+    refused = visitor.post(f"/people/{PERSON}/withdraw", data=form)
+    assert refused.headers["location"] == f"/people/class/{roster}?said=password"
     assert not store.rows("SELECT 1 FROM consent")
     form["password"] = PASSWORD
     again = visitor.post(f"/people/{PERSON}/enrol", data=form)
