@@ -49,3 +49,15 @@ def rig(paths: Paths, clock: ManualClock, clip: Clip) -> Rig:
 @pytest.fixture
 def taken(rig: Rig, tmp_path: Path) -> Taken:
     return take(rig, tmp_path, 1.2, 4.4)
+
+
+@pytest.fixture
+def two_runs(rig: Rig) -> Rig:
+    """7 s, the camera silent for 6 s, and 5 s of another run; segments of 2 s, ten pictures a second."""
+    rig.begin(7)
+    rig.fault()
+    rig.idle(6)
+    rig.connect()
+    rig.play(5)
+    rig.stop()
+    return rig

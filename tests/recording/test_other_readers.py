@@ -23,11 +23,11 @@ from agent.paths import Paths
 from agent.recording import clip_export
 from tests import synthetic
 from tests.clocks import ManualClock
+from tests.recording.playing import content_of, recorded, virtual
 from tests.recording.rig import Rig, read_clip
 from tests.recording.sound import FORMAT, Microphone, plan_with_sound, play
 from tests.recording.taken import make, sign
 from tests.recording.test_hevc import encoded
-from tests.recording.test_playback import content_of, recorded, virtual
 
 KINDS = ("b-frames", "hevc", "sound")
 FORMS = ("segment", "virtual", "clip")
