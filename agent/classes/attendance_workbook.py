@@ -14,7 +14,8 @@ from typing import Any, Final
 
 import openpyxl
 from openpyxl.cell.cell import Cell as SheetCell
-from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
+from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
 _FILLS: Final = {
@@ -29,7 +30,8 @@ _RISKY: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 Value = str | int | float | None
 Sheet = Mapping[str, Any]
-"""`title`, `rows` (lists of a value or [value, level, format]), `widths`, `freeze`, `heads` (rows)."""
+"""`title`, `rows` (lists of a value or [value, level, format]), `widths`, `freeze`, `heads` (rows); with
+`is_form` ruled for one sheet of paper, `merges` its cells that reach over several."""
 
 
 def workbook(sheets: Sequence[Sheet]) -> bytes:
@@ -47,9 +49,24 @@ def workbook(sheets: Sequence[Sheet]) -> bytes:
         for letter, width in content["widths"].items():
             sheet.column_dimensions[letter].width = width
         sheet.freeze_panes = content["freeze"]
+        if content.get("is_form"):
+            _lay_out(sheet, content["merges"])
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
+
+
+def _lay_out(sheet: Worksheet, merges: Sequence[str]) -> None:
+    """As a paper form: every cell ruled, A4 across, one page wide."""
+    line = Side(style="thin")
+    for row in sheet.iter_rows(min_row=1, max_row=sheet.max_row, max_col=sheet.max_column):
+        for cell in row:
+            cell.border = Border(line, line, line, line)
+    for area in merges:
+        sheet.merge_cells(area)
+    sheet.page_setup.orientation, sheet.page_setup.paperSize = "landscape", sheet.PAPERSIZE_A4
+    sheet.page_setup.fitToHeight = 0
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
 
 
 def _write(

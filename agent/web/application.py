@@ -24,6 +24,7 @@ from agent.web import (
     clock,
     door_enrolment,
     health,
+    inspections,
     kiosk,
     kiosk_pin,
     login,
@@ -86,7 +87,7 @@ def build_routes(site: Site) -> FastAPI:
         app.router.routes.extend(module.router.routes)  # flat, so that every route can be enumerated
     for module in (door_enrolment, people, class_form, class_upload, kiosk_pin, review, pins, teacher_login):
         app.router.routes.extend(module.router.routes)  # flat, so that every route can be enumerated
-    for module in (class_attendance, class_rules, timetable, calibration):
+    for module in (class_attendance, class_rules, timetable, inspections, calibration):
         app.router.routes.extend(module.router.routes)  # flat, so that every route can be enumerated
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(sqlite3.OperationalError, _on_database_error)
