@@ -160,8 +160,13 @@ def answer(
     return Answer(kind, zh, en, track_id=track_id, direction=direction)
 
 
+MOST_HIDDEN: Final = 4
+"""Asterisks of a masked name."""
+
+
 def mask(name: str) -> str:
-    """`name` with its middle hidden: 王小明 → 王*明, 王伟 → 王*, 欧阳小明 → 欧阳*明, Ann Lee → A*****e."""
+    """`name` with its middle hidden: 王小明 → 王*明, 王伟 → 王*, 欧阳小明 → 欧阳*明, Ann Lee → A****e. A long
+    middle is no longer than `MOST_HIDDEN`: the screen at the door is narrow."""
     whole = "".join(name.split()) if not name.isascii() else " ".join(name.split())
     if len(whole) < 2:
         return "*" * len(whole)
@@ -169,7 +174,7 @@ def mask(name: str) -> str:
     given = len(whole) - len(head)
     if given <= 1:
         return head + "*" * given if given else head[0] + "*" * (len(head) - 1)
-    return head + "*" * (given - 1) + whole[-1]
+    return head + "*" * min(given - 1, MOST_HIDDEN) + whole[-1]
 
 
 def surname(name: str) -> str:

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from agent.checkin.announcer import Announcer
-from agent.checkin.answers import AnswerBoard, AnswerKind, answer
+from agent.checkin.answers import AnswerBoard, AnswerKind, answer, mask
 from agent.clock import SystemClock
 from agent.paths import Paths
 from agent.web import kiosk as kiosk_page
@@ -138,7 +138,8 @@ IS_WHOLE = """() => {
   const panel = document.querySelector("main").getBoundingClientRect();
   const say = document.getElementById("say");
   const parts = ["shape", "name", "first", "second", "other", "cause", "earlier", "other-way"];
-  return say.scrollHeight <= say.clientHeight && parts.every((id) => {
+  if (say.scrollHeight > say.clientHeight || say.scrollWidth > say.clientWidth) return false;
+  return parts.every((id) => {
     const box = document.getElementById(id).getBoundingClientRect();
     return box.height === 0 || (box.top >= panel.top && box.bottom <= 480 && box.right <= 800);
   });
@@ -191,6 +192,18 @@ def test_every_answer_is_shown_within_a_second_in_words_shape_and_colour(
         assert is_whole(page), kind
         seen.add((level, shape, catalogue[kind][0][0]))
     assert len(seen) == len(LEVELS), "told apart without colour, too"
+
+
+def test_a_long_name_stands_whole_beside_the_number_of_its_face(
+    open_screen: Callable[..., Page], door: DoorScreen
+) -> None:
+    page = open_screen()
+    door.show(faces=[(400, 150), (580, 150)])
+    page.wait_for_function("() => document.body.hasAttribute('data-crowd')")
+    for name in ("欧阳小明", "阿卜杜热合曼·买买提明", "Alexander Featherstonehaugh"):
+        door.give(AnswerKind.ACCEPTED, name=name, colour=1)
+        page.wait_for_function("text => document.getElementById('name').textContent === text", arg=mask(name))
+        assert is_whole(page), mask(name)
 
 
 @pytest.mark.promise("I9")

@@ -66,7 +66,6 @@ function say(level, shape, lines, answer, cause = "") {
   document.body.dataset.level = level;
   document.body.dataset.way = level === "down" || ASKS_OTHER_WAY.has(answer?.kind) ? "asked" : "open";
   element("name").textContent = answer?.name ?? "";
-  element("name").dataset.size = (answer?.name ?? "").length > 5 ? "long" : "";
   const person = element("person");
   person.hidden = !answer?.colour;
   person.textContent = answer?.colour ?? "";
@@ -85,6 +84,11 @@ function say(level, shape, lines, answer, cause = "") {
 // Nothing may be cut off, least of all a name: what is small goes first, then everything gets smaller.
 function fit() {
   const panel = element("say");
+  const name = element("name");
+  for (const size of ["", "long", "longer"]) {
+    name.dataset.size = size;
+    if (name.parentElement.scrollWidth <= panel.clientWidth) break;
+  }
   for (const step of ["0", "1", "2", "3", "4"]) {
     document.body.dataset.fit = step;
     if (panel.scrollHeight <= panel.clientHeight) return;
@@ -186,8 +190,12 @@ async function draw(told) {
 function drawFrames(told) {
   const scale = Math.max(420 / told.width, 480 / told.height);
   const [dx, dy] = [(420 - told.width * scale) / 2, (480 - told.height * scale) / 2];
-  document.body.toggleAttribute("data-crowd", told.faces.length > 1);
-  const shown = told.faces.length > 1 ? told.faces.filter((face) => face.colour) : [];
+  const isCrowd = told.faces.length > 1;
+  if (isCrowd !== document.body.hasAttribute("data-crowd")) {
+    document.body.toggleAttribute("data-crowd", isCrowd);
+    fit(); // a number stands beside the name now, or no more
+  }
+  const shown = isCrowd ? told.faces.filter((face) => face.colour) : [];
   frames.replaceChildren(...shown.flatMap((face) => {
     const [left, top, width, height] = face.box.map((side) => side * scale);
     const x = 420 - (left + dx) - width; // mirrored
