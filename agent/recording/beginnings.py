@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.store import footage
+from agent.store import footage, true_footage
 from agent.store.database import Store
-from agent.store.true_time import placed_segments
+from agent.store.true_time import gaps_between, placed_segments
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def unbegun_between(store: Store, camera: str, start_us: int, end_us: int) -> li
     these reaches into one."""
     beginnings = placed_segments(store, footage.beginnings(store, camera))
     if not beginnings and not footage.is_any(store, camera):
-        found = [Unbegun(0, footage.first_gap_us(store, camera, 0, None), "not_in_service")]
+        found = [Unbegun(0, footage.first_gap_us(store, camera), "not_in_service")]
     else:
         found = [
             _before(store, camera, int(row["start_us"])) for row in beginnings if row["start_us"] > start_us
@@ -45,8 +45,9 @@ def unbegun_between(store: Store, camera: str, start_us: int, end_us: int) -> li
 
 
 def _before(store: Store, camera: str, begins_us: int) -> Unbegun:
-    known_us = footage.last_end_before(store, camera, begins_us)
+    known_us = true_footage.last_end_before(store, camera, begins_us)
     since_us = 0 if known_us is None else min(known_us, begins_us)
-    stated_us = footage.first_gap_us(store, camera, since_us, begins_us)
+    gaps = gaps_between(store, camera, since_us, begins_us)
+    stated_us = min((int(gap["start_us"]) for gap in gaps if gap["start_us"] >= since_us), default=None)
     reason: Literal["not_in_service", "begun_anew"] = "not_in_service" if known_us is None else "begun_anew"
     return Unbegun(since_us, begins_us if stated_us is None else stated_us, reason)

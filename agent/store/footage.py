@@ -150,22 +150,9 @@ def is_any(store: Store, camera: str) -> bool:
     return store.row(found, (camera,)) is not None
 
 
-def last_end_before(store: Store, camera: str, before_us: int) -> int | None:
-    """End of the last segment that begins before `before_us`, by the stamps; None: there is none."""
-    row = store.row(
-        "SELECT segment.end_us FROM segment JOIN run ON run.id = segment.run_id"
-        " WHERE run.camera = ? AND segment.start_us < ? ORDER BY segment.start_us DESC LIMIT 1",
-        (camera, before_us),
-    )
-    return None if row is None else int(row["end_us"])
-
-
-def first_gap_us(store: Store, camera: str, from_us: int, until_us: int | None) -> int | None:
-    """When the first gap begins that does so in [from_us, until_us); None: none does."""
-    row = store.row(
-        "SELECT min(start_us) AS start_us FROM gap WHERE camera = ? AND start_us >= ? AND start_us < ?",
-        (camera, from_us, 2**62 if until_us is None else until_us),
-    )
+def first_gap_us(store: Store, camera: str) -> int | None:
+    """When the first gap begins, by the stamps; None: there is none."""
+    row = store.row("SELECT min(start_us) AS start_us FROM gap WHERE camera = ?", (camera,))
     return None if row is None or row["start_us"] is None else int(row["start_us"])
 
 

@@ -33,6 +33,41 @@ def corrected_segments_between(
     )
 
 
+def last_end_before(store: Store, camera: str, before_us: int) -> int | None:
+    """True end of the last segment that truly begins before `before_us`; None: there is none."""
+    stated = store.row(
+        "SELECT segment.end_us FROM segment JOIN run ON run.id = segment.run_id"
+        " WHERE run.camera = ? AND segment.start_us < ? AND NOT EXISTS (SELECT 1 FROM clock_correction AS c"
+        " WHERE c.boot_id = run.boot_id AND segment.monotonic_start_ns >= c.from_monotonic_ns"
+        " AND segment.monotonic_start_ns < c.until_monotonic_ns) ORDER BY segment.start_us DESC LIMIT 1",
+        (camera, before_us),
+    )
+    ends = [] if stated is None else [int(stated["end_us"])]
+    corrections = store.rows(
+        "SELECT * FROM clock_correction WHERE true_offset_us + from_monotonic_ns / 1000 < ?"
+        " ORDER BY true_offset_us + from_monotonic_ns / 1000 DESC",
+        (before_us,),
+    )
+    for each in corrections:  # the first with footage: of what each covers nothing lies in another
+        row = store.row(
+            "SELECT segment.monotonic_start_ns / 1000 + segment.end_us - segment.start_us AS end_us"
+            " FROM run CROSS JOIN segment ON segment.run_id = run.id WHERE run.boot_id = ? AND run.camera = ?"
+            " AND segment.monotonic_start_ns >= ? AND segment.monotonic_start_ns < ?"
+            " AND segment.monotonic_start_ns / 1000 < ? ORDER BY segment.monotonic_start_ns DESC LIMIT 1",
+            (
+                each["boot_id"],
+                camera,
+                each["from_monotonic_ns"],
+                each["until_monotonic_ns"],
+                before_us - each["true_offset_us"],
+            ),
+        )
+        if row is not None:
+            ends.append(int(each["true_offset_us"]) + int(row["end_us"]))
+            break
+    return max(ends, default=None)
+
+
 def has_corrections(store: Store) -> bool:
     """Whether any footage may lie elsewhere than its stamps say."""
     return store.row("SELECT 1 FROM clock_correction LIMIT 1") is not None

@@ -8,6 +8,7 @@ import pytest
 
 from agent.recording.beginnings import Unbegun, unbegun_between
 from agent.recording.continuity import coverage
+from agent.timekeeping.watch import ClockWatch, Instruments
 from tests.recording.rig import Rig
 
 FAR_US = 2**62
@@ -64,6 +65,41 @@ def test_on_another_disk_the_recording_begins_anew(rig: Rig) -> None:
     after_us = next(row["start_us"] for row in rig.segments() if row["start_us"] > before_us)
     assert Unbegun(before_us, after_us, "begun_anew") in unbegun(rig)
     assert unbegun(rig, before_us - 1, after_us - 300 * 1_000_000)[0].reason == "begun_anew"
+    shutil.rmtree(rig.paths.video.with_name("in-the-cupboard"))
+
+
+@pytest.mark.promise("I3", "I8")
+def test_under_a_clock_that_was_corrected_afterwards_nothing_was_in_service_either(rig: Rig) -> None:
+    """Five hours behind at the first start, right soon after: the first footage is its own past by stamps.
+    And right is what was on the disk that was changed then."""
+    watch = ClockWatch(Instruments(lambda: 10_000, lambda: None), simulated=True)
+    five_hours_us = 5 * 3_600_000_000
+    rig.clock.clock_state = "unsynchronised"
+    watch.look(rig.store, rig.clock.now())
+    rig.start()
+    rig.idle(3)
+    rig.fault()
+    rig.idle(20)
+    rig.connect()
+    rig.play(3)
+    rig.kill()
+    gap_us = rig.gaps()[0]["start_us"] + five_hours_us
+    rig.clock.step_wall(5 * 3600)
+    rig.clock.clock_state = "synchronised"
+    for _ in range(2):
+        rig.clock.advance(1)
+        watch.look(rig.store, rig.clock.now())
+    (found,) = unbegun(rig)
+    assert (found.start_us, found.reason) == (0, "not_in_service")
+    assert found.end_us is not None and abs(found.end_us - gap_us) < 1000
+    rig.paths.video.rename(rig.paths.video.with_name("in-the-cupboard"))
+    rig.paths.video.mkdir()
+    rig.idle_without_recorder(600)
+    rig.begin(5)
+    rig.stop()
+    last_us = max(each["end_us"] for each in rig.segments() if each["clock_state"] == "unsynchronised")
+    _, second = unbegun(rig)
+    assert second.reason == "begun_anew" and abs(second.start_us - last_us - five_hours_us) < 1000
     shutil.rmtree(rig.paths.video.with_name("in-the-cupboard"))
 
 
