@@ -35,10 +35,10 @@ def decode_brightness(track: Track, data: bytes) -> GreyImage:
     return np.asarray(frame.to_ndarray(format="gray"), dtype=np.uint8)
 
 
-def decode_last_brightness(track: Track, units: Sequence[bytes]) -> GreyImage:
+def decode_last_brightness(track: Track, units: Sequence[bytes], most_pixels: int) -> GreyImage:
     """Brightness of the last picture of a whole group, its access units in the order of decoding.
-    PictureError."""
-    frames = _frames(_codec(track), track.decoder_configuration, units)
+    PictureError, too for larger pictures, whatever the file's header says of them."""
+    frames = _frames(_codec(track), track.decoder_configuration, units, most_pixels)
     return np.asarray(frames[-1].to_ndarray(format="gray"), dtype=np.uint8)
 
 
@@ -59,7 +59,9 @@ def _frame(codec: str, extradata: bytes, data: bytes) -> VideoFrame:
     return _frames(codec, extradata, [data])[0]
 
 
-def _frames(codec: str, extradata: bytes, units: Sequence[bytes]) -> list[VideoFrame]:
+def _frames(
+    codec: str, extradata: bytes, units: Sequence[bytes], most_pixels: int = MOST_PIXELS
+) -> list[VideoFrame]:
     """First and last picture of `units`, one of them where there is one: those between are not kept."""
     found: list[VideoFrame] = []
     try:
@@ -68,7 +70,7 @@ def _frames(codec: str, extradata: bytes, units: Sequence[bytes]) -> list[VideoF
             raise TypeError("the decoder of a video codec decodes no video")
         context.extradata = extradata or None
         context.thread_count = 1  # one picture: more threads only wait for one another
-        context.options = {"max_pixels": str(MOST_PIXELS)}
+        context.options = {"max_pixels": str(most_pixels)}
         for packet in (*map(av.Packet, units), None):
             found += context.decode(packet)
             del found[1:-1]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from agent.paths import Paths
+from agent.visibility import group_end
 from agent.visibility.group_end import LARGEST_GROUP, picture_before
 from agent.visibility.growing_segment import KeyFrame, SegmentFollower
 from agent.visibility.key_frame_decoder import PictureError
@@ -40,6 +41,25 @@ def test_a_files_first_key_frame_has_none_and_a_huge_group_is_not_asked_for(fram
     assert picture_before(replace(frame, group_before=())) is None
     huge = replace(frame.group_before[0], size=LARGEST_GROUP + 1)
     assert picture_before(replace(frame, group_before=(huge,))) is None
+
+
+def test_groups_of_too_many_pixels_are_not_asked_for(frame: KeyFrame) -> None:
+    count = len(frame.group_before)
+    uhd, too_wide = (replace(frame.track, width=width, height=2160) for width in (3840, 4800))
+    assert picture_before(replace(frame, track=uhd)) is not None, "4K by its header, and few pictures"
+    assert picture_before(replace(frame, track=too_wide)) is None
+    longer = frame.group_before * (60 // count + 1)
+    assert picture_before(replace(frame, track=uhd, group_before=longer)) is None
+    assert picture_before(replace(frame, group_before=longer)) is not None
+
+
+@pytest.mark.promise("I12")
+def test_a_picture_larger_than_its_file_says_is_refused_by_the_decoder(
+    frame: KeyFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_end, "LARGEST_PICTURE", frame.track.width * frame.track.height // 2)
+    with pytest.raises(PictureError, match="does not decode"):
+        picture_before(replace(frame, track=replace(frame.track, width=16, height=16)))
 
 
 @pytest.mark.promise("I12")
