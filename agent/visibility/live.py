@@ -86,6 +86,11 @@ class RoomNow:
             self._settle(seats)
 
     @property
+    def session_id(self) -> str | None:
+        """Of the lesson whose pictures it was fed last."""
+        return self._session_id
+
+    @property
     def sights(self) -> Sequence[Sight]:
         """Intervals of this lesson so far, oldest first."""
         return tuple(self._sights)

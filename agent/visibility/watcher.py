@@ -31,6 +31,7 @@ from agent.visibility.key_frame_decoder import decode, decode_brightness
 from agent.visibility.live import RoomNow
 from agent.visibility.looks import Zones, error_model, look_of
 from agent.visibility.presence import Presence
+from agent.visibility.resumption import left_open, relive
 from agent.visibility.tamper import TamperWatch
 from agent.visibility.warnings import lesson_now, state_doubt
 from models.heads import HeadCounter
@@ -71,6 +72,8 @@ class Watcher:
         self._doubt: Doubt | None = None
         self._sight: tuple[Sight, bool] | None = None
         """The last of that lesson, and whether it was of a simulated camera."""
+        self._has_resumed = False
+        """Whether what a watcher before this one left open was read."""
         self._idle_ns = 0
         self._room_now = RoomNow()
         self.presence = Presence()
@@ -84,6 +87,7 @@ class Watcher:
         """Count the newest picture if it is new. OSError, BoxError, PictureError and sqlite3.Error pass
         through: nothing is half done, the next look starts afresh. PublishError comes after the count."""
         now = self._clock.now()
+        self._resume(store)
         frame = self._follower.newest_key_frame(now)
         reason = self._unusable(frame, now)
         if frame is None or reason is not None:
@@ -128,6 +132,18 @@ class Watcher:
         self.tamper.look_at_rest(store, grey, found.at_us, now, simulated=found.simulated)
         detections = self._counter.count(picture) if self.presence.has_changed(picture, now) else []
         self.presence.see(picture, [each for each in detections if each.score >= self._counter.cut], now)
+
+    def _resume(self, store: Store) -> None:
+        if self._has_resumed:
+            return
+        left = left_open(store)
+        if left is not None:
+            self._session_id, self._doubt, self._sight = (
+                left.session_id,
+                left.doubt,
+                (left.sight, left.simulated),
+            )
+        self._has_resumed = True
 
     def _unusable(self, frame: KeyFrame | None, now: Stamp) -> str | None:
         if frame is None:
@@ -192,6 +208,8 @@ class Watcher:
             return doubt([Sight.of(each) for each in counts], count.at_us, after_us)
         zones = Zones.of(calibration_of(store, self._room), count.detector)
         lesson = lesson_now(store, session, count.at_us, zones, picture_size)
+        if self._room_now.session_id != session.id:
+            relive(store, self._room_now, session, zones, count, picture_size, model)
         self._room_now.see(look_of(count.at_us, count.boxes, *picture_size, zones), lesson, model)
         found = doubt(self._room_now.sights, count.at_us, after_us)
         if found is None or found.kind == "more_visible":

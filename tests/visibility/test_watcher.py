@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import sqlite3
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -14,11 +15,19 @@ from agent import board
 from agent.paths import Paths
 from agent.store import classes, heads
 from agent.store.database import Row, Store
+from agent.store.heads import HeadCount
 from agent.store.vault import Vault
+from agent.visibility.doubts import doubt
+from agent.visibility.error_model import DEFAULT
+from agent.visibility.live import RoomNow
+from agent.visibility.looks import Zones
+from agent.visibility.resumption import relive
+from agent.visibility.seats import Head
 from agent.visibility.watcher import Watcher
 from tests.classes.documents import class_content, take_in
 from tests.recording.rig import Rig
 from tests.synthetic import number_in
+from tests.visibility.people import DETECTOR, SECOND_US, lesson, seats_of
 from tests.visibility.segments import PictureNumberCounter, publish_status
 
 
@@ -192,6 +201,66 @@ def test_a_lasting_disagreement_is_said_while_the_lesson_runs(
     watcher.look(store)
     doubted = store.rows("SELECT data FROM fact WHERE type = 'visibility.doubted' ORDER BY id")
     assert [json.loads(row["data"])["began"] for row in doubted] == [True, False], "it ends with the lesson"
+
+
+def begun(store: Store) -> list[bool]:
+    found = store.rows("SELECT data FROM fact WHERE type = 'visibility.doubted' ORDER BY id")
+    return [json.loads(row["data"])["began"] for row in found]
+
+
+@pytest.mark.rule("R6")
+@pytest.mark.parametrize("is_ended", [False, True])
+def test_a_doubt_outlives_the_watcher_that_stated_it(
+    watched: Rig, watcher: Watcher, store: Store, paths: Paths, session: classes.Session, is_ended: bool
+) -> None:
+    """Who died told nobody that it ended: the next one neither begins it again nor leaves it open."""
+    check_in(store, session.id, 4)
+    play(watched, 2.8)
+    while not begun(store):
+        play(watched, 6)
+        watcher.look(store)
+    if is_ended:
+        with store.transaction():
+            classes.set_closed(store, session.id, watched.clock.wall_us, "planned_end")
+    next_one = Watcher(paths, "room-101", PictureNumberCounter(), watched.clock, simulated=False)
+    play(watched, 6)
+    found = next_one.look(store).doubt
+    assert (found.kind if found else None) == (None if is_ended else "fewer_visible")
+    assert begun(store) == ([True, False] if is_ended else [True])
+    play(watched, 3)
+    next_one.look(store)
+    assert begun(store) == [True, False], "five people are no fewer than four"
+
+
+def corners_of(head: Head) -> tuple[int, int, int, int]:
+    """In a picture 1000 pixels high."""
+    half = head.size / 2
+    left, top, right, bottom = head.x - half, head.y - half, head.x + half, head.y + half
+    return round(1000 * left), round(1000 * top), round(1000 * right), round(1000 * bottom)
+
+
+@pytest.mark.rule("R6")
+def test_what_was_counted_before_a_restart_is_known_after_it(
+    rig: Rig, store: Store, session: classes.Session
+) -> None:
+    """An interval needs minutes; a watcher that starts in a lesson has them in the database."""
+    check_in(store, session.id, 4)
+    start_us, counts = rig.clock.wall_us, []
+    for number, look in enumerate(lesson(seats_of(1), seconds=600)):
+        boxes = tuple((*corners_of(head), head.probability) for head in look.heads)
+        count = HeadCount("r", 0, number, start_us + look.at_us, session.id, 1, 4, DETECTOR, False, boxes)
+        heads.insert_count(store, count)
+        counts.append(count)
+    newest = counts[-1]
+    room = RoomNow()
+    relive(store, room, session, Zones(), newest, (1600, 1000), DEFAULT)
+    found = doubt(room.sights, newest.at_us, 120 * SECOND_US)
+    assert found is not None and (found.kind, found.expected) == ("fewer_visible", 3), "and a teacher"
+    other = RoomNow()
+    relive(
+        store, other, session, Zones(), replace(newest, detector="of other weights"), (1600, 1000), DEFAULT
+    )
+    assert not other.sights, "other weights' counts are not judged as if by these"
 
 
 def test_row_and_fact_stand_or_fall_together(
