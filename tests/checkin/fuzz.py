@@ -12,6 +12,8 @@ import re
 import resource
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,28 +65,39 @@ def main(folder: Path, first: int, count: int) -> dict[str, Any]:
         vault, before = Vault(folder), _rows(store)
         for seed in range(first, first + count):
             began, watch.seed = time.monotonic(), seed
-            try:
-                source = _source(seed, good)
-                with store.transaction():
-                    import_class(
-                        store, vault, clock.now(), source.document,
-                        room="room-101", source_sha256=source.sha256, simulated=True, policies=policies,
-                    )  # fmt: skip
-                taken["rosters"] += 1
-                before = _rows(store)
-            except (ClassFileError, PolicyError):
-                assert _rows(store) == before, f"seed {seed}: half a roster"
-            try:
-                image = reader.read(hostile.photo(seed))
-                assert image.ndim == 3 and max(image.shape) <= 2000, f"seed {seed}"
-                taken["photos"] += 1
-            except PhotoFileError:
-                pass
+            with _named(seed):
+                try:
+                    source = _source(seed, good)
+                    with store.transaction():
+                        import_class(
+                            store, vault, clock.now(), source.document,
+                            room="room-101", source_sha256=source.sha256, simulated=True, policies=policies,
+                        )  # fmt: skip
+                    taken["rosters"] += 1
+                    before = _rows(store)
+                except (ClassFileError, PolicyError):
+                    assert _rows(store) == before, f"seed {seed}: half a roster"
+                try:
+                    image = reader.read(hostile.photo(seed))
+                    assert image.ndim == 3 and max(image.shape) <= 2000, f"seed {seed}"
+                    taken["photos"] += 1
+                except PhotoFileError:
+                    pass
             longest = max(longest, time.monotonic() - began)
         watch.seed = None
     assert not watch.effects, watch.effects
     usage = [_most_kib(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss]
     return {"inputs": 2 * count, "longest_s": round(longest, 3), "rss_mib": [u >> 10 for u in usage], **taken}
+
+
+@contextmanager
+def _named(seed: int) -> Iterator[None]:
+    """Whatever is raised meanwhile says by which seed it can be had again."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"seed {seed}")
+        raise
 
 
 def _most_kib() -> int:

@@ -89,7 +89,7 @@ def photo(seed: int) -> bytes:
         lambda: _flipped(rng, good),
         lambda: _flipped(rng, _png(rng.choice((8, 16)), rng.choice((1, 3, 4)))),
         lambda: good[: rng.randrange(len(good))],
-        lambda: _png(16, 4)[: rng.randrange(60, 300)],
+        lambda: _png(16, 4)[: rng.randrange(8, 300)],
         lambda: png_of(rng.choice((1, 2**31 - 1, 60_000)), rng.choice((1, 100, 2**31 - 1)), b"x"),
         lambda: png_of(
             100, 100, rng.randbytes(200), depth=rng.choice((1, 3, 16, 255)), colour=rng.randrange(8)
