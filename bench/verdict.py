@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
 """Error rates of a class hour's verdict, on lessons made from labelled pictures with errors that persist.
 
-    python -m bench.verdict [--part report|choose] [--counter stand-in|head-net] [--streams N] [--out FILE]
+    python -m bench.verdict [--part report|choose] [--counter stand-in|head-net]
+                            [--persistence measured|frozen] [--streams N] [--kept FOLDER] [--out FILE]
     python -m bench.verdict --film
-    python -m bench.verdict --lesson [--streams N]
+    python -m bench.verdict --lesson [--streams N] [--kept FOLDER]
 
 Needs CLASSROOM_AGENT_SHARED. A lesson takes a labelled picture's heads as its people (a group of exactly as
-many neighbours as are wanted) and a detector's errors as they persist: who is seen badly stays so, a thing
-that looks like a head stays, both with noise from look to look; people bend down and come up again.
-`head-net` takes each head's and each false place's own score from the net; `stand-in` draws them so that
-recall and precision are those measured of the net's predecessor, calibrated by construction. Hidden people
-are checked in and in no picture. The parameters of `agent.visibility.estimate.ErrorModel` are chosen with
-`--part choose` (train_rooms); `--part report` (val_room, val_rear) is what is published. `--film` counts the
-room video (13 people) with the head net; `--lesson` judges classes of a real lesson, see
-bench/verdict_lesson.py. Prints numbers only.
+many neighbours as are wanted, bench/verdict_casts.py) and a detector's errors as they persist
+(bench/verdict_stream.py). `head-net` takes each head's and each false place's own score from the net;
+`stand-in` draws them so that recall and precision are those measured of the net's predecessor, calibrated by
+construction. Hidden people are checked in and in no picture. The parameters of
+`agent.visibility.error_model.ErrorModel` are chosen with `--part choose` (train_rooms); `--part report`
+(val_room, val_rear) is what is published. `--film` counts the room video (13 people) with the head net;
+`--lesson` judges classes of a real lesson, see bench/verdict_lesson.py. Prints numbers only.
 """
 
 from __future__ import annotations
