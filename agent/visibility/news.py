@@ -14,10 +14,6 @@ from agent.visibility.view import Field
 
 SIZE: Final = (160, 90)
 """Width and height at which it is taken."""
-BLOCK: Final = 10
-"""Pixels of `SIZE` along a block's side: 16 × 9 blocks."""
-EDGE: Final = 8.0
-"""Grey levels: no more of what moved, or of a sharp edge, counts when the shift of the whole is taken."""
 LIGHT_PX: Final = 15
 """Pixels of SIZE within which the light may have changed by one factor."""
 
@@ -36,20 +32,6 @@ def news_of(now: Field, before: Field) -> Field:
     return _unmoved(np.asarray(now - gain * before, np.float32), before)
 
 
-def jump_px(now: Field, before: Field) -> float:
-    """By how many pixels the whole of `now` is shifted against `before` (both flattened), for shifts of less
-    than about one."""
-    across = np.clip(cv2.Sobel(before, cv2.CV_32F, 1, 0, scale=0.125), -EDGE, EDGE)
-    down = np.clip(cv2.Sobel(before, cv2.CV_32F, 0, 1, scale=0.125), -EDGE, EDGE)
-    change = np.clip(now - before, -EDGE, EDGE)
-    a, b, c = float((across * across).sum()), float((across * down).sum()), float((down * down).sum())
-    d, e = float((change * across).sum()), float((change * down).sum())
-    determinant = a * c - b * b
-    if determinant < 1e-6 * (a + c) ** 2 + 1e-6:
-        return 0.0
-    return float(np.hypot(d * c - e * b, e * a - d * b)) / determinant
-
-
 def _unmoved(news: Field, before: Field) -> Field:
     """`news` without what a small shift of the picture makes of its edges, place by place: a mount that gives
     way, a building that shakes."""
@@ -64,9 +46,3 @@ def _unmoved(news: Field, before: Field) -> Field:
 
 def _local_mean(values: Field) -> Field:
     return np.asarray(cv2.boxFilter(values, cv2.CV_32F, (LIGHT_PX, LIGHT_PX)), np.float32)
-
-
-def in_blocks(values: Field) -> Field:
-    """Values of SIZE by blocks of `BLOCK` pixels a side, row after row: shape (144, 100)."""
-    rows, columns = SIZE[1] // BLOCK, SIZE[0] // BLOCK
-    return values.reshape(rows, BLOCK, columns, BLOCK).transpose(0, 2, 1, 3).reshape(rows * columns, -1)

@@ -19,10 +19,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from agent.visibility.news import SIZE, flattened, in_blocks, news_of
+from agent.visibility.news import SIZE, flattened, news_of
 from agent.visibility.view import Field
 from models.images import GreyImage
 
+BLOCK: Final = 10
+"""Pixels of `news.SIZE` along a block's side: 16 × 9 blocks."""
 SAME_NEWS: Final = 0.70
 """Median correlation over the blocks. Measured (bench/tamper.py) 0.1 to 0.65 of living pictures with and
 without people, 0.8 to 1 of pictures that stand still."""
@@ -88,7 +90,7 @@ class StillnessWatch:
         self._last = now
         if last is None or last.small.shape != small.shape:
             return False
-        changed = in_blocks(np.abs(grey - last.grey)).mean(axis=1)
+        changed = _in_blocks(np.abs(grey - last.grey)).mean(axis=1)
         most = float(changed.max())
         self.has_moved = most >= NOBODY_MOVES
         # Where the noise is not halved yet: half of it would be within what an encoder does.
@@ -137,11 +139,17 @@ def is_quiet(between: tuple[int, ...] | None, pixels: int) -> bool | None:
 
 def _same_news(now: Field, last: Field, before: Field, steady: npt.NDArray[np.bool_]) -> bool:
     # Where the view has no edges a building that shakes cannot look like news.
-    edges = (in_blocks(before) ** 2).mean(axis=1)
+    edges = (_in_blocks(before) ** 2).mean(axis=1)
     flat = steady & (edges <= np.median(edges[steady]))
-    first, second = (in_blocks(news_of(each, before))[flat] for each in (now, last))
+    first, second = (_in_blocks(news_of(each, before))[flat] for each in (now, last))
     strong = (first * first).mean(axis=1), (second * second).mean(axis=1)
     if min(float(np.median(each)) for each in strong) < LEAST_NEWS**2:
         return False
     alike = (first * second).mean(axis=1) / np.sqrt(np.maximum(strong[0] * strong[1], 1e-9))
     return float(np.median(alike)) >= SAME_NEWS
+
+
+def _in_blocks(values: Field) -> Field:
+    """Shape (144, 100)."""
+    rows, columns = SIZE[1] // BLOCK, SIZE[0] // BLOCK
+    return values.reshape(rows, BLOCK, columns, BLOCK).transpose(0, 2, 1, 3).reshape(rows * columns, -1)
