@@ -79,7 +79,9 @@ def test_footage_of_no_lesson_is_given_to_its_class_on_the_page(
     count_now(store, served, paths)
     text = visitor.get("/storage").text
     assert "未排课的录像" in text and "天后可删除" in text
-    start = local(row["start_us"])
+    first = local(row["start_us"])
+    # The form knows one day: 45 minutes from 23:15 on would end before they began.
+    start = min(first, first.replace(hour=23, minute=14))
 
     def send(**fields: str) -> str:
         form = {"token": token_in(visitor.get("/storage")), "password": PASSWORD, "class": CLASS}
