@@ -3,15 +3,14 @@ a counter, or with scores drawn so that recall and precision are known."""
 
 from __future__ import annotations
 
-import csv
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+
+from bench.head_labels import unlabelled
 
 FLOOR: Final = 0.05
 FOUND: Final = 0.6
@@ -57,27 +56,16 @@ def stand_in(pictures: Sequence[Floats], random: np.random.Generator) -> list[Ca
 def of_counts(pictures: Mapping[str, Floats], found: Mapping[str, Floats]) -> list[Cast]:
     """Casts of labelled `pictures` with the scores in `found` (`verdict_pictures.counted`). Who is in a
     picture and not in its labels is neither one of the people nor a false place."""
-    unlabelled = _unlabelled()
+    left_out = unlabelled()
     nobody: Floats = np.zeros((0, 3))
-    return [_cast(heads, found[name], unlabelled.get(name, nobody)) for name, heads in pictures.items()]
-
-
-def _unlabelled() -> dict[str, Floats]:
-    """Picture → (n, 3): x, y, size of heads that its labels leave out. All 233 detections of 0.6 and more on
-    val_rear that are no labelled head were looked at once, enlarged (2026-11-22, the net of 170,000 crops);
-    130 are plainly heads and stand in the list, posters and whatever is doubtful do not."""
-    found = defaultdict(list)
-    with (Path(__file__).parent / "unlabelled_heads.csv").open(newline="") as file:
-        for row in csv.DictReader(file):
-            found[row["file"]].append([float(row[key]) for key in ("x", "y", "size")])
-    return {name: np.array(rows) for name, rows in found.items()}
+    return [_cast(heads, found[name], left_out.get(name, nobody)) for name, heads in pictures.items()]
 
 
 def _is_at(places: Floats, x: float, y: float) -> bool:
     return bool((np.hypot(places[:, 0] - x, places[:, 1] - y) < FOUND * places[:, 2]).any())
 
 
-def _cast(heads: Floats, found: Floats, unlabelled: Floats) -> Cast:
+def _cast(heads: Floats, found: Floats, left_out: Floats) -> Cast:
     odds, false = np.full(len(heads), -np.inf), []
     for x, y, size, score in found:  # the surest first
         value = float(np.log(score / (1 - score)))
@@ -86,7 +74,7 @@ def _cast(heads: Floats, found: Floats, unlabelled: Floats) -> Cast:
         nearest = int(np.argmin(away))
         if away[nearest] < FOUND:
             odds[nearest] = value
-        elif not _is_at(unlabelled, x, y):
+        elif not _is_at(left_out, x, y):
             false.append((x, y, size, value))
     return Cast(np.column_stack([heads, odds]), np.array(false).reshape(-1, 4))
 

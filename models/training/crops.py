@@ -27,6 +27,8 @@ LEVELS = 4
 SMALLEST_PX, LARGEST_PX = 8.5, 46.0
 """The head that a crop is laid around gets a size (root of the area) between these."""
 IGNORED_BELOW_PX, IGNORED_ABOVE_PX = 6.5, 100.0
+NO_HEAD_ABOVE_PX = 150.0
+"""So large a head is background: a smaller step of the pyramid finds it, and its eyes and mouth are no heads."""
 GREY = 114
 
 Picture = npt.NDArray[np.uint8]
@@ -231,6 +233,8 @@ def _draw(target: Floats, x: float, y: float, width: float, height: float) -> No
     """One head, in cells."""
     side = math.sqrt(width * height) * STRIDE
     if not (-width / 2 < x < GRID + width / 2 and -height / 2 < y < GRID + height / 2):
+        return
+    if side > NO_HEAD_ABOVE_PX:
         return
     inside = 0 <= x < GRID and 0 <= y < GRID
     if side < IGNORED_BELOW_PX or side > IGNORED_ABOVE_PX or not inside:

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import models.weights
-from bench.visibility import CountedPicture, by_place, empty_pictures, judged, labelled
+from bench.head_labels import labelled
+from bench.visibility import CountedPicture, by_place, empty_pictures, judged
 from models.head_net import WEIGHTS, HeadNet, scales, tiles
 from models.images import BGRImage, Detection
 from models.self_test import self_test
@@ -165,8 +166,8 @@ def test_rooms_that_it_was_not_trained_on(
     net: HeadNet, shared_media: Path, name: str, recall: float, precision: float, error: float
 ) -> None:
     pictures = [
-        CountedPicture(heads, net.count(image))
-        for number, (image, heads) in enumerate(labelled(shared_media / "heads" / name))
+        CountedPicture(heads, heads, net.count(image))
+        for number, (_, image, heads) in enumerate(labelled(shared_media / "heads" / name))
         if number % 5 == 0
     ]
     found = judged(pictures, net.cut, "head", by_place)
