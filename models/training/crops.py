@@ -28,7 +28,7 @@ SMALLEST_PX, LARGEST_PX = 8.5, 46.0
 """The head that a crop is laid around gets a size (root of the area) between these."""
 IGNORED_BELOW_PX, IGNORED_ABOVE_PX = 6.5, 100.0
 NO_HEAD_ABOVE_PX = 150.0
-"""So large a head is background: a smaller step of the pyramid finds it, and its eyes and mouth are no heads."""
+"""So large a head is background: a smaller size of the picture finds it, and eyes and mouths are no heads."""
 GREY = 114
 
 Picture = npt.NDArray[np.uint8]
