@@ -6,7 +6,6 @@
       │   │                                                                                │
       ├───│── named: a frame names somebody else, or several in a row not this person      │
       └───│── without a name, first time: a later frame names somebody ◄───────────────────┤
-          │   or, nearly somebody: their mean with the later frames does (CONCLUDED: named)  │
           └── ambiguous for as long as the track lasts ◄── without a name, second time ────┘
 
 One frame never names anybody. Several do in one of two ways: most of them name the person, each by itself; or
@@ -91,23 +90,20 @@ class Deliberation:
         """Take one frame's match; the conclusion when this frame brought it about, else None.
 
         `quality` (0..1): how fit the frame was for a template. `together`: the match of the mean of the
-        frames gathered and this one, NOBODY for a first one and while a conclusion stands that is not to be
-        overturned by more frames of a face that is `nearly` somebody's. After it `conclusion` is None where
-        the deliberation began anew, with or without this frame.
+        frames gathered and this one, NOBODY for a first one and while a conclusion stands. After it
+        `conclusion` is None where the deliberation began anew, with or without this frame.
         """
         if self.is_final:
             return None
         if self.conclusion is not None:
             if match.is_named and match.person_id != self.conclusion.person_id:
                 self._begin_anew()
-            elif self.conclusion.nearly is not None and together is not NOBODY:
-                self._gather(match, quality, together)
-                self.conclusion = self._name() or self.conclusion
-                return self.conclusion if self.conclusion.finding is Finding.NAMED else None
             else:
                 self._check_it_is_still(match, self.conclusion)
                 return None
-        self._gather(match, quality, together)
+        self._matches.append(match)
+        self._weights.append(max(quality, LEAST_WEIGHT))
+        self._together = together if len(self._matches) > 1 else NOBODY
         self.conclusion = self._conclude()
         if self.conclusion is not None and self.conclusion.finding is not Finding.NAMED:
             self._ended_without_name += 1
@@ -135,11 +131,6 @@ class Deliberation:
         """Somebody was named, and the last frame was not them."""
         return self._differing > 0
 
-    def _gather(self, match: Match, quality: float, together: Match) -> None:
-        self._matches.append(match)
-        self._weights.append(max(quality, LEAST_WEIGHT))
-        self._together = together if len(self._matches) > 1 else NOBODY
-
     def _begin_anew(self) -> None:
         self._matches, self._weights, self._differing, self.conclusion = [], [], 0, None
         self._together = NOBODY
@@ -155,27 +146,19 @@ class Deliberation:
 
     def _conclude(self) -> Conclusion | None:
         named = [match for match in self._matches if match.is_named]
-        if len({match.person_id for match in named}) > 1:
+        names = {match.person_id for match in named}
+        if len(names) > 1:
             return self._without_name(Finding.AMBIGUOUS)
-        found = self._name()
-        if found is not None:
-            return found
+        if named and len(named) >= self._needed(named) and self._is_majority(named):
+            return self._conclusion(Finding.NAMED, named[0].person_id, named)
+        theirs = self._nearest_to_the_mean(names)
+        if theirs and len(theirs) >= self._needed(theirs) and self._is_majority(theirs):
+            return self._by_the_mean(theirs)
         if len(self._matches) >= self._thresholds.frames_for_unknown and not named:
             near = any(match.is_near for match in (*self._matches, self._together))
             return self._without_name(Finding.AMBIGUOUS if near else Finding.UNKNOWN)
         if len(self._matches) >= self._patience:
             return self._without_name(Finding.AMBIGUOUS)
-        return None
-
-    def _name(self) -> Conclusion | None:
-        """Whom the frames gathered name, each by itself or by their mean."""
-        named = [match for match in self._matches if match.is_named]
-        names = {match.person_id for match in named}
-        if len(names) == 1 and len(named) >= self._needed(named) and self._is_majority(named):
-            return self._conclusion(Finding.NAMED, named[0].person_id, named)
-        theirs = self._nearest_to_the_mean(names)
-        if theirs and len(theirs) >= self._needed(theirs) and self._is_majority(theirs):
-            return self._by_the_mean(theirs)
         return None
 
     def _needed(self, named: list[Match]) -> int:

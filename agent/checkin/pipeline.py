@@ -202,17 +202,14 @@ class Pipeline:
         match = gallery.match(template, self._thresholds)
         deliberation = subject.deliberation
         was_concluded = deliberation.conclusion is not None
-        may_gather = not was_concluded or subject.is_hesitating(now_ns)
         together = NOBODY
         if self._engine.name in MEASURED_ENGINES:
             mean = subject.fusion.add(template, best.score, deliberation.gathered)
-            if deliberation.gathered > 0 and may_gather:
+            if deliberation.gathered > 0 and not was_concluded:
                 together = gallery.match(mean, self._thresholds, is_mean=True)
         subject.judge_from_here(match if match.is_named else together, self._liveness)
         conclusion = deliberation.add(match, best.score, together)
-        reopened = was_concluded and (
-            deliberation.conclusion is None or (not may_gather and conclusion is not None)
-        )
+        reopened = was_concluded and (deliberation.conclusion is None or conclusion is not None)
         if reopened:
             subject.probes.clear()  # what was seen before is no evidence about who is there now
             subject.held = subject.told = None
