@@ -20,7 +20,7 @@ from agent.checkin.gallery import Gallery
 from agent.checkin.journal import Entry, Journal, Outcome
 from agent.checkin.liveness import LivenessJudge
 from agent.checkin.photos import portrait
-from agent.checkin.subject import Case
+from agent.checkin.pipeline import Case
 from agent.checkin.thresholds import CheckinThresholds
 from agent.clock import Stamp
 from agent.store.classes import Session

@@ -18,9 +18,9 @@ whoever resembles somebody a little would otherwise only have to stand there unt
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
 from agent.checkin.fusion import LEAST_WEIGHT
 from agent.checkin.gallery import NOBODY, Match
@@ -53,8 +53,6 @@ class Conclusion:
     """The limit that `distance` was held to."""
     margin_needed: float | None = None
     """Of the mean, or the largest that any of these frames was held to."""
-    nearly: str | None = None
-    """Whom a better frame might name, when nobody was: no farther than `NEARLY` beyond the cut."""
 
     def numbers(self) -> dict[str, Any]:
         """What was found and what it was held to, without saying who: why somebody was not taken."""
@@ -68,8 +66,6 @@ class Conclusion:
         return {"finding": self.finding.value, "frames": self.frames, **rounded}
 
 
-NEARLY: Final = 0.06
-"""So far beyond the cut somebody of the class may lie whom a frame shows badly (bench/RESULTS.md)."""
 TRIES = 2
 """Deliberations of one track that may end without a name; the last one's end stands."""
 
@@ -196,19 +192,7 @@ class Deliberation:
         )
 
     def _without_name(self, finding: Finding) -> Conclusion:
-        return replace(self._conclusion(finding, None, self._matches), nearly=self._nearly())
-
-    def _nearly(self) -> str | None:
-        """Who is nearest, if near enough and no two people were named."""
-        if len({match.person_id for match in self._matches if match.is_named}) > 1:
-            return None
-        beyond: list[tuple[float, str | None]] = [
-            (match.distance - match.cut, match.person_id)
-            for match in (*self._matches, self._together)
-            if match.distance is not None and match.cut is not None and match.person_id is not None
-        ]
-        far, person_id = min(beyond, default=(NEARLY, None))
-        return person_id if far < NEARLY else None
+        return self._conclusion(finding, None, self._matches)
 
     def _conclusion(self, finding: Finding, person_id: str | None, matches: list[Match]) -> Conclusion:
         held = [match for match in matches if match.distance is not None]

@@ -61,8 +61,7 @@ class View:
     answers: dict[int, Reply] = field(default_factory=dict)
     """By track, as long as the track lasts."""
     prompts: dict[int, Answer] = field(default_factory=dict)
-    """What a face is asked to do (a challenge, or to be seen better), by track; said in place of the gate's
-    remedy."""
+    """What a face is asked to do (a challenge), by track; said in place of the gate's remedy."""
     fault: str | None = None
     """Set when nobody can be recognised now; everybody is sent to the other way in."""
     is_at_rest: bool = False
@@ -217,14 +216,10 @@ class Door:
         log.info("face.concluded", **self.tally.last_conclusion)
 
     def _prompts(self) -> dict[int, Answer]:
-        nearly = {
-            track_id: answer(AnswerKind.LOOK_HERE, track_id=track_id) for track_id in self._pipeline.hesitant
-        }
-        asked = {
+        return {
             track_id: answer(AnswerKind.TURN, track_id=track_id, direction=direction)
             for track_id, direction in self._pipeline.directions.items()
         }
-        return nearly | asked
 
     def _count(self, report: FrameReport) -> None:
         self.tally.searched += report.searched

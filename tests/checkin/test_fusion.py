@@ -15,7 +15,6 @@ from agent.checkin.gallery import NOBODY, Match
 from agent.checkin.liveness import NoLivenessJudge
 from agent.checkin.matching import StoredTemplate
 from agent.checkin.pipeline import Pipeline
-from agent.checkin.subject import HESITATE_NS
 from models.faces import DetectedFace, FaceEngine, Template
 from models.images import BGRImage
 from tests.checkin.doorway import Standing, visit
@@ -126,10 +125,6 @@ def test_what_is_said_of_a_mean_is_the_means() -> None:
     assert conclusion.frames == 2
 
 
-PICTURES = 10 + HESITATE_NS // 100_000_000
-"""Ten for an answer, and as long as a near miss is withheld."""
-
-
 class Drifting:
     """Finds faces as the real engine does; each template is one more look at p003, none near enough."""
 
@@ -159,7 +154,7 @@ def test_only_an_engine_whose_means_were_measured_names_by_them(
     pipeline, people = Pipeline(Drifting(engine, name), NoLivenessJudge(), LIMITS), gallery(range(40))
     cases = [
         case.conclusion
-        for number, picture in enumerate(visit(Standing("obama3.jpg"), pictures=PICTURES))
+        for number, picture in enumerate(visit(Standing("obama3.jpg"), pictures=10))
         for case in pipeline.process(picture, number * 100_000_000, people).cases
     ]
     assert any(case.person_id == "p003" for case in cases) is is_named
