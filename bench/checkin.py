@@ -68,8 +68,8 @@ VISITS = (("one", 1.5), ("two", 7.0), (None, 12.5))
 VISIT_SECONDS = 4.0
 SETTLE_SECONDS, EMPTY_SECONDS = 16.0, 60.0
 """Until the door rests and knows what packets weigh at rest; and measured."""
-RARE_S = 4.0
-"""Between key frames so rare that everything is decoded (drivers/cameras/dozing.py)."""
+OFTEN_S, RARE_S = 1.0, 2.0
+"""Between key frames: dozed through, and so rare that everything is decoded (drivers/cameras/dozing.py)."""
 
 Program = Callable[[BGRImage, float], set[str | None]]
 """Takes a picture of that second; the people it names in it, None for a face without a name."""
@@ -287,7 +287,7 @@ def main() -> None:
         "engine": engine.name,
         "machine": {"system": platform.platform(), "processor": platform.machine(), "dlib": dlib.__version__},
         "runs": runs,
-        "empty_doorway": empty_doorway(arguments.engine, 2.0),
+        "empty_doorway": empty_doorway(arguments.engine, OFTEN_S),
         "empty_doorway_whole": empty_doorway(arguments.engine, RARE_S),
         "ours_over": {name: _ratio(runs["ours"], runs[name]) for name in ("simple", "faster")},
     }

@@ -61,7 +61,7 @@ def read_members(archive: Path, wanted: Sequence[Member]) -> dict[str, bytes]:
                 file.allowance = sizes[member.name] + io.DEFAULT_BUFFER_SIZE
                 content = opened.extractfile(member)
                 found[member.name] = b"" if content is None else content.read(sizes[member.name] + 1)
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
         raise InstallError(f"{archive.name}: 损坏 / damaged ({error}); {AGAIN}") from error
     for path in sizes:
         if path not in found:

@@ -73,6 +73,7 @@ def faces_due(store: Store, stamp: Stamp, vouch: Vouch, people: list[str]) -> di
             over[training.class_id] = midnight_us(last) + grace_us
         elif last == "hold":
             held.add(training.class_id)
+    newest = rows.newest_faces(store, people)
     found = {}
     for person_id, of_classes in rows.enrolments(store, people).items():
         ends = [
@@ -82,6 +83,9 @@ def faces_due(store: Store, stamp: Stamp, vouch: Vouch, people: list[str]) -> di
             for each in of_classes
         ]
         known = [end for end in ends if end is not None]
+        if person_id in newest:  # enrolled before the next class was entered
+            ends.append(newest[person_id] + grace_us)
+            known.append(ends[-1])
         if len(known) == len(ends) and max(known) <= stamp.wall_us - vouch.uncertainty_us:
             found[person_id] = max(known)
     return found

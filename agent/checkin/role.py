@@ -271,8 +271,9 @@ class _Attendance:
         if due:
             self._refresh()
         view = self._door.see(frame, frame.arrived_ns)
-        self._camera.is_at_rest = view.is_at_rest
         session = self._door.situation.session
+        # Without a session nobody is looked for, and whoever moves would become what is usual at rest.
+        self._camera.is_at_rest = view.is_at_rest and session is not None
         self._front.show(frame, view, session.id if session else None)
         if due:
             self._report(view, now_ns)

@@ -14,6 +14,10 @@ from agent.classes.lesson_plan import KINDS, LessonPlan, TimetableError, local, 
 from agent.classes.workbook import KINDS as WORDS
 
 
+POSSIBLE_YEARS = range(2000, 2200)
+"""Others are slips, and the first and last that can be written are no time in UTC."""
+
+
 class TypingError(TimetableError):
     """What was typed is no plan; nothing was looked up yet."""
 
@@ -82,7 +86,10 @@ def _with_breaks(plan: LessonPlan, breaks: tuple[tuple[int, int], ...]) -> Lesso
 
 def _instant_us(day: str, clock: str) -> int:
     try:
-        return microseconds(datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=SHANGHAI))
+        typed = datetime.fromisoformat(f"{day}T{clock}")
+        if typed.year not in POSSIBLE_YEARS:
+            raise ValueError(day)
+        return microseconds(typed.replace(tzinfo=SHANGHAI))
     except ValueError as error:
         raise TypingError(
             ["日期写成 2026-11-21，时间写成 08:30 / write days as 2026-11-21 and times as 08:30"]

@@ -172,14 +172,19 @@ def _judge_opened(
             }
             origin = _Origin(data, opened.signed, source)
             return _apply(store, vault, stamp, payload, opened, simulated, origin)
-    except RefusedError as refused:
+    except sqlite3.Error:
+        raise
+    except Exception as error:
         if judged is None:
             raise
         # The rollback took the nonce along; HR's own signature stands under it, so no stranger can fill
-        # the table.
+        # the table. What broke the device is judged once, too, and its sender told.
         with store.transaction():
             table.remember_nonce(store, judged.nonce, stamp.wall_us)
-        raise RefusedError(refused.code, refused.detail, judged.id) from refused
+        if isinstance(error, RefusedError):
+            raise RefusedError(error.code, error.detail, judged.id) from error
+        log.exception("configuration.failed", carrier=carrier, message=judged.id)
+        raise RefusedError(RefusalCode.FAILED, type(error).__name__, judged.id) from error
 
 
 def _check_not_seen(store: Store, payload: Payload) -> None:

@@ -139,5 +139,6 @@ def _names(store: Store, order: Order) -> list[str]:
 
 def _impersonal(line: str, names: Sequence[str]) -> str:
     for name in names:
-        line = line.replace(name, "…")
+        for written in {name, repr(name)[1:-1], repr(name[:40])[1:-1]}:  # as a problem quotes a word
+            line = line.replace(written, "…")
     return without_id_numbers(line)

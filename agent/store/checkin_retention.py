@@ -55,6 +55,17 @@ def strangers_without_photos(store: Store, limit: int) -> list[str]:
     return [row["subject_id"] for row in found]
 
 
+def newest_faces(store: Store, people: list[str]) -> dict[str, int]:
+    """Each of `people` with a template or an enrolment photo → when the newest was made, UTC microseconds."""
+    found = store.rows(
+        "SELECT person_id, max(created_us) AS newest FROM ("
+        " SELECT person_id, created_us FROM template UNION ALL SELECT person_id, created_us FROM enrolment_photo)"
+        " WHERE person_id IN (SELECT value FROM json_each(?)) GROUP BY person_id",
+        (json.dumps(people),),
+    )
+    return {row["person_id"]: int(row["newest"]) for row in found}
+
+
 def people_with_faces(store: Store) -> list[str]:
     """Whoever has a template key."""
     rows = store.rows("SELECT subject_id FROM person_key WHERE purpose = 'template' ORDER BY subject_id")

@@ -112,8 +112,8 @@ class Camera(Protocol):
     """True when the pictures do not come from a live camera; carried into every record (I9)."""
     is_at_rest: bool
     """Set by whoever takes `frames`, for the next ones: nothing happens in them, so the edges of blocks may
-    show where that is cheaper, and the same picture may come again, about once a second, as long as the
-    encoded stream says that nothing has changed. From the picture after the next on that follows setting it
+    show where that is cheaper, and key frames alone be decoded, one a second at least, as long as the encoded
+    stream says that nothing has changed. From the picture after the next on that follows setting it
     to False they are exact and new again."""
 
     def packets(self, silence_timeout: float = 5.0) -> Iterator[Packet]:

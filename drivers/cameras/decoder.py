@@ -53,14 +53,20 @@ class Decoder:
         elif self._may_doze_on(packet, is_at_rest=is_at_rest):
             self._since_key_frame.append(packet)
             return []
-        elif self._is_dozing or (self._is_coarse and not is_at_rest) or self._is_too_long:
+        elif self._since_key_frame and (
+            self._is_dozing or (self._is_coarse and not is_at_rest) or self._is_too_long
+        ):
             self._become_exact()
         if self._begins_closed and len(self._since_key_frame) < MOST_AGAIN:
             self._since_key_frame.append(packet)
         else:
             self._begins_closed = False
             self._since_key_frame.clear()
-        return _decode(self._context, packet, is_wanted=is_wanted)
+        try:
+            return _decode(self._context, packet, is_wanted=is_wanted)
+        except av.InvalidDataError:
+            self._is_dozing = False  # a damaged key frame shows nothing: what comes after it may
+            raise
 
     def _turn(self, packet: Packet, *, is_at_rest: bool) -> None:
         """At a key frame another decoder may begin, if nothing behind it refers to what was before it."""
@@ -73,16 +79,16 @@ class Decoder:
         if wants_coarse != self._is_coarse and self._begins_closed:
             self._context, self._is_coarse = self._new(is_coarse=wants_coarse), wants_coarse
         may_doze = self._dozing.begin_group(len(packet.data), packet.arrived_ns, is_at_rest=is_at_rest)
-        self._is_dozing = may_doze and self._is_coarse
+        self._is_dozing = may_doze and self._is_coarse and self._begins_closed
 
     @property
     def _is_too_long(self) -> bool:
         return self._is_coarse and len(self._since_key_frame) >= MOST_AGAIN
 
     def _may_doze_on(self, packet: Packet, *, is_at_rest: bool) -> bool:
-        is_usual = self._dozing.is_usual(len(packet.data), is_at_rest=is_at_rest)
-        if self._is_dozing and is_usual and not is_at_rest:
-            self._dozing.distrust(packet.arrived_ns)  # something happened and weighed nothing
+        is_usual = self._dozing.is_usual(len(packet.data), packet.arrived_ns, is_at_rest=is_at_rest)
+        if self._is_dozing and not is_at_rest:
+            self._dozing.distrust(packet.arrived_ns)  # something happened, and no packet had told of it
         return self._is_dozing and is_usual and is_at_rest and not self._is_too_long
 
     @property

@@ -6,7 +6,8 @@ somebody who steps into the picture makes them heavier with the first picture th
 the key frames are decoded, and everything as soon as a packet weighs more than is usual.
 
 An encoder at a constant bit rate may hide what happens: then it is a key frame that wakes the watcher, up to
-`LONGEST_GROUP_NS` late. That happens once: afterwards everything is decoded for `DISTRUST_NS`.
+`LONGEST_GROUP_NS` late. That happens once: afterwards everything is decoded for `DISTRUST_NS`, unless the
+camera is connected to anew.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ KNOWN_GROUPS: Final = 3
 USUAL_SHARE: Final = 1.25
 USUAL_BYTES: Final = 150
 """A packet is usual up to this share of the heaviest known at its place, and so many bytes more."""
-LONGEST_GROUP_NS: Final = 2_500_000_000
-"""Of a stream with rarer key frames everything is decoded: they alone would tell of somebody too late."""
+LONGEST_GROUP_NS: Final = 1_200_000_000
+"""Of a stream with rarer key frames everything is decoded: they alone would tell of somebody too late, and
+whoever watches has something to do each second."""
+LARGEST_GROUP: Final = 60
+"""Packets of a group that are remembered; at what is beyond nobody dozes."""
 DISTRUST_NS: Final = 3_600_000_000_000
 
 
@@ -47,11 +51,15 @@ class Dozing:
         is_known = was_quiet and len(self._known) == KNOWN_GROUPS
         return is_at_rest and is_known and arrived_ns >= self._distrusted_until_ns
 
-    def is_usual(self, size: int, *, is_at_rest: bool) -> bool:
-        """Take any other packet: whether it weighs what those at its place did. Not, where there was none."""
+    def is_usual(self, size: int, arrived_ns: int, *, is_at_rest: bool) -> bool:
+        """Take any other packet: whether it weighs what those at its place did. Not, where there was none, or
+        where the next key frame is overdue."""
         place = len(self._group)
+        is_late = self._began_ns is None or arrived_ns - self._began_ns > LONGEST_GROUP_NS
+        self._is_quiet = self._is_quiet and is_at_rest and not is_late and place < LARGEST_GROUP
+        if not self._is_quiet:
+            return False
         self._group.append(size)
-        self._is_quiet = self._is_quiet and is_at_rest
         known = [group[place] for group in self._known if place < len(group)]
         return bool(known) and size <= max(known) * USUAL_SHARE + USUAL_BYTES
 

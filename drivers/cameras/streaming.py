@@ -29,10 +29,6 @@ QUEUED_PACKETS = 300
 
 _JOIN_SECONDS = 1.0
 
-AGAIN_NS = 900_000_000
-"""While nothing happens and nothing is decoded the last picture is handed over again so often: whoever
-watches does each second what is due then."""
-
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -106,7 +102,6 @@ class DecodingSink:
         self._is_at_rest = is_at_rest
         self._decoder: Decoder | None = None
         self._taken = 0
-        self._last: Picture | None = None
         self.fail = slot.fail
         self.wait_closed = slot.wait_closed
         self.on_close = slot.on_close
@@ -135,16 +130,11 @@ class DecodingSink:
         except av.InvalidDataError:
             return not self.closed  # one damaged picture; the next key frame repairs it, silence is noticed
         for picture in pictures:
-            self._hand_over(bgr_of(picture), brightness_of(picture), packet.arrived_ns)
-        last = self._last
-        if self._decoder.is_dozing and last and packet.arrived_ns - last.arrived_ns >= AGAIN_NS:
-            self._hand_over(last.to_bgr, last.to_grey, packet.arrived_ns)
+            self._taken += 1
+            self._slot.replace(
+                Picture(self._taken, packet.arrived_ns, bgr_of(picture), brightness_of(picture))
+            )
         return not self.closed
-
-    def _hand_over(self, to_bgr: ToBGR, to_grey: Callable[[], GreyImage], arrived_ns: int) -> None:
-        self._taken += 1
-        self._last = Picture(self._taken, arrived_ns, to_bgr, to_grey)
-        self._slot.replace(self._last)
 
 
 def bgr_of(picture: av.VideoFrame) -> ToBGR:

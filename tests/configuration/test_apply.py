@@ -298,9 +298,13 @@ def test_a_message_that_breaks_the_device_is_answered_and_does_not_come_back(
 ) -> None:
     """As when an older program was put back: the document in force is one that it does not know."""
     store.insert("configuration", {"revision": 1, "document": '{"colour": "red"}', "applied_us": 0})
-    outcome = handle(officer.message(base_revision=1))
+    message = officer.message(base_revision=1)
+    outcome = handle(message)
     assert (outcome.applied, outcome.code, outcome.revision) == (False, RefusalCode.FAILED, 1)
     assert facts(store, FactType.CONFIGURATION_REFUSED)[-1]["code"] == "failed"
+    assert outcome.message_id is not None, "its sender finds the answer by it"
+    store.execute("UPDATE configuration SET document = '{}'")
+    assert handle(message).code is RefusalCode.REPLAY, "judged once: it may come again for a month"
 
 
 def test_a_locked_database_passes_and_the_message_is_judged_afterwards(

@@ -158,6 +158,12 @@ def swapped(officer: Officer, signed: str, carried: str) -> bytes:
             | {"missed": [f"{THEORY}:1"], "people": ["学员甲", "王某"]},
             "orders[2] make_up: '…': 没有或不止一人",
         ),
+        (
+            {"class": "dgjc-1", "action": "make_up", "lesson": "2026-11-23 08:30"}
+            | {"missed": [f"{THEORY}:1"], "people": ["王\u3000某", "王某" * 30]},
+            "orders[2] make_up: '…': 没有或不止一人",
+        ),
+        (MOVE | {"reason": "x", "day": "9999-12-31", "start": "23:00"}, "orders[2] move: 日期写成"),
     ],
 )
 def test_one_wrong_order_refuses_them_all_and_names_thing_and_remedy_but_nobody(
@@ -177,7 +183,7 @@ def test_one_wrong_order_refuses_them_all_and_names_thing_and_remedy_but_nobody(
     assert says in outcome.detail, outcome.detail
     assert desk.plans() == plans and desk.facts("session.plan-changed") == []
     (refused,) = desk.facts("configuration.refused")
-    assert not any(name in json.dumps(refused, ensure_ascii=False) for name in ("学员甲", "王某"))
+    assert not any(name in json.dumps(refused, ensure_ascii=False) for name in ("学员甲", "王某", "u3000某"))
     assert problems_of_facts(desk.store) == []
 
 

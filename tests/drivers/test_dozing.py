@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,11 +16,10 @@ import pytest
 from drivers.cameras.base import BGRImage, GreyImage, Packet
 from drivers.cameras.decoder import Decoder
 from drivers.cameras.dozing import DISTRUST_NS, KNOWN_GROUPS
-from drivers.cameras.feed import Feed
-from drivers.cameras.streaming import AGAIN_NS, DecodingSink, Picture, brightness_of
+from drivers.cameras.streaming import brightness_of
 from tests.drivers.test_decoding import packets_of
 
-FPS, GOP = 10, 20
+FPS, GOP = 20, 20
 STEP_NS = 1_000_000_000 // FPS
 WIDTH, HEIGHT = 640, 360
 QUIET = (KNOWN_GROUPS + 2) * GOP
@@ -72,7 +72,7 @@ def visited(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def constant(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """At a constant bit rate, filled up: a packet weighs the same whatever happens."""
     out = tmp_path_factory.mktemp("doze") / "constant.mp4"
-    rate = {"b": "2M", "minrate": "2M", "maxrate": "2M", "bufsize": "200k", "nal-hrd": "cbr"}
+    rate = {"b": "4M", "minrate": "4M", "maxrate": "4M", "bufsize": "400k", "nal-hrd": "cbr"}
     pictures = (doorway(n, STEPS_IN) for n in range(STEPS_IN + 5 * GOP))
     return encoded(out, pictures, **rate)
 
@@ -156,24 +156,29 @@ def test_a_stream_with_rare_key_frames_is_never_dozed_through(tmp_path: Path) ->
     decoder = Decoder(stream)
     slow = [replace(packet, arrived_ns=0) for packet in packets]
     for number in range(6 * GOP):
-        packet = replace(slow[number % GOP], arrived_ns=number * 3 * STEP_NS)  # a group lasts six seconds
+        packet = replace(slow[number % GOP], arrived_ns=number * 2 * STEP_NS)  # a group lasts two seconds
         assert len(decoder.decode(packet, is_wanted=True, is_at_rest=True)) == 1
 
 
-def test_while_it_dozes_the_last_picture_comes_again_each_second(empty: Path) -> None:
+def test_a_camera_that_slows_down_is_not_dozed_through(empty: Path) -> None:
+    """At dusk a slow shutter makes fewer pictures a second: its key frame is overdue."""
     stream, packets = packets_of(empty)
-    slot: Feed[Picture] = Feed(1)
-    sink = DecodingSink(slot, 0.1, lambda: True)
-    sink.begin(stream)
-    arrived = []
-    for number in range(QUIET + 2 * GOP):
-        before = sink.handed_over
-        sink.put(replace(packets[number % len(packets)], arrived_ns=number * STEP_NS))
-        if sink.handed_over > before:
-            picture = slot.take(0)
-            assert picture is not None
-            arrived.append(picture.arrived_ns)
-    dozing = [ns for ns in arrived if ns >= QUIET * STEP_NS]
-    gaps = np.diff(dozing)
-    assert len(dozing) < GOP
-    assert gaps.max() <= AGAIN_NS + STEP_NS
+    group = packets[:GOP]
+    decoder = Decoder(stream)
+    assert quiet_groups(decoder, group, 0, 5)[-1] == 1
+    came = []
+    for place, packet in enumerate(group):
+        slow = replace(packet, arrived_ns=(5 * GOP + 5 * place) * STEP_NS)
+        came.append(len(decoder.decode(slow, is_wanted=True, is_at_rest=True)))
+    assert came[0] == 1 and sum(came[1:5]) == 0 and came[5:] == [1] * (GOP - 5)
+
+
+def test_after_a_damaged_key_frame_nothing_is_dozed_through(empty: Path) -> None:
+    stream, packets = packets_of(empty)
+    group = packets[:GOP]
+    decoder = Decoder(stream)
+    assert quiet_groups(decoder, group, 0, 5)[-1] == 1
+    broken = replace(group[0], data=group[0].data[:60] + bytes(400), arrived_ns=5 * GOP * STEP_NS)
+    with contextlib.suppress(av.InvalidDataError):
+        decoder.decode(broken, is_wanted=True, is_at_rest=True)
+    assert not decoder.is_dozing

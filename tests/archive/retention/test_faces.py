@@ -25,9 +25,9 @@ def face(room: Room, vault: Vault, person: str) -> bytes:
     """A template and an enrolment photo of somebody; the template as it is sealed."""
     with room.store.transaction():
         sealed = vault.seal(room.store, person, "template", b"a template")
-        templates.replace_templates(room.store, person, "an-engine", [SealedTemplate(sealed, 1.0)], 0)
+        templates.replace_templates(room.store, person, "an-engine", [SealedTemplate(sealed, 1.0)], room.clock.wall_us)
         photo = vault.seal(room.store, person, "template", b"a face")
-        templates.replace_photos(room.store, person, [photo], 0)
+        templates.replace_photos(room.store, person, [photo], room.clock.wall_us)
     return sealed
 
 
@@ -116,3 +116,18 @@ def test_who_left_the_class_is_kept_no_longer_than_others(room: Room, vault: Vau
     hourly(room)
     assert [row["subject"] for row in room.facts(FactType.FACE_EXPIRED)] == [f"person/{leaves}"]
     assert vault.open(room.store, stays, "template", sealed[stays]) == b"a template", "wrapped anew"
+
+
+@pytest.mark.promise("I7")
+def test_a_face_enrolled_before_its_class_is_entered_has_its_thirty_days(room: Room, vault: Vault) -> None:
+    room.add_class("welding")
+    room.lesson("welding", room.clock.wall_us - HOUR_US)
+    person = enrol(room, vault, "welding")
+    room.pass_time(60)
+    sealed = face(room, vault, person)
+    room.pass_time(29)
+    hourly(room)
+    assert vault.open(room.store, person, "template", sealed) == b"a template"
+    room.pass_time(2)
+    hourly(room)
+    assert faces(room) == 0
