@@ -13,7 +13,6 @@ from agent.classes.document import SHANGHAI, PlannedSession, microseconds
 from agent.classes.lesson_plan import KINDS, LessonPlan, TimetableError, local, plan_of_row, said
 from agent.classes.workbook import KINDS as WORDS
 
-
 POSSIBLE_YEARS = range(2000, 2200)
 """Others are slips, and the first and last that can be written are no time in UTC."""
 

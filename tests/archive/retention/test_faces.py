@@ -25,7 +25,9 @@ def face(room: Room, vault: Vault, person: str) -> bytes:
     """A template and an enrolment photo of somebody; the template as it is sealed."""
     with room.store.transaction():
         sealed = vault.seal(room.store, person, "template", b"a template")
-        templates.replace_templates(room.store, person, "an-engine", [SealedTemplate(sealed, 1.0)], room.clock.wall_us)
+        templates.replace_templates(
+            room.store, person, "an-engine", [SealedTemplate(sealed, 1.0)], room.clock.wall_us
+        )
         photo = vault.seal(room.store, person, "template", b"a face")
         templates.replace_photos(room.store, person, [photo], room.clock.wall_us)
     return sealed
