@@ -59,7 +59,8 @@ def newest_faces(store: Store, people: list[str]) -> dict[str, int]:
     """Each of `people` with a template or an enrolment photo → when the newest was made, UTC microseconds."""
     found = store.rows(
         "SELECT person_id, max(created_us) AS newest FROM ("
-        " SELECT person_id, created_us FROM template UNION ALL SELECT person_id, created_us FROM enrolment_photo)"
+        " SELECT person_id, created_us FROM template"
+        " UNION ALL SELECT person_id, created_us FROM enrolment_photo)"
         " WHERE person_id IN (SELECT value FROM json_each(?)) GROUP BY person_id",
         (json.dumps(people),),
     )
