@@ -32,7 +32,7 @@ class Decoder:
         self._length_bytes = length_bytes(stream.extradata, stream.codec)
         self._since_key_frame: list[Packet] = []
         self._begins_closed = False
-        self._dozing = Dozing()
+        self._dozing = Dozing(MOST_AGAIN)
         self._is_dozing = False
 
     @property

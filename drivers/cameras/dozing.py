@@ -23,15 +23,15 @@ USUAL_BYTES: Final = 150
 LONGEST_GROUP_NS: Final = 1_200_000_000
 """Of a stream with rarer key frames everything is decoded: they alone would tell of somebody too late, and
 whoever watches has something to do each second."""
-LARGEST_GROUP: Final = 60
-"""Packets of a group that are remembered; at what is beyond nobody dozes."""
 DISTRUST_NS: Final = 3_600_000_000_000
 
 
 class Dozing:
     """What one stream's packets weigh at rest. Call for each packet, in order; for one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_packets: int) -> None:
+        """`most_packets` of a group are remembered; at what is beyond nobody dozes."""
+        self._most_packets = most_packets
         self._known: deque[list[int]] = deque(maxlen=KNOWN_GROUPS)
         self._group: list[int] = []
         self._began_ns: int | None = None
@@ -56,7 +56,7 @@ class Dozing:
         where the next key frame is overdue."""
         place = len(self._group)
         is_late = self._began_ns is None or arrived_ns - self._began_ns > LONGEST_GROUP_NS
-        self._is_quiet = self._is_quiet and is_at_rest and not is_late and place < LARGEST_GROUP
+        self._is_quiet = self._is_quiet and is_at_rest and not is_late and place < self._most_packets
         if not self._is_quiet:
             return False
         self._group.append(size)

@@ -40,9 +40,9 @@ def doorway(number: int, comes_at: int | None) -> BGRImage:
     return np.asarray(picture.clip(0, 255), np.uint8)
 
 
-def encoded(out: Path, pictures: Iterator[BGRImage], **options: str) -> Path:
+def encoded(out: Path, pictures: Iterator[BGRImage], codec: str = "libx264", **options: str) -> Path:
     with av.open(str(out), "w") as container:
-        stream = container.add_stream("libx264", rate=FPS)
+        stream = container.add_stream(codec, rate=FPS)
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.gop_size, stream.max_b_frames = GOP, 0
@@ -182,3 +182,23 @@ def test_after_a_damaged_key_frame_nothing_is_dozed_through(empty: Path) -> None
     with contextlib.suppress(av.InvalidDataError):
         decoder.decode(broken, is_wanted=True, is_at_rest=True)
     assert not decoder.is_dozing
+
+
+def test_where_a_key_frame_may_be_referred_past_nothing_is_dozed_through(tmp_path: Path) -> None:
+    """H.265 that begins each group anew for five groups, and then with pictures that open groups begin with:
+    nothing could be decoded again from those."""
+    x265 = {"preset": "ultrafast"}
+    x265 |= {"x265-params": f"open-gop=1:scenecut=0:bframes=0:keyint={GOP}:min-keyint={GOP}:log-level=none"}
+    packets: list[Packet] = []
+    for number, length in enumerate((GOP, GOP, GOP, GOP, GOP, 3 * GOP)):
+        first = number * GOP
+        out = tmp_path / f"{number}.mp4"
+        pictures = (doorway(first + n, None) for n in range(length))
+        stream, part = packets_of(encoded(out, pictures, codec="libx265", **x265))
+        packets += part
+    wakes, decoder, came = 7 * GOP - 7, Decoder(stream), []
+    for number, packet in enumerate(packets):
+        packet = replace(packet, pts=number, dts=number, arrived_ns=number * STEP_NS)
+        came.append(len(decoder.decode(packet, is_wanted=True, is_at_rest=number < wakes)))
+    assert sum(came[4 * GOP : 5 * GOP]) == 1, "dozed while groups began anew"
+    assert came[6 * GOP :] == [1] * (len(packets) - 6 * GOP), "no picture is lost at waking"
