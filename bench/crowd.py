@@ -56,7 +56,7 @@ from bench.crowd_clip import LEAVE_S, WIDTH, Person, Visit
 from bench.door_node import MODELS, ROOM, DoorNode
 from bench.faces import wilson
 from drivers.cameras.base import Frame
-from drivers.cameras.streaming import bgr_of, brightness_of
+from drivers.cameras.pictures import bgr_of, brightness_of
 from models.faces import FaceEngine, choose_engine
 from models.images import BGRImage
 

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from drivers.cameras.base import BGRImage, CameraError, GreyImage, Packet, StreamInfo, ToBGR
 from drivers.cameras.feed import Feed
 from drivers.cameras.guard import StreamGuard
-from drivers.cameras.streaming import PacketSink, Picture, StreamingCamera
+from drivers.cameras.pictures import Picture
+from drivers.cameras.streaming import PacketSink, StreamingCamera
 
 if TYPE_CHECKING:
     import numpy as np

@@ -21,7 +21,8 @@ from drivers.cameras.feed import Feed
 from drivers.cameras.ffmpeg_process import FfmpegProcess
 from drivers.cameras.guard import StreamGuard
 from drivers.cameras.libav import demux, describe, pump, reason, video_stream
-from drivers.cameras.streaming import Pace, PacketSink, Picture, StreamingCamera, bgr_of, brightness_of
+from drivers.cameras.pictures import Pace, Picture, bgr_of, brightness_of
+from drivers.cameras.streaming import PacketSink, StreamingCamera
 from drivers.cameras.timestamps import as_stated
 from drivers.cameras.v4l2_formats import pixel_formats
 

@@ -14,7 +14,7 @@ from drivers.cameras.base import Frame, GreyImage, Packet, StreamInfo
 from drivers.cameras.decoder import MOST_AGAIN, Decoder
 from drivers.cameras.feed import Feed
 from drivers.cameras.libav import demux, describe, video_stream
-from drivers.cameras.streaming import DecodingSink, Pace, Picture, brightness_of
+from drivers.cameras.pictures import DecodingSink, Pace, Picture, brightness_of
 from drivers.cameras.timestamps import as_stated
 from tests.synthetic import clip
 

@@ -16,7 +16,7 @@ import pytest
 from drivers.cameras.base import BGRImage, GreyImage, Packet
 from drivers.cameras.decoder import Decoder
 from drivers.cameras.dozing import DISTRUST_NS, KNOWN_GROUPS
-from drivers.cameras.streaming import brightness_of
+from drivers.cameras.pictures import brightness_of
 from tests.drivers.test_decoding import packets_of
 
 FPS, GOP = 20, 20
