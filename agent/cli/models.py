@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,8 @@ import typer
 from agent.cli.common import EXIT_CODES, ExitCode, invocation, open_store, refuse
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from models.weights import Weights
 
 models_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
@@ -72,7 +75,7 @@ def install_command(
     Fetch and verify the better models; without them the built-in dlib does the work.
     """
     from models.install import InstallError, install
-    from models.weights import ModelError, all_weights, weights
+    from models.weights import all_weights, weights
 
     target = _folder(context, folder)
     known = [row.name for row in all_weights() if row.is_installable]
@@ -85,15 +88,13 @@ def install_command(
         done = install(target, lambda zh, en: typer.echo(f"{zh} / {en}"), source=source, names=names or None)
     except InstallError as error:
         refuse(f"未安装 / not installed: {error}")
-    except ModelError as error:
-        refuse(f"自检未通过 / self-test failed: {error}", ExitCode.FAULT)
     if done.already:
         typer.echo(f"已有且完好 / there already and good: {', '.join(done.already)}")
     for name in done.missing:
         row = weights(name)
         where = "npm" if row.npm else f"--from DIR ({row.file})"
         typer.echo(f"仍缺 / still missing: {name} ({row.use_zh} / {row.use_en}) ← {where}")
-    if source is not None and not done.placed and not done.already:
+    if source is not None and not (done.placed or done.already or done.refused):
         refuse(f"{source}: 里面没有任何模型文件 / holds no model file; 见 / see `models list`")
     if any(weights(name).optional for name in done.placed):
         typer.echo(
@@ -105,6 +106,24 @@ def install_command(
             "没有课时自动生效，上课中则在下课后；也可重启签到 / in force by itself while no lesson is on, "
             "else after it; or: systemctl restart classroom-agent-checkin"
         )
+    _refuse_what_was_wrong(done.refused)
+
+
+def _refuse_what_was_wrong(refused: Mapping[str, Exception]) -> None:
+    """Name each file that was not placed, with why and what to do. Exits where there is one."""
+    from models.weights import ModelError
+
+    if not refused:
+        return
+    why: defaultdict[str, list[str]] = defaultdict(list)  # one archive may hold several
+    for name, error in refused.items():
+        what = "自检未通过 / self-test failed: " if isinstance(error, ModelError) else ""
+        why[f"{what}{error}"].append(name)
+    is_fault = any(isinstance(error, ModelError) for error in refused.values())
+    refuse(
+        "\n".join(f"未安装 / not installed: {', '.join(names)}: {text}" for text, names in why.items()),
+        ExitCode.FAULT if is_fault else ExitCode.REFUSED,
+    )
 
 
 @models_app.command("test", epilog=EXIT_CODES)
