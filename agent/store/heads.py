@@ -28,6 +28,8 @@ class HeadCount:
     detector: str
     simulated: bool
     boxes: tuple[BoxRow, ...]
+    caught_up_us: int | None = None
+    """When it was counted, if that was not at once but afterwards, from the finished recording."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +51,11 @@ class CountSum:
 
 
 def insert_count(store: Store, count: HeadCount) -> bool:
-    """Insert in the caller's transaction; False when this very picture was counted before."""
+    """Insert in the caller's transaction; False when this very picture was counted by that detector
+    before."""
     cursor = store.execute(
         "INSERT INTO head_count (run_id, sequence, pts_ticks, at_us, session_id, counted, expected, detector,"
-        " simulated, boxes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        " simulated, boxes, caught_up_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (
             count.run_id,
             count.sequence,
@@ -64,6 +67,7 @@ def insert_count(store: Store, count: HeadCount) -> bool:
             count.detector,
             int(count.simulated),
             json.dumps(count.boxes),
+            count.caught_up_us,
         ),
     )
     return bool(cursor.rowcount == 1)
@@ -94,11 +98,12 @@ def counts_of_segments(store: Store, segments: Iterable[tuple[str, int]]) -> lis
 
 
 def unstated_sum(store: Store, session_id: str, after_id: int) -> CountSum | None:
-    """The counts of a session that no fact speaks of yet: those after row `after_id`; None without any."""
+    """The counts of a session, made at once, that no fact speaks of yet: those after row `after_id`; None
+    without any. What was caught up is stated with the rows themselves."""
     row = store.row(
         "SELECT max(id), count(*), min(at_us), max(at_us), min(counted), max(counted), avg(counted),"
         " total(counted < expected), total(counted > expected), max(simulated) FROM head_count"
-        " WHERE id > ? AND session_id = ?",
+        " WHERE id > ? AND session_id = ? AND caught_up_us IS NULL",
         (after_id, session_id),
     )
     if row is None or row[1] == 0:
@@ -119,16 +124,20 @@ def unstated_sum(store: Store, session_id: str, after_id: int) -> CountSum | Non
 
 
 def stated_through(store: Store, session_id: str) -> int:
-    """Id of the last count that a fact of this session speaks of; 0 before the first."""
+    """Id of the last count, made at once, that a fact of this session speaks of; 0 before the first."""
     row = store.row(
         "SELECT data ->> 'last_count' AS last_count FROM fact"
-        " WHERE type = 'visibility.heads-counted' AND session_id = ? ORDER BY id DESC LIMIT 1",
+        " WHERE type = 'visibility.heads-counted' AND session_id = ? AND NOT data ->> 'caught_up'"
+        " ORDER BY id DESC LIMIT 1",
         (session_id,),
     )
     return 0 if row is None else int(row["last_count"])
 
 
-_COLUMNS = "run_id, sequence, pts_ticks, at_us, session_id, counted, expected, detector, simulated, boxes"
+_COLUMNS = (
+    "run_id, sequence, pts_ticks, at_us, session_id, counted, expected, detector, simulated, boxes,"
+    " caught_up_us"
+)
 
 
 def _head_count(row: Row) -> HeadCount:
@@ -137,8 +146,8 @@ def _head_count(row: Row) -> HeadCount:
 
 
 def counted_at(store: Store, session_id: str, *, simulated: bool = True) -> list[tuple[int, int]]:
-    """(instant of the picture, heads) of a session's counts, in the order of time; those of pictures that no
-    live camera made only if `simulated`."""
+    """(instant of the picture, heads) of a session's counts, in the order of time; those of pictures that
+    no live camera made only if `simulated`."""
     rows = store.rows(
         "SELECT at_us, counted FROM head_count WHERE session_id = ? AND (NOT simulated OR ?)"
         " ORDER BY at_us, id",

@@ -257,6 +257,7 @@ class Watcher:
             "detector": self._counter.name,
             "finds": self._counter.finds,
             "last_count": total.last_id,
+            "caught_up": False,
         }
         state_fact(
             store,

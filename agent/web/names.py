@@ -74,6 +74,7 @@ RECORDS = {
     FactType.GAP_BEGAN: N_("录像中断开始"),
     FactType.GAP_ENDED: N_("录像中断结束"),
     FactType.HEADS_COUNTED: N_("人数清点"),
+    FactType.CATCH_UP_ENDED: N_("人数补数结束"),
     FactType.VISIBILITY_DOUBTED: N_("画面人数警告"),
     FactType.VISIBILITY_JUDGED: N_("全员可见判定"),
     FactType.VISIBILITY_DECIDED: N_("全员可见人工决定"),

@@ -35,13 +35,20 @@ CREATE TABLE fact (
 ) STRICT;
 -- The watch role asks at each look, under the write lock, how far a session's counts are stated.
 CREATE INDEX fact_heads_counted ON fact (session_id, id) WHERE type = 'visibility.heads-counted';
+CREATE INDEX fact_catch_up_ended ON fact (session_id, id) WHERE type = 'visibility.catch-up-ended';
 -- What a class's attendance rests on: its digest goes with every table that leaves the device.
 CREATE INDEX fact_of_attendance ON fact (class_id, id) WHERE type IN
   ('check-in.answered', 'check-in.decided', 'check-in.counted', 'spot-check.ended', 'suspicion.decided',
    'attendance.corrected', 'session.opened', 'session.closed', 'session.cancelled', 'session.plan-changed',
    'session.make-up-bound', 'session.make-up-released', 'session.continuity-judged', 'class.imported');
+-- A room's trust is held against what was stated of each count, and an order against itself.
+CREATE INDEX fact_of_counting ON fact (subject, id) WHERE type IN
+  ('visibility.judged', 'visibility.people-counted');
+CREATE INDEX fact_of_trust ON fact (id) WHERE type = 'room.trusted';
 -- A clip carries the signed record of each segment that it touches.
 CREATE INDEX fact_segment_closed ON fact (subject) WHERE type = 'recording.segment-closed';
+-- By which clock somebody left a class or was enrolled: retention asks before it destroys a face.
+CREATE INDEX fact_of_faces ON fact (subject, at_us) WHERE type IN ('class.imported', 'person.enrolled');
 
 -- The record log: append-only, contiguous from 1, each record naming the hash of the one before (I4). `jws`
 -- holds exactly the bytes that were signed and are sent. fact_id is NULL for the ledger's own records
@@ -582,10 +589,22 @@ CREATE TABLE head_count (
   detector    TEXT    NOT NULL,
   simulated   INTEGER NOT NULL CHECK (simulated IN (0, 1)),
   boxes       TEXT    NOT NULL CHECK (json_valid(boxes)),  -- [[x1, y1, x2, y2, score], …] in pixels
-  UNIQUE (run_id, sequence, pts_ticks)
+  caught_up_us INTEGER,                                -- when it was counted, where that was not at once but
+                                                       -- afterwards, from the finished recording; NULL: at once
+  UNIQUE (run_id, sequence, pts_ticks, detector)       -- a counter put in another's place counts anew
 ) STRICT;
 CREATE INDEX head_count_by_time ON head_count (at_us);
 CREATE INDEX head_count_by_session ON head_count (session_id, at_us);
+
+-- Pictures of the recording that cannot be counted afterwards, so that nobody tries for ever.
+CREATE TABLE picture_refused (
+  run_id     TEXT    NOT NULL REFERENCES run (id),
+  sequence   INTEGER NOT NULL,
+  ticks      INTEGER NOT NULL,                         -- decoding time of the key frame, as in segment.gops
+  reason     TEXT    NOT NULL CHECK (reason IN ('altered', 'undecodable', 'crashed', 'unreadable')),
+  refused_us INTEGER NOT NULL,
+  PRIMARY KEY (run_id, sequence, ticks)
+) STRICT;
 
 -- The room as the camera saw it when it was aimed and the room was empty: what the view is held against (moved,
 -- covered), and what a picture with people in it differs from. Grey, lossless (PNG), so many pixels as the
@@ -672,15 +691,52 @@ CREATE TABLE visibility_verdict (
 CREATE INDEX visibility_verdict_of ON visibility_verdict (session_id, hour, number);
 CREATE UNIQUE INDEX one_first_verdict ON visibility_verdict (session_id, hour) WHERE supersedes IS NULL;
 -- The pictures that a verdict rests on: which key frame of the recording, and its copy with the boxes drawn, sealed
--- like a check-in's photo.
+-- like a check-in's photo; and those drawn by lot for a person to count, without boxes: they carry the device's bounds.
 CREATE TABLE verdict_frame (
   verdict_id  TEXT    NOT NULL REFERENCES visibility_verdict (id),
   run_id      TEXT    NOT NULL,
   sequence    INTEGER NOT NULL,
   pts_ticks   INTEGER NOT NULL,
   photo_id    TEXT    NOT NULL UNIQUE REFERENCES photo (id),
-  PRIMARY KEY (verdict_id, run_id, sequence, pts_ticks)
+  at_us       INTEGER,                                 -- true time; these three are NULL for a picture with boxes
+  lower       INTEGER,                                 -- people outside the teacher's zone at that look, at least and
+  upper       INTEGER,                                 -- at most, as the device stated before anybody counted
+  PRIMARY KEY (verdict_id, photo_id),
+  CHECK ((lower IS NULL) = (upper IS NULL) AND (lower IS NULL) = (at_us IS NULL))
 ) STRICT, WITHOUT ROWID;
+-- What a person counted in such a picture (visibility.people-counted): typing errors are superseded, never changed.
+CREATE TABLE count_check (
+  number      INTEGER PRIMARY KEY AUTOINCREMENT,
+  id          TEXT    NOT NULL UNIQUE,
+  photo_id    TEXT    NOT NULL REFERENCES verdict_frame (photo_id),
+  people      INTEGER CHECK (people BETWEEN 0 AND 1000),   -- NULL: nobody can count them in it
+  counted_us  INTEGER NOT NULL,
+  supersedes  TEXT    UNIQUE REFERENCES count_check (id),
+  data        TEXT    NOT NULL CHECK (json_type(data) = 'object')  -- as in the fact
+) STRICT;
+CREATE UNIQUE INDEX one_first_count ON count_check (photo_id) WHERE supersedes IS NULL;
+CREATE TRIGGER count_check_is_append_only_no_update BEFORE UPDATE ON count_check
+BEGIN SELECT RAISE (ABORT, 'what was counted is superseded, never changed'); END;
+CREATE TRIGGER count_check_is_append_only_no_delete BEFORE DELETE ON count_check
+BEGIN SELECT RAISE (ABORT, 'what was counted is superseded, never removed'); END;
+-- HR's order that the device judges this room's class hours (room.trusted), by counts that agreed with the device;
+-- it ends once (room.trust-ended).
+CREATE TABLE room_trust (
+  number          INTEGER PRIMARY KEY AUTOINCREMENT,
+  id              TEXT    NOT NULL UNIQUE,
+  room            TEXT    NOT NULL,
+  since_us        INTEGER NOT NULL,                    -- class hours that begin from then on
+  detector        TEXT    NOT NULL,
+  calibration_id  INTEGER NOT NULL REFERENCES room_calibration (id),
+  camera          TEXT    NOT NULL,
+  simulated       INTEGER NOT NULL CHECK (simulated IN (0, 1)),
+  data            TEXT    NOT NULL CHECK (json_type(data) = 'object'),   -- as in the fact
+  ended_us        INTEGER,
+  end_reason      TEXT CHECK (end_reason IN ('withdrawn', 'violated', 'calibrated_anew', 'detector_changed',
+                  'camera_moved', 'camera_changed')),
+  CHECK ((ended_us IS NULL) = (end_reason IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX one_trust_a_room ON room_trust (room) WHERE ended_us IS NULL;
 
 -- ---------------------------------------------------------------------------------------------------------
 -- The clock (I8)

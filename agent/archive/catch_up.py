@@ -1,0 +1,264 @@
+"""Counts that were never made are made from the recording: the watch was dead, overloaded, without weights,
+or another counter was put in its place (R6).
+
+The archive does it: its process has the lowest weight at processor and disk, and may wait. The counting
+itself is a process of its own, idle in the scheduler's sense, which holds the network's memory only while
+there is something to count and takes no one along when a damaged file ends it. It takes a small share of
+one core while a lesson is on in the room, a larger one otherwise, newest lessons first.
+
+Every picture that can be counted is counted once; one that cannot is a row that says why; a lesson older
+than `OLDEST_US` is given up. Each of the three is a record, and each is an end.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from agent.archive import catch_up_rows
+from agent.archive.catch_up_plan import Plan, SegmentKey, is_awaited, plan_of
+from agent.archive.part import Word
+from agent.archive.recounter import Counted, CounterIdentity, Recounter, RecountProcess, Trouble
+from agent.archive.rounds import RECENT_US, ROUND_NS, Rounds
+from agent.classes.class_hours import ClassHour
+from agent.clock import Stamp
+from agent.log import get_logger
+from agent.role import RoleContext
+from agent.store import catch_up, classes
+from agent.store.classes import Session
+from agent.store.database import Store
+from agent.visibility.look_plan import PlannedFrame
+from agent.visibility.recounting import Refused, Wanted
+
+BATCH: Final = 12
+"""Pictures a transaction: a minute of the lesson, and what a kill costs at the most."""
+SHARE: Final = 0.25
+"""Of one core."""
+SHARE_IN_LESSON: Final = 0.05
+GRACE_US: Final = 60_000_000
+"""What is newer belongs to the watch, which may be about to count it."""
+OLDEST_US: Final = RECENT_US
+SOON_US: Final = 7_200_000_000
+"""Lessons that ended so recently, or run, are asked about each round."""
+DEATHS: Final = 3
+"""So often the process may die on a picture before that is refused; so often a file may be unreadable."""
+AGAIN_NS: Final = 600_000_000_000
+"""When what was in the way is tried again."""
+HUNG_NS: Final = 600_000_000_000
+"""A dozen pictures that take longer hang."""
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    session: Session
+    plan: Plan
+    frames: tuple[PlannedFrame, ...]
+    future: Future[Counted]
+    began_ns: int
+
+    @property
+    def key(self) -> SegmentKey:
+        return self.frames[0].run_id, self.frames[0].sequence
+
+
+class CatchUp:
+    """Part of the archive."""
+
+    name = "catch-up"
+
+    def __init__(self, context: RoleContext, recounter: Recounter | None = None) -> None:
+        self._context = context
+        self._recounter = recounter or RecountProcess(context.settings)
+        self._thread = ThreadPoolExecutor(1, "catch-up")
+        self._every_us = round(context.settings.visibility.count_interval_seconds * 1_000_000)
+        self._asked: Future[CounterIdentity | Trouble] | None = None
+        self._counter: CounterIdentity | None = None
+        self._work: _Work | None = None
+        self._next_ns = 0
+        self._soon_ns = 0
+        self._soon: deque[str] = deque()
+        self._rounds = Rounds(catch_up.opened_sessions, context.settings.node.room)
+        self._current: str | None = None
+        self._deaths: Counter[tuple[str, int, int]] = Counter()
+        self._failures: Counter[SegmentKey] = Counter()
+        self._not_before_ns: dict[SegmentKey, int] = {}
+        self._trouble: Word | None = None
+        self._word = Word()
+
+    @property
+    def is_idle(self) -> bool:
+        """True when no picture is being counted: the next step keeps what was, or begins something."""
+        return self._work is None or self._work.future.done()
+
+    def is_awaited(self, store: Store, session: Session, hour: ClassHour) -> bool:
+        """Whether pictures of a class hour are still to be counted, and somebody is about to."""
+        if self._counter is None or self._trouble is not None:
+            return self._trouble is None
+        plan = plan_of(store, session, self._every_us, self._counter.name)
+        return is_awaited(plan, (hour.start_us, hour.end_us))
+
+    def step(self, store: Store, stamp: Stamp) -> Word:
+        work = self._work
+        if work is not None and not work.future.done():
+            if stamp.monotonic_ns - work.began_ns > HUNG_NS:
+                self._recounter.end()  # what it hangs on is then answered as its death
+                self._trouble = Word("fault", "补数进程没有响应", "the counting process does not answer")
+            return self._trouble or self._word
+        if work is not None:
+            self._work = None
+            self._finish(store, stamp, work)
+        elif stamp.monotonic_ns >= self._next_ns and self._knows_counter(stamp):
+            self._go_on(store, stamp)
+        return self._trouble or self._word
+
+    def close(self) -> None:
+        self._recounter.end()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _knows_counter(self, stamp: Stamp) -> bool:
+        """Who counts on this node is asked once; the process that knows it loads no weights for that."""
+        if self._counter is not None:
+            return True
+        if self._asked is None:
+            self._asked = self._thread.submit(self._recounter.identity)
+        if self._asked.done():
+            found, self._asked = self._asked.result(), None
+            if isinstance(found, Trouble):
+                self._stopped(stamp, found)
+            else:
+                self._counter = found
+        return self._counter is not None
+
+    def _go_on(self, store: Store, stamp: Stamp) -> None:
+        session = self._session(store, stamp)
+        if session is None or self._counter is None:
+            self._word = Word()
+            self._recounter.end()
+            return
+        plan = plan_of(store, session, self._every_us, self._counter.name, stamp.wall_us - GRACE_US)
+        if stamp.wall_us - session.planned_end_us > OLDEST_US:
+            self._current = None
+            if plan.missing and stamp.clock_state == "synchronised":
+                self._end(store, stamp, session, plan, "too_old")
+            return
+        frames = self._first_of(plan, stamp)
+        if frames:
+            self._current = session.id
+            self._begin(store, stamp, session, plan, frames)
+            return
+        self._current, self._word = None, Word()
+        if plan.is_complete and session.state == "closed" and (plan.made or plan.refused):
+            self._end(store, stamp, session, plan, "done")
+
+    def _session(self, store: Store, stamp: Stamp) -> Session | None:
+        """The lesson that is being caught up, else the next to be looked at; None when this round is
+        over."""
+        if self._current is None and not self._soon and stamp.monotonic_ns >= self._soon_ns:
+            self._soon_ns = stamp.monotonic_ns + ROUND_NS
+            room = self._context.settings.node.room
+            self._soon.extend(catch_up.opened_sessions(store, room, stamp.wall_us - SOON_US))
+        found = self._current or (self._soon.popleft() if self._soon else self._rounds.next(store, stamp))
+        session = None if found is None else classes.session(store, found)
+        if session is not None and session.state in ("open", "closed"):
+            return session
+        self._current = None
+        return None
+
+    def _first_of(self, plan: Plan, stamp: Stamp) -> tuple[PlannedFrame, ...]:
+        """The next dozen of one segment, of those that may be tried now."""
+        frames = [
+            frame
+            for frame in plan.missing
+            if self._not_before_ns.get((frame.run_id, frame.sequence), 0) <= stamp.monotonic_ns
+        ]
+        first = [each for each in frames if each.run_id == frames[0].run_id]
+        return tuple(each for each in first if each.sequence == frames[0].sequence)[:BATCH]
+
+    def _begin(
+        self, store: Store, stamp: Stamp, session: Session, plan: Plan, frames: tuple[PlannedFrame, ...]
+    ) -> None:
+        key = frames[0].run_id, frames[0].sequence
+        wanted = Wanted(
+            self._context.paths.video / plan.rows[key]["path"],
+            catch_up.fragment_hashes(store, *key),
+            tuple((frame.offset, frame.ticks) for frame in frames),
+        )
+        future = self._thread.submit(self._recounter.count, wanted)
+        self._work = _Work(session, plan, frames, future, stamp.monotonic_ns)
+        done, refused = plan.made, sum(plan.refused.values())
+        of = done + refused + len(plan.missing)
+        self._word = Word(
+            "running",
+            f"补数：{done}/{of} 张",
+            f"catching up: {done} of {of}",
+            {"session": session.id, "made": done, "refused": refused, "of": of},
+        )
+
+    def _finish(self, store: Store, stamp: Stamp, work: _Work) -> None:
+        found = work.future.result()
+        pictures = list(found.pictures)
+        if found.trouble is not None:
+            pictures += self._after(stamp, work, found.trouble, len(pictures))
+        else:
+            self._trouble = None
+        if pictures and self._counter is not None:
+            row = work.plan.rows[work.key]
+            simulated = self._context.settings.simulated
+            catch_up_rows.keep(store, stamp, work.session, row, self._counter, pictures, simulated=simulated)
+        refused = catch_up_rows.refused_of(pictures)
+        if refused:
+            what = next(each.what for each in pictures if isinstance(each, Refused))
+            run_id, sequence = work.key
+            log.warning("catch-up.refused", run=run_id, sequence=sequence, reasons=dict(refused), what=what)
+        is_lesson = classes.open_session(store, self._context.settings.node.room) is not None
+        share = SHARE_IN_LESSON if is_lesson else SHARE
+        self._next_ns = max(self._next_ns, stamp.monotonic_ns + round(found.cpu_s * (1 / share - 1) * 1e9))
+
+    def _after(self, stamp: Stamp, work: _Work, trouble: Trouble, answered: int) -> list[Refused]:
+        """What is given up after this trouble; nothing while it may pass."""
+        if answered >= len(work.frames):
+            return []
+        frame = work.frames[answered]
+        if trouble.kind == "died":
+            culprit = frame.run_id, frame.sequence, frame.ticks
+            self._deaths[culprit] += 1
+            return [Refused(frame.ticks, "crashed", trouble.en)] if self._deaths[culprit] >= DEATHS else []
+        if trouble.kind == "disk" and self._context.paths.segments.is_dir():
+            self._failures[work.key] += 1
+            if self._failures[work.key] >= DEATHS:
+                return [Refused(frame.ticks, "unreadable", trouble.en)]
+            self._not_before_ns[work.key] = stamp.monotonic_ns + AGAIN_NS
+            return []
+        self._stopped(stamp, trouble)
+        return []
+
+    def _stopped(self, stamp: Stamp, trouble: Trouble) -> None:
+        """Nothing can be counted now, whatever the picture."""
+        self._next_ns = stamp.monotonic_ns + AGAIN_NS
+        self._trouble = Word(
+            "fault",
+            f"补数暂停，录像中有画面没有统计人数：{trouble.zh}",
+            f"pictures of the recording stay uncounted: {trouble.en}",
+        )
+        log.warning("catch-up.stopped", kind=trouble.kind, what=trouble.en)
+
+    def _end(
+        self, store: Store, stamp: Stamp, session: Session, plan: Plan, reason: catch_up_rows.EndReason
+    ) -> None:
+        refused = sum(plan.refused.values())
+        now = catch_up.Ended(plan.detector, plan.made, refused, len(plan.missing))
+        if catch_up.stated_end(store, session.id) == now:
+            return
+        catch_up_rows.state_end(store, stamp, session, plan, reason)
+        log.info(
+            "catch-up.ended",
+            session=session.id,
+            made=plan.made,
+            refused=plan.refused or None,
+            left=len(plan.missing) or None,
+            reason=reason,
+        )

@@ -1,0 +1,113 @@
+"""What the catching up of counts asks and writes: which pictures were counted, which can never be. Queries
+only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from agent.store.database import Store
+
+Refusal = Literal["altered", "undecodable", "crashed", "unreadable"]
+"""`altered`: not the bytes whose hash was signed; `undecodable`: no picture comes of them; `crashed`:
+whoever decoded it died, several times; `unreadable`: the disk did not give it, several times."""
+
+
+class CountedPicture(NamedTuple):
+    """A counted picture without its boxes."""
+
+    run_id: str
+    sequence: int
+    pts_ticks: int
+    detector: str
+    is_caught_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What was stated of a lesson whose catching up came to an end."""
+
+    detector: str
+    made: int
+    refused: int
+    left: int
+
+
+def counted_pictures(store: Store, segments: Iterable[tuple[str, int]]) -> list[CountedPicture]:
+    """Of these segments (run, sequence), whatever lesson they were counted for."""
+    found: list[CountedPicture] = []
+    for run_id, sequence in segments:
+        rows = store.rows(
+            "SELECT pts_ticks, detector, caught_up_us IS NOT NULL AS is_caught_up FROM head_count"
+            " WHERE run_id = ? AND sequence = ? ORDER BY pts_ticks",
+            (run_id, sequence),
+        )
+        found += (
+            CountedPicture(run_id, sequence, row["pts_ticks"], row["detector"], bool(row["is_caught_up"]))
+            for row in rows
+        )
+    return found
+
+
+def refused_pictures(
+    store: Store, segments: Iterable[tuple[str, int]]
+) -> dict[tuple[str, int, int], Refusal]:
+    """(run, sequence, ticks) → why, of these segments."""
+    found: dict[tuple[str, int, int], Refusal] = {}
+    for run_id, sequence in segments:
+        rows = store.rows(
+            "SELECT ticks, reason FROM picture_refused WHERE run_id = ? AND sequence = ?", (run_id, sequence)
+        )
+        found |= {(run_id, sequence, row["ticks"]): row["reason"] for row in rows}
+    return found
+
+
+def insert_refused(
+    store: Store, run_id: str, sequence: int, ticks: int, reason: Refusal, now_us: int
+) -> None:
+    """In the caller's transaction; what stands there stays."""
+    store.execute(
+        "INSERT INTO picture_refused (run_id, sequence, ticks, reason, refused_us) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
+        (run_id, sequence, ticks, reason, now_us),
+    )
+
+
+def fragment_hashes(store: Store, run_id: str, sequence: int) -> bytes:
+    """32 bytes a part of the segment's file, as its record binds them; b"" without a row."""
+    row = store.row("SELECT fragments FROM segment WHERE run_id = ? AND sequence = ?", (run_id, sequence))
+    return b"" if row is None else bytes(row["fragments"])
+
+
+def accepted_by(store: Store, session_id: str, at_us: int) -> int:
+    """How many people the door had accepted in a session by `at_us`, as the clock said then."""
+    return store.number(
+        "SELECT count(*) FROM check_in WHERE session_id = ? AND outcome = 'accepted' AND at_us <= ?",
+        (session_id, at_us),
+    )
+
+
+def stated_end(store: Store, session_id: str) -> Ended | None:
+    """The newest statement that the catching up of a lesson has ended."""
+    row = store.row(
+        "SELECT data FROM fact WHERE type = 'visibility.catch-up-ended' AND session_id = ?"
+        " ORDER BY id DESC LIMIT 1",
+        (session_id,),
+    )
+    if row is None:
+        return None
+    data: dict[str, Any] = json.loads(row["data"])
+    return Ended(data["detector"], data["made"], sum(data["refused"].values()), data["left"])
+
+
+def opened_sessions(store: Store, room: str, ended_after_us: int) -> list[str]:
+    """Ids of the lessons of `room` that were opened and planned to end after `ended_after_us`, newest
+    first. What was opened by a wrong clock was planned again, and is none."""
+    rows = store.rows(
+        "SELECT id FROM session WHERE room = ? AND planned_end_us > ? AND state IN ('open', 'closed')"
+        " AND opened_us IS NOT NULL AND close_reason IS NOT 'clock_was_wrong' ORDER BY planned_start_us DESC",
+        (room, ended_after_us),
+    )
+    return [row["id"] for row in rows]

@@ -1,0 +1,73 @@
+"""The process that counts pictures afterwards: what makes a decoder crash ends it, and nothing else (I12).
+
+JSON lines. On standard input first the counter ({"counter", "models_folder"}), then one line a segment
+({"path", "fragments" as hex, "pictures": [[offset, ticks], …]}). On standard output first the counter's
+{"name", "cut", "finds"}, then a line for each picture as it is done, and after a segment {"done": CPU
+seconds} or {"trouble": {"kind", "zh", "en"}}. It ends with its input, so it outlives nobody.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from agent.visibility.counting import counter_called
+from agent.visibility.recounting import Recounted, Wanted, recounted
+from models.heads import HeadCounter
+from models.weights import ModelError
+
+NICENESS = 19
+
+
+def answer(counter: HeadCounter, line: str) -> None:
+    """Count what one line asks for."""
+    asked: dict[str, Any] = json.loads(line)
+    pictures = tuple((int(offset), int(ticks)) for offset, ticks in asked["pictures"])
+    wanted = Wanted(Path(asked["path"]), bytes.fromhex(asked["fragments"]), pictures)
+    began = time.process_time()
+    try:
+        for each in recounted(counter, wanted):
+            _say({"counted" if isinstance(each, Recounted) else "refused": asdict(each)})
+    except ModelError as error:
+        _say({"trouble": {"kind": "model", "zh": error.remedy_zh, "en": str(error)}})
+    except OSError as error:
+        _say({"trouble": {"kind": "disk", "zh": error.strerror or "", "en": error.strerror or ""}})
+    else:
+        _say({"done": round(time.process_time() - began, 3)})
+
+
+def _say(content: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(content) + "\n")
+    sys.stdout.flush()
+
+
+def _step_back() -> None:
+    """Behind everything else at the processor. Where the unit's sandbox refuses that, its own low weight
+    stays."""
+    try:
+        os.nice(NICENESS)
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    except OSError as error:
+        sys.stderr.write(f"recount_job: not behind everything else: {error.strerror}\n")
+
+
+def main() -> None:
+    _step_back()
+    setup: dict[str, Any] = json.loads(sys.stdin.readline())
+    try:
+        counter = counter_called(setup["counter"], Path(setup["models_folder"]))
+    except ModelError as error:
+        _say({"trouble": {"kind": "model", "zh": error.remedy_zh, "en": str(error)}})
+        return
+    _say({"name": counter.name, "cut": counter.cut, "finds": counter.finds})
+    for line in sys.stdin:
+        answer(counter, line)
+
+
+if __name__ == "__main__":
+    main()
