@@ -8,7 +8,7 @@ takes rights away or keeps evidence.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,23 +53,26 @@ def apply(store: Store) -> LaterChanges:
 
 
 def _withdraw(store: Store) -> int:
-    """Who enrolled last after a withdrawal agreed again; everyone else's withdrawal stands (I7). A face that
-    went with its class comes back no more either; its person's consent stands."""
+    """Who enrolled last after a withdrawal agreed again; everyone else's withdrawal stands (I7), even where
+    the face then went with its class, too. A face that went with its class comes back no more either; its
+    person's consent stands."""
     count = 0
-    newest = _newest_by_subject(
+    agreed = _newest_by_subject(store, FactType.CONSENT_WITHDRAWN, FactType.PERSON_ENROLLED)
+    faces = _newest_by_subject(
         store, FactType.CONSENT_WITHDRAWN, FactType.FACE_EXPIRED, FactType.PERSON_ENROLLED
     )
-    for subject, event in newest.items():
+    for subject, event in faces.items():
         if event.kind == FactType.PERSON_ENROLLED:
             continue
         person = subject.removeprefix("person/")
         templates.delete_of(store, person)
         store.execute("DELETE FROM person_key WHERE subject_id = ? AND purpose = 'template'", (person,))
-        if event.kind == FactType.FACE_EXPIRED:
+    for subject, event in agreed.items():
+        if event.kind == FactType.PERSON_ENROLLED:
             continue
         count += store.execute(
             "UPDATE consent SET withdrawn_us = ? WHERE person_id = ? AND withdrawn_us IS NULL",
-            (event.time_us, person),
+            (event.time_us, subject.removeprefix("person/")),
         ).rowcount
     return count
 
@@ -89,25 +92,17 @@ def _erase(store: Store) -> int:
 
 def _void_password(store: Store) -> bool:
     """HR changed the password since: the old one must open nothing, whoever knew it (I10)."""
-    newest = next(reversed(list(_events(store, FactType.PASSWORD_SET))), None)
+    events = list(_events(store, FactType.PASSWORD_SET))
     row = store.row("SELECT id, set_us FROM hr_credential ORDER BY id DESC LIMIT 1")
-    if newest is None or row is None or _has_set_password_since(store):
-        return False
+    if not events or row is None or _waiting(store, events, FactType.PASSWORD_SET):
+        return False  # or HR has set one since
+    newest = events[-1]
     # By its time too: numbers begin anew after a loss without a snapshot.
     if (row["id"], row["set_us"]) == (newest.fact.get("credential"), newest.time_us):
         return False
     store.execute("DELETE FROM hr_credential")
     store.execute("DELETE FROM web_session")
     return True
-
-
-def _has_set_password_since(store: Store) -> bool:
-    """Whether HR has set one after the database was put back; its fact waits for the ledger."""
-    row = store.row(
-        "SELECT 1 FROM fact WHERE type = ? AND id > (SELECT coalesce(max(fact_id), 0) FROM record) LIMIT 1",
-        (FactType.PASSWORD_SET,),
-    )
-    return row is not None
 
 
 def _newer_revision(store: Store) -> int:
@@ -120,13 +115,21 @@ def _newer_revision(store: Store) -> int:
 
 
 def _newest_by_subject(store: Store, *kinds: FactType) -> dict[str, _Event]:
-    newest: dict[str, _Event] = {}
-    for kind in kinds:
-        for event in _events(store, kind):
-            known = newest.get(event.subject)
-            if known is None or event.sequence > known.sequence:
-                newest[event.subject] = event
-    return newest
+    """Of each subject the last event, the ledger's or one that waits for it."""
+    signed = [event for kind in kinds for event in _events(store, kind)]
+    signed.sort(key=lambda event: event.sequence)
+    return {event.subject: event for event in (*signed, *_waiting(store, signed, *kinds))}
+
+
+def _waiting(store: Store, signed: Sequence[_Event], *kinds: FactType) -> list[_Event]:
+    """What was stated since the database was put back and waits for the ledger. What waited already when that
+    database was set aside was signed meanwhile, and the log goes on after it."""
+    known = {(event.kind, event.subject, event.time_us) for event in signed}
+    return [
+        _Event(2**62, fact["type"], fact["subject"], fact["at_us"], {})
+        for fact in records.pending_of(store, kinds)
+        if (fact["type"], fact["subject"], fact["at_us"]) not in known
+    ]
 
 
 def _events(store: Store, kind: FactType) -> Iterator[_Event]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from agent.clock import Stamp
 from agent.store.database import Row, Store, Value
 
 
@@ -56,15 +57,37 @@ def strangers_without_photos(store: Store, limit: int) -> list[str]:
 
 
 def newest_faces(store: Store, people: list[str]) -> dict[str, int]:
-    """Each of `people` with a template or an enrolment photo → when the newest was made, UTC microseconds."""
+    """Each of `people` with a template or an enrolment photo → when enrolled last, UTC microseconds.
+
+    By the photo where there is one: templates are made anew from it when the engine changes.
+    """
     found = store.rows(
-        "SELECT person_id, max(created_us) AS newest FROM ("
-        " SELECT person_id, created_us FROM template"
-        " UNION ALL SELECT person_id, created_us FROM enrolment_photo)"
-        " WHERE person_id IN (SELECT value FROM json_each(?)) GROUP BY person_id",
+        "SELECT p.value AS person_id, coalesce("
+        " (SELECT max(created_us) FROM enrolment_photo WHERE person_id = p.value),"
+        " (SELECT max(created_us) FROM template WHERE person_id = p.value)) AS newest"
+        " FROM json_each(?) p",
         (json.dumps(people),),
     )
-    return {row["person_id"]: int(row["newest"]) for row in found}
+    return {row["person_id"]: int(row["newest"]) for row in found if row["newest"] is not None}
+
+
+def stamps_of(store: Store, subject: str, at_us: int) -> list[Stamp]:
+    """By which clock an import of a class (`class/ID`: who left it) or an enrolment (`person/UUID`) was given
+    the stamp `at_us`; [] where its statement went with a lost database."""
+    found = store.rows(
+        "SELECT at_us, monotonic_ns, boot_id, clock_state FROM fact WHERE subject = ? AND at_us = ?"
+        " AND type IN ('class.imported', 'person.enrolled') ORDER BY id",
+        (subject, at_us),
+    )
+    return [Stamp(*row) for row in found]
+
+
+def is_consent_withdrawn(store: Store, person_id: str) -> bool:
+    """Whether somebody agreed once and does not any more."""
+    found = store.row(
+        "SELECT withdrawn_us FROM consent WHERE person_id = ? ORDER BY id DESC LIMIT 1", (person_id,)
+    )
+    return found is not None and found["withdrawn_us"] is not None
 
 
 def people_with_faces(store: Store) -> list[str]:

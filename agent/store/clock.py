@@ -127,6 +127,18 @@ class Corrections:
         return None
 
 
+def latest_us(store: Store, stamp: Stamp) -> int | None:
+    """The latest true time at which `stamp` can have been made, UTC microseconds; None when nothing but its
+    own clock, which nobody disciplined, says so."""
+    if stamp.clock_state == "synchronised":
+        return stamp.wall_us
+    found = corrected(store, stamp.boot_id, stamp.monotonic_ns)
+    if found is not None:
+        return found.wall_us + found.uncertainty_us
+    between = bounds(store, stamp.boot_id, stamp.monotonic_ns)
+    return None if between is None else between[1]
+
+
 def bounds(store: Store, boot_id: str, monotonic_ns: int) -> tuple[int | None, int] | None:
     """(earliest, latest) true time of an instant of a boot that never was synchronised, from the order of the
     log alone; None when nothing after it was synchronised, or when it was itself."""

@@ -6,6 +6,7 @@ Only the ledger appends. Everyone else reads; no statement here changes or delet
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -52,6 +53,15 @@ def pending_facts(store: Store, limit: int) -> list[Row]:
     return store.rows(
         "SELECT * FROM fact WHERE id > (SELECT coalesce(max(fact_id), 0) FROM record) ORDER BY id LIMIT ?",
         (limit,),
+    )
+
+
+def pending_of(store: Store, types: Sequence[str]) -> list[Row]:
+    """Facts of some types that no record carries yet, oldest first."""
+    return store.rows(
+        "SELECT * FROM fact WHERE id > (SELECT coalesce(max(fact_id), 0) FROM record)"
+        " AND type IN (SELECT value FROM json_each(?)) ORDER BY id",
+        (json.dumps(list(types)),),
     )
 
 

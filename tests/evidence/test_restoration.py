@@ -237,6 +237,48 @@ def test_an_older_database_undoes_nothing_that_the_log_knows_of(node: Node) -> N
     assert password_is_set(store)
 
 
+@pytest.mark.promise("I7")
+def test_of_an_older_database_a_withdrawal_stands_and_what_was_enrolled_since_stays(
+    node: Node, clock: ManualClock
+) -> None:
+    """p-1 withdrew as the face went with its class; p-2 enrolled anew while the older database stood and
+    nothing was signed; p-3's enrolment waited unsigned in that very image, and was withdrawn later."""
+    store = node.store
+    people = ("p-1", "p-2", "p-3")
+    with store.transaction():
+        for person in people:
+            store.insert("person", {"id": person, "name": "样例", "created_us": 1})
+            store.insert("consent", {"person_id": person, "version": "1", "given_us": 1, "recorded_by": "hr"})
+            replace_templates(store, person, "an-engine", [SealedTemplate(b"sealed", 1.0)], 1)
+    ledger, _ = open_ledger(store, node.paths, clock)
+    state(node, FactType.PERSON_ENROLLED, "p-3")
+    older = node.image()
+    for kind, person in (
+        (FactType.CONSENT_WITHDRAWN, "p-1"),
+        (FactType.FACE_EXPIRED, "p-1"),
+        (FactType.FACE_EXPIRED, "p-2"),
+        (FactType.CONSENT_WITHDRAWN, "p-3"),
+    ):
+        clock.advance(1)
+        state(node, kind, person)
+    sign_all(ledger)
+    log = whole_log(store)
+    node.copies[0].joinpath("000000000001.jws").unlink()
+    LogWriter(node.copies[0]).append(1, log)
+    node.put_back(older)
+    clock.advance(1)
+    state(node, FactType.PERSON_ENROLLED, "p-2")
+    assert node.start()[: len(log)] == log
+    store = node.store
+    assert [current_consent(store, person) for person in people] == [None, "1", None]
+    assert [engines_of(store, person) for person in people] == [[], ["an-engine"], []]
+
+
+def state(node: Node, kind: FactType, person: str) -> None:
+    with node.store.transaction():
+        state_fact(node.store, node.clock.now(), Fact(kind, f"person/{person}", simulated=True))
+
+
 def set_password(store: Store, clock: Clock, number: int) -> None:
     stamp = clock.now()
     with store.transaction():

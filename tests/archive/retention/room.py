@@ -83,7 +83,15 @@ class Room:
     def clock(self) -> ManualClock:
         return self.rig.clock
 
-    def add_class(self, class_id: str, opening_day: str = "2026-11-21", city: str = "jiaozuo") -> None:
+    def add_class(
+        self,
+        class_id: str,
+        opening_day: str = "2026-11-21",
+        city: str = "jiaozuo",
+        *,
+        planned_hours: int = 40,
+        other_rooms: str = "[]",
+    ) -> None:
         values: dict[str, Value] = {
             "id": class_id,
             "title": class_id,
@@ -92,7 +100,8 @@ class Room:
             "approval": "a",
             "city": city,
             "opening_day": opening_day,
-            "planned_hours": 40,
+            "planned_hours": planned_hours,
+            "other_rooms": other_rooms,
             "source_sha256": "0" * 64,
             "imported_us": self.clock.wall_us,
         }

@@ -1,0 +1,48 @@
+"""Until when a class needs its people's faces at a door: the judgement alone (I7).
+
+Footage asks when a training ended, years later. Faces go within weeks of that, so here a course is over only
+when its hours were held or HR say so: between two lessons, the next not entered yet, nothing is destroyed.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+
+from agent.archive.entitlement import last_day, local_day, midnight_us
+from agent.store.courses import Course
+from agent.store.trainings import Training
+
+DAY_US: Final = 86_400_000_000
+QUIET_US: Final = 180 * DAY_US
+"""A course that was broken off, or whose hours were never all entered, is forgotten after half a year without
+a lesson: longer than any summer break, and no face stays for ever because nobody said the end (I7)."""
+
+
+def needed_until_us(training: Training, course: Course, now_us: int, grace_us: int) -> int | None:
+    """When the faces of a class's people are to go, UTC microseconds; None while no end is in sight.
+
+    `now_us` is a vouched time: what a clock stamped later than that was stamped by a wrong one.
+    """
+    if training.on_hold:
+        return None
+    if training.stated_day is not None and isinstance(last := last_day(training), date):
+        return midnight_us(last) + grace_us
+    over = []
+    for lesson in course.lessons:
+        if lesson.state == "closed" or (lesson.is_elsewhere and lesson.planned_end_us <= now_us):
+            over.append(lesson)
+        elif lesson.planned_end_us + QUIET_US > now_us:
+            return None
+    held = sum(lesson.class_hours for lesson in over if lesson.kind in ("theory", "practical"))
+    # Closed further from its plan than a day is what a wrong clock says.
+    ends = [
+        max(lesson.planned_end_us, min(lesson.closed_us or 0, lesson.planned_end_us + DAY_US))
+        for lesson in over
+    ]
+    if over and held >= course.hours_in_rooms:
+        return midnight_us(local_day(max(ends))) + grace_us
+    signs = [midnight_us(date.fromisoformat(course.opening_day)), *ends]
+    if course.imported_us <= now_us:
+        signs.append(course.imported_us)
+    return max(signs) + max(grace_us, QUIET_US)

@@ -1,0 +1,63 @@
+"""How far each class's course is: what was planned of it, and its lessons as they stand here. Queries only;
+whether its people are needed at a door any more is judged by `agent.archive.face_need`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from agent.store.classes import SessionKind, SessionState
+from agent.store.database import Store
+
+
+@dataclass(frozen=True, slots=True)
+class CourseLesson:
+    """A lesson that was neither called off nor entered by mistake. UTC microseconds."""
+
+    kind: SessionKind
+    state: SessionState
+    is_elsewhere: bool
+    """In a room that another device films: this one never learns whether it was held."""
+    class_hours: int
+    planned_end_us: int
+    closed_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A class's course."""
+
+    opening_day: str
+    """YYYY-MM-DD, Asia/Shanghai."""
+    imported_us: int
+    hours_in_rooms: int
+    """Class hours planned, those on an online platform left out."""
+    lessons: list[CourseLesson] = field(default_factory=list)
+
+
+def courses(store: Store) -> dict[str, Course]:
+    """Every class → its course."""
+    found = {
+        row["id"]: Course(row["opening_day"], row["imported_us"], row["hours"])
+        for row in store.rows(
+            "SELECT id, opening_day, imported_us, planned_hours - coalesce(online_hours, 0) AS hours"
+            " FROM class"
+        )
+    }
+    for row in store.rows(
+        "SELECT s.class_id, s.kind, s.state, s.class_hours, s.planned_end_us, s.closed_us,"
+        " EXISTS (SELECT 1 FROM json_each(c.other_rooms) o WHERE o.value = s.room) AS is_elsewhere"
+        " FROM session s JOIN class c ON c.id = s.class_id WHERE s.state <> 'cancelled'"
+        " AND s.close_reason IS NOT 'clock_was_wrong' ORDER BY s.planned_start_us, s.id"
+    ):
+        found[row["class_id"]].lessons.append(
+            CourseLesson(
+                row["kind"],
+                row["state"],
+                bool(row["is_elsewhere"]),
+                row["class_hours"],
+                row["planned_end_us"],
+                row["closed_us"],
+            )
+        )
+    return found
