@@ -38,9 +38,9 @@ class Picture:
     jpeg: bytes
 
 
-def picture_of(video: Path, counted: Counted) -> Picture | None:
+def picture_of(video: Path, counted: Counted, *, boxes: bool = True) -> Picture | None:
     """The copy of a counted picture; None (logged) when its file is gone or damaged: the verdict stands on
-    what was counted from it then."""
+    what was counted from it then. Without `boxes` for a person to count: only the teacher's zone is drawn."""
     import cv2
 
     from agent.visibility.key_frame_at import key_frame_at
@@ -51,7 +51,8 @@ def picture_of(video: Path, counted: Counted) -> Picture | None:
     try:
         gops = sorted(unpack_gops(row["gops"]), key=lambda gop: abs(gop.ticks - ticks))
         found = key_frame_at(video / row["path"], [gop.offset for gop in gops[:3]], count.pts_ticks)
-        jpeg = _encoded(drawn(decode(found.track, found.data), counted))
+        mark = drawn if boxes else outlined
+        jpeg = _encoded(mark(decode(found.track, found.data), counted))
     except (OSError, BoxError, PictureError, ValueError, cv2.error) as error:
         log.warning("verdict.no-picture", run=count.run_id, sequence=count.sequence, error=str(error))
         return None
@@ -69,6 +70,18 @@ def drawn(image: BGRImage, counted: Counted) -> BGRImage:
         zone = counted.zones.of_point((left + right) / 2 / width, (top + bottom) / 2 / height)
         colour = _COLOURS[zone] if score >= SURE or zone else _UNSURE
         cv2.rectangle(image, (left, top), (right, bottom), colour, 2 if score >= SURE else 1)
+    return image
+
+
+def outlined(image: BGRImage, counted: Counted) -> BGRImage:
+    """`image` with the border of the teacher's zone alone: who stands in it is not counted."""
+    import cv2
+    import numpy as np
+
+    height, width = image.shape[:2]
+    if counted.zones.teacher:
+        corners = np.array([(x * width, y * height) for x, y in counted.zones.teacher], np.int32)
+        cv2.polylines(image, [corners], isClosed=True, color=_COLOURS["teacher"], thickness=2)
     return image
 
 

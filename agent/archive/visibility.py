@@ -1,52 +1,37 @@
 """After each class hour: whether the recording showed every trainee, stated for the signed record (R6).
 
 Judged as soon as the index has reached the class hour's end (half an hour after it in any case), while the
-lesson still runs, so that the class hears of a strike before the next. When what a verdict rests on is known
-better later (a clock was corrected, a check-in confirmed or rejected, a lesson moved), another supersedes it
-and names it; a person's decision falls with the verdict that it decided. Reckoning and pictures are made by a
-thread, and nothing is locked meanwhile.
+lesson still runs, so that the class hears of a strike before the next. When what a verdict rests on is
+known better later (a clock was corrected, a check-in confirmed or rejected, a lesson moved), another
+supersedes it and names it; a person's decision falls with the verdict that it decided. Reckoning and
+pictures are made by a thread, and nothing is locked meanwhile. Pictures that were not counted at once are
+(agent.archive.catch_up); a class hour waits for them for a while.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
-from uuid import uuid4
 
+from agent.archive.hour_judging import JudgedHour, judge_hours
 from agent.archive.part import Word
-from agent.archive.rounds import ROUND_NS, Rounds, is_settled
-from agent.archive.verdict_frames import Picture, picture_of
+from agent.archive.rounds import LATEST_US, ROUND_NS, Rounds, is_settled
 from agent.archive.visibility_material import Material, collect, why_anew
+from agent.archive.visibility_statement import as_data, state_verdict
 from agent.checkin.photos import PhotoAlbum
 from agent.classes.class_hours import ClassHour, class_hours
 from agent.clock import Stamp
 from agent.configuration.document import ConfigurationError
 from agent.log import get_logger
-from agent.paths import Paths
 from agent.role import RoleContext
 from agent.store import classes, visibility
 from agent.store.classes import Session
 from agent.store.database import Store
-from agent.store.facts import Fact, FactType, state_fact
 from agent.store.vault import Vault, VaultError
-from agent.store.visibility import DEVICE, Verdict, VerdictFrame
-from agent.visibility.error_model import DEFAULT
-from agent.visibility.strikes import state_count
-from agent.visibility.verdict import Judgement, judge
+from agent.store.visibility import DEVICE, Verdict
 
 log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedHour:
-    """One class hour, judged, with its pictures."""
-
-    hour: ClassHour
-    judgement: Judgement
-    pictures: tuple[Picture, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,39 +40,11 @@ class _Work:
     future: Future[list[JudgedHour]]
 
 
-def judge_hours(paths: Paths, material: Material, hours: Sequence[ClassHour]) -> list[JudgedHour]:
-    """Judge these class hours and make their pictures. Seconds of arithmetic; asks no database."""
-    return [_judged_hour(paths, material, hour) for hour in hours]
+AwaitedHours = Callable[[Store, Session], frozenset[int]]
 
 
-def _judged_hour(paths: Paths, material: Material, hour: ClassHour) -> JudgedHour:
-    looks = [each.look for each in material.counted.values()]
-    found = judge(
-        looks, (hour.start_us, hour.end_us), material.scene, material.needed_us, material.model or DEFAULT
-    )
-    if material.model is None and found.looks:
-        # What is not calibrated gives numbers that look like an interval and are none.
-        found = Judgement(
-            "uncertain",
-            "detector_not_for_verdicts",
-            found.measure,
-            None,
-            None,
-            found.expected,
-            None,
-            0,
-            0,
-            0,
-            found.looks,
-            found.looks_left_out,
-            found.frames,
-        )
-    pictures = (
-        picture_of(paths.video, material.counted[at_us])
-        for at_us in found.frames
-        if at_us in material.counted
-    )
-    return JudgedHour(hour, found, tuple(picture for picture in pictures if picture is not None))
+def _nothing_awaited(_: Store, __: Session) -> frozenset[int]:
+    return frozenset()
 
 
 class VisibilityJudge:
@@ -95,8 +52,10 @@ class VisibilityJudge:
 
     name = "visibility"
 
-    def __init__(self, context: RoleContext) -> None:
+    def __init__(self, context: RoleContext, awaited_hours: AwaitedHours = _nothing_awaited) -> None:
+        """`awaited_hours`: numbers of a lesson's class hours of which pictures are about to be counted."""
         self._context = context
+        self._awaited_hours = awaited_hours
         self._thread = ThreadPoolExecutor(1, "visibility")
         self._album = PhotoAlbum(context.paths.photos, Vault(context.paths.keys))
         self._work: _Work | None = None
@@ -151,8 +110,8 @@ class VisibilityJudge:
             if session.id in self._refused:
                 continue
             judged = {each.hour for each in visibility.verdicts_of(store, session.id)}
-            ended = _ended(store, session, stamp)
-            if any(hour.number not in judged for hour in ended):
+            due = [hour for hour in _ended(store, session, stamp) if hour.number not in judged]
+            if due and len(self._awaited(store, stamp, session, due)) < len(due):
                 return session
         self._next_ns = stamp.monotonic_ns + ROUND_NS
         return None
@@ -167,12 +126,29 @@ class VisibilityJudge:
         """Reckon the class hours that have ended and of which nothing was stated, or whose ground moved."""
         material = collect(store, session)
         bases = {each.hour: each.device.basis for each in visibility.verdicts_of(store, session.id)}
-        hours = [
-            hour for hour in _ended(store, session, stamp) if bases.get(hour.number) != dict(material.basis)
+        ended = _ended(store, session, stamp)
+        moved = {hour.number: _moved(bases.get(hour.number, {}), material.basis) for hour in ended}
+        waiting = [
+            hour
+            for hour in ended
+            if hour.number not in bases or moved[hour.number] <= {"counts", "caught_up"}
         ]
+        awaited = self._awaited(store, stamp, session, waiting)
+        hours = [hour for hour in ended if moved[hour.number] and hour.number not in awaited]
         if hours:
             future = self._thread.submit(judge_hours, self._context.paths, material, hours)
             self._work = _Work(material, future)
+
+    def _awaited(
+        self, store: Store, stamp: Stamp, session: Session, hours: Sequence[ClassHour]
+    ) -> frozenset[int]:
+        """Of `hours`, the numbers of those that are not judged before the rest of their pictures is
+        counted: half an hour at the longest of what was never judged."""
+        if not hours:
+            return frozenset()
+        judged = {each.hour for each in visibility.verdicts_of(store, session.id)}
+        late = {h.number for h in hours if h.number not in judged and stamp.wall_us >= h.end_us + LATEST_US}
+        return self._awaited_hours(store, session) & {hour.number for hour in hours} - late
 
     def _finish(self, store: Store, stamp: Stamp, work: _Work) -> None:
         material = work.material
@@ -188,7 +164,7 @@ class VisibilityJudge:
     def _state(self, store: Store, stamp: Stamp, material: Material, judged: JudgedHour) -> None:
         session, number = material.session, judged.hour.number
         found = {each.hour: each for each in visibility.verdicts_of(store, session.id)}.get(number)
-        data = _as_data(material, judged)
+        data = as_data(material, judged)
         because: tuple[str, ...] = ()
         if found is not None:
             was_decided = found.in_force.decided_by != DEVICE
@@ -200,23 +176,8 @@ class VisibilityJudge:
             if not because:
                 visibility.set_basis(store, found.device.id, material.basis)
                 return
-        before = visibility.strikes(store, session.class_id)
         supersedes = None if found is None else found.in_force.id
-        made = _verdict(material, judged, stamp, supersedes, because, data)
-        with ExitStack() as sealed:
-            visibility.insert_verdict(store, made)
-            frames = [self._keep(store, sealed, made.id, picture) for picture in judged.pictures]
-            stated = {"verdict_id": made.id, "supersedes": supersedes, "because": list(because), **data}
-            fact = Fact(
-                FactType.VISIBILITY_JUDGED,
-                f"session/{session.id}",
-                made.simulated,
-                {**stated, "frames": frames},
-                class_id=session.class_id,
-                session_id=session.id,
-            )
-            state_fact(store, stamp, fact)
-            state_count(store, stamp, session.class_id, before, simulated=made.simulated)
+        made = state_verdict(store, stamp, self._album, material, judged, supersedes, because)
         log.info(
             "visibility.judged",
             session=session.id,
@@ -226,28 +187,15 @@ class VisibilityJudge:
             because=list(because) or None,
         )
 
-    def _keep(self, store: Store, sealed: ExitStack, verdict_id: str, picture: Picture) -> dict[str, Any]:
-        """Seal a picture, under a key that is this verdict's alone."""
-        count, at_us = picture.counted.count, picture.counted.look.at_us
-        photo = sealed.enter_context(self._album.kept(store, verdict_id, picture.jpeg, at_us))
-        frame = VerdictFrame(
-            verdict_id, count.run_id, count.sequence, count.pts_ticks, photo.id, is_kept=True
-        )
-        visibility.insert_frame(store, frame)
-        return {
-            "photo": photo.id,
-            "sha256": photo.sha256.hex(),
-            "run": count.run_id,
-            "sequence": count.sequence,
-            "pts_ticks": count.pts_ticks,
-            "key_frame_sha256": picture.key_frame_sha256,
-            "at_us": at_us,
-            "counted": count.counted,
-        }
+
+def _moved(old: Mapping[str, str], new: Mapping[str, str]) -> set[str]:
+    """Parts of the basis that are not what they were."""
+    return {part for part, value in new.items() if old.get(part) != value}
 
 
 def _has_pictures(store: Store, verdict: Verdict, material: Material, hour: ClassHour) -> bool:
-    """Whether the pictures that a person saw are of this class hour still, if a clock was corrected since."""
+    """Whether the pictures that a person saw are of this class hour still, if a clock was corrected
+    since."""
     here = {
         (each.count.run_id, each.count.sequence, each.count.pts_ticks)
         for at_us, each in material.counted.items()
@@ -260,58 +208,3 @@ def _has_pictures(store: Store, verdict: Verdict, material: Material, hour: Clas
 def _ended(store: Store, session: Session, stamp: Stamp) -> list[ClassHour]:
     """Class hours that are over and whose pictures the index has, or that it will not get any more."""
     return [hour for hour in class_hours(session) if is_settled(store, stamp, hour.end_us)]
-
-
-def _as_data(material: Material, judged: JudgedHour) -> dict[str, Any]:
-    found, stretch = judged.judgement, judged.judgement.stretch
-    model = material.model or DEFAULT
-    return {
-        "kind": material.session.kind,
-        "hour": judged.hour.number,
-        "start_us": judged.hour.start_us,
-        "end_us": judged.hour.end_us,
-        "verdict": found.verdict,
-        "reason": found.reason,
-        "lower": found.lower,
-        "upper": found.upper,
-        "expected": found.expected,
-        "from_us": None if stretch is None else stretch[0],
-        "until_us": None if stretch is None else stretch[1],
-        "measure": found.measure,
-        "confidence": model.confidence,
-        "needed_us": material.needed_us,
-        "longest_shown_us": found.longest_shown_us,
-        "longest_not_shown_us": found.longest_not_shown_us,
-        "more_than_expected_us": found.more_than_expected_us,
-        "looks": found.looks,
-        "looks_left_out": found.looks_left_out,
-        "detector": material.detectors[0] if len(material.detectors) == 1 else None,
-    }
-
-
-def _verdict(
-    material: Material,
-    judged: JudgedHour,
-    stamp: Stamp,
-    supersedes: str | None,
-    because: tuple[str, ...],
-    data: dict[str, Any],
-) -> Verdict:
-    found = judged.judgement
-    return Verdict(
-        id=str(uuid4()),
-        session_id=material.session.id,
-        hour=judged.hour.number,
-        verdict=found.verdict,
-        lower=found.lower,
-        upper=found.upper,
-        expected=found.expected,
-        decided_by=DEVICE,
-        reason="",
-        stated_us=stamp.wall_us,
-        simulated=material.simulated,
-        supersedes=supersedes,
-        because=because,
-        data=data,
-        basis=material.basis,
-    )

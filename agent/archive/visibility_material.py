@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from agent.archive.bearing import Bearing
+from agent.archive.lesson_counts import of_one_counter
 from agent.classes.class_hours import ClassHour, class_hours
 from agent.configuration.document import current_configuration
 from agent.recording.session_report import CAMERA
-from agent.store import calibration, heads, tamper, visibility
+from agent.store import calibration, heads, tamper, trust, visibility
 from agent.store.attendance import NO_END, Expected, expected_over
 from agent.store.calibration import RoomCalibration
 from agent.store.classes import Session
@@ -23,7 +25,7 @@ from agent.store.database import Store
 from agent.store.heads import HeadCount
 from agent.store.true_time import PlacedRow, gaps_between, segments_between
 from agent.visibility.error_model import ErrorModel
-from agent.visibility.looks import Zones, error_model, look_of, room_errors
+from agent.visibility.looks import Zones, error_model, look_of, room_errors, scored_model
 from agent.visibility.seats import Look
 from agent.visibility.verdict import Interval, Scene
 
@@ -31,8 +33,10 @@ REASON_OF: Final = {
     "clock": "clock_corrected",
     "footage": "footage_indexed",
     "counts": "pictures_counted",
+    "caught_up": "pictures_caught_up",
     "expected": "expectation_changed",
     "lesson": "lesson_changed",
+    "trust": "trust_changed",
 }
 """Part of the basis → why a statement was superseded."""
 
@@ -61,16 +65,21 @@ class Material:
     needed_us: int
     detectors: tuple[str, ...]
     model: ErrorModel | None
-    """None: a detector whose counts no verdict may rest on, or several in one lesson."""
+    """None: a detector whose scores are no probabilities, or several in one lesson."""
+    bearing: Bearing
+    """Whether a verdict may rest on it."""
     simulated: bool
     basis: Mapping[str, str]
+    drawn_before: frozenset[int] = frozenset()
+    """Class hours of which pictures were drawn for a person to count when they were judged before."""
 
 
 def collect(store: Store, session: Session) -> Material:
     """The material of a lesson as it stands now. ConfigurationError when HR's values cannot be read."""
     start_us, end_us = session.planned_start_us, session.planned_end_us
     rows = segments_between(store, CAMERA, start_us, end_us)
-    counts = heads.counts_of_segments(store, [(row["run_id"], row["sequence"]) for row in rows])
+    segments = [(row["run_id"], row["sequence"]) for row in rows]
+    counts = of_one_counter(heads.counts_of_segments(store, segments))
     fitted = calibration.calibrations_over(store, session.room, start_us, end_us)
     counted = _placed(rows, counts, visibility.picture_sizes(store, {row["run_id"] for row in rows}), fitted)
     true = _to_true(rows)
@@ -88,6 +97,16 @@ def collect(store: Store, session: Session) -> Material:
     # Pictures before and after a new calibration are seen with other eyes: no stretch goes over it.
     gaps += [(true(since_us), true(since_us) + 1) for since_us, _ in fitted if since_us > start_us]
     detectors = tuple(sorted({count.detector for count in counts}))
+    simulated = any(count.simulated for count in counts) or any(bool(row["simulated"]) for row in rows)
+    cameras = trust.cameras_of(store, {row["run_id"] for row in rows})
+    bearing = Bearing(
+        len(detectors) == 1 and error_model(detectors[0]) is not None,
+        detectors[0] if len(detectors) == 1 else None,
+        next(iter(cameras)) if len(cameras) == 1 else None,
+        [(true(since_us), each.id, each.detector) for since_us, each in fitted],
+        trust.trusts_over(store, session.room, start_us, end_us),
+        simulated,
+    )
     return Material(
         session,
         class_hours(session),
@@ -102,8 +121,11 @@ def collect(store: Store, session: Session) -> Material:
         current_configuration(store).visibility.shown_for_seconds * 1_000_000,
         detectors,
         _model(detectors, [each for _, each in fitted]),
-        any(count.simulated for count in counts) or any(bool(row["simulated"]) for row in rows),
-        _basis(session, rows, gaps, counts, expected, left_out, [each.id for _, each in fitted]),
+        bearing,
+        simulated,
+        _basis(session, rows, gaps, counts, expected, left_out, [each.id for _, each in fitted])
+        | {"trust": bearing.digest()},
+        frozenset(trust.hours_with_pictures(store, session.id)),
     )
 
 
@@ -126,7 +148,7 @@ def _placed(
 
 def _model(detectors: Sequence[str], fitted: Sequence[RoomCalibration]) -> ErrorModel | None:
     """What is known of the errors in this lesson: of its calibrations the one that knows least counts."""
-    model = error_model(detectors[0]) if len(detectors) == 1 else None
+    model = scored_model(detectors[0]) if len(detectors) == 1 else None
     if model is None or not fitted:
         return model
     return replace(model, room_sd=max(room_errors(each, detectors[0])[1] for each in fitted))
@@ -168,12 +190,20 @@ def _basis(
 ) -> dict[str, str]:
     keys = [(row["run_id"], row["sequence"]) for row in rows]
     moved = [(*key, row["add_us"]) for key, row in zip(keys, rows, strict=True) if row["add_us"]]
-    pictures = sorted((count.run_id, count.sequence, count.pts_ticks) for count in counts)
+    pictures = sorted((count.run_id, count.sequence, count.pts_ticks, count.detector) for count in counts)
+    afterwards = {
+        (count.run_id, count.sequence, count.pts_ticks, count.detector)
+        for count in counts
+        if count.caught_up_us is not None
+    }
     lesson = replace(session, state="closed", opened_us=None, closed_us=None, close_reason=None)
     return {
         "footage": _sha256([sorted(keys), sorted(gaps)]),
         "clock": _sha256(sorted(moved)),
-        "counts": _sha256([pictures, sorted(left_out), calibrations]),
+        "counts": _sha256(
+            [[each for each in pictures if each not in afterwards], sorted(left_out), calibrations]
+        ),
+        "caught_up": _sha256(sorted(afterwards)),
         "expected": _sha256([step for step in expected if step.until_us != NO_END]),
         "lesson": _sha256(repr(lesson)),
     }
@@ -188,9 +218,10 @@ def why_anew(
     was_decided: bool = False,
 ) -> tuple[str, ...]:
     """Why `after`, judged on `new`, supersedes `before`, judged on `old`; () when the answer means the same
-    to a person: verdict, its reason, the number expected and the class hour's own time. `was_decided`: a
-    person judged the pictures behind `before`, so what was counted must be the same, too."""
-    alike: tuple[str, ...] = ("verdict", "reason", "expected", "kind")
+    to a person: verdict, its reason, the number expected, how many pictures were counted afterwards and the
+    class hour's own time. `was_decided`: a person judged the pictures behind `before`, so what was counted
+    must be the same, too."""
+    alike: tuple[str, ...] = ("verdict", "reason", "expected", "kind", "looks_caught_up")
     if was_decided:
         alike += ("lower", "upper", "looks", "looks_left_out")
     same = all(before[key] == after[key] for key in alike)

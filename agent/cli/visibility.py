@@ -30,7 +30,8 @@ REASONS = {
     "nobody_expected": "该时段无人应到 nobody is expected then",
     "no_pictures": "没有可用的画面计数 no usable counted pictures",
     "too_few_pictures": "可用画面太短 usable pictures are too short",
-    "detector_not_for_verdicts": "该检测器的计数不能用于判定 this detector's counts decide nothing",
+    "detector_not_for_verdicts": "设备的计数在本教室还未获信任 the device is not trusted in this room",
+    "upper_bound_unproven": "上限在本教室不准过，须由人决定 the upper bound failed here before: for a person",
 }
 UNITS = {"times": "次 lessons", "class_hours": "课时 class hours"}
 

@@ -37,6 +37,7 @@ KEPT = (
     "check_in_decision",
     "visibility_verdict",
     "verdict_frame",
+    "count_check",
     "suspicion",
     "suspicion_sighting",
     "suspicion_decision",
@@ -60,6 +61,7 @@ KEPT = (
     "volume",
     "reference_view",
     "room_calibration",
+    "room_trust",
     "camera_tamper",
 )
 """Tables of a snapshot, those first to which others refer."""
@@ -84,6 +86,7 @@ LEFT_OUT = (
     "file_to_remove",  # what it names comes back with the footage's index and expires again
     "volume_check",
     "storage_shortage",
+    "picture_refused",  # tried again
     "scrub",  # begun anew
     "class_import",  # to take an import back needs the keys that it made
     "unscheduled_notice",  # announced anew where it was lost: later, never unannounced

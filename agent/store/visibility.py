@@ -240,20 +240,22 @@ def insert_frame(store: Store, frame: VerdictFrame) -> None:
 
 
 def frames_of(store: Store, verdict_id: str) -> list[VerdictFrame]:
-    """The kept pictures of a verdict, in the order of the recording."""
+    """The kept pictures of a verdict that show its boxes, in the order of the recording."""
     rows = store.rows(
-        "SELECT f.*, p.expired_us IS NULL AS is_kept FROM verdict_frame f JOIN photo p ON p.id = f.photo_id"
-        " WHERE f.verdict_id = ? ORDER BY p.taken_us, f.sequence, f.pts_ticks",
+        "SELECT f.verdict_id, f.run_id, f.sequence, f.pts_ticks, f.photo_id, p.expired_us IS NULL AS is_kept"
+        " FROM verdict_frame f JOIN photo p ON p.id = f.photo_id"
+        " WHERE f.verdict_id = ? AND f.lower IS NULL ORDER BY p.taken_us, f.sequence, f.pts_ticks",
         (verdict_id,),
     )
     return [VerdictFrame(**{**dict(row), "is_kept": bool(row["is_kept"])}) for row in rows]
 
 
 def frame_of_photo(store: Store, photo_id: str) -> Row | None:
-    """Verdict, lesson and class of a picture that is still kept: verdict_id, session_id, simulated,
-    class_id."""
+    """Verdict, lesson and class of a picture that is still kept: verdict_id, session_id, hour, simulated,
+    class_id, is_drawn (by lot, for a person to count)."""
     return store.row(
-        "SELECT f.verdict_id, v.session_id, v.simulated, s.class_id FROM verdict_frame f"
+        "SELECT f.verdict_id, v.session_id, v.hour, v.simulated, s.class_id, f.lower IS NOT NULL AS is_drawn"
+        " FROM verdict_frame f"
         " JOIN visibility_verdict v ON v.id = f.verdict_id JOIN session s ON s.id = v.session_id"
         " JOIN photo p ON p.id = f.photo_id WHERE f.photo_id = ? AND p.expired_us IS NULL",
         (photo_id,),

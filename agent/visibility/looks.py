@@ -57,6 +57,12 @@ def error_model(detector: str) -> ErrorModel | None:
     return DEFAULT if detector in _bearing() else MODELS.get(detector)
 
 
+def scored_model(detector: str) -> ErrorModel | None:
+    """What its intervals are made of, whether or not a verdict may rest on them everywhere; None: its scores
+    are no probabilities, and what looked like an interval would be none."""
+    return error_model(detector) or (DEFAULT if detector in _cuts() else None)
+
+
 @cache
 def _bearing() -> frozenset[str]:
     """That weights' scores are probabilities is not enough: the manifest says whether bounds made of them

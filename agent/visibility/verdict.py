@@ -47,6 +47,7 @@ Reason = Literal[
     "no_pictures",
     "too_few_pictures",
     "detector_not_for_verdicts",
+    "upper_bound_unproven",
 ]
 Interval = tuple[int, int]
 """[from_us, until_us), UTC microseconds."""
@@ -83,6 +84,8 @@ class Judgement:
     looks_left_out: int
     frames: tuple[int, ...]
     """True times of the looks that say most: their pictures are kept."""
+    bounds: tuple[tuple[int, int, int], ...] = ()
+    """(true time, lower, upper) of each usable look: the people in the picture outside the teacher's zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,7 @@ def _judged(
             more_us,
             *counts,
             _frames(at, lower if verdict != "not_shown" else estimates.likely, stretch, most_frames),
+            _bounds(estimates),
         )
 
     if shown is not None and lengths[0] >= needed_us:
@@ -189,6 +193,11 @@ def _judged(
         return made("uncertain", "too_few_pictures", best)
     crowding = more_us >= needed_us and _length(at, _longest(at, complete, broken)) >= needed_us
     return made("uncertain", "more_than_expected" if crowding else "neither_bound", best)
+
+
+def _bounds(estimates: Estimates) -> tuple[tuple[int, int, int], ...]:
+    rows = zip(estimates.at_us, estimates.lower, estimates.upper, strict=True)
+    return tuple((int(at_us), int(lower), int(upper)) for at_us, lower, upper in rows)
 
 
 def _nothing(reason: Reason, measure: Measure, counts: tuple[int, int]) -> Judgement:

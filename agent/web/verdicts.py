@@ -26,7 +26,8 @@ REASONS: dict[str, str] = {
     "nobody_expected": N_("这一课时无人应到"),
     "no_pictures": N_("没有可用的画面计数"),
     "too_few_pictures": N_("可用的画面太短"),
-    "detector_not_for_verdicts": N_("所用检测器的计数不能用于判定"),
+    "detector_not_for_verdicts": N_("设备的计数在本教室还未获信任，由人决定"),
+    "upper_bound_unproven": N_("设备的上限在本教室不准过，未显示全员须由人决定"),
 }
 SUPERSEDED: dict[str, str] = {
     "clock_corrected": N_("时钟已更正"),
@@ -34,6 +35,7 @@ SUPERSEDED: dict[str, str] = {
     "pictures_counted": N_("计数、遮罩或摄像头状态有变"),
     "expectation_changed": N_("签到有变"),
     "lesson_changed": N_("课表有改动"),
+    "trust_changed": N_("本教室的信任有变"),
     "judged_anew": N_("重新判定"),
 }
 """Why a verdict took another's place."""

@@ -49,8 +49,6 @@ CREATE INDEX fact_of_trust ON fact (id) WHERE type = 'room.trusted';
 CREATE INDEX fact_segment_closed ON fact (subject) WHERE type = 'recording.segment-closed';
 -- By which clock somebody left a class or was enrolled: retention asks before it destroys a face.
 CREATE INDEX fact_of_faces ON fact (subject, at_us) WHERE type IN ('class.imported', 'person.enrolled');
--- By which clock somebody left a class or was enrolled: retention asks before it destroys a face.
-CREATE INDEX fact_of_faces ON fact (subject, at_us) WHERE type IN ('class.imported', 'person.enrolled');
 
 -- The record log: append-only, contiguous from 1, each record naming the hash of the one before (I4). `jws`
 -- holds exactly the bytes that were signed and are sent. fact_id is NULL for the ledger's own records

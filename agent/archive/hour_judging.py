@@ -1,0 +1,86 @@
+"""One class hour, judged from its lesson's material, with its pictures. Seconds of arithmetic; asks no
+database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from agent.archive.drawing import drawn_looks
+from agent.archive.verdict_frames import Picture, picture_of
+from agent.archive.visibility_material import Material
+from agent.classes.class_hours import ClassHour
+from agent.paths import Paths
+from agent.visibility.error_model import DEFAULT
+from agent.visibility.verdict import Judgement, Reason, judge
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedHour:
+    """One class hour, judged, with its pictures."""
+
+    hour: ClassHour
+    judgement: Judgement
+    """What the device states."""
+    proposal: Judgement | None
+    """What it would have stated if it were believed here; None where it is, or has no interval."""
+    pictures: tuple[Picture, ...]
+    """With boxes."""
+    drawn: tuple[Picture, ...]
+    """Drawn by lot for a person to count, without boxes."""
+
+
+def judge_hours(paths: Paths, material: Material, hours: Sequence[ClassHour]) -> list[JudgedHour]:
+    """Judge these class hours and make their pictures."""
+    return [_judged_hour(paths, material, hour) for hour in hours]
+
+
+def _judged_hour(paths: Paths, material: Material, hour: ClassHour) -> JudgedHour:
+    looks = [each.look for each in material.counted.values()]
+    reckoned = judge(
+        looks, (hour.start_us, hour.end_us), material.scene, material.needed_us, material.model or DEFAULT
+    )
+    stated = _believed(material, hour, reckoned)
+    return JudgedHour(
+        hour,
+        stated,
+        None if stated is reckoned or material.model is None else reckoned,
+        tuple(_pictures(paths, material, reckoned.frames, boxes=True)),
+        tuple(_pictures(paths, material, drawn_looks(material, hour, reckoned), boxes=False)),
+    )
+
+
+def _believed(material: Material, hour: ClassHour, reckoned: Judgement) -> Judgement:
+    """`reckoned`, or `uncertain` where nothing shows that the device's bounds hold here."""
+    if not reckoned.looks or material.bearing.by_manifest:
+        return reckoned
+    trust = material.bearing.trust_over(hour)
+    # Counts were compared where people sit; the other measure's bounds are believed alone.
+    if trust is None or material.model is None or reckoned.measure != "seats":
+        return _uncertain(reckoned, "detector_not_for_verdicts")
+    if reckoned.verdict == "not_shown" and not trust.bears_not_shown:
+        return _uncertain(reckoned, "upper_bound_unproven")
+    return reckoned
+
+
+def _uncertain(reckoned: Judgement, reason: Reason) -> Judgement:
+    """Without numbers: what is not proven gives some that look like an interval and are none."""
+    return replace(
+        reckoned,
+        verdict="uncertain",
+        reason=reason,
+        lower=None,
+        upper=None,
+        stretch=None,
+        longest_shown_us=0,
+        longest_not_shown_us=0,
+        more_than_expected_us=0,
+    )
+
+
+def _pictures(paths: Paths, material: Material, times: Iterable[int], *, boxes: bool) -> Iterable[Picture]:
+    for at_us in times:
+        if at_us in material.counted:
+            picture = picture_of(paths.video, material.counted[at_us], boxes=boxes)
+            if picture is not None:
+                yield picture
