@@ -30,6 +30,7 @@ IGNORED_BELOW_PX, IGNORED_ABOVE_PX = 6.5, 100.0
 NO_HEAD_ABOVE_PX = 150.0
 """So large a head is background: a smaller size of the picture finds it, and eyes and mouths are no heads."""
 GREY = 114
+NO_BOXES = np.empty((0, 4))
 
 Picture = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -43,6 +44,8 @@ class Labelled:
     places: list[list[tuple[int, int, int]]]
     """For each picture and level: offset, height, width."""
     boxes: list[npt.NDArray[np.float64]]
+    doubtful: list[npt.NDArray[np.float64]]
+    """For each picture boxes of what may be heads that the labels leave out (`unlabelled.py`)."""
     weights: npt.NDArray[np.float64]
     """How often each picture is chosen; they add up to 1."""
 
@@ -83,13 +86,16 @@ def build_cache(folders: dict[str, float], cache: Path) -> None:
 
 
 def open_cache(cache: Path) -> Labelled:
-    """What `build_cache` wrote."""
+    """What `build_cache` wrote, with what `unlabelled.py` found beside it, if it was run."""
     index: dict[str, Any] = json.loads(cache.with_suffix(".json").read_text())
+    beside = cache.with_name("unlabelled.json")
+    doubtful = json.loads(beside.read_text()) if beside.exists() else [[] for _ in index["boxes"]]
     weights = np.asarray(index["weights"])
     return Labelled(
         np.memmap(cache.with_suffix(".pixels"), np.uint8, "r"),
         [[(a, b, c) for a, b, c in levels] for levels in index["places"]],
         [np.asarray(boxes, np.float64).reshape(-1, 4) for boxes in index["boxes"]],
+        [np.asarray(boxes, np.float64).reshape(-1, 4) for boxes in doubtful],
         weights / weights.sum(),
     )
 
@@ -99,12 +105,12 @@ def crop(data: Labelled, seed: int, number: int) -> tuple[Picture, Floats]:
     weight of those four, weight of the heat."""
     rng = np.random.default_rng((seed, number))
     if rng.random() < 0.03:
-        return _spoil(_nothing(rng), rng), _targets(np.empty((0, 4)), np.eye(2, 3))
+        return _spoil(_nothing(rng), rng), _targets(NO_BOXES, NO_BOXES, np.eye(2, 3))
     chosen = int(rng.choice(len(data.weights), p=data.weights))
     boxes = data.boxes[chosen]
     transform = _place(data, chosen, boxes, rng)
     picture = _warp(data, chosen, transform)
-    return _spoil(picture, rng), _targets(boxes, transform)
+    return _spoil(picture, rng), _targets(boxes, data.doubtful[chosen], transform)
 
 
 def _place(
@@ -216,17 +222,35 @@ def _spoil(picture: Picture, rng: np.random.Generator) -> Picture:
     return picture
 
 
-def _targets(boxes: npt.NDArray[np.float64], transform: npt.NDArray[np.float64]) -> Floats:
-    linear = transform[:, :2]
-    centres = (boxes[:, :2] + boxes[:, 2:]) / 2 @ linear.T + transform[:, 2]
-    sides = boxes[:, 2:] - boxes[:, :2]
-    # A head is an ellipse: this is the box of the turned one.
-    sides = np.sqrt(sides**2 @ (linear**2).T)
+def _targets(
+    boxes: npt.NDArray[np.float64], doubtful: npt.NDArray[np.float64], transform: npt.NDArray[np.float64]
+) -> Floats:
     target = np.zeros((7, GRID, GRID), np.float32)
     target[6] = 1
-    for (x, y), (width, height) in zip(centres / STRIDE, sides / STRIDE, strict=True):
+    for x, y, width, height in _in_cells(doubtful, transform):
+        if math.sqrt(width * height) * STRIDE <= NO_HEAD_ABOVE_PX:
+            _ignore(target, x, y, width * 0.5, height * 0.5)
+    for x, y, width, height in _in_cells(boxes, transform):
         _draw(target, x, y, width, height)
     return target
+
+
+def _in_cells(
+    boxes: npt.NDArray[np.float64], transform: npt.NDArray[np.float64]
+) -> list[tuple[float, float, float, float]]:
+    """Centre, width and height of each box after the map, in cells of the crop."""
+    linear = transform[:, :2]
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2 @ linear.T + transform[:, 2]
+    # A head is an ellipse: this is the box of the turned one.
+    sides = np.sqrt((boxes[:, 2:] - boxes[:, :2]) ** 2 @ (linear**2).T)
+    return [(x, y, width, height) for x, y, width, height in np.hstack([centres, sides]) / STRIDE]
+
+
+def _ignore(target: Floats, x: float, y: float, reach_x: float, reach_y: float) -> None:
+    """So far around (x, y), in cells, the heat says neither yes nor no."""
+    left, right = math.floor(x - reach_x), math.ceil(x + reach_x)
+    top, bottom = math.floor(y - reach_y), math.ceil(y + reach_y)
+    target[6, max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = 0
 
 
 def _draw(target: Floats, x: float, y: float, width: float, height: float) -> None:
@@ -240,9 +264,7 @@ def _draw(target: Floats, x: float, y: float, width: float, height: float) -> No
     if side < IGNORED_BELOW_PX or side > IGNORED_ABOVE_PX or not inside:
         # Too small to be seen, too large for this scale, or cut off: the middle says neither yes nor no.
         share = 0.6 if side < IGNORED_BELOW_PX else 0.25 if inside else 0.5
-        left, right = math.floor(x - width * share), math.ceil(x + width * share)
-        top, bottom = math.floor(y - height * share), math.ceil(y + height * share)
-        target[6, max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = 0
+        _ignore(target, x, y, width * share, height * share)
         return
     sigma_x, sigma_y = 0.1 * width + 0.35, 0.1 * height + 0.35
     left, right = max(0, int(x - 3 * sigma_x)), min(GRID, int(x + 3 * sigma_x) + 1)
