@@ -227,6 +227,15 @@ def checks_of(store: Store, photo_id: str) -> list[CountCheck]:
     return [_check(row) for row in rows]
 
 
+def has_violations(store: Store) -> bool:
+    """Whether any count lies outside the device's bounds, superseded ones included."""
+    row = store.row(
+        "SELECT 1 FROM count_check c JOIN verdict_frame f ON f.photo_id = c.photo_id"
+        " WHERE c.people < f.lower OR c.people > f.upper LIMIT 1"
+    )
+    return row is not None
+
+
 def count_facts(store: Store, sessions: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Check id → the data with which it was stated; drawn photo → its entry in the verdict's fact."""
     found: dict[str, dict[str, Any]] = {}

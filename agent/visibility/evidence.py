@@ -1,0 +1,211 @@
+"""What people's counts say of the device's bounds in one room, under one calibration (R6).
+
+One unit is a class hour: errors last, so two pictures of one are not two pieces of evidence, and an hour is
+violated when either is. Units are independent as far as nothing here can tell: other people, other clothes,
+other light, on several days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from agent.store import trust
+from agent.store.calibration import RoomCalibration, calibration_of
+from agent.store.database import Store
+from agent.store.trust import AskedHour, CountCheck, DrawnPicture
+from agent.visibility.count_checks import is_settled
+from agent.visibility.trust_bound import CONFIDENCE, upper_bound
+
+ANSWERED: Final = 0.9
+"""Share of the class hours asked for that must have been counted, up to the last one counted: whoever could
+leave out the full ones would choose the evidence."""
+ZONE: Final = ZoneInfo("Asia/Shanghai")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A drawn picture and its counts, oldest first."""
+
+    picture: DrawnPicture
+    checks: tuple[CountCheck, ...]
+    is_kept: bool
+
+    @property
+    def people(self) -> int | None:
+        return self.checks[-1].people if self.checks else None
+
+    @property
+    def is_low(self) -> bool:
+        """Whether the device's lower bound lies above what was counted."""
+        return self.people is not None and self.picture.lower > self.people
+
+    @property
+    def is_high(self) -> bool:
+        """Whether its upper bound lies below."""
+        return self.people is not None and self.picture.upper < self.people
+
+
+@dataclass(frozen=True, slots=True)
+class CountedHour:
+    """A class hour that was asked for."""
+
+    asked: AskedHour
+    looks: tuple[Look, ...]
+    is_settled: bool
+
+    @property
+    def waits(self) -> bool:
+        """Whether a picture waits to be counted."""
+        return any(look.is_kept and not look.checks for look in self.looks)
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it is evidence: each picture was looked at, one was counted, and nobody can change it."""
+        return (
+            self.is_settled
+            and all(look.checks for look in self.looks)
+            and any(look.people is not None for look in self.looks)
+        )
+
+    @property
+    def day(self) -> date:
+        return datetime.fromtimestamp(self.asked.data["start_us"] / 1e6, UTC).astimezone(ZONE).date()
+
+    @property
+    def proposed(self) -> str:
+        """What the device says, or would say."""
+        return str((self.asked.data["proposal"] or self.asked.data)["verdict"])
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Of one room under the calibration in force."""
+
+    calibration: RoomCalibration | None
+    """None: never calibrated, or the camera was moved since; then there is no evidence either."""
+    camera: str | None
+    hours: tuple[CountedHour, ...] = ()
+    """All that were asked for, in the order of time."""
+    edited: tuple[str, ...] = ()
+    """Counts whose row is not what was stated of them."""
+
+    @property
+    def counted(self) -> list[CountedHour]:
+        return [each for each in self.hours if each.is_counted]
+
+    @property
+    def days(self) -> int:
+        return len({each.day for each in self.counted})
+
+    @property
+    def lower_violated(self) -> list[CountedHour]:
+        return [each for each in self.counted if any(look.is_low for look in each.looks)]
+
+    @property
+    def upper_violated(self) -> list[CountedHour]:
+        return [each for each in self.counted if any(look.is_high for look in each.looks)]
+
+    @property
+    def would_be_shown(self) -> int:
+        return sum(each.proposed == "shown" for each in self.counted)
+
+    @property
+    def asked(self) -> int:
+        """Class hours asked for up to the last one that was counted."""
+        last = max((n for n, each in enumerate(self.hours) if each.is_counted), default=-1)
+        return last + 1
+
+    @property
+    def answered(self) -> float:
+        """Share of `asked` that was counted; 1 when nothing was asked."""
+        return len(self.counted) / self.asked if self.asked else 1.0
+
+    @property
+    def waiting(self) -> list[CountedHour]:
+        return [each for each in self.hours if each.waits]
+
+    @property
+    def bound(self) -> float:
+        """Upper bound of the rate of class hours whose lower bound is too high, 0..1."""
+        return upper_bound(len(self.lower_violated), len(self.counted))
+
+    @property
+    def simulated(self) -> bool:
+        return any(each.asked.simulated for each in self.counted)
+
+    def checks(self) -> list[CountCheck]:
+        """The counts that it rests on."""
+        return [look.checks[-1] for each in self.counted for look in each.looks]
+
+    def as_data(self) -> dict[str, Any]:
+        """For the record `room.trusted`."""
+        return {
+            "hours": len(self.counted),
+            "days": self.days,
+            "asked": self.asked,
+            "lower_violated": len(self.lower_violated),
+            "upper_violated": len(self.upper_violated),
+            "corrected": sum(len(look.checks) - 1 for each in self.counted for look in each.looks),
+            "would_be_shown": self.would_be_shown,
+            "bound": round(self.bound, 6),
+            "confidence": CONFIDENCE,
+        }
+
+
+def evidence_of(store: Store, room: str, now_us: int) -> Evidence:
+    """What stands now. Class hours of lessons that began before the calibration say nothing: the same people
+    sat there when it was fitted."""
+    made, camera = calibration_of(store, room), trust.newest_camera(store, room)
+    if made is None:
+        return Evidence(None, camera)
+    asked = [
+        each
+        for each in trust.asked_hours(store, room, made.at_us)
+        if (each.data["calibration"], each.data["detector"], each.data["camera"])
+        == (made.id, made.detector, camera)
+    ]
+    hours = tuple(_hour(store, group, now_us) for group in _by_hour(asked))
+    facts = trust.count_facts(store, {each.session_id for each in asked})
+    edited = tuple(check.id for hour in hours for check in _edited(hour.looks, facts))
+    return Evidence(made, camera, hours, edited)
+
+
+def _by_hour(asked: Sequence[AskedHour]) -> Iterable[list[AskedHour]]:
+    """Several verdicts of one class hour are one."""
+    found: dict[tuple[str, int], list[AskedHour]] = {}
+    for each in asked:
+        found.setdefault((each.session_id, each.hour), []).append(each)
+    return found.values()
+
+
+def _hour(store: Store, group: Sequence[AskedHour], now_us: int) -> CountedHour:
+    looks = tuple(
+        Look(picture, tuple(trust.checks_of(store, picture.photo_id)), trust.is_kept(store, picture.photo_id))
+        for asked in group
+        for picture in trust.drawn_of(store, asked.verdict_id)
+    )
+    settled = all(is_settled(list(look.checks), now_us) for look in looks if look.checks)
+    return CountedHour(group[-1], looks, settled)
+
+
+def _edited(looks: Iterable[Look], facts: Mapping[str, Mapping[str, Any]]) -> Iterable[CountCheck]:
+    """Counts of which row, statement and the device's own statement of the picture do not agree."""
+    for look in looks:
+        picture = look.picture
+        stated = facts.get(picture.photo_id, {})
+        bounds = stated.get("lower"), stated.get("upper"), stated.get("at_us")
+        for check in look.checks:
+            fact = facts.get(check.id)
+            if (
+                fact is None
+                or fact != check.data
+                or (fact["people"], fact["photo"], fact["supersedes"])
+                != (check.people, check.photo_id, check.supersedes)
+                or (fact["lower"], fact["upper"]) != (picture.lower, picture.upper)
+                or bounds != (picture.lower, picture.upper, picture.at_us)
+            ):
+                yield check

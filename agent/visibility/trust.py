@@ -1,0 +1,237 @@
+"""HR's order that the device judges a room's class hours (R6), what it asks for, and how it ends.
+
+A detector that bears no verdict everywhere may bear them in one room: where people counted its class hours by
+hand, blind, and its lower bound never lay above what they counted. No count may violate it, so it does not
+matter how often anybody looks at the evidence: as long as none does, it only grows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+from uuid import uuid4
+
+from agent.clock import Stamp
+from agent.configuration.document import Visibility, current_configuration
+from agent.errors import RefusedError
+from agent.log import get_logger
+from agent.store import tamper, trust
+from agent.store.calibration import newest_calibration
+from agent.store.database import Store
+from agent.store.facts import Fact, FactType, state_fact
+from agent.store.trust import EndReason, RoomTrust
+from agent.visibility.evidence import ANSWERED, Evidence, evidence_of
+
+LONGEST_REASON: Final = 500
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """One thing that the evidence lacks."""
+
+    code: str
+    have: int = 0
+    need: int = 0
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """Chinese and English."""
+        zh, en = MISSING[self.code]
+        return zh.format(have=self.have, need=self.need), en.format(have=self.have, need=self.need)
+
+
+MISSING: Final[Mapping[str, tuple[str, str]]] = {
+    "calibration": (
+        "教室还没有有效的标定，先标定",
+        "the room has no calibration in force: calibrate it first",
+    ),
+    "hours": ("已数 {have} 个课时，须 {need} 个", "{have} of {need} class hours counted"),
+    "days": ("已数 {have} 天，须 {need} 天", "{have} of {need} days"),
+    "violated": (
+        "{have} 个课时设备的下限高于人数，须一个也没有：查明原因，重新标定后再数",
+        "in {have} class hours the device's lower bound lay above the count, none may: find out why,"
+        " calibrate anew and count again",
+    ),
+    "answered": (
+        "抽到的课时只数了 {have}%，须 {need}%：不能挑着数",
+        "{have} % of the class hours drawn were counted, {need} % must be: nobody chooses what is counted",
+    ),
+    "edited": (
+        "{have} 条人数与当时写入的记录不符，数据库被改过",
+        "{have} counts are not what was stated of them: somebody changed the database",
+    ),
+}
+
+
+class TrustError(RefusedError):
+    """The order cannot be given, or taken back."""
+
+    reasons: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "missing": ("证据不够", "the evidence does not suffice"),
+        "trusted": ("本教室已获信任", "the room is trusted already"),
+        "not_trusted": ("本教室现在没有信任可撤回", "the room is not trusted now"),
+        "no_reason": ("须写明理由，最多 500 字", "give a reason of at most 500 characters"),
+    }
+
+    def __init__(self, code: str, missing: tuple[Missing, ...] = ()) -> None:
+        super().__init__(code)
+        self.missing = missing
+        if missing:
+            words = [each.words for each in missing]
+            self.zh += "：" + "；".join(zh for zh, _ in words)
+            self.en += ": " + "; ".join(en for _, en in words)
+            self.args = (f"{self.zh} / {self.en}",)
+
+
+def missing_of(evidence: Evidence, needed: Visibility) -> tuple[Missing, ...]:
+    """What the evidence lacks; () when the order may be given."""
+    if evidence.calibration is None:
+        return (Missing("calibration"),)
+    counted, found = len(evidence.counted), []
+    if evidence.edited:
+        found.append(Missing("edited", len(evidence.edited)))
+    if evidence.lower_violated:
+        found.append(Missing("violated", len(evidence.lower_violated)))
+    if counted < needed.trust_hours:
+        found.append(Missing("hours", counted, needed.trust_hours))
+    if evidence.days < needed.trust_days:
+        found.append(Missing("days", evidence.days, needed.trust_days))
+    if evidence.answered < ANSWERED:
+        found.append(Missing("answered", int(evidence.answered * 100), round(ANSWERED * 100)))
+    return tuple(found)
+
+
+def standing_trust(store: Store, room: str) -> RoomTrust | None:
+    """The order in force; None without one."""
+    found = trust.newest_trust(store, room)
+    if found is None or found.ended_us is not None:
+        return None
+    return found if trust.is_as_stated(found, trust.trust_facts(store)) else None
+
+
+def give(store: Store, stamp: Stamp, room: str, account: str = "hr") -> RoomTrust:
+    """HR's order, in a transaction of its own: from now on. TrustError says what is missing;
+    ConfigurationError when HR's values cannot be read."""
+    needed = current_configuration(store).visibility
+    with store.transaction():
+        newest = trust.newest_trust(store, room)
+        if newest is not None and newest.ended_us is None:
+            raise TrustError("trusted")
+        evidence = evidence_of(store, room, stamp.wall_us)
+        if missing := missing_of(evidence, needed):
+            raise TrustError("missing", missing)
+        made = _order(evidence, stamp, room, account, needed)
+        trust.insert_trust(store, made)
+        state_fact(store, stamp, Fact(FactType.ROOM_TRUSTED, "node", made.simulated, made.data))
+    log.info("room.trusted", trust=made.id, hours=len(evidence.counted))
+    return made
+
+
+def _order(evidence: Evidence, stamp: Stamp, room: str, account: str, needed: Visibility) -> RoomTrust:
+    calibration, camera = evidence.calibration, evidence.camera
+    if calibration is None or camera is None:
+        raise TrustError("missing", (Missing("calibration"),))
+    identifier = str(uuid4())
+    lines = "".join(sorted(f"{check.id}\n" for check in evidence.checks()))
+    data = {
+        "trust_id": identifier,
+        "room": room,
+        "since_us": stamp.wall_us,
+        "detector": calibration.detector,
+        "calibration": calibration.id,
+        "camera": camera,
+        "account": account,
+        "bears_not_shown": not evidence.upper_violated,
+        "needed": {"hours": needed.trust_hours, "days": needed.trust_days},
+        "evidence": evidence.as_data(),
+        "checks_sha256": hashlib.sha256(lines.encode()).hexdigest(),
+    }
+    return RoomTrust(
+        identifier,
+        room,
+        stamp.wall_us,
+        calibration.detector,
+        calibration.id,
+        camera,
+        evidence.simulated,
+        data,
+    )
+
+
+def withdraw(store: Store, stamp: Stamp, room: str, reason: str, account: str = "hr") -> None:
+    """HR take their order back, in a transaction of its own. TrustError."""
+    reason = reason.strip()
+    if not 1 <= len(reason) <= LONGEST_REASON:
+        raise TrustError("no_reason")
+    with store.transaction():
+        found = trust.newest_trust(store, room)
+        if found is None or found.ended_us is not None:
+            raise TrustError("not_trusted")
+        digest = hashlib.sha256(reason.encode()).hexdigest()
+        _end(store, stamp, found, stamp.wall_us, "withdrawn", account=account, reason_sha256=digest)
+
+
+def end_if_over(store: Store, stamp: Stamp, room: str) -> RoomTrust | None:
+    """End the order in force when what it rests on is no more, in a transaction of its own; that order."""
+    found = trust.newest_trust(store, room)
+    if found is None or found.ended_us is not None:
+        return None
+    over = _over(store, stamp, found)
+    if over is None:
+        return None
+    reason, since_us, check_id = over
+    with store.transaction():
+        _end(store, stamp, found, max(found.since_us, since_us), reason, check_id=check_id)
+    log.warning("room.trust-ended", trust=found.id, reason=reason)
+    return found
+
+
+def _over(store: Store, stamp: Stamp, found: RoomTrust) -> tuple[EndReason, int, str | None] | None:
+    """Why it is over, since when, and the count that says so."""
+    made = newest_calibration(store, found.room)
+    if made is not None and made.id != found.calibration_id:
+        return "calibrated_anew", made.at_us, None
+    detector = trust.newest_detector(store, found.room, found.since_us)
+    if detector is not None and detector[1] != found.detector:
+        return "detector_changed", detector[0], None
+    camera = trust.newest_camera(store, found.room)
+    if camera is not None and camera != found.camera:
+        return "camera_changed", stamp.wall_us, None
+    moved = [
+        each
+        for each in tamper.stretches(store, found.room, found.since_us, stamp.wall_us + 1)
+        if each.kind == "moved"
+    ]
+    if moved:
+        return "camera_moved", moved[0].since_us, None
+    if not trust.has_violations(store):
+        return None
+    check = _violation(evidence_of(store, found.room, stamp.wall_us), found)
+    return None if check is None else ("violated", stamp.wall_us, check)
+
+
+def _violation(evidence: Evidence, found: RoomTrust) -> str | None:
+    """A count that violates a bound on which verdicts rest."""
+    for hour in evidence.counted:
+        for look in hour.looks:
+            if look.is_low or (look.is_high and found.bears_not_shown):
+                return look.checks[-1].id
+    return None
+
+
+def _end(store: Store, stamp: Stamp, found: RoomTrust, ended_us: int, reason: EndReason, **said: Any) -> None:
+    trust.end_trust(store, found.id, ended_us, reason)
+    data = {
+        "trust_id": found.id,
+        "room": found.room,
+        "ended_us": ended_us,
+        "reason": reason,
+        "account": said.get("account"),
+        "check_id": said.get("check_id"),
+        "reason_sha256": said.get("reason_sha256"),
+    }
+    state_fact(store, stamp, Fact(FactType.ROOM_TRUST_ENDED, "node", found.simulated, data))
