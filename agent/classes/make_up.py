@@ -9,13 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from agent.classes.attendance import attendance_of
 from agent.classes.attendance_table import ClassAttendance, State
 from agent.classes.class_hours import class_hours
 from agent.classes.lesson_plan import TimetableError, local, plan_of, said
+from agent.classes.reckoned import Reckoned
 from agent.classes.rules import rules_of
 from agent.clock import Stamp
-from agent.policy import Policies
 from agent.store import classes as table
 from agent.store import make_ups
 from agent.store.classes import Session
@@ -42,12 +41,10 @@ def bind(
     session_id: str,
     missed: Sequence[MissedHour],
     people: Sequence[str] | None,
-    *,
-    policies: Policies,
-    simulated: bool,
+    reckoned: Reckoned,
 ) -> list[MakeUp]:
     """Let hours of the make-up lesson `session_id` stand for `missed`, for each of `people` (ids; None: all
-    who missed the hour), in the CALLER's transaction, with the record.
+    who missed the hour), in the CALLER's transaction, with the record. `reckoned` is that transaction's.
 
     TimetableError with every problem; the caller's transaction must then be rolled back.
     """
@@ -55,14 +52,14 @@ def bind(
         raise RuntimeError("bind outside a transaction")
     session = _make_up_lesson(store, session_id)
     training_class = table.class_of(store, session)
-    rules = rules_of(training_class, policies)
+    rules = rules_of(training_class, reckoned.policies)
     if not rules.demands("make_up_counts"):
         raise TimetableError(
             ["本班适用的文件不承认补课 / no notice of this class lets make-up lessons count (R5)"]
         )
     if problem := after_the_final(store, session):
         raise TimetableError([problem])
-    attendance = attendance_of(store, rules, session.class_id, now_us=stamp.wall_us, simulated=simulated)
+    attendance = reckoned.of(store, stamp, session.class_id)
     states = {each.person.id: each.cells for each in attendance.current}
     names = {each.person.id: each.person.name for each in attendance.current}
     problems: list[str] = []
@@ -95,7 +92,7 @@ def bind(
                 problems.append(f"{_named(store, wanted)} {names[person]}: {outcome}")
     if problems:
         raise TimetableError(problems)
-    _state(store, stamp, FactType.MAKE_UP_BOUND, session, made, simulated=simulated)
+    _state(store, stamp, FactType.MAKE_UP_BOUND, session, made, simulated=reckoned.simulated)
     return made
 
 
@@ -220,14 +217,13 @@ def _standing(store: Store, wanted: MissedHour) -> list[MakeUp]:
 
 
 def _bind_one(store: Store, stamp: Stamp, session: Session, wanted: MissedHour, person: str) -> MakeUp | str:
-    for bound in make_ups.missed_in(store, wanted.session_id):
-        if (bound.missed_hour, bound.person_id) != (wanted.hour, person):
-            continue
+    bound = make_ups.binding(store, person, wanted.session_id, wanted.hour)
+    if bound is not None:
         other = table.session(store, bound.session_id)
         if other is not None and other.state != "cancelled":
             return f"已安排补课 / is made up already: {said(plan_of(other))}"
         make_ups.release(store, bound)  # that make-up lesson was not held: the hour is free again
-    taken = {each.hour for each in make_ups.bound_to(store, session.id) if each.person_id == person}
+    taken = make_ups.hours_taken(store, person, session.id)
     free = next((hour for hour in range(1, session.class_hours + 1) if hour not in taken), None)
     if free is None:
         return (

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.classes import make_up
-from agent.classes.attendance import attendance_of
 from agent.classes.lesson_plan import LessonPlan, TimetableError
 from agent.classes.make_up import MissedHour
 from agent.classes.orders import Desk, lesson_named, missed_hour
-from agent.classes.rules import rules_of
+from agent.classes.reckoned import Reckoned
 from agent.classes.timetable_file import TimetableFile
 from agent.clock import Stamp
 from agent.store import classes as table
@@ -26,14 +25,13 @@ def bind_column(store: Store, stamp: Stamp, class_id: str, file: TimetableFile, 
     TimetableError with every problem and its row; the caller's transaction must then be rolled back.
     """
     lines, problems = [], []
+    reckoned = Reckoned(desk.policies, simulated=desk.simulated)
     for where, plan, missed in file.make_ups:
         try:
             session = _lesson_at(store, class_id, plan)
-            wanted = _wanted(store, stamp, session, missed, desk)
+            wanted = _wanted(store, stamp, session, missed, reckoned)
             if wanted:
-                made = make_up.bind(
-                    store, stamp, session.id, wanted, None, policies=desk.policies, simulated=desk.simulated
-                )
+                made = make_up.bind(store, stamp, session.id, wanted, None, reckoned)
                 lines.append(f"{where}: 已安排 bound {len(made)} 人次课时 / trainee class hours")
         except TimetableError as error:
             problems += [f"{where}: {problem}" for problem in error.problems]
@@ -43,22 +41,15 @@ def bind_column(store: Store, stamp: Stamp, class_id: str, file: TimetableFile, 
 
 
 def _wanted(
-    store: Store, stamp: Stamp, session: Session, missed: Sequence[str], desk: Desk
+    store: Store, stamp: Stamp, session: Session, missed: Sequence[str], reckoned: Reckoned
 ) -> list[MissedHour]:
     """The class hours of the cell for which somebody is to be bound, or of which a problem is to be said: of
     a whole lesson those that somebody missed; TimetableError where that is none."""
-    training_class = table.class_of(store, session)
-    attendance = attendance_of(
-        store,
-        rules_of(training_class, desk.policies),
-        training_class.id,
-        now_us=stamp.wall_us,
-        simulated=desk.simulated,
-    )
+    attendance = reckoned.of(store, stamp, session.class_id)
     bound = {(each.missed_session_id, each.missed_hour) for each in make_ups.bound_to(store, session.id)}
     wanted: list[MissedHour] = []
     for text in missed:
-        hours = _hours(store, training_class.id, text)
+        hours = _hours(store, session.class_id, text)
         is_whole = len(hours) > 1
         if is_whole and not _was_held(store, hours[0]):
             wanted += hours  # `bind` says of each that it is not over

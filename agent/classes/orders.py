@@ -17,6 +17,7 @@ from agent.classes import make_up, timetable_edit
 from agent.classes.lesson_plan import LessonPlan, TimetableError, local, plan_of, said
 from agent.classes.lesson_typing import TypingError, extended_plan, moved_plan, typed_plan
 from agent.classes.make_up import MissedHour
+from agent.classes.reckoned import Reckoned
 from agent.classes.timetable_edit import Change, Edit
 from agent.classes.timetable_report import edit_lines, finding_lines
 from agent.clock import Stamp
@@ -85,13 +86,22 @@ def carry_out(store: Store, stamp: Stamp, order: Order, desk: Desk) -> list[str]
     return [f"{word} {found.hours} 人次课时 / trainee class hours"]
 
 
-def done(store: Store, stamp: Stamp, order: Order, desk: Desk, source_sha256: str | None = None) -> Done:
-    """Do it in the caller's transaction, with its records. `source_sha256`: of what it was read from.
+def done(
+    store: Store,
+    stamp: Stamp,
+    order: Order,
+    desk: Desk,
+    source_sha256: str | None = None,
+    reckoned: Reckoned | None = None,
+) -> Done:
+    """Do it in the caller's transaction, with its records. `source_sha256`: of what it was read from;
+    `reckoned`: of that transaction, where it carries out several.
 
     TimetableError with every problem; the caller's transaction must then be rolled back.
     """
     if order.action == "make_up":
-        return Done(hours=_bind(store, stamp, order, desk))
+        reckoned = reckoned or Reckoned(desk.policies, simulated=desk.simulated)
+        return Done(hours=_bind(store, stamp, order, reckoned))
     if order.action == "release":
         found = lesson_named(store, order.class_id, order.lesson)
         return Done(hours=make_up.release_of(store, stamp, found.id, simulated=desk.simulated))
@@ -234,11 +244,10 @@ def _added(order: Order, desk: Desk) -> LessonPlan:
     )
 
 
-def _bind(store: Store, stamp: Stamp, order: Order, desk: Desk) -> int:
+def _bind(store: Store, stamp: Stamp, order: Order, reckoned: Reckoned) -> int:
     if not order.missed:
         raise TypingError(["请给出缺的课时 / say which class hours were missed: LESSON:HOUR"])
     found = lesson_named(store, order.class_id, order.lesson)
     wanted = [missed_hour(store, order.class_id, each) for each in order.missed]
     who = trainees_named(store, order.class_id, order.people) if order.people else None
-    made = make_up.bind(store, stamp, found.id, wanted, who, policies=desk.policies, simulated=desk.simulated)
-    return len(made)
+    return len(make_up.bind(store, stamp, found.id, wanted, who, reckoned))

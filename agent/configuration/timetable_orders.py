@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from agent.classes.lesson_plan import TimetableError
 from agent.classes.orders import Desk, Done, Order, done
+from agent.classes.reckoned import Reckoned
 from agent.clock import Stamp
 from agent.configuration.document import ConfigurationError
 from agent.configuration.message import without_id_numbers
@@ -97,6 +98,7 @@ def carry_out_orders(
         desk = Desk(room, load_policies(), simulated)
     except PolicyError as error:
         raise ConfigurationError(error.problems) from error
+    reckoned = Reckoned(desk.policies, simulated=simulated)
     said = []
     for number, text in enumerate(texts, 1):
         place = f"orders[{number}]"
@@ -106,7 +108,7 @@ def carry_out_orders(
             raise ConfigurationError(form_problems(place, error)) from error
         digest = sha256_hex(text.encode("utf-8"))
         try:
-            found = done(store, stamp, order, desk, digest)
+            found = done(store, stamp, order, desk, digest, reckoned)
         except TimetableError as error:
             names = _names(store, order)
             lines = [f"{place} {order.action}: {_impersonal(line, names)}" for line in error.problems]

@@ -49,6 +49,23 @@ def missed_in(store: Store, session_id: str) -> list[MakeUp]:
     return [_make_up(row) for row in rows]
 
 
+def binding(store: Store, person_id: str, missed_session_id: str, missed_hour: int) -> MakeUp | None:
+    """What stands for one trainee's missed hour; None when nothing does."""
+    row = store.row(
+        "SELECT * FROM make_up WHERE person_id = ? AND missed_session_id = ? AND missed_hour = ?",
+        (person_id, missed_session_id, missed_hour),
+    )
+    return None if row is None else _make_up(row)
+
+
+def hours_taken(store: Store, person_id: str, session_id: str) -> set[int]:
+    """The class hours of a make-up lesson that stand for something of this trainee's."""
+    rows = store.rows(
+        "SELECT hour FROM make_up WHERE person_id = ? AND session_id = ?", (person_id, session_id)
+    )
+    return {row["hour"] for row in rows}
+
+
 def bind(store: Store, made: MakeUp) -> None:
     """In the caller's transaction. sqlite3.IntegrityError when either hour is bound for them already."""
     store.insert(

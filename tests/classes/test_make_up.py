@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from agent.classes import make_up, timetable_edit
+from agent.classes import make_up, reckoned, timetable_edit
+from agent.classes.attendance import attendance_of
+from agent.classes.attendance_table import ClassAttendance
 from agent.classes.lesson_plan import LessonPlan, TimetableError, plan_of
 from agent.classes.make_up import MissedHour
+from agent.classes.reckoned import Reckoned
 from agent.classes.timetable_edit import Change
+from agent.configuration.document import ConfigurationError
+from agent.configuration.timetable_orders import carry_out_orders
 from agent.policy import CHECKOUT_FOLDER, load_policies
 from agent.store import classes as table
 from agent.store import make_ups
@@ -45,8 +51,7 @@ class Case:
                 by or self.make_up,
                 [MissedHour(missed or self.missed, hour) for hour in hours],
                 ids,
-                policies=POLICIES,
-                simulated=False,
+                Reckoned(POLICIES, simulated=False),
             )
 
     def refused(self, *hours: int, people: str | None = None, missed: str = "", by: str = "") -> str:
@@ -210,3 +215,57 @@ def test_a_missed_hour_that_is_made_up_stays_an_hour_of_its_lesson(case: Case) -
     with pytest.raises(TimetableError) as caught:
         case.edit(Change(before, late, case.missed))
     assert "made up" in str(caught.value.problems)
+
+
+def orders_of(case: Case, *orders: dict[str, object]) -> list[int]:
+    """A message's orders; how many trainee class hours each bound or released."""
+    texts = [json.dumps({"class": "C1", **order}) for order in orders]
+    with case.store.transaction():
+        said = carry_out_orders(case.store, case.clock.now(), texts, room=ROOM, simulated=False)
+    return [each["hours"] for each in said]
+
+
+def test_however_many_orders_a_message_has_the_class_is_reckoned_once(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under the write lock: a class of eighty anew for each kept every other process from the database."""
+    reckonings = []
+
+    def counted(*arguments: Any, **named: Any) -> ClassAttendance:
+        reckonings.append(arguments)
+        return attendance_of(*arguments, **named)
+
+    monkeypatch.setattr(reckoned, "attendance_of", counted)
+    orders: list[dict[str, object]] = []
+    for day in range(1, 6):
+        missed, instead = f"2025-10-{day:02d} 08:00", f"2025-11-{day:02d} 14:00"
+        case.roll.lesson(missed)
+        case.roll.lesson(instead, kind="make_up", state="planned")
+        orders.append({"action": "make_up", "lesson": instead, "missed": [f"{missed}:1", f"{missed}:2"]})
+    assert orders_of(case, *orders) == [6] * 5
+    assert len(reckonings) == 1
+
+
+def test_within_one_message_an_hour_that_is_released_can_be_made_up_elsewhere(case: Case) -> None:
+    """B came to the make-up lesson that was held, so nothing is missed until that is taken back."""
+    case.bind(1, people="B")
+    case.store.execute(
+        "UPDATE session SET state = 'closed', opened_us = planned_start_us, closed_us = planned_end_us"
+        " WHERE id = ?",
+        (case.make_up,),
+    )
+    case.roll.answer(case.make_up, "B", 0)
+    case.roll.judge(case.make_up, "met", "met")
+    case.roll.lesson("2025-10-25 14:00", kind="make_up", state="planned")
+    case.clock.wall_us = at("2025-10-21 12:00")
+    order: dict[str, object] = {
+        "action": "make_up",
+        "lesson": "2025-10-25 14:00",
+        "missed": [f"{MISSED_DAY} 08:00:1"],
+        "people": [case.roll.people["B"]],
+    }
+    with pytest.raises(ConfigurationError, match="missed nothing there: made_up"):
+        orders_of(case, order)
+    other = {**order, "people": [case.roll.people["C"]]}
+    release: dict[str, object] = {"action": "release", "lesson": f"{MAKE_UP_DAY} 14:00"}
+    assert orders_of(case, other, release, order) == [1, 1, 1]
