@@ -290,6 +290,14 @@ def newest_trust(store: Store, room: str) -> RoomTrust | None:
     return None if row is None else _trust(row)
 
 
+def newest_trusts(store: Store) -> list[RoomTrust]:
+    """The last order of each room."""
+    rows = store.rows(
+        "SELECT * FROM room_trust WHERE number IN (SELECT max(number) FROM room_trust GROUP BY room)"
+    )
+    return [_trust(row) for row in rows]
+
+
 def trusts_over(store: Store, room: str, from_us: int, until_us: int) -> list[RoomTrust]:
     """Orders that held at any time of [from_us, until_us), as they were stated: a row that no fact bears
     out is none."""

@@ -79,10 +79,13 @@ def is_settled(checks: list[CountCheck], now_us: int) -> bool:
     return now_us - checks[0].counted_us >= CORRECTABLE_US
 
 
-def is_open(store: Store, session_id: str, hour: int) -> bool:
-    """Whether pictures of this class hour wait to be counted: until then nobody sees what was found."""
-    photos = trust.hours_with_pictures(store, session_id).get(hour, [])
-    return any(trust.is_kept(store, each) and not trust.checks_of(store, each) for each in photos)
+def first_to_count(store: Store, session_id: str, hour: int) -> str | None:
+    """The photo of this class hour that is to be counted before anything found in it is shown; None when none
+    waits."""
+    for photo in trust.hours_with_pictures(store, session_id).get(hour, []):
+        if trust.is_kept(store, photo) and not trust.checks_of(store, photo):
+            return photo
+    return None
 
 
 def _data(

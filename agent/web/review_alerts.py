@@ -6,7 +6,7 @@ from agent.store import check_ins, suspicions
 from agent.store.database import Store
 from agent.web.alerts import Alert
 from agent.web.locale import Words
-from agent.web.verdicts import strike_alerts
+from agent.web.verdicts import strike_alerts, trust_alerts
 
 
 def review_alerts(store: Store, words: Words) -> list[Alert]:
@@ -20,6 +20,7 @@ def review_alerts(store: Store, words: Words) -> list[Alert]:
         text = _("%(title)s：已核实 %(count)d 名教师未入师资库（R15）。")
         found.append(Alert("bad", text % {"title": title, "count": count}))
     found += strike_alerts(store, words)
+    found += trust_alerts(store, words)
     if waiting := suspicions.open_count(store):
         found.append(Alert("warn", _("%(count)d 条疑点待核实，见“核实”。") % {"count": waiting}))
     if waiting := check_ins.awaiting_count(store):

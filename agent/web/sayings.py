@@ -20,6 +20,7 @@ SAID: Final[dict[str, tuple[str, str]]] = {
     "password": ("bad", N_("密码不对，没有记录。")),
     "wait": ("bad", N_("密码不对或尝试太多，请稍后再试。没有记录。")),
     "unseen": ("bad", N_("请先打开照片看过再核实。没有记录。")),
+    "uncounted": ("bad", N_("请先数这一课时抽到的画面，再作决定。没有记录。")),
     "video_unseen": ("bad", N_("请先打开这段录像看过再更正。没有记录。")),
     "corrected": ("good", N_("已更正，并写入签名记录。")),
     "pin": ("bad", N_("教师编号或密码不对，没有记录。")),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.store import visibility
+from agent.store import trust, visibility
 from agent.store.classes import Session
 from agent.store.database import Store
 from agent.store.visibility import HourVerdict, VerdictFrame, VerdictKind
+from agent.visibility.count_checks import first_to_count
 from agent.visibility.strikes import Standing, standing_of
 from agent.web.alerts import Alert
 from agent.web.locale import N_, Words
@@ -48,6 +49,8 @@ class ShownHour:
 
     verdict: HourVerdict
     frames: tuple[VerdictFrame, ...]
+    to_count: str | None
+    """The picture to be counted before anything that the device found is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +64,38 @@ class VisibilityView:
 def read_visibility(store: Store, session: Session) -> VisibilityView:
     """Of one lesson, and where its class stands."""
     hours = tuple(
-        ShownHour(each, tuple(visibility.frames_of(store, each.device.id)))
+        ShownHour(
+            each,
+            tuple(visibility.frames_of(store, each.device.id)),
+            first_to_count(store, session.id, each.hour),
+        )
         for each in visibility.verdicts_of(store, session.id)
         if each.hour <= session.class_hours
     )
     return VisibilityView(hours, standing_of(store, session.class_id))
+
+
+END_REASONS: dict[str, str] = {
+    "withdrawn": N_("人社部门撤回"),
+    "violated": N_("数人时发现设备的范围不对，依这次信任作出的判定都已失效，须由人决定"),
+    "calibrated_anew": N_("教室重新标定了"),
+    "detector_changed": N_("检测器或其权重换了"),
+    "camera_moved": N_("摄像头被移动了"),
+    "camera_changed": N_("摄像头换了"),
+}
+"""Why the device judges a room no more."""
+
+
+def trust_alerts(store: Store, words: Words) -> list[Alert]:
+    """Of each room that the device judges no more though nobody took the order back, until the next order."""
+    _ = words.gettext
+    found = []
+    for each in trust.newest_trusts(store):
+        if each.end_reason not in (None, "withdrawn"):
+            text = _("%(room)s：设备不再判定本教室的课时：%(reason)s。见课次页“设备判定的依据”。")
+            values = {"room": each.room, "reason": _(END_REASONS[str(each.end_reason)])}
+            found.append(Alert("bad" if each.end_reason == "violated" else "warn", text % values))
+    return found
 
 
 def strike_alerts(store: Store, words: Words) -> list[Alert]:

@@ -16,30 +16,36 @@ from agent.store import check_ins, visibility
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType
 from agent.store.visibility import HourVerdict
-from agent.visibility.decision import LONGEST_REASON, VisibilityDecisionError, decide
+from agent.visibility.count_checks import first_to_count
+from agent.visibility.decision import VisibilityDecisionError, decide
 from agent.web.clock import password_refusal
+from agent.web.count_checks import ROOM_PAGE
 from agent.web.gate import HR_ACCOUNT
 from agent.web.login import client_address
 from agent.web.photos import opened_photo, photo_answer
 from agent.web.sessions import parse_uuid
 from agent.web.site import site_of, visit_of
 from agent.web.verdicts import VERDICTS
+from agent.words import LONGEST_REASON
 
 router = APIRouter()
 
 
 @router.get("/visibility/frame/{photo_id}")
 async def frame(request: Request, photo_id: str) -> Response:
-    """A picture of a verdict. That it was opened is a record, once a visitor."""
+    """A picture of a verdict. That it was opened is a record, once a visitor. While pictures of the class
+    hour wait to be counted, none with boxes is shown."""
     site = site_of(request)
     digest, identifier = visit_of(request).token_sha256, parse_uuid(photo_id)
     _require_hr(request)
     stamp = site.clock.now()
 
-    def work(store: Store) -> bytes | None:
+    def work(store: Store) -> bytes | str | None:
         row = visibility.frame_of_photo(store, identifier)
         if row is None:
             return None
+        if not row["is_drawn"] and (first := first_to_count(store, row["session_id"], row["hour"])):
+            return first
         viewed = Fact(
             FactType.VERDICT_FRAME_VIEWED,
             f"session/{row['session_id']}",
@@ -50,7 +56,10 @@ async def frame(request: Request, photo_id: str) -> Response:
         )
         return opened_photo(store, site, stamp, digest, identifier, viewed)
 
-    return photo_answer(await site.store.run(work))
+    found = await site.store.run(work)
+    if isinstance(found, str):
+        return RedirectResponse(f"{ROOM_PAGE}/{found}", HTTPStatus.SEE_OTHER)
+    return photo_answer(found)
 
 
 @router.post("/visibility/{session_id}/decide")
@@ -69,6 +78,8 @@ async def decide_hour(request: Request, session_id: str) -> Response:
         if refused is not None:
             return refused
         found = {each.hour: each for each in visibility.verdicts_of(store, identifier)}.get(int(hour))
+        if decision != "uncertain" and first_to_count(store, identifier, int(hour)):
+            return "uncounted"
         if decision != "uncertain" and found is not None and not _has_seen(store, digest, found):
             return "unseen"
         try:
