@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -79,51 +79,67 @@ class DoorWatch:
     def door(self) -> dict[str, Any]:
         """State, fault, prompt and the last answers with their ages, for the screen."""
         now = self.clock.now()
-        self._door = _read(self.paths.answers, self._door)
+        self._door = _read(self.paths.answers, self._door, _of_door)
         content = self._door[1] if self._door else {}
         if not _is_alive(content, now):
             return {"run": content.get("run"), "state": "unavailable", "fault": "silent", "answers": []}
         answers = [
-            _shown(answer) | {"age_ms": (now.monotonic_ns - answer["monotonic_ns"]) // 1_000_000}
-            for answer in content["answers"]
+            shown | {"age_ms": (now.monotonic_ns - decided_ns) // 1_000_000}
+            for decided_ns, shown in content["answers"]
         ]
-        prompt = content["prompt"] and _shown(content["prompt"])
-        kept = {key: content[key] for key in ("run", "state", "fault")}
-        return kept | {"prompt": prompt, "answers": answers}
+        return {key: content[key] for key in ("run", "state", "fault", "prompt")} | {"answers": answers}
 
     def picture(self) -> dict[str, Any] | None:
         """The newest picture's stamp, size and frames around faces; None when there is no fresh one."""
-        self._picture = _read(self.paths.frames / "door.json", self._picture)
+        self._picture = _read(self.paths.frames / "door.json", self._picture, _of_picture)
         content = self._picture[1] if self._picture else {}
-        at_us, now_us = content.get("at_us"), self.clock.now().wall_us
-        if "width" not in content or not isinstance(at_us, int) or abs(now_us - at_us) > OLD_PICTURE_US:
+        if not content or abs(self.clock.now().wall_us - content["stamp"]) > OLD_PICTURE_US:
             return None
-        faces = [
-            {"box": face["box"], "colour": face.get("colour"), "answered": face.get("answer") is not None}
-            for face in content["faces"]
-        ]
-        return {"stamp": at_us, "width": content["width"], "height": content["height"], "faces": faces}
+        return content
 
 
 _Known = tuple[tuple[int, int], dict[str, Any]]
-"""Which file it was (inode and time of writing: two may be written within one tick), and what stood in it."""
+"""Which file it was (inode and time of writing: two may be written within one tick), and what is used of
+it; nothing, where none of it ever could be."""
 
 
-def _read(path: Path, known: _Known | None) -> _Known | None:
-    """The file's content; what is `known` when it has not changed or is unreadable just now, None when there
-    is no such file."""
+def _read(path: Path, known: _Known | None, of: Callable[[dict[str, Any]], dict[str, Any]]) -> _Known | None:
+    """What `of` finds in the file; what is `known` when it has not changed or says something else (another
+    version's, while the device is brought up to date: said once), None when there is no such file."""
     try:
         found = path.stat()
         version = (found.st_ino, found.st_mtime_ns)
         if known is not None and known[0] == version:
             return known
         content = board.read_json(path)
+        return None if content is None else (version, of(content))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except OSError as error:
         log.warning("kiosk.board-unreadable", file=path.name, error=str(error))
         return known
-    return None if content is None else (version, content)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        log.warning("kiosk.board-unreadable", file=path.name, error=f"{type(error).__name__}: {error}")
+        return version, known[1] if known else {}
+
+
+def _of_door(content: dict[str, Any]) -> dict[str, Any]:
+    """What is used of the answers' board. LookupError, TypeError or AttributeError when it is none."""
+    kept = {key: content[key] for key in ("run", "state", "fault", "boot_id", "monotonic_ns")}
+    answers = [(0 + each["monotonic_ns"], _shown(each)) for each in content["answers"]]
+    return kept | {"prompt": content["prompt"] and _shown(content["prompt"]), "answers": answers}
+
+
+def _of_picture(content: dict[str, Any]) -> dict[str, Any]:
+    """What is used of the picture's description; nothing where there is no picture. Raises as `_of_door`."""
+    if "width" not in content:
+        return {}
+    faces = [
+        {"box": face["box"], "colour": face.get("colour"), "answered": face.get("answer") is not None}
+        for face in content["faces"]
+    ]
+    size = {key: 0 + content[key] for key in ("width", "height")}
+    return {"stamp": 0 + content["at_us"], **size, "faces": faces}
 
 
 def _is_alive(content: dict[str, Any], now: Stamp) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import replace
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page
+from structlog.testing import capture_logs
 
 from agent.checkin.announcer import Announcer
 from agent.checkin.answers import AnswerBoard, AnswerKind, answer, mask
@@ -139,6 +140,8 @@ IS_WHOLE = """() => {
   const say = document.getElementById("say");
   const parts = ["shape", "name", "first", "second", "other", "cause", "earlier", "other-way"];
   if (say.scrollHeight > say.clientHeight || say.scrollWidth > say.clientWidth) return false;
+  const lines = [...document.querySelectorAll("#earlier span, #keypad .entry span")];
+  if (lines.some((line) => line.scrollWidth > line.clientWidth)) return false;
   return parts.every((id) => {
     const box = document.getElementById(id).getBoundingClientRect();
     return box.height === 0 || (box.top >= panel.top && box.bottom <= 480 && box.right <= 800);
@@ -349,6 +352,31 @@ def test_a_board_that_cannot_be_read_is_a_door_that_is_dead(
     watch = DoorWatch(paths, clock)
     assert watch.door()["state"] == "unavailable"
     assert watch.picture() is None
+
+
+@pytest.mark.parametrize("lacks", ["answers", "prompt", "fault", "an answer's kind", "an answer's time"])
+def test_a_living_board_in_another_versions_form_is_a_door_that_is_dead_and_said_once(
+    paths: Paths, clock: ManualClock, lacks: str
+) -> None:
+    AnswerBoard(paths.answers).give(answer(AnswerKind.ACCEPTED), clock.now())
+    content = json.loads(paths.answers.read_bytes())
+    of_answer = {"an answer's kind": "kind", "an answer's time": "monotonic_ns"}.get(lacks)
+    del (content["answers"][0] if of_answer else content)[of_answer or lacks]
+    paths.answers.write_text(json.dumps(content))
+    watch = DoorWatch(paths, clock)
+    with capture_logs() as logs:
+        assert [watch.door()["state"] for _ in range(3)] == ["unavailable"] * 3
+    assert [line["event"] for line in logs] == ["kiosk.board-unreadable"]
+
+
+@pytest.mark.parametrize("lacks", ["faces", "height", "at_us"])
+def test_a_picture_described_in_another_form_is_none(paths: Paths, clock: ManualClock, lacks: str) -> None:
+    about = {"at_us": clock.wall_us, "width": 4, "height": 4, "faces": []}
+    (paths.frames / "door.json").write_text(json.dumps(about))
+    assert DoorWatch(paths, clock).picture() == {"stamp": clock.wall_us, "width": 4, "height": 4, "faces": []}
+    del about[lacks]
+    (paths.frames / "door.json").write_text(json.dumps(about))
+    assert DoorWatch(paths, clock).picture() is None
 
 
 def test_a_board_of_an_earlier_boot_or_of_long_ago_is_nobodys(paths: Paths, clock: ManualClock) -> None:
