@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.archive import catch_up_rows
-from agent.archive.catch_up_plan import Plan, SegmentKey, is_awaited, plan_of
+from agent.archive.catch_up_plan import Plan, SegmentKey, plan_of
 from agent.archive.part import Word
 from agent.archive.recounter import Counted, CounterIdentity, Recounter, RecountProcess, Trouble
 from agent.archive.rounds import RECENT_US, ROUND_NS, Rounds
-from agent.classes.class_hours import ClassHour
+from agent.classes.class_hours import class_hours
 from agent.clock import Stamp
 from agent.log import get_logger
 from agent.role import RoleContext
@@ -94,12 +94,15 @@ class CatchUp:
         """True when no picture is being counted: the next step keeps what was, or begins something."""
         return self._work is None or self._work.future.done()
 
-    def is_awaited(self, store: Store, session: Session, hour: ClassHour) -> bool:
-        """Whether pictures of a class hour are still to be counted, and somebody is about to."""
+    def awaited_hours(self, store: Store, session: Session) -> frozenset[int]:
+        """Numbers of the class hours of which pictures are still to be counted, and somebody is about to."""
+        hours = class_hours(session)
         if self._counter is None or self._trouble is not None:
-            return self._trouble is None
+            # Who counts is known in a moment, or nobody can.
+            return frozenset() if self._trouble is not None else frozenset(hour.number for hour in hours)
         plan = plan_of(store, session, self._every_us, self._counter.name)
-        return is_awaited(plan, (hour.start_us, hour.end_us))
+        at = [frame.true_us for frame in plan.missing]
+        return frozenset(h.number for h in hours if any(h.start_us <= each < h.end_us for each in at))
 
     def step(self, store: Store, stamp: Stamp) -> Word:
         work = self._work

@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
 
 from agent.classes.class_hours import class_hours
 from agent.recording.gops import unpack_gops
@@ -17,6 +19,9 @@ from agent.store.database import Store
 from agent.store.true_time import PlacedRow, segments_between
 from agent.visibility.look_plan import PlannedFrame, chosen, not_near, within
 from agent.visibility.looks import error_model
+
+LOOSE: Final = 2
+"""So many planned pictures in a row make no hole."""
 
 SegmentKey = tuple[str, int]
 """Run and sequence."""
@@ -44,8 +49,8 @@ def plan_of(store: Store, session: Session, every_us: int, detector: str, before
     """What `detector` would have to count of a lesson for a look each `every_us`, in what was recorded
     before `before_us`.
 
-    Nothing where another detector that bears as much counted all of it: a counter that is put in its place
-    does not count again what was counted. Segments whose file retention removed are left out.
+    Nothing where another detector that bears as much left no hole: a counter that is put in its place does
+    not count again what was counted. Segments whose file retention removed are left out.
     """
     start_us, end_us = session.planned_start_us, session.planned_end_us
     rows = [
@@ -62,7 +67,7 @@ def plan_of(store: Store, session: Session, every_us: int, detector: str, before
     bears = error_model(detector) is not None
     for other in sorted(beside):
         is_as_good = error_model(other) is not None or not bears
-        if is_as_good and not _missing(frames, of, counted, other, every_us):
+        if is_as_good and _is_whole(frames, _missing(frames, of, counted, other, every_us)):
             return Plan(other, (), 0, {}, of)
     missing = _missing(frames, of, counted, detector, every_us)
     failed: dict[str, int] = {}
@@ -76,11 +81,6 @@ def plan_of(store: Store, session: Session, every_us: int, detector: str, before
     made = [each for each in counted if each.is_caught_up and each.detector == detector]
     inside = [each for each in made if any(start <= _true_us(of, each) < end for start, end in hours)]
     return Plan(detector, tuple(left), len(inside), failed, of)
-
-
-def is_awaited(plan: Plan, hour: tuple[int, int]) -> bool:
-    """Whether pictures of [start_us, end_us) are still to be counted."""
-    return any(hour[0] <= frame.true_us < hour[1] for frame in plan.missing)
 
 
 def _missing(
@@ -99,6 +99,13 @@ def _missing(
         for frame in not_near(frames, at_once, every_us)
         if (frame.run_id, frame.sequence, frame.ticks) not in done
     ]
+
+
+def _is_whole(frames: Sequence[PlannedFrame], missing: Sequence[PlannedFrame]) -> bool:
+    """Whether what was counted has no hole: a picture here and there is none, nor is a run's first."""
+    absent = set(missing)
+    streaks = (sum(1 for _ in run) for is_absent, run in groupby(frames, absent.__contains__) if is_absent)
+    return max(streaks, default=0) <= LOOSE
 
 
 def _groups_of(

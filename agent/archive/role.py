@@ -14,11 +14,13 @@ from collections.abc import Mapping, Sequence
 import psutil
 
 from agent.archive.attendance import AttendanceBook
+from agent.archive.catch_up import CatchUp
 from agent.archive.continuity import ContinuityJudge
 from agent.archive.part import Part, Word
 from agent.archive.retention import Retention
 from agent.archive.second_copies import SecondCopies
 from agent.archive.shortage import Storage
+from agent.archive.trust_watch import TrustWatch
 from agent.archive.visibility import VisibilityJudge
 from agent.log import get_logger
 from agent.role import RoleContext, State
@@ -34,12 +36,15 @@ log = get_logger(__name__)
 
 def parts_of(context: RoleContext) -> list[Part]:
     """What this node's archive does, in the order of the steps."""
+    catching_up = CatchUp(context)
     return [
         SecondCopies(context),
         Retention(context.settings, context.paths),
         Storage(context.settings, context.paths),
         ContinuityJudge(context),
-        VisibilityJudge(context),
+        catching_up,
+        TrustWatch(context),
+        VisibilityJudge(context, catching_up.awaited_hours),
         AttendanceBook(context),
     ]
 

@@ -58,6 +58,7 @@ KEPT = (
     "clock_comparison",
     "legal_hold",
     "training_end",
+    "reason_key",
     "volume",
     "reference_view",
     "room_calibration",
