@@ -1,0 +1,171 @@
+"""Class hours of which pictures were drawn, and people's counts of them, as archive and page make them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from agent.checkin.photos import PhotoAlbum
+from agent.configuration.document import HrConfiguration
+from agent.configuration.document import Visibility as VisibilityValues
+from agent.paths import Paths
+from agent.store import calibration, configuration, trust, visibility
+from agent.store.calibration import RoomCalibration
+from agent.store.database import Store
+from agent.store.facts import Fact, FactType, state_fact
+from agent.store.trust import DrawnPicture
+from agent.store.vault import Vault
+from agent.store.visibility import DEVICE, Verdict
+from agent.visibility import looks
+from agent.visibility.count_checks import CORRECTABLE_US, record_count
+from models.scorer import scorer
+from tests.clocks import ManualClock
+
+DETECTOR = scorer("head-net-v1")
+CAMERA = "rear/file/1280x720"
+DAY_US, HOUR_US = 86_400_000_000, 3_600_000_000
+ENOUGH = 30
+JPEG = b"\xff\xd8\xff\xe0 a picture of nobody"
+
+
+def bears_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the manifest says of today's weights."""
+    monkeypatch.setattr(looks, "_bearing", frozenset)
+
+
+@dataclass
+class CountedRoom:
+    """A room whose class hours people count. Its class is 'c-1'."""
+
+    store: Store
+    paths: Paths
+    clock: ManualClock
+    room: str
+    camera: str = CAMERA
+    photos: list[list[str]] = field(default_factory=list)
+    """Of each class hour, in the order of time."""
+
+    def configure(self, revision: int = 1) -> None:
+        values = VisibilityValues(shown_for_seconds=120, trust_hours=ENOUGH)
+        document = HrConfiguration(revision=revision, visibility=values).model_dump_json()
+        configuration.insert_revision(
+            self.store, revision=revision, document=document, message=None, applied_us=0
+        )
+
+    def calibrate(self, at_us: int, detector: str = DETECTOR) -> int:
+        fit: dict[str, Any] = {"frames": 3, "people": 60, "bias_before": 0.0, "bias_after": 0.0}
+        made = RoomCalibration(
+            0, self.room, at_us, "hr", None, 1280, 720, detector, None, None, (), (), (), fit, True
+        )
+        with self.store.transaction():
+            return calibration.insert_calibration(self.store, made)
+
+    def ask(
+        self, start_us: int, *, lower: int = 20, upper: int = 24, proposed: str = "shown", pictures: int = 2
+    ) -> str:
+        """A lesson of one class hour, judged, with its pictures; returns the lesson."""
+        session, verdict_id = str(uuid4()), str(uuid4())
+        made = calibration.newest_calibration(self.store, self.room)
+        assert made is not None
+        proposal = {"verdict": proposed, "reason": "sustained_lower_bound", "lower": lower, "upper": upper}
+        proposal |= {"from_us": start_us, "until_us": start_us + 300_000_000}
+        proposal |= {"longest_shown_us": 300_000_000, "longest_not_shown_us": 0}
+        data: dict[str, Any] = {
+            "kind": "theory",
+            "hour": 1,
+            "start_us": start_us,
+            "end_us": start_us + HOUR_US * 3 // 4,
+            "verdict": "uncertain",
+            "reason": "detector_not_for_verdicts",
+            "lower": None,
+            "upper": None,
+            "expected": lower,
+            "from_us": None,
+            "until_us": None,
+            "measure": "seats",
+            "confidence": 0.99,
+            "needed_us": 120_000_000,
+            "longest_shown_us": 0,
+            "longest_not_shown_us": 0,
+            "more_than_expected_us": 0,
+            "looks": 500,
+            "looks_left_out": 0,
+            "looks_caught_up": 0,
+            "detector": made.detector,
+            "calibration": made.id,
+            "camera": self.camera,
+            "trust": None,
+            "proposal": proposal,
+        }
+        album, photos, drawn = PhotoAlbum(self.paths.photos, Vault(self.paths.keys)), [], []
+        with self.store.transaction():
+            self.store.execute(
+                "INSERT INTO session (id, class_id, room, kind, planned_start_us, planned_end_us,"
+                " class_hours, state, opened_us, closed_us)"
+                " VALUES (?, 'c-1', ?, 'theory', ?, ?, 1, 'closed', ?, ?)",
+                (session, self.room, start_us, data["end_us"], start_us, data["end_us"]),
+            )
+            verdict = Verdict(
+                verdict_id, session, 1, "uncertain", None, None, lower, DEVICE, "", data["end_us"], True,
+                None, (), data, {},
+            )  # fmt: skip
+            visibility.insert_verdict(self.store, verdict)
+            for number in range(pictures):
+                run, at_us = str(uuid4()), start_us + (number + 1) * 60_000_000
+                with album.kept(self.store, verdict_id, JPEG, at_us) as photo:
+                    picture = DrawnPicture(verdict_id, run, number, 90_000, photo.id, at_us, lower, upper)
+                    trust.insert_drawn(self.store, picture)
+                photos.append(photo.id)
+                drawn.append(
+                    {"photo": photo.id, "sha256": photo.sha256.hex(), "run": run, "sequence": number}
+                    | {"pts_ticks": 90_000, "key_frame_sha256": "0" * 64, "at_us": at_us}
+                    | {"lower": lower, "upper": upper}
+                )
+            stated = {"verdict_id": verdict_id, "supersedes": None, "because": [], **data}
+            fact = Fact(
+                FactType.VISIBILITY_JUDGED,
+                f"session/{session}",
+                True,
+                {**stated, "frames": [], "drawn": drawn},
+                class_id="c-1",
+                session_id=session,
+            )
+            state_fact(self.store, self.clock.now(), fact)
+        self.photos.append(photos)
+        return session
+
+    def ask_many(self, hours: int = ENOUGH, days: int = 4, *, before_us: int | None = None) -> None:
+        """So many class hours over so many days, until yesterday."""
+        until_us = (before_us or self.clock.wall_us) - DAY_US
+        for number in range(hours):
+            day, place = divmod(number, -(-hours // days))
+            start_us = until_us - (days - day) * DAY_US + place * HOUR_US
+            self.ask(start_us, pictures=1 if number else 2)
+
+    def count(self, people: int | None = 22, hours: slice = slice(None)) -> None:
+        """Count every picture of these class hours."""
+        for photos in self.photos[hours]:
+            for photo in photos:
+                record_count(self.store, self.clock.now(), photo, people)
+
+    def settle(self) -> None:
+        """The time to correct anything goes by."""
+        self.clock.advance(CORRECTABLE_US / 1e6 + 1)
+
+
+def add_class(store: Store) -> None:
+    store.execute(
+        "INSERT INTO class (id, title, occupation, term_number, approval, city, opening_day,"
+        " planned_hours, source_sha256, imported_us)"
+        " VALUES ('c-1', '', '', '1', '', 'zhengzhou', '2026-11-21', 40, '', 0)"
+    )
+
+
+def edit(store: Store, statement: str) -> None:
+    """As somebody does who has the database in hand: the triggers go first."""
+    for name in ("no_update", "no_delete"):
+        store.execute(f"DROP TRIGGER IF EXISTS count_check_is_append_only_{name}")
+    store.execute(statement)
