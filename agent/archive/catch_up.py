@@ -252,7 +252,7 @@ class CatchUp:
     def _end(
         self, store: Store, stamp: Stamp, session: Session, plan: Plan, reason: catch_up_rows.EndReason
     ) -> None:
-        refused = sum(plan.refused.values())
+        refused = catch_up_rows.refused_of_plan(plan)
         now = catch_up.Ended(plan.detector, plan.made, refused, len(plan.missing))
         if catch_up.stated_end(store, session.id) == now:
             return

@@ -116,15 +116,18 @@ def state_end(store: Store, stamp: Stamp, session: Session, plan: Plan, reason: 
     data = {
         "detector": plan.detector,
         "made": plan.made,
-        "refused": {
-            kind: plan.refused.get(kind, 0) for kind in ("altered", "undecodable", "crashed", "unreadable")
-        },
+        "refused": refused_of_plan(plan),
         "left": len(plan.missing),
         "reason": reason,
     }
     simulated = any(bool(row["simulated"]) for row in plan.rows.values())
     with store.transaction():
         _state(store, stamp, session, FactType.CATCH_UP_ENDED, data, simulated)
+
+
+def refused_of_plan(plan: Plan) -> dict[str, int]:
+    """Every reason → pictures."""
+    return {kind: plan.refused.get(kind, 0) for kind in catch_up.REFUSALS}
 
 
 def _state(

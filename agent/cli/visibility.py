@@ -4,6 +4,7 @@ uncertain."""
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
@@ -56,17 +57,24 @@ def show_command(
     有课时未显示全员时退出码为 1。
     Exit code 1 when a class hour was not shown.
     """
+    from agent.clock import SystemClock
     from agent.store import visibility
+    from agent.visibility.catching_up import progress, said
     from agent.visibility.strikes import standing_of
 
-    with open_store(invocation(context).settings()) as store:
+    settings = invocation(context).settings()
+    with open_store(settings) as store:
         lesson = lesson_named(store, session)
         found = visibility.verdicts_of(store, lesson.id)
         standing = standing_of(store, lesson.class_id)
+        caught_up = progress(store, settings.paths, lesson.id, SystemClock().now())
     if as_json:
         content = {"session": lesson.id, "hours": [_as_json(each) for each in found]}
+        content["catch_up"] = None if caught_up is None else asdict(caught_up)
         typer.echo(json.dumps(content, ensure_ascii=False, indent=2))
     else:
+        if caught_up is not None:
+            typer.echo(" / ".join(said(caught_up)))
         _print(found, standing)
     if any(each.verdict == "not_shown" for each in found):
         raise typer.Exit(ExitCode.REFUSED)

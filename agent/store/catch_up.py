@@ -4,15 +4,18 @@ only."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from agent.store.database import Store
 
 Refusal = Literal["altered", "undecodable", "crashed", "unreadable"]
 """`altered`: not the bytes whose hash was signed; `undecodable`: no picture comes of them; `crashed`:
 whoever decoded it died, several times; `unreadable`: the disk did not give it, several times."""
+
+
+REFUSALS: Final[tuple[Refusal, ...]] = ("altered", "undecodable", "crashed", "unreadable")
 
 
 class CountedPicture(NamedTuple):
@@ -31,7 +34,8 @@ class Ended:
 
     detector: str
     made: int
-    refused: int
+    refused: Mapping[str, int]
+    """Reason → pictures."""
     left: int
 
 
@@ -99,7 +103,7 @@ def stated_end(store: Store, session_id: str) -> Ended | None:
     if row is None:
         return None
     data: dict[str, Any] = json.loads(row["data"])
-    return Ended(data["detector"], data["made"], sum(data["refused"].values()), data["left"])
+    return Ended(data["detector"], data["made"], data["refused"], data["left"])
 
 
 def opened_sessions(store: Store, room: str, ended_after_us: int) -> list[str]:

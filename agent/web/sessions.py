@@ -22,6 +22,8 @@ from agent.store.database import Store
 from agent.store.heads import HeadCount
 from agent.store.overview import Answer, Gap
 from agent.store.playback import segments_to_play
+from agent.visibility.catching_up import progress
+from agent.visibility.catching_up import said as caught_up_text
 from agent.web import verdicts
 from agent.web.attendance import read_attendance
 from agent.web.chart import Chart, head_count_chart
@@ -145,6 +147,7 @@ async def session_page(request: Request, session_id: str) -> Response:
     visitor = visit_of(request).visitor
     attendance = await site.store.run(lambda store: read_attendance(store, view.session))
     shown = await site.store.run(lambda store: read_visibility(store, view.session))
+    caught_up = await site.store.run(lambda store: progress(store, site.paths, view.session.id, now))
     hours = None
     if view.session.state in ("open", "closed"):
         hours = await asyncio.to_thread(
@@ -169,6 +172,7 @@ async def session_page(request: Request, session_id: str) -> Response:
         suspicion_states=SUSPICION_STATES,
         hours=hours,
         shown=shown,
+        caught_up=None if caught_up is None else caught_up_text(caught_up)[words.language == "en"],
         decided=said_text(request.query_params.get("decided", ""), words),
         is_hr=visitor is not None and visitor.account == HR_ACCOUNT,
         visibility_verdicts=verdicts.VERDICTS,

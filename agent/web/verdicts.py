@@ -34,6 +34,7 @@ SUPERSEDED: dict[str, str] = {
     "clock_corrected": N_("时钟已更正"),
     "footage_indexed": N_("有录像补入索引"),
     "pictures_counted": N_("计数、遮罩或摄像头状态有变"),
+    "pictures_caught_up": N_("漏数的画面已由录像补数"),
     "expectation_changed": N_("签到有变"),
     "lesson_changed": N_("课表有改动"),
     "trust_changed": N_("本教室的信任有变"),

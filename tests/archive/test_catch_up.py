@@ -23,11 +23,12 @@ from agent.paths import Paths
 from agent.recording.gops import unpack_gops
 from agent.role import RoleContext
 from agent.store import classes, configuration, visibility
-from agent.store.catch_up import Ended, stated_end
+from agent.store.catch_up import REFUSALS, Ended, stated_end
 from agent.store.classes import Session
 from agent.store.database import Row, Store, Value
 from agent.store.visibility import HourVerdict
 from agent.timekeeping.watch import ClockWatch, Instruments
+from agent.visibility.catching_up import progress, said
 from agent.visibility.recounting import Recounted, Refused, Wanted, recounted
 from agent.visibility.watcher import Watcher
 from models.head_net import HeadNet
@@ -45,6 +46,7 @@ from tests.web.lesson import settings_for
 
 RULE = pytest.mark.rule("R6")
 EVERY_S = 5
+NONE_REFUSED: dict[str, int] = dict.fromkeys(REFUSALS, 0)
 PEOPLE = 8
 
 
@@ -278,7 +280,7 @@ def test_the_verdict_is_that_of_a_watch_that_never_died(hold: Callable[[], Lesso
     told = died.judged().device
     assert without_ids(told.data) == without_ids(lived.judged().device.data)
     assert (told.verdict, told.data["looks"], told.data["looks_caught_up"]) == ("shown", 37, 23)
-    assert stated_end(died.store, SESSION) == Ended(DETECTOR, 23, 0, 0)
+    assert stated_end(died.store, SESSION) == Ended(DETECTOR, 23, NONE_REFUSED, 0)
     assert stated_end(lived.store, SESSION) is None and lived.recounter.asked == []
 
 
@@ -365,9 +367,11 @@ def test_altered_footage_is_refused_picture_by_picture_and_never_tried_again(les
     flip(lesson.paths.video / rows[1]["path"], gops[5].offset + 200)
     flip(lesson.paths.video / rows[2]["path"], 60)
     lesson.catch_up()
-    assert stated_end(lesson.store, SESSION) == Ended(DETECTOR, 12, 5, 0)
-    (ended,) = lesson.facts("visibility.catch-up-ended")
-    assert ended["refused"] == {"altered": 5, "undecodable": 0, "crashed": 0, "unreadable": 0}
+    assert stated_end(lesson.store, SESSION) == Ended(DETECTOR, 12, {**NONE_REFUSED, "altered": 5}, 0)
+    found = progress(lesson.store, lesson.paths, SESSION, lesson.rig.clock.now())
+    assert found is not None
+    zh, en = said(found)
+    assert "5 张与记录的哈希不符，无法补数" in zh and "5 cannot be" in en
     asked = len(lesson.recounter.asked)
     again = CatchUp(lesson.context, lesson.recounter)
     lesson.catch_up(again)
