@@ -13,6 +13,7 @@ from agent.cli.calibrate import calibrate_command
 from agent.cli.commissioning import PasswordFile, hr_store
 from agent.cli.common import EXIT_CODES, ExitCode, invocation, open_store, refuse
 from agent.cli.naming import LessonArgument, Reason, lesson_named
+from agent.cli.room_trust import bearing_line, checks_command, trust_command
 
 if TYPE_CHECKING:
     from agent.store.visibility import HourVerdict, VerdictKind
@@ -43,6 +44,8 @@ def visibility_group() -> None:
 
 
 visibility_app.command("calibrate", epilog=EXIT_CODES)(calibrate_command)
+visibility_app.command("checks", epilog=EXIT_CODES)(checks_command)
+visibility_app.command("trust", epilog=EXIT_CODES)(trust_command)
 
 
 @visibility_app.command("show", epilog=EXIT_CODES)
@@ -69,13 +72,17 @@ def show_command(
         standing = standing_of(store, lesson.class_id)
         caught_up = progress(store, settings.paths, lesson.id, SystemClock().now())
     if as_json:
-        content = {"session": lesson.id, "hours": [_as_json(each) for each in found]}
-        content["catch_up"] = None if caught_up is None else asdict(caught_up)
+        content = {
+            "session": lesson.id,
+            "hours": [_as_json(each) for each in found],
+            "catch_up": None if caught_up is None else asdict(caught_up),
+        }
         typer.echo(json.dumps(content, ensure_ascii=False, indent=2))
     else:
         if caught_up is not None:
             typer.echo(" / ".join(said(caught_up)))
         _print(found, standing)
+        typer.echo(bearing)
     if any(each.verdict == "not_shown" for each in found):
         raise typer.Exit(ExitCode.REFUSED)
 
@@ -102,14 +109,18 @@ def _print(found: list[HourVerdict], standing: Standing | None) -> None:
         )
 
 
-def _as_json(each: HourVerdict) -> dict[str, Any]:
+def _as_json(each: HourVerdict, *, is_blind: bool) -> dict[str, Any]:
+    """`is_blind`: people are still to count its pictures, and must not know what the device found."""
+    data = dict(each.device.data)
+    if is_blind:
+        data |= {"proposal": None, "lower": None, "upper": None}
     return {
         "hour": each.hour,
         "verdict": each.verdict,
         "decided_by": each.in_force.decided_by,
         "reason": each.in_force.reason,
         "id": each.in_force.id,
-        "device": {"id": each.device.id, **each.device.data},
+        "device": {"id": each.device.id, **data},
     }
 
 
