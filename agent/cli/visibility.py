@@ -71,6 +71,7 @@ def show_command(
         found = visibility.verdicts_of(store, lesson.id)
         standing = standing_of(store, lesson.class_id)
         caught_up = progress(store, settings.paths, lesson.id, SystemClock().now())
+        bearing = bearing_line(store, lesson.room)
     if as_json:
         content = {
             "session": lesson.id,

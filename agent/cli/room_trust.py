@@ -1,0 +1,108 @@
+"""`visibility checks` and `visibility trust`: what people's counts say of the device in this room, and HR's
+order that it judges the room's class hours (R6)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent.cli.commissioning import PasswordFile, hr_store
+from agent.cli.common import ExitCode, invocation, open_store, refuse
+
+if TYPE_CHECKING:
+    from agent.store.database import Store
+
+
+def checks_command(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="机器可读 / Machine-readable.")] = False,
+) -> None:
+    """人数核对的证据与还缺什么 / What people's counts say of the device here, and what is missing.
+
+    \b
+    数人在网页上做（“设备判定的依据”）。证据不够时退出码为 1。
+    People count on the page. Exit code 1 while the evidence does not suffice.
+    """
+    from agent.clock import SystemClock
+    from agent.configuration.document import current_configuration
+    from agent.visibility.evidence import evidence_of
+    from agent.visibility.trust import missing_of
+
+    settings = invocation(context).settings()
+    with open_store(settings) as store:
+        found = evidence_of(store, settings.node.room, SystemClock().now().wall_us)
+        missing = missing_of(found, current_configuration(store).visibility)
+        bearing = bearing_line(store, settings.node.room)
+    if as_json:
+        said = [{"code": each.code, "have": each.have, "need": each.need} for each in missing]
+        content = {**found.as_data(), "waiting": len(found.waiting), "missing": said}
+        typer.echo(json.dumps(content, ensure_ascii=False, indent=2))
+    else:
+        typer.echo(bearing)
+        typer.echo(
+            f"已数课时 class hours counted {len(found.counted)}/{found.asked}，天 days {found.days}，"
+            f"待数 waiting {len(found.waiting)}\n"
+            f"下限高于人数 lower bound above the count {len(found.lower_violated)}，"
+            f"上限低于人数 upper bound below {len(found.upper_violated)}"
+        )
+        if found.counted:
+            typer.echo(
+                f"在 95% 的把握下误差率不超过 {found.bound:.1%} / with 95 % confidence the error rate is at most that"
+            )
+        for each in missing:
+            typer.echo(" / ".join(each.words))
+    if missing:
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+def trust_command(
+    context: typer.Context,
+    take_back: Annotated[
+        str | None,
+        typer.Option("--withdraw", metavar="TEXT", help="撤回，写明理由 / Take it back, and why."),
+    ] = None,
+    password_file: PasswordFile = None,
+) -> None:
+    """由人社部门下令本教室的课时由设备判定（正式环境须输入密码）/ HR order that the device judges this room.
+
+    \b
+    只在人数核对的证据足够时接受，从此后开始的课时起；教室、摄像头、标定、检测器一变就自行结束。
+    Taken only when the evidence suffices, for class hours that begin afterwards; ends by itself when the room's
+    calibration, camera or detector changes, or a later count lies below the device's.
+    """
+    from agent.clock import SystemClock
+    from agent.configuration.document import ConfigurationError
+    from agent.visibility.trust import TrustError, give, withdraw
+
+    with hr_store(context, password_file) as (settings, store):
+        stamp, room = SystemClock().now(), settings.node.room
+        try:
+            if take_back is None:
+                give(store, stamp, room)
+            else:
+                withdraw(store, stamp, room, take_back)
+        except (TrustError, ConfigurationError) as error:
+            refuse(str(error))
+    typer.echo("已记录 / recorded")
+
+
+def bearing_line(store: Store, room: str) -> str:
+    """Whether the device judges this room's class hours, and why."""
+    from agent.store import calibration, trust
+    from agent.visibility.looks import error_model
+    from agent.visibility.trust import standing_trust
+
+    made = calibration.newest_calibration(store, room)
+    if made is not None and error_model(made.detector) is not None:
+        return "由设备判定：检测器本身可作判定 / the device judges: its detector bears verdicts"
+    if (standing := standing_trust(store, room)) is not None:
+        evidence = standing.data["evidence"]
+        return (
+            f"由设备判定：人数核对 {evidence['hours']} 个课时无误 / the device judges: "
+            f"{evidence['hours']} class hours counted by hand agreed"
+        )
+    newest = trust.newest_trust(store, room)
+    ended = "" if newest is None else f"；信任已结束 trust ended: {newest.end_reason}"
+    return f"由人决定：设备在本教室未获信任 / people decide: the device is not trusted in this room{ended}"
