@@ -49,7 +49,7 @@ def checks_command(
         )
         if found.counted:
             typer.echo(
-                f"在 95% 的把握下误差率不超过 {found.bound:.1%} / with 95 % confidence the error rate is at most that"
+                f"在 95% 的把握下误差率不超过 {found.bound:.1%} / with 95 % confidence at most that rate"
             )
         for each in missing:
             typer.echo(" / ".join(each.words))
@@ -69,8 +69,8 @@ def trust_command(
 
     \b
     只在人数核对的证据足够时接受，从此后开始的课时起；教室、摄像头、标定、检测器一变就自行结束。
-    Taken only when the evidence suffices, for class hours that begin afterwards; ends by itself when the room's
-    calibration, camera or detector changes, or a later count lies below the device's.
+    Taken only when the evidence suffices, for class hours that begin afterwards; ends by itself when
+    calibration, camera or detector change, or a later count lies below what the device says.
     """
     from agent.clock import SystemClock
     from agent.configuration.document import ConfigurationError

@@ -63,6 +63,7 @@ def show_command(
     from agent.clock import SystemClock
     from agent.store import visibility
     from agent.visibility.catching_up import progress, said
+    from agent.visibility.count_checks import first_to_count
     from agent.visibility.strikes import standing_of
 
     settings = invocation(context).settings()
@@ -70,29 +71,32 @@ def show_command(
         lesson = lesson_named(store, session)
         found = visibility.verdicts_of(store, lesson.id)
         standing = standing_of(store, lesson.class_id)
+        waiting = {each.hour for each in found if first_to_count(store, lesson.id, each.hour)}
         caught_up = progress(store, settings.paths, lesson.id, SystemClock().now())
         bearing = bearing_line(store, lesson.room)
     if as_json:
         content = {
             "session": lesson.id,
-            "hours": [_as_json(each) for each in found],
+            "hours": [_as_json(each, is_blind=each.hour in waiting) for each in found],
             "catch_up": None if caught_up is None else asdict(caught_up),
         }
         typer.echo(json.dumps(content, ensure_ascii=False, indent=2))
     else:
         if caught_up is not None:
             typer.echo(" / ".join(said(caught_up)))
-        _print(found, standing)
+        _print(found, standing, waiting)
         typer.echo(bearing)
     if any(each.verdict == "not_shown" for each in found):
         raise typer.Exit(ExitCode.REFUSED)
 
 
-def _print(found: list[HourVerdict], standing: Standing | None) -> None:
+def _print(found: list[HourVerdict], standing: Standing | None, waiting: set[int]) -> None:
+    """`waiting`: class hours whose pictures people are still to count, without knowing what was found."""
     for each in found:
         data = each.device.data
         expected = "–" if each.device.expected is None else str(each.device.expected)
-        span = "–" if each.device.lower is None else f"{each.device.lower}..{each.device.upper}"
+        is_said = each.device.lower is not None and each.hour not in waiting
+        span = "–" if not is_said else f"{each.device.lower}..{each.device.upper}"
         typer.echo(
             f"第 {each.hour} 课时 hour {each.hour}: {VERDICTS[each.verdict]}"
             f"  可见 visible {span}  应到 expected {expected}"

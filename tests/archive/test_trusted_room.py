@@ -1,0 +1,197 @@
+"""Class hours of a detector that bears no verdict everywhere: what is kept, drawn, and judged once HR trust
+the room (R6)."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from uuid import uuid4
+
+import cv2
+import numpy as np
+import pytest
+
+from agent.checkin.photos import PhotoAlbum
+from agent.paths import Paths
+from agent.recording.gops import unpack_gops
+from agent.store import calibration, footage, trust, visibility
+from agent.store.heads import HeadCount, insert_count
+from agent.store.vault import Vault
+from agent.store.visibility import HourVerdict
+from agent.visibility.count_checks import record_count
+from agent.visibility.trust import end_if_over, give
+from tests.archive.conftest import place
+from tests.archive.place import Place
+from tests.archive.test_visibility import Lesson, made, places_of
+from tests.cli.test_continuity import SESSION
+from tests.evidence.logs import NODE
+from tests.evidence.schemas import problems_of_facts
+from tests.recording.conftest import clip, clip_path, rig
+from tests.recording.rig import ORIGIN, Rig
+from tests.visibility.counted_hours import DAY_US, DETECTOR, CountedRoom, bears_nothing
+from tests.waiting import wait_until
+
+__all__ = ["clip", "clip_path", "place", "rig"]
+
+RULE = pytest.mark.rule("R6")
+
+
+@RULE
+@pytest.mark.promise("I6")
+def test_pictures_are_drawn_by_the_footages_own_lot_and_show_no_box(
+    rig: Rig, paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bears_nothing(monkeypatch)
+    room = CountedRoom(rig.store, paths, rig.clock, ORIGIN.room)
+    rig.begin(124)
+    rig.stop()
+    rows = rig.segments()
+    room.calibrate(rows[0]["start_us"] - DAY_US)
+    lesson = made(rig.store, rig.clock, paths, ORIGIN.room, rows[0]["start_us"], rows[-1]["end_us"])
+    height, width = rig.clip.stream.height, rig.clip.stream.width
+    places = [
+        (
+            row["run_id"],
+            row["sequence"],
+            row["start_ticks"] + gop.ticks,
+            row["start_us"] + gop.ticks * 1_000_000 // row["ticks_per_second"],
+            height,
+        )
+        for row in rows
+        for gop in unpack_gops(row["gops"])
+    ]
+    lesson.check_in(7)
+    lesson.count(8, places, detector=DETECTOR)
+    found = lesson.judged()
+    assert (found.verdict, found.in_force.lower) == ("uncertain", None)
+    (data,) = lesson.facts("visibility.judged")
+    assert data["reason"] == "detector_not_for_verdicts" and data["trust"] is None
+    assert data["proposal"]["verdict"] == "shown"
+    segments = {row["sequence"]: bytes(row["sha256"]) for row in rows}
+    lots = {
+        (sequence, pts): sha256(b"count-check\0" + segments[sequence] + b"\0" + str(pts).encode()).digest()
+        for _, sequence, pts, _, _ in places
+    }
+    drawn = {(each["sequence"], each["pts_ticks"]) for each in data["drawn"]}
+    assert len(drawn) == 2 and min(lots, key=lambda key: lots[key]) in drawn
+    for each in trust.drawn_of(rig.store, found.device.id):
+        # One head, who may be the teacher, is taken off for the trainees.
+        assert data["proposal"]["lower"] + 1 <= each.lower <= 8 <= each.upper
+        jpeg = PhotoAlbum(paths.photos, Vault(paths.keys)).opened(rig.store, each.photo_id)
+        picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+        assert picture is not None and picture.shape == (height, width, 3)
+        green = (picture[:, :, 1].astype(int) - picture[:, :, 0] > 90) & (picture[:, :, 2] < 110)
+        assert green.sum() < 20, "a box shows what the device found"
+    assert not {each.photo_id for each in visibility.frames_of(rig.store, found.device.id)} & {
+        each["photo"] for each in data["drawn"]
+    }
+    lesson.judge.close()
+
+
+def judged(lesson: Lesson, session: str) -> HourVerdict:
+    """Steps until the lesson was judged."""
+
+    def is_stated() -> bool:
+        lesson.judge.step(lesson.store, lesson.clock.now())
+        return lesson.judge.is_idle and bool(visibility.stated(lesson.store, session))
+
+    wait_until(is_stated, 20, "the lesson is judged")
+    (found,) = visibility.verdicts_of(lesson.store, session)
+    return found
+
+
+@RULE
+def test_class_hours_after_hrs_order_are_judged_and_those_before_stay(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bears_nothing(monkeypatch)
+    row = place.segment(1000)
+    place.clock.advance(301)
+    lesson = made(place.store, place.clock, place.paths, NODE.room, row["start_us"], row["end_us"])
+    room = CountedRoom(place.store, place.paths, place.clock, NODE.room)
+    room.configure(revision=2)
+    fitted = room.calibrate(row["start_us"] - 30 * DAY_US)
+    lesson.check_in(9)
+    lesson.count(10, places_of(lesson), detector=DETECTOR)
+    assert lesson.judged().verdict == "uncertain"
+    room.ask_many(before_us=row["start_us"])
+    room.count()
+    room.settle()
+    order = give(place.store, place.clock.now(), NODE.room)
+
+    later = place.segment(1000)
+    place.clock.advance(301)
+    session = held(lesson, later["start_us"], later["end_us"])
+    found = judged(lesson, session)
+    assert (found.verdict, found.in_force.lower, found.in_force.data["trust"]) == ("shown", 8, order.id)
+    assert (found.device.data["proposal"], found.device.data["calibration"]) == (None, fitted)
+    lesson.look_again()
+    (before,) = visibility.verdicts_of(place.store, SESSION)
+    assert before.verdict == "uncertain" and before.in_force.because == ()
+    assert problems_of_facts(place.store) == []
+
+    # A count of a later class hour lies below the device's: nothing that rested on the order holds.
+    room.ask(place.clock.wall_us)
+    record_count(place.store, place.clock.now(), room.photos[-1][0], 12)
+    record_count(place.store, place.clock.now(), room.photos[-1][1], 12)
+    room.settle()
+    assert end_if_over(place.store, place.clock.now(), NODE.room) is not None
+    for _ in range(40):
+        lesson.look_again()
+        (found,) = visibility.verdicts_of(place.store, session)
+        if found.verdict == "uncertain":
+            break
+    assert (found.verdict, found.in_force.because) == ("uncertain", ("trust_changed",))
+    assert problems_of_facts(place.store) == []
+    lesson.judge.close()
+
+
+def held(lesson: Lesson, start_us: int, end_us: int) -> str:
+    """Another lesson of the same class, with the same nine trainees, counted each five seconds."""
+    session, store = str(uuid4()), lesson.store
+    store.execute(
+        "INSERT INTO session (id, class_id, room, kind, planned_start_us, planned_end_us, class_hours, state,"
+        " opened_us, closed_us) VALUES (?, 'c-1', ?, 'theory', ?, ?, 1, 'closed', ?, ?)",
+        (session, NODE.room, start_us, end_us, start_us, end_us),
+    )
+    for row in store.rows("SELECT person_id FROM check_in WHERE session_id = ?", (SESSION,)):
+        answer = {"id": str(uuid4()), "session_id": session, "person_id": row["person_id"]}
+        answer |= {"outcome": "accepted", "method": "face", "liveness": "live"}
+        store.insert("check_in", {**answer, "at_us": start_us, "simulated": 1})
+    (segment,) = footage.segments_between(store, "rear", start_us, end_us)
+    for before in store.rows("SELECT * FROM head_count WHERE session_id = ?", (SESSION,)):
+        shift = start_us - lesson.start_us
+        count = HeadCount(
+            segment["run_id"],
+            segment["sequence"],
+            segment["start_ticks"] + before["pts_ticks"],
+            before["at_us"] + shift,
+            session,
+            10,
+            10,
+            DETECTOR,
+            True,
+            tuple(tuple(box) for box in json.loads(before["boxes"])),
+        )
+        with store.transaction():
+            insert_count(store, count)
+    return session
+
+
+@RULE
+def test_a_calibration_made_in_a_class_hour_leaves_it_unasked(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bears_nothing(monkeypatch)
+    row = place.segment(1000)
+    place.clock.advance(301)
+    lesson = made(place.store, place.clock, place.paths, NODE.room, row["start_us"], row["end_us"])
+    room = CountedRoom(place.store, place.paths, place.clock, NODE.room)
+    room.calibrate(row["start_us"] - DAY_US)
+    room.calibrate(row["start_us"] + 100_000_000)
+    lesson.check_in(9)
+    lesson.count(10, places_of(lesson), detector=DETECTOR)
+    assert lesson.judged().device.data["calibration"] is None
+    assert trust.asked_hours(place.store, NODE.room, 0) == []
+    assert calibration.newest_calibration(place.store, NODE.room) is not None
+    lesson.judge.close()

@@ -1,0 +1,53 @@
+"""`visibility checks` and `visibility trust` at the console."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from agent.cli import app
+from agent.clock import SystemClock
+from agent.paths import Paths
+from agent.store.database import Store
+from tests.cli.test_continuity import config
+from tests.clocks import ManualClock
+from tests.visibility.counted_hours import CountedRoom, bears_nothing
+from tests.web.test_count_checks import known_room
+
+__all__ = ["config"]
+
+
+@pytest.mark.rule("R6")
+def test_the_evidence_is_told_the_order_taken_and_taken_back(
+    config: Path, store: Store, paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bears_nothing(monkeypatch)
+    # The command asks the machine's own clock.
+    clock = ManualClock(wall_us=SystemClock().now().wall_us - 700_000_000)
+    room: CountedRoom = known_room(store, paths, clock, "room-1")
+
+    def ask(*words: str, code: int = 0) -> str:
+        result = CliRunner().invoke(app, ["--config", str(config), "visibility", *words])
+        assert result.exit_code == code, result.output
+        return result.output
+
+    assert "not trusted in this room" in ask("checks", code=1)
+    room.ask_many()
+    session = room.ask(clock.wall_us - 5 * 3_600_000_000, lower=41, upper=47)
+    room.count(hours=slice(0, 12))
+    assert "12 of 30 class hours counted" in ask("checks", code=1)
+    assert "2 of 3 days" in ask("trust", code=1)
+    (hour,) = json.loads(ask("show", session, "--json"))["hours"]
+    assert hour["device"]["proposal"] is None, "whoever counts must not know what the device found"
+    room.count(hours=slice(12, 30))
+    assert "9.5%" in ask("checks")
+    assert "recorded" in ask("trust")
+    assert "30 class hours counted by hand agreed" in ask("show", session)
+    assert json.loads(ask("checks", "--json"))["waiting"] == 1
+    assert "already" in ask("trust", code=1)
+    assert "reason" in ask("trust", "--withdraw", " ", code=1)
+    assert "recorded" in ask("trust", "--withdraw", "试用结束")
+    assert "trust ended: withdrawn" in ask("checks")
