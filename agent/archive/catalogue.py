@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from agent import words
 from agent.archive.entitlement import Due, Entitlement, Kept
 from agent.archive.expiry import judge
 from agent.archive.usage import Amount
@@ -22,6 +23,7 @@ from agent.store import volumes
 from agent.store.clock import Corrections
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
+from agent.store.reasons import reason_hmac
 from agent.store.volumes import Check, Volume
 from drivers.disk import read_marker
 
@@ -162,6 +164,9 @@ def retire(
     CatalogueError when it is unknown or retired, or holds what must be kept and `lost` does not say that
     it is gone all the same. No file is touched and no segment expires: what was lost stays visible as lost.
     """
+    said = words.reason(reason)
+    if said is None:
+        raise CatalogueError(*words.REASON_WANTED)
     known = volumes.volume(store, volume_id)
     if known is None or known.retired_us is not None:
         raise CatalogueError(
@@ -185,7 +190,7 @@ def retire(
             "volume": volume_id,
             "segments": segments,
             "within_retention": owed,
-            "reason_sha256": hashlib.sha256(reason.encode()).hexdigest(),
+            "reason_hmac": reason_hmac(store, said),
         }
         state_fact(store, stamp, Fact(FactType.VOLUME_RETIRED, "node", simulated, data))
     return owed

@@ -6,10 +6,10 @@ rejected it counts nothing (I9).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
+from agent import words
 from agent.checkin.pins import TEACHER
 from agent.checkin.raising import suspect_unregistered
 from agent.classes import spot_check
@@ -23,8 +23,8 @@ from agent.store.configuration import value_of
 from agent.store.database import Store
 from agent.store.facts import FactType
 from agent.store.lesson_facts import state_of_person
+from agent.store.reasons import reason_hmac
 
-LONGEST_REASON: Final = 500
 HR: Final = "hr"
 
 log = get_logger(__name__)
@@ -34,7 +34,10 @@ class DecisionError(RefusedError):
     """A decision cannot be taken."""
 
     reasons: ClassVar[Mapping[str, tuple[str, str]]] = {
-        "no_reason": ("不予确认须写明理由", "a rejection needs its reason"),
+        "no_reason": (
+            "不予确认须写明理由；理由最多 500 字，不写身份证号",
+            "a rejection needs its reason, of at most 500 characters, without an ID number",
+        ),
         "no_entry": ("没有这条待核实的签到", "no such check-in awaits a decision"),
         "decided": ("这条签到已经这样核实过了", "that is how it stands already"),
         "over": ("课已结束，由人社部门核实", "the lesson is over: HR staff decide"),
@@ -67,8 +70,8 @@ def decide(
     `account` is `HR` or `TEACHER` and the teacher's id: a teacher decides over trainees of the lesson that he
     was accepted in, never over himself or another teacher. A rejection needs a reason.
     """
-    reason = reason.strip()[:LONGEST_REASON]
-    if decision == "rejected" and not reason:
+    said = words.reason(reason)
+    if said is None and (decision == "rejected" or reason.strip()):
         raise DecisionError("no_reason")
     with store.transaction():
         entry = check_ins.decided_check_in(store, check_in_id)
@@ -82,14 +85,14 @@ def decide(
         if decision == "confirmed":
             outcome = _counts_as(store, session, entry)
         number = check_ins.insert_decision(
-            store, check_in_id, decision, account, reason, stamp.wall_us, outcome
+            store, check_in_id, decision, account, said or "", stamp.wall_us, outcome
         )
         data = {
             "check_in": check_in_id,
             "decision": decision,
             "outcome": outcome,
             "account": account,
-            "reason_sha256": hashlib.sha256(reason.encode()).hexdigest() if reason else None,
+            "reason_hmac": None if said is None else reason_hmac(store, said),
             "supersedes": entry.number,
             "number": number,
         }

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import ClassVar
 
+from agent import words
 from agent.classes.rules import known_rules
 from agent.clock import Stamp
 from agent.errors import RefusedError
@@ -14,9 +14,8 @@ from agent.store import classes
 from agent.store import suspicions as table
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
+from agent.store.reasons import reason_hmac
 from agent.store.suspicions import Decision
-
-LONGEST_REASON: Final = 500
 
 log = get_logger(__name__)
 
@@ -27,7 +26,7 @@ class VerdictError(RefusedError):
     reasons: ClassVar[Mapping[str, tuple[str, str]]] = {
         "no_suspicion": ("没有这条疑点", "there is no such suspicion"),
         "judged": ("这条疑点已经这样核实过了", "that is how it stands already"),
-        "no_reason": ("须写明理由，最多 500 字", "give a reason of at most 500 characters"),
+        "no_reason": words.REASON_WANTED,
     }
 
 
@@ -59,7 +58,7 @@ def decide(
             "kind": row["kind"],
             "decision": decision,
             "account": account,
-            "reason_sha256": hashlib.sha256(reason.encode()).hexdigest(),
+            "reason_hmac": reason_hmac(store, reason),
             "number": number,
             "supersedes": row["number"],
             "confirmed_in_class": confirmed,
@@ -125,8 +124,8 @@ def register_teacher(
 
 
 def checked_reason(reason: str) -> str:
-    """A reason without blanks around it. VerdictError unless it has 1 to 500 characters."""
-    reason = reason.strip()
-    if not 1 <= len(reason) <= LONGEST_REASON:
+    """As `words.reason`. VerdictError where it cannot be taken."""
+    said = words.reason(reason)
+    if said is None:
         raise VerdictError("no_reason")
-    return reason
+    return said

@@ -18,6 +18,8 @@ from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
+from agent.words import for_xml
+
 _FILLS: Final = {
     "good": PatternFill("solid", fgColor="E3F3E6"),
     "bad": PatternFill("solid", fgColor="F9DEDC"),
@@ -77,7 +79,7 @@ def _write(
     cell = sheet.cell(row, column)
     if not isinstance(cell, SheetCell):
         return
-    cell.value = value
+    cell.value = for_xml(value) if isinstance(value, str) else value
     if isinstance(value, str):
         cell.data_type = "s"  # openpyxl takes what begins with = for a formula
         if value.startswith(_RISKY):

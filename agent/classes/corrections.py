@@ -8,12 +8,12 @@ the two people's secrets.
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
+from agent import words
 from agent.classes.class_hours import ClassHour, class_hours
 from agent.clock import Stamp
 from agent.errors import RefusedError
@@ -25,10 +25,10 @@ from agent.store.classes import Session
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 from agent.store.footage import CAMERA
+from agent.store.reasons import reason_hmac
 from agent.store.true_time import PlacedRow, segments_between
 
 CorrectedState = Literal["attended", "late", "left_early", "absent", "excused", "withdrawn"]
-LONGEST_REASON: Final = 500
 LONGEST_VIDEO_US: Final = 4 * 3_600_000_000
 SEAM_US: Final = 1_000_000
 """Segments that lie so near one another have no hole between them that a person could hide in."""
@@ -44,7 +44,7 @@ class CorrectionError(RefusedError):
         "not_over": ("这个课时还没结束", "that class hour is not over yet"),
         "no_trainee": ("此人不是本班学员", "that person is no trainee of the class"),
         "no_teacher": ("更正须由本班教师提出", "only a teacher of the class may correct, with HR staff"),
-        "no_reason": ("须写明理由，最多 500 字", "give a reason of at most 500 characters"),
+        "no_reason": words.REASON_WANTED,
         "state": ("更正的结果不对", "not a result that a correction can have"),
         "times": ("录像起止时间须在本次课内并涉及该课时", "times in the lesson that touch the class hour"),
         "no_video": ("这段时间的录像不全，不能作为依据", "no whole recording of that time here: no ground"),
@@ -75,8 +75,8 @@ def correct(
 
     `teacher_id` proved to be that teacher, `account` to be HR staff, before this is called.
     """
-    reason = wanted.reason.strip()
-    if not 1 <= len(reason) <= LONGEST_REASON:
+    reason = words.reason(wanted.reason)
+    if reason is None:
         raise CorrectionError("no_reason")
     with store.transaction():
         session, hour = _hour(store, stamp, wanted)
@@ -194,7 +194,7 @@ def _state(
         "state": made.state,
         "teacher": f"teacher/{made.teacher_id}",
         "account": made.account,
-        "reason_sha256": hashlib.sha256(made.reason.encode()).hexdigest(),
+        "reason_hmac": reason_hmac(store, made.reason),
         "video": video,
         "supersedes": made.supersedes,
     }

@@ -23,10 +23,12 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from agent.classes import id_number, row_checks
+from agent import id_number
+from agent.classes import row_checks
 from agent.classes.class_hours import MINUTE_US, breaks_between, breaks_problem, cut_hours, shortest_us
 from agent.settings import Identifier
 from agent.store.classes import SessionKind
+from agent.words import one_line
 
 SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
 MOST_PEOPLE: Final = 500
@@ -68,12 +70,6 @@ HENAN_CITIES: Final[Mapping[str, str]] = {
 }
 
 
-def _one_line(text: str) -> str:
-    if any(ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 for character in text):
-        raise ValueError("不能有换行或控制字符 / must not hold line breaks or control characters")
-    return text
-
-
 def _city(value: object) -> object:
     return HENAN_CITIES.get(value.strip().removesuffix("市"), value) if isinstance(value, str) else value
 
@@ -97,13 +93,13 @@ def _local_time(value: datetime) -> datetime:
 
 
 Text = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_one_line)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(one_line)
 ]
 OptionalText = Annotated[
-    str, StringConstraints(strip_whitespace=True, max_length=100), AfterValidator(_one_line)
+    str, StringConstraints(strip_whitespace=True, max_length=100), AfterValidator(one_line)
 ]
 PersonName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40), AfterValidator(_one_line)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40), AfterValidator(one_line)
 ]
 IdNumber = Annotated[str, AfterValidator(id_number.require_id_number)]
 Phone = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^\+?[0-9][0-9 -]{4,18}[0-9]$")]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from agent.classes import id_number
+from agent import id_number
 
 if TYPE_CHECKING:
     from agent.classes.document import ClassHead, PlannedSession, Teacher, Trainee

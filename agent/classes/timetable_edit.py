@@ -6,13 +6,13 @@ was held stays as it was: only what is still to come can be changed, and of the 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from agent import words
 from agent.classes import timetable_conflicts
 from agent.classes.assessment import Finding, assess, plan_of_class
 from agent.classes.lesson_plan import LessonPlan, TimetableError, plan_of, said
@@ -25,6 +25,7 @@ from agent.store import timetable_edits
 from agent.store.classes import Session, TrainingClass
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
+from agent.store.reasons import reason_hmac
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,9 @@ def edit(
     training_class = table.training_class(store, class_id)
     if training_class is None:
         raise TimetableError([f"没有班次 / no such class: {class_id[:32]!r}"])
-    reason = " ".join(reason.split())
-    if not 1 <= len(reason) <= 500:
-        raise TimetableError(["--reason: 请写明原因，至多500字 / say why, in at most 500 characters"])
+    said_why = words.reason(reason)
+    if said_why is None:
+        raise TimetableError([f"--reason: {' / '.join(words.REASON_WANTED)}"])
     if not changes:
         raise TimetableError(["没有任何改动 / nothing would change"])
     problems = [line for change in changes for line in _refusals(store, stamp, training_class, change, room)]
@@ -97,14 +98,14 @@ def edit(
         else:
             timetable_edits.set_plan(store, session_id, asdict(change.after))
         sessions.append(session_id)
-        _note(store, stamp, class_id, edit_id, session_id, change, reason, undoes)
+        _note(store, stamp, class_id, edit_id, session_id, change, said_why, undoes)
         data = {
             "edit": edit_id,
             "undoes": undoes,
             "action": _action(change),
             "before": None if change.before is None else asdict(change.before),
             "after": None if change.after is None else asdict(change.after),
-            "reason_sha256": hashlib.sha256(reason.encode()).hexdigest(),
+            "reason_hmac": reason_hmac(store, said_why),
             "source_sha256": source_sha256,
         }
         state_fact(store, stamp, _fact(FactType.SESSION_PLAN_CHANGED, class_id, session_id, data, simulated))

@@ -6,12 +6,12 @@ entered and taken back stays in the log. Nothing is taken back on which somebody
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import ClassVar
 
+from agent import words
 from agent.classes.lesson_plan import plan_of
 from agent.clock import Stamp
 from agent.errors import RefusedError
@@ -20,8 +20,7 @@ from agent.store import classes as table
 from agent.store.classes import Session
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
-
-LONGEST_REASON = 500
+from agent.store.reasons import reason_hmac
 
 
 class UnbindRefusedError(RefusedError):
@@ -38,10 +37,7 @@ class UnbindRefusedError(RefusedError):
             "use `attendance correct`",
         ),
         "taken_back": ("这次课的补录已经撤销过了", "it was taken back already"),
-        "reason": (
-            f"请写明原因，至多{LONGEST_REASON}字",
-            f"say why, in at most {LONGEST_REASON} characters",
-        ),
+        "reason": words.REASON_WANTED,
         "check_ins": (
             "这次课已有签到、点名或疑似冒名的记录，不能撤销",
             "people checked in, were called or were suspected in it: it stays",
@@ -72,8 +68,8 @@ class UnbindRefusedError(RefusedError):
 def unbind(store: Store, stamp: Stamp, session_id: str, reason: str, *, simulated: bool) -> Session:
     """Take the lesson back, in a transaction of its own, with its records; returns it as it was.
     UnbindRefusedError, and nothing changed."""
-    reason = " ".join(reason.split())
-    if not 1 <= len(reason) <= LONGEST_REASON:
+    said = words.reason(reason)
+    if said is None:
         raise UnbindRefusedError("reason")
     with store.transaction():
         session = table.session(store, session_id)
@@ -88,7 +84,7 @@ def unbind(store: Store, stamp: Stamp, session_id: str, reason: str, *, simulate
             session_id=session.id,
             before=plan,
             after=None,
-            reason=reason,
+            reason=said,
             edited_us=stamp.wall_us,
             undoes=None,
         )
@@ -98,7 +94,7 @@ def unbind(store: Store, stamp: Stamp, session_id: str, reason: str, *, simulate
             "action": "called_off",
             "before": plan,
             "after": None,
-            "reason_sha256": hashlib.sha256(reason.encode()).hexdigest(),
+            "reason_hmac": reason_hmac(store, said),
             "source_sha256": None,
         }
         cancelled = {"reason": bindings.TAKEN_BACK, "planned_start_us": session.planned_start_us}

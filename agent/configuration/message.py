@@ -13,7 +13,6 @@ the key's name, so nothing there can be used to try passwords.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from agent.configuration.document import Scalar
 from agent.evidence import jws
+from agent.id_number import holds_number
 
 MESSAGE_TYP: Final = "application/classroom-configuration+json"
 MAX_MESSAGE_BYTES: Final = 65_536
@@ -34,8 +34,6 @@ MAX_MESSAGE_BYTES: Final = 65_536
 MAX_CLASSES: Final = 20
 MAX_ORDERS: Final = 50
 _ALGORITHMS: Final = ["ECDH-ES", "A256GCM"]
-_FULL_ID_NUMBER = re.compile(r"(?<!\d)\d{17}[\dXx](?!\d)|(?<!\d)\d{15}(?!\d)")
-"""GB 11643 numbers of 18 and, from before 1999, 15 digits."""
 
 
 class RefusalCode(StrEnum):
@@ -208,14 +206,9 @@ def holds_full_id_number(opened: Opened, payload: Payload) -> bool:
     return _holds_full_id_number(payload, (*opened.classes, *opened.orders))
 
 
-def without_id_numbers(text: str) -> str:
-    """With `…` for each full ID number."""
-    return _FULL_ID_NUMBER.sub("…", text)
-
-
 def _holds_full_id_number(payload: Payload, texts: Sequence[str]) -> bool:
     said = (str(part) for entry in payload.values.items() for part in entry)
-    return any(_FULL_ID_NUMBER.search(text) for text in (*said, *texts))
+    return any(holds_number(text) for text in (*said, *texts))
 
 
 class _ClaimedId(BaseModel):

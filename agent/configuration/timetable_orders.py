@@ -7,18 +7,19 @@ which is a signed record, can say what it refuses and repeat nobody's name (I6).
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 
 from agent.classes.lesson_plan import TimetableError
 from agent.classes.orders import Desk, Done, Order, done
 from agent.classes.reckoned import Reckoned
 from agent.clock import Stamp
 from agent.configuration.document import ConfigurationError
-from agent.configuration.message import without_id_numbers
 from agent.evidence.jws import sha256_hex
+from agent.id_number import without_numbers
 from agent.policy import PolicyError, load_policies
 from agent.store import classes as table
 from agent.store.classes import SessionKind
@@ -41,12 +42,15 @@ EXPECTED: Final = {
     "missed": '["2026-11-21 08:30:2"]',
     "people": "≤ 500",
     "reason": "≤ 500",
+    "salt": "22…64 A-Z a-z 0-9 _ -",
 }
 """By field: what is written there."""
 
 
 class OrderDocument(Order):
     """One change of a class's timetable. What an action does not need stays out."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["class", "action", "salt"]})
 
     kind: SessionKind = "theory"
     day: Annotated[str, StringConstraints(pattern=r"^([0-9]{4}-[0-9][0-9]-[0-9][0-9])?\z")] = ""
@@ -63,6 +67,10 @@ class OrderDocument(Order):
         Field(max_length=100),
     ] = ()
     """Of `make_up`: class hours that were missed, each a lesson, a colon and the class hour."""
+    salt: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{22,64}\z")] = Field(
+        default_factory=lambda: secrets.token_urlsafe(16)
+    )
+    """At random: records carry the hash of the order's text, and no name in it can be tried."""
 
 
 def order_text(order: Order) -> str:
@@ -106,6 +114,8 @@ def carry_out_orders(
             order = OrderDocument.model_validate_json(text)
         except ValidationError as error:
             raise ConfigurationError(form_problems(place, error)) from error
+        if "salt" not in order.model_fields_set:
+            raise ConfigurationError([f"{place}.salt: 缺少 / is missing, expected {EXPECTED['salt']}"])
         digest = sha256_hex(text.encode("utf-8"))
         try:
             found = done(store, stamp, order, desk, digest, reckoned)
@@ -143,4 +153,4 @@ def _impersonal(line: str, names: Sequence[str]) -> str:
     for name in names:
         for written in {name, repr(name)[1:-1], repr(name[:40])[1:-1]}:  # as a problem quotes a word
             line = line.replace(written, "…")
-    return without_id_numbers(line)
+    return without_numbers(line)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
+from agent import words
 from agent.clock import Stamp
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
+from agent.store.reasons import reason_hmac
 
-LONGEST_REASON = 500
-"""Characters."""
 LOST_REASON = (
     "由记录日志恢复，原因已随数据库丢失 / from the record log; the reason was lost with the database"
 )
@@ -111,16 +110,14 @@ def state_training_end(store: Store, stamp: Stamp, class_id: str, day: str, *, s
 
 
 def _checked(reason: str) -> str:
-    reason = reason.strip()
-    if not 1 <= len(reason) <= LONGEST_REASON:
-        raise HoldError(
-            f"须写明原因，最多 {LONGEST_REASON} 字 / give a reason of at most {LONGEST_REASON} characters"
-        )
-    return reason
+    said = words.reason(reason)
+    if said is None:
+        raise HoldError(" / ".join(words.REASON_WANTED))
+    return said
 
 
 def _state(
     store: Store, stamp: Stamp, kind: FactType, class_id: str, number: int, reason: str, *, simulated: bool
 ) -> None:
-    data = {"hold": number, "reason_sha256": hashlib.sha256(reason.encode()).hexdigest()}
+    data = {"hold": number, "reason_hmac": reason_hmac(store, reason)}
     state_fact(store, stamp, Fact(kind, f"class/{class_id}", simulated, data, class_id=class_id))

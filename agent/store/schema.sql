@@ -802,6 +802,12 @@ CREATE TABLE legal_hold (
 ) STRICT;
 CREATE UNIQUE INDEX one_hold_per_class ON legal_hold (class_id) WHERE released_us IS NULL;
 
+-- What binds records to the reasons that stay here (agent/store/reasons.py); the first is used. Two where a
+-- database was made anew before the older one came back.
+CREATE TABLE reason_key (
+  key  BLOB PRIMARY KEY CHECK (length(key) = 32)
+) STRICT;
+
 -- HR's word that a class has ended, for one that also met in rooms of other nodes: their lessons stand here as
 -- planned for ever. It never makes the end earlier than a lesson that this node knows of.
 CREATE TABLE training_end (

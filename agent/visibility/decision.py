@@ -6,22 +6,20 @@ material is (a mask, the calibration, a check-in), and with that corrected it ju
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import ClassVar
 from uuid import uuid4
 
+from agent import words
 from agent.clock import Stamp
 from agent.errors import RefusedError
 from agent.log import get_logger
 from agent.store import classes, visibility
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
+from agent.store.reasons import reason_hmac
 from agent.store.visibility import Verdict, VerdictKind
 from agent.visibility.strikes import state_count
-
-LONGEST_REASON: Final = 500
-
 
 log = get_logger(__name__)
 
@@ -36,7 +34,7 @@ class VisibilityDecisionError(RefusedError):
             "the device is certain; correct check-ins, masks or calibration and it judges anew",
         ),
         "so_already": ("已经是这样了", "that is how it stands already"),
-        "no_reason": ("须写明理由，最多 500 字", "give a reason of at most 500 characters"),
+        "no_reason": words.REASON_WANTED,
         "moved": ("判定刚刚更新，请看过新的再定", "the verdict was just renewed; look at it first"),
     }
 
@@ -54,8 +52,8 @@ def decide(
 ) -> Verdict:
     """Decide a class hour, in a transaction of its own; `uncertain` takes a decision back. `seen` is the id
     of the statement that the person looked at, when known. VisibilityDecisionError."""
-    reason = reason.strip()
-    if not 1 <= len(reason) <= LONGEST_REASON:
+    said = words.reason(reason)
+    if said is None:
         raise VisibilityDecisionError("no_reason")
     with store.transaction():
         session = classes.session(store, session_id)
@@ -70,7 +68,6 @@ def decide(
             raise VisibilityDecisionError("so_already")
         before = visibility.strikes(store, session.class_id)
         device = found.device
-        digest = hashlib.sha256(reason.encode()).hexdigest()
         identifier = str(uuid4())
         data = {
             "verdict_id": identifier,
@@ -79,7 +76,7 @@ def decide(
             "hour": hour,
             "verdict": decision,
             "account": account,
-            "reason_sha256": digest,
+            "reason_hmac": reason_hmac(store, said),
         }
         made = Verdict(
             identifier,
@@ -90,7 +87,7 @@ def decide(
             device.upper,
             device.expected,
             account,
-            reason,
+            said,
             stamp.wall_us,
             device.simulated,
             found.in_force.id,

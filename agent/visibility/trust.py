@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 from uuid import uuid4
 
+from agent import words
 from agent.clock import Stamp
 from agent.configuration.document import Visibility, current_configuration
 from agent.errors import RefusedError
@@ -21,10 +22,9 @@ from agent.store import tamper, trust
 from agent.store.calibration import newest_calibration
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
+from agent.store.reasons import reason_hmac
 from agent.store.trust import EndReason, RoomTrust
 from agent.visibility.evidence import ANSWERED, Evidence, evidence_of
-
-LONGEST_REASON: Final = 500
 
 log = get_logger(__name__)
 
@@ -74,7 +74,7 @@ class TrustError(RefusedError):
         "missing": ("证据不够", "the evidence does not suffice"),
         "trusted": ("本教室已获信任", "the room is trusted already"),
         "not_trusted": ("本教室现在没有信任可撤回", "the room is not trusted now"),
-        "no_reason": ("须写明理由，最多 500 字", "give a reason of at most 500 characters"),
+        "no_reason": words.REASON_WANTED,
     }
 
     def __init__(self, code: str, missing: tuple[Missing, ...] = ()) -> None:
@@ -164,15 +164,15 @@ def _order(evidence: Evidence, stamp: Stamp, room: str, account: str, needed: Vi
 
 def withdraw(store: Store, stamp: Stamp, room: str, reason: str, account: str = "hr") -> None:
     """HR take their order back, in a transaction of its own. TrustError."""
-    reason = reason.strip()
-    if not 1 <= len(reason) <= LONGEST_REASON:
+    said = words.reason(reason)
+    if said is None:
         raise TrustError("no_reason")
     with store.transaction():
         found = trust.newest_trust(store, room)
         if found is None or found.ended_us is not None:
             raise TrustError("not_trusted")
-        digest = hashlib.sha256(reason.encode()).hexdigest()
-        _end(store, stamp, found, stamp.wall_us, "withdrawn", account=account, reason_sha256=digest)
+        digest = reason_hmac(store, said)
+        _end(store, stamp, found, stamp.wall_us, "withdrawn", account=account, reason_hmac=digest)
 
 
 def end_if_over(store: Store, stamp: Stamp, room: str) -> RoomTrust | None:
@@ -232,6 +232,6 @@ def _end(store: Store, stamp: Stamp, found: RoomTrust, ended_us: int, reason: En
         "reason": reason,
         "account": said.get("account"),
         "check_id": said.get("check_id"),
-        "reason_sha256": said.get("reason_sha256"),
+        "reason_hmac": said.get("reason_hmac"),
     }
     state_fact(store, stamp, Fact(FactType.ROOM_TRUST_ENDED, "node", found.simulated, data))

@@ -54,6 +54,7 @@ from agent.web.reasons import LONGEST_NOTE, problems_of_reason
 from agent.web.sayings import said_text
 from agent.web.site import Site, site_of, visit_of
 from agent.web.workbooks import XLSX, workbook_by
+from agent.words import LONGEST_REASON
 
 PAGE: Final = "/attendance"
 
@@ -126,7 +127,7 @@ async def _page(
         else [line[language] for line in rules_text(view.attendance.rules)],
         reasons=VIEW_REASONS,
         longest_note=LONGEST_NOTE,
-        longest_reason=corrections.LONGEST_REASON,
+        longest_reason=LONGEST_REASON,
     )
 
 
@@ -258,7 +259,7 @@ def _wanted(form: dict[str, str]) -> Wanted | None:
         video = _video(form.get("from", ""), form.get("to", ""))
     except ValueError:
         return None
-    reason = " ".join(form.get("reason", "").split())[: corrections.LONGEST_REASON + 1]
+    reason = " ".join(form.get("reason", "").split())[: LONGEST_REASON + 1]
     person = form.get("person", "")
     return Wanted(session, int(hour), person, cast("CorrectedState", state), reason, video)
 

@@ -48,7 +48,7 @@ ANSWERS: Final = {
     "trust.missing": ("bad", N_("证据不够，见下面缺什么。")),
     "trust.trusted": ("bad", N_("本教室已获信任。")),
     "trust.not_trusted": ("bad", N_("本教室现在没有信任可撤回。")),
-    "trust.no_reason": ("bad", N_("须写明理由，最多 500 字。")),
+    "trust.no_reason": ("bad", N_("须写明理由，最多 500 字，不写身份证号。")),
 }
 """What a form answered, by the word that the page's address carries."""
 LACKS: Final = {

@@ -34,6 +34,7 @@ from agent.web.photos import opened_photo, photo_answer
 from agent.web.sayings import said_text
 from agent.web.sessions import parse_uuid
 from agent.web.site import Site, site_of, visit_of
+from agent.words import LONGEST_REASON
 
 SHOWN_DAYS: Final = 14
 MOST_SHOWN: Final = 200
@@ -156,7 +157,7 @@ async def decide_check_in(request: Request, check_in_id: str) -> Response:
                 identifier,
                 cast("Decision", decision),
                 account,
-                form.get("reason", "")[: entry_decisions.LONGEST_REASON],
+                form.get("reason", "")[: LONGEST_REASON + 1],
             )
         except DecisionError as error:
             return f"entry.{error.code}"

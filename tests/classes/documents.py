@@ -6,8 +6,8 @@ import copy
 from typing import Any
 
 from agent.classes.checking import check_document
-from agent.classes.id_number import check_digit
 from agent.classes.importing import ImportReport, import_class
+from agent.id_number import check_digit
 from agent.store.database import Store
 from agent.store.vault import Vault
 from tests.clocks import ManualClock

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from agent.classes.assessment import assess, plan_of_document
 from agent.classes.checking import check_document
 from agent.classes.document import ClassDocument
-from agent.classes.id_number import age_on, born_on, check_digit, require_id_number, sex_of
 from agent.classes.problems import ClassFileError
 from agent.classes.reading import LARGEST_FILE, read_class_file
+from agent.id_number import age_on, born_on, check_digit, require_id_number, sex_of
 from agent.policy import load_policies
 from tests.classes.documents import class_content, id_number
 from tests.conftest import REPOSITORY
@@ -134,6 +134,8 @@ def test_rows_are_compared_even_when_others_are_bad() -> None:
         (lambda c: c["class"].update(practical_hours=50), "planned_hours"),
         (lambda c: c["class"].update(id="../../etc"), "id"),
         (lambda c: c["class"].update(title="a\nb"), "title"),
+        (lambda c: c["class"].update(title="a\ufffeb"), "title"),
+        (lambda c: c["trainees"][0].update(name="学员\u202e甲"), "name"),
         (lambda c: c["class"].update(opening_day="2026-11-22"), "2026-11-22"),
         (lambda c: c["sessions"][0].update(end="2026-11-22T08:00:00"), "12"),
         (lambda c: c["sessions"][0].update(room="a/b"), "room"),

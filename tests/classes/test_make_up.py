@@ -219,7 +219,7 @@ def test_a_missed_hour_that_is_made_up_stays_an_hour_of_its_lesson(case: Case) -
 
 def orders_of(case: Case, *orders: dict[str, object]) -> list[int]:
     """A message's orders; how many trainee class hours each bound or released."""
-    texts = [json.dumps({"class": "C1", **order}) for order in orders]
+    texts = [json.dumps({"class": "C1", "salt": "at-random-0123456789ab", **order}) for order in orders]
     with case.store.transaction():
         said = carry_out_orders(case.store, case.clock.now(), texts, room=ROOM, simulated=False)
     return [each["hours"] for each in said]

@@ -96,7 +96,7 @@ def said_of(desk: Desk) -> str:
         ("move", {"lesson": THEORY, "day": "2026-11-21", "start": "13:00"}, "the room is taken by"),
         ("cancel", {"lesson": "2026-11-21 09:00"}, "no lesson or several"),
         ("cancel", {"lesson": "00000000"}, "no lesson or several"),
-        ("cancel", {"lesson": THEORY, "reason": " "}, "say why"),
+        ("cancel", {"lesson": THEORY, "reason": " "}, "give a reason"),
         ("extend", {"lesson": THEORY, "end": ""}, "write the day as"),
         ("undo", {"edit": "0000"}, "none or several edits"),
         ("make_up", {"lesson": THEORY}, "which class hours were missed"),

@@ -23,6 +23,7 @@ from tests.clocks import ManualClock
 
 PASSWORD = "晨读 seven maple 2nd"
 SOURCE = "urn:classroom-agent:inst:room:node"
+SALT = "salt-of-an-order-at-random"
 
 CLASS_DOCUMENT = (
     '{"class":{"id":"welders-7","title":"电焊工7班","occupation":"电焊工（五级）","city":"zhengzhou",'
@@ -68,7 +69,7 @@ class Officer:
 
     def message_with_orders(self, *orders: Mapping[str, Any], **changed: Any) -> bytes:
         """A message that carries changes of a timetable."""
-        texts = [json.dumps(order, ensure_ascii=False) for order in orders]
+        texts = [json.dumps({"salt": SALT, **order}, ensure_ascii=False) for order in orders]
         hashes = tuple(sha256_hex(text.encode()) for text in texts)
         return self.seal(self.payload(**{"values": {}, "orders": hashes, **changed}), orders=texts)
 

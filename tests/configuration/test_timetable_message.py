@@ -16,6 +16,7 @@ from agent.configuration.apply import Outcome, handle_message
 from agent.configuration.document import ConfigurationError
 from agent.configuration.message import MESSAGE_TYP, RefusalCode
 from agent.configuration.order_file import read_orders
+from agent.configuration.timetable_orders import carry_out_orders
 from agent.evidence import jws
 from agent.evidence.jws import sha256_hex
 from agent.paths import Paths
@@ -24,8 +25,9 @@ from agent.store import make_ups, timetable_edits
 from agent.store.database import Store
 from agent.store.vault import Vault
 from tests.classes.desk import Desk
+from tests.classes.documents import id_number
 from tests.clocks import ManualClock
-from tests.configuration.officer import Officer, commission
+from tests.configuration.officer import SALT, Officer, commission
 from tests.evidence.schemas import problems_of_facts, validator
 
 SOURCE = "urn:classroom-agent:inst:room-101:node"
@@ -86,7 +88,9 @@ def test_lessons_are_moved_added_and_called_off_with_the_records_of_any_edit(
     changed = desk.facts("session.plan-changed")
     assert [each["edit"] for each in changed] == [each["edit"] for each in answer["orders"]]
     assert [each["source_sha256"] for each in changed] == [each["sha256"] for each in answer["orders"]]
-    assert answer["orders"][0]["sha256"] == sha256_hex(json.dumps(move, ensure_ascii=False).encode())
+    assert answer["orders"][0]["sha256"] == sha256_hex(
+        json.dumps({"salt": SALT, **move}, ensure_ascii=False).encode()
+    )
     reasons = {row.reason for row in timetable_edits.edits_of(desk.store, "dgjc-1")}
     assert reasons == {"教师请假", "给学员甲补课", "停电"}
     (dgjc,) = table.training_classes(desk.store)
@@ -146,6 +150,7 @@ def swapped(officer: Officer, signed: str, carried: str) -> bytes:
         (MOVE, "orders[2] move: --reason"),
         (CANCEL | {"lesson": "2026-11-21 09:00"}, "orders[2] cancel: 2026-11-21 09:00: 没有或不止一次课"),
         (CANCEL | {"lesson": "学员甲"}, "orders[2].lesson: 应写作 / expected 2026-11-21 08:30"),
+        (CANCEL | {"salt": "short"}, "orders[2].salt: 应写作 / expected 22…64"),
         (CANCEL | {"day": "morgen"}, "orders[2].day: 应写作 / expected 2026-11-21"),
         (CANCEL | {"学员甲": "x"}, "orders[2]: 不认识的项"),
         (CANCEL | {"class": "nobody-1"}, "orders[2] cancel: 2026-11-21 08:30: 没有或不止一次课"),
@@ -187,6 +192,25 @@ def test_one_wrong_order_refuses_them_all_and_names_thing_and_remedy_but_nobody(
     assert problems_of_facts(desk.store) == []
 
 
+@pytest.mark.promise("I6")
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (CANCEL, r"orders\[1\].salt: 缺少"),
+        (CANCEL | {"salt": SALT, "reason": f"学员甲 {id_number(3)}"}, "--reason: 须写明理由.*without an ID"),
+    ],
+    ids=["its hash would confirm a guessed name", "an ID number that came by hand"],
+)
+def test_what_would_tell_of_a_person_is_refused_though_it_did_not_come_over_the_network(
+    desk: Desk, wrong: dict[str, Any], says: str
+) -> None:
+    text = json.dumps(wrong, ensure_ascii=False)
+    with pytest.raises(ConfigurationError, match=says), desk.store.transaction():
+        carry_out_orders(desk.store, desk.clock.now(), [text], room="room-101", simulated=True)
+    assert desk.now(desk.theory.id).state == "planned"
+    assert timetable_edits.edits_of(desk.store, "dgjc-1") == []
+
+
 @pytest.mark.rule("R5")
 @pytest.mark.promise("I6")
 def test_a_make_up_lesson_is_bound_by_name_and_a_refusal_repeats_no_name(
@@ -226,8 +250,12 @@ def test_an_officers_file_is_read_as_people_write_toml_and_its_errors_are_named(
         encoding="utf-8",
     )
     (text,) = read_orders(file)
-    assert json.loads(text) == MOVE | {"end": "12:15", "reason": "教师请假"}
-    assert list(validator("timetable-order").iter_errors(json.loads(text))) == []
+    read = json.loads(text)
+    assert list(validator("timetable-order").iter_errors(read)) == []
+    salt = read.pop("salt")
+    assert read == MOVE | {"end": "12:15", "reason": "教师请假"}
+    (again,) = read_orders(file)
+    assert json.loads(again)["salt"] != salt, "at random, or a name could be tried against the hash"
     for wrong, says in (
         ("", r"1 to 50 \[\[orders\]\]"),
         ("[[orders]]\nclass = 3\n", r"orders\[1\].class.*\n.*action.*\n.*class = 3"),

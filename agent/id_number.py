@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import date
 from typing import Literal
 
@@ -11,6 +12,23 @@ _ROUNDED = re.compile(r"^[0-9][0-9]?(\.[0-9]*)?E\+?[0-9]{1,2}$|^[1-9][0-9]{14}00
 """4.1E+17, or 15 digits and zeros: a spreadsheet took the number for a quantity."""
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECK_DIGITS = "10X98765432"  # ISO 7064, MOD 11-2
+
+_FULL = re.compile(r"(?<!\d)\d{17}[\dXx](?!\d)|(?<!\d)\d{15}(?!\d)")
+"""Numbers of 18 and, from before 1999, 15 digits, as they stand in a text."""
+_SPREAD = re.compile(r"(?<!\d)(?:\d[\s\-·.\u200b]{0,2}){17}[\dXx](?!\d)")
+"""One whose digits somebody wrote in groups; only with its check digit, or a list of times would be one."""
+
+
+def holds_number(text: str) -> bool:
+    """Whether a text that somebody typed holds a full ID number (I6)."""
+    plain = unicodedata.normalize("NFKC", text)
+    spread = (re.sub(r"[^\dXx]", "", found[0]).upper() for found in _SPREAD.finditer(plain))
+    return _FULL.search(plain) is not None or any(check_digit(each[:17]) == each[17] for each in spread)
+
+
+def without_numbers(text: str) -> str:
+    """With `…` for each full ID number that stands in one piece."""
+    return _FULL.sub("…", text)
 
 
 def check_digit(first_17: str) -> str:
