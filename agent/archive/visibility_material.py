@@ -95,7 +95,7 @@ def collect(store: Store, session: Session) -> Material:
         for gap in gaps_between(store, CAMERA, start_us, end_us)
     ]
     # Pictures before and after a new calibration are seen with other eyes: no stretch goes over it.
-    gaps += [(true(since_us), true(since_us) + 1) for since_us, _ in fitted if since_us > start_us]
+    gaps += [(true(since_us) - 1, true(since_us)) for since_us, _ in fitted if since_us > start_us]
     detectors = tuple(sorted({count.detector for count in counts}))
     simulated = any(count.simulated for count in counts) or any(bool(row["simulated"]) for row in rows)
     cameras = trust.cameras_of(store, {row["run_id"] for row in rows})
