@@ -66,8 +66,15 @@ def expire_faces(store: Store, vault: Vault, stamp: Stamp, vouch: Vouch, *, simu
 def faces_due(store: Store, stamp: Stamp, vouch: Vouch, people: list[str]) -> dict[str, int]:
     """Of `people`: person → when their face was due to go (UTC, microseconds), where it surely was: the clock
     may be wrong by what its word leaves open (R20)."""
-    grace_us = current_configuration(store).retention.face_days * DAY_US
     now_us = stamp.wall_us - vouch.uncertainty_us
+    ends = faces_until(store, now_us, people)
+    return {person: end for person, end in ends.items() if end is not None and end <= now_us}
+
+
+def faces_until(store: Store, now_us: int, people: list[str]) -> dict[str, int | None]:
+    """Of `people`: person → when their face is to go (UTC, microseconds), as things stand at `now_us`; None
+    while no end is in sight."""
+    grace_us = current_configuration(store).retention.face_days * DAY_US
     trainings = log_holds.trainings(store)
     courses = table.courses(store)
     over = {
@@ -77,7 +84,7 @@ def faces_due(store: Store, stamp: Stamp, vouch: Vouch, people: list[str]) -> di
     }
     held = {training.class_id for training in trainings if training.on_hold}
     newest = rows.newest_faces(store, people)
-    found = {}
+    found: dict[str, int | None] = {}
     for person_id, of_classes in rows.enrolments(store, people).items():
         ends = []
         for each in of_classes:
@@ -87,8 +94,7 @@ def faces_due(store: Store, stamp: Stamp, vouch: Vouch, people: list[str]) -> di
             made_us = _vouched_us(store, f"person/{person_id}", newest[person_id])
             ends.append(newest[person_id] + QUIET_US if made_us is None else made_us + grace_us)
         known = [end for end in ends if end is not None]
-        if len(known) == len(ends) and max(known) <= now_us:
-            found[person_id] = max(known)
+        found[person_id] = max(known) if known and len(known) == len(ends) else None
     return found
 
 

@@ -15,6 +15,7 @@ from agent.cli.rules import retention_rules, retention_walk
 
 if TYPE_CHECKING:
     from agent.archive.clock_trust import Sight
+    from agent.archive.face_plan import Faces
     from agent.archive.retention_plan import Group
 
 retention_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
@@ -34,6 +35,7 @@ def plan_command(
 ) -> None:
     """只列出，不删除 / A dry run: lists what would go, deletes nothing."""
     from agent.archive.clock_sight import look
+    from agent.archive.face_plan import face_plan
     from agent.archive.retention_plan import plan
     from agent.clock import SystemClock
 
@@ -43,12 +45,14 @@ def plan_command(
         walk = retention_walk(settings)
         groups = plan(store, retention_rules(walk, store))
         sight = look(store, now)
+        faces = face_plan(store, now.wall_us)
     over = [group for group in groups if group.due_us is not None and group.due_us <= now.wall_us]
     if as_json:
         content = {
             "now_us": now.wall_us,
             "clock": {"may_act": sight.vouch is not None, "doubt": sight.doubt},
             "groups": [group.as_json() for group in groups],
+            "faces": [each.as_json() for each in faces],
         }
         typer.echo(json.dumps(content, ensure_ascii=False, indent=2))
         return
@@ -64,6 +68,12 @@ def plan_command(
         f"现在到期 / past its time now: {sum(group.segments for group in over)} 段 segments, "
         f"{size / 2**30:.2f} GiB"
     )
+    for each in faces[:MOST_LINES]:
+        typer.echo(_face_line(each, now.wall_us))
+    if len(faces) > MOST_LINES:
+        typer.echo(f"…… 另有 {len(faces) - MOST_LINES} 组人脸，见 --json / more groups of faces: --json")
+    gone = sum(each.people for each in faces if each.due_us is not None and each.due_us <= now.wall_us)
+    typer.echo(f"现在到期的人脸及其密钥 / faces past their time now, with their keys: {gone} 人 people")
 
 
 @retention_app.command("run", epilog=EXIT_CODES)
@@ -162,19 +172,28 @@ def _say_clock(sight: Sight) -> None:
 
 
 def _line(group: Group, now_us: int) -> str:
-    from agent.archive.entitlement import local_day
     from agent.archive.retention_plan import WHY
 
     zh, en = WHY[group.why]
-    if group.due_us is None:
-        when = "保留 kept      "
-    elif group.due_us <= now_us:
-        when = f"{local_day(group.due_us)} 已到期 DUE"
-    else:
-        when = f"{local_day(group.due_us)}    "
-    classes = ", ".join(group.classes) or "–"
+    when, classes = _when(group.due_us, now_us), ", ".join(group.classes) or "–"
     copies = "".join(f" · {name} {count}" for name, count in sorted(group.copies.items()))
     return (
         f"{when}  {classes}  {group.segments} 段 segments{copies}  {group.seconds / 3600:.1f} h  "
         f"{group.bytes / 2**30:.2f} GiB  {zh} / {en}"
     )
+
+
+def _face_line(faces: Faces, now_us: int) -> str:
+    from agent.archive.face_plan import WHY
+
+    zh, en = WHY[faces.why]
+    classes = ", ".join(faces.classes) or "–"
+    return f"{_when(faces.due_us, now_us)}  {classes}  {faces.people} 人的人脸 people's faces  {zh} / {en}"
+
+
+def _when(due_us: int | None, now_us: int) -> str:
+    from agent.archive.entitlement import local_day
+
+    if due_us is None:
+        return "保留 kept      "
+    return f"{local_day(due_us)} 已到期 DUE" if due_us <= now_us else f"{local_day(due_us)}    "

@@ -11,9 +11,13 @@ from typer.testing import CliRunner
 
 from agent.cli import app
 from agent.clock import SystemClock
+from agent.store import holds
 from agent.store.facts import FactType
+from agent.store.vault import Vault
 from tests.archive.retention.past import old_room, vouch_for_the_machine
 from tests.archive.retention.room import Room
+from tests.archive.retention.test_check_ins import enrol
+from tests.archive.retention.test_faces import face
 from tests.recording.rig import Rig
 from tests.technician import write_settings
 
@@ -38,6 +42,26 @@ def test_the_dry_run_says_what_would_go_and_deletes_nothing(room: Room) -> None:
     (group,) = content["groups"]
     assert group["classes"] == ["welding"] and group["segments"] == len(files)
     assert all(file.exists() for file in files) and not room.facts(FactType.SEGMENT_EXPIRED)
+
+
+@pytest.mark.promise("I7")
+def test_the_dry_run_says_whose_faces_would_go_by_numbers_and_destroys_none(room: Room) -> None:
+    vault = Vault(room.rig.paths.keys)
+    people = [enrol(room, vault, "welding") for _ in range(3)]
+    for person in people:
+        face(room, vault, person)
+    told = call(room, "retention", "plan")
+    assert told.exit_code == 0, told.output
+    assert "已到期 DUE  welding  3 人的人脸 people's faces" in told.output
+    assert "with their keys: 3 人 people" in told.output
+    (group,) = json.loads(call(room, "retention", "plan", "--json").stdout)["faces"]
+    assert (group["why"], group["classes"], group["people"]) == ("class_over", ["welding"], 3)
+    names = [row["name"] for row in room.store.rows("SELECT name FROM person")]
+    assert not [word for word in (*people, *names) if word in told.output]
+    holds.place_hold(room.store, room.clock.now(), "welding", "x", simulated=True)
+    (group,) = json.loads(call(room, "retention", "plan", "--json").stdout)["faces"]
+    assert (group["why"], group["due_us"], group["people"]) == ("hold", None, 3)
+    assert room.store.number("SELECT count(*) FROM template") == 3
 
 
 @pytest.mark.rule("R8")
