@@ -6,6 +6,7 @@ import hashlib
 import io
 import re
 import zipfile
+from pathlib import Path
 
 import pytest
 from defusedxml.ElementTree import fromstring
@@ -74,7 +75,7 @@ def test_whatever_stands_in_a_cell_the_workbook_can_be_read(text: str) -> None:
 
 
 @pytest.mark.promise("I4")
-def test_a_record_of_a_reason_tells_nothing_to_whoever_guesses_it(store: Store) -> None:
+def test_a_record_of_a_reason_tells_nothing_to_whoever_guesses_it(store: Store, tmp_path: Path) -> None:
     """The same words bind to the same value on one device, and to none that another could reckon."""
     with store.transaction():
         said = reason_hmac(store, "学员甲请假")
@@ -82,5 +83,7 @@ def test_a_record_of_a_reason_tells_nothing_to_whoever_guesses_it(store: Store) 
     assert re.fullmatch("[0-9a-f]{64}", said)
     assert said != hashlib.sha256("学员甲请假".encode()).hexdigest()
     assert store.number("SELECT count(*) FROM reason_key") == 1
+    with Store(tmp_path / "another.sqlite") as another, another.transaction():
+        assert reason_hmac(another, "学员甲请假") != said
     with pytest.raises(RuntimeError):
         reason_hmac(store, "学员甲请假")

@@ -19,8 +19,9 @@ from agent.log import get_logger
 from agent.policy import PolicyError, shipped_policies
 from agent.role import RoleContext
 from agent.store import attendance_records as table
-from agent.store import classes, trainings
+from agent.store import classes, courses, trainings
 from agent.store.clock import vouch
+from agent.store.courses import Course
 from agent.store.database import Store
 from agent.store.trainings import Training
 
@@ -28,6 +29,10 @@ ROUND_NS: Final = 20_000_000_000
 ALL_NS: Final = 3_600_000_000_000
 SETTLED_US: Final = 3_600_000_000
 """So long after a training's end it is stated: entries by PIN are mostly confirmed by then."""
+
+QUIET_US: Final = 30 * 86_400_000_000
+"""A course that held fewer hours than were planned, and no final examination, is stated so long after its
+last lesson, unless HR state its end before."""
 
 log = get_logger(__name__)
 
@@ -86,8 +91,9 @@ class AttendanceBook:
         self._refused.pop(class_id, None)
         simulated = self._context.settings.simulated
         attendance = attendance_of(store, policy, class_id, simulated=simulated)
-        is_over = any(
-            each.class_id == class_id and _is_over(each, stamp) for each in trainings.trainings(store)
+        course = courses.courses(store).get(class_id)
+        is_over = course is not None and any(
+            each.class_id == class_id and _is_over(each, course, stamp) for each in trainings.trainings(store)
         )
         stated = {each.part for each in table.statements(store, class_id)}
         for part in parts_due(attendance, stamp.wall_us, training_is_over=is_over, stated=stated):
@@ -96,9 +102,15 @@ class AttendanceBook:
                 log.info("attendance.stated", part=part, statement=made.id, because=list(made.because))
 
 
-def _is_over(training: Training, stamp: Stamp) -> bool:
+def _is_over(training: Training, course: Course, stamp: Stamp) -> bool:
+    """Not between two lessons of which the next is not entered yet: what is stated of a training holds its
+    class to HR's rules of that day, and each lesson after it would state it anew."""
     if training.end_us is None or training.open_sessions:
         return False
-    if training.planned_sessions and training.stated_day is None:
+    if training.stated_day is not None:
+        return stamp.wall_us >= training.end_us + SETTLED_US
+    if training.planned_sessions:
         return False
-    return stamp.wall_us >= training.end_us + SETTLED_US
+    held = course.held(stamp.wall_us)
+    is_whole = course.has_held_its_hours(stamp.wall_us) or (held and held[-1].kind == "examination")
+    return stamp.wall_us >= training.end_us + (SETTLED_US if is_whole else QUIET_US)

@@ -28,19 +28,15 @@ def needed_until_us(training: Training, course: Course, now_us: int, grace_us: i
         return None
     if training.stated_day is not None and isinstance(last := last_day(training), date):
         return midnight_us(last) + grace_us
-    over = []
-    for lesson in course.lessons:
-        if lesson.state == "closed" or (lesson.is_elsewhere and lesson.planned_end_us <= now_us):
-            over.append(lesson)
-        elif lesson.planned_end_us + QUIET_US > now_us:
-            return None
-    held = sum(lesson.class_hours for lesson in over if lesson.kind in ("theory", "practical"))
+    over = course.held(now_us)
+    if any(each not in over and each.planned_end_us + QUIET_US > now_us for each in course.lessons):
+        return None
     # Closed further from its plan than a day is what a wrong clock says.
     ends = [
         max(lesson.planned_end_us, min(lesson.closed_us or 0, lesson.planned_end_us + DAY_US))
         for lesson in over
     ]
-    if over and held >= course.hours_in_rooms:
+    if course.has_held_its_hours(now_us):
         return midnight_us(local_day(max(ends))) + grace_us
     signs = [midnight_us(date.fromisoformat(course.opening_day)), *ends]
     if course.imported_us <= now_us:

@@ -33,6 +33,20 @@ class Course:
     hours_in_rooms: int
     """Class hours planned, those on an online platform left out."""
     lessons: list[CourseLesson] = field(default_factory=list)
+    """By their planned start."""
+
+    def held(self, now_us: int) -> list[CourseLesson]:
+        """Lessons that are over: here, and elsewhere by the plan."""
+        return [
+            each
+            for each in self.lessons
+            if each.state == "closed" or (each.is_elsewhere and each.planned_end_us <= now_us)
+        ]
+
+    def has_held_its_hours(self, now_us: int) -> bool:
+        """Whether theory and practical hours as many as were planned in rooms are over."""
+        held = sum(each.class_hours for each in self.held(now_us) if each.kind in ("theory", "practical"))
+        return held >= self.hours_in_rooms > 0
 
 
 def courses(store: Store) -> dict[str, Course]:

@@ -123,6 +123,7 @@ def test_a_lesson_taken_back_takes_the_counts_with_it_that_were_stated_of_it(
     store: Store, roll: Roll, book: AttendanceBook, clock: ManualClock
 ) -> None:
     """Entered afterwards for the wrong class, it was the only lesson of the opening day and the training."""
+    store.execute("UPDATE class SET planned_hours = 1")
     roll.film(roll.lesson(f"{DAY} 08:00", hours=1, state="cancelled"), 0, 45)
     turn(store, book, clock, f"{DAY} 23:00")
     held = held_lesson(ROOM, "theory", DAY, "08:00", "08:45", 1)
@@ -146,6 +147,7 @@ def test_a_lesson_taken_back_takes_the_counts_with_it_that_were_stated_of_it(
 def test_a_training_that_goes_on_after_it_was_stated_is_stated_anew(
     store: Store, roll: Roll, book: AttendanceBook, clock: ManualClock
 ) -> None:
+    store.execute("UPDATE class SET planned_hours = 1")
     first = roll.lesson(f"{DAY} 08:00", hours=1)
     turn(store, book, clock, "2025-10-10 08:00")
     assert facts(store)[-1]["part"] == "training"
@@ -156,6 +158,23 @@ def test_a_training_that_goes_on_after_it_was_stated_is_stated_anew(
     turn(store, book, clock, "2025-10-14 08:00")
     assert facts(store)[-1]["part"] == "training"
     assert facts(store)[-1]["average"]["attendances"] == {"at_least": 1, "at_most": 1}
+
+
+@pytest.mark.rule("R5")
+def test_between_two_lessons_of_which_the_next_is_not_entered_yet_no_training_is_over(
+    store: Store, roll: Roll, book: AttendanceBook, clock: ManualClock
+) -> None:
+    """Stated after each lesson, it would be superseded by the next, and hold the class to the rules of its
+    first day."""
+    for day in range(9, 12):
+        roll.answer(roll.lesson(f"2025-10-{day:02d} 08:00"), "A", 0)
+        turn(store, book, clock, f"2025-10-{day:02d} 23:00")
+    turn(store, book, clock, "2025-11-08 23:00")
+    assert [each["part"] for each in facts(store)] == ["opening"]
+    turn(store, book, clock, "2025-11-11 08:00")
+    assert [each["part"] for each in facts(store)] == ["opening", "training"], (
+        "broken off: six of forty hours"
+    )
 
 
 def test_a_class_is_reckoned_anew_when_a_fact_speaks_of_it(
