@@ -25,10 +25,12 @@ import numpy as np
 from agent.visibility.picture_watch import PictureChange, PictureWatch, sight
 from agent.visibility.view import KnownView, structure
 from bench.tamper_attacks import attacks
-from bench.tamper_case import Case, rooms
+from bench.tamper_case import FEW_FPS, Case, rooms
 from bench.tamper_day import Alarm, run_day
+from bench.tamper_encoder import KeyPicture, encoded
 from bench.tamper_innocent import innocent
-from bench.tamper_scenes import Camera, KeyPicture, Room, encoded
+from bench.tamper_parts import part_covers, part_innocent
+from bench.tamper_scenes import Camera, Room
 
 WITHIN_S: Final = 10.0
 LATE_S: Final = 1.5
@@ -56,10 +58,11 @@ class Result:
 
 
 def reference(room: Room) -> KnownView:
-    """What the acceptance check keeps: the mean of some key frames of the room with nobody in it."""
+    """What the acceptance check keeps: the mean of eight decoded key frames of the room with nobody in it."""
     camera = Camera(seed=99)
-    pictures = [camera.picture(room.empty(), 0.0, 0.2).astype(np.float32) for _ in range(8)]
-    return KnownView.of(structure(np.asarray(np.mean(pictures, axis=0), np.uint8)))
+    pictures = (camera.picture(room.empty(), number / FEW_FPS, 1 / FEW_FPS) for number in range(16))
+    kept = [key.luma.astype(np.float32) for key in encoded(pictures, fps=FEW_FPS)]
+    return KnownView.of(structure(np.asarray(np.mean(kept, axis=0), np.uint8)))
 
 
 def judge(case: Case, room: Room, known: KnownView | None) -> Result:
@@ -148,7 +151,7 @@ def main() -> None:
         room = rooms(asked.media)[name]()
         known = None if asked.without_reference else reference(room)
         if asked.what != "day":
-            for case in [*attacks(), *innocent()]:
+            for case in [*attacks(), *part_covers(), *innocent(), *part_innocent()]:
                 if asked.only in f"{case.name} {case.strength}":
                     results.append(judge(case, room, known))
                     print(_line(results[-1]), flush=True)

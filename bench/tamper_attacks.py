@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from bench.tamper_case import AFTER_S, BEGINS_S, FEW_FPS, FROZEN_FPS, LOOP_BEGINS_S, Case, after
+from bench.tamper_encoder import encoded, recorded
 from bench.tamper_scenes import (
     FPS,
     HEIGHT,
@@ -18,8 +19,6 @@ from bench.tamper_scenes import (
     Light,
     Rng,
     Room,
-    encoded,
-    recorded,
     stream,
 )
 

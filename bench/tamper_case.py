@@ -15,6 +15,8 @@ BEGINS_S, AFTER_S = 8.4, 10.0
 LOOP_BEGINS_S: Final = 24.4
 FEW_FPS, FROZEN_FPS = 1, 12
 """Pictures a second where only key frames tell; FPS where what lies between them does too."""
+OTHER_REARS: Final = (1, 7, 13, 19, 25, 31, 37, 43, 49)
+"""Pictures of val_rear, each of another room, for bench/tamper_parts.py."""
 VTEST: Final = Path("/usr/share/doc/opencv-doc/examples/data/vtest.avi")
 
 
@@ -55,7 +57,8 @@ def rooms(media: Path) -> dict[str, Callable[[], Room]]:
 
         return make
 
-    return {
+    others = {(name := f"val_rear_{number}"): photo(name, "val_rear", number) for number in OTHER_REARS}
+    return others | {
         "train_room_a": photo("train_room_a", "train_rooms", 0),
         "vtest": lambda: Film("vtest", VTEST),
         "train_room_b": photo("train_room_b", "train_rooms", 101),

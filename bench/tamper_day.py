@@ -12,6 +12,7 @@ import numpy as np
 from agent.visibility.picture_watch import PictureWatch, sight
 from agent.visibility.view import KnownView
 from bench.tamper_case import BEGINS_S, FEW_FPS
+from bench.tamper_encoder import encoded
 from bench.tamper_innocent import (
     clouds,
     curtain,
@@ -25,7 +26,7 @@ from bench.tamper_innocent import (
     television,
     window,
 )
-from bench.tamper_scenes import Camera, Grey, Happens, Light, Room, encoded
+from bench.tamper_scenes import Camera, Grey, Happens, Light, Room
 
 DAY_LIGHT: Final = 1.3
 NIGHT: Final = 0.0015

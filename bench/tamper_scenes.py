@@ -2,15 +2,14 @@
 them.
 
 A `Room` gives the scene's light without a camera: one real photo whose people move a little, or a real film.
-A `Camera` makes pictures of it: light, exposure that follows it, noise that grows with gain, and a real
-H.264 encoder. What happens (an attack, another light) is a function of the scene's light or of the finished
-picture."""
+A `Camera` makes pictures of it: light, exposure that follows it, noise that grows with gain; a real encoder
+follows (bench/tamper_encoder.py). What happens (an attack, another light) is a function of the scene's light
+or of the finished picture."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
@@ -24,7 +23,7 @@ Light = npt.NDArray[np.float32]
 Grey = npt.NDArray[np.uint8]
 Rng = np.random.Generator
 
-WIDTH, HEIGHT, FPS, GOP_S = 640, 360, 5, 2.0
+WIDTH, HEIGHT, FPS = 640, 360, 5
 GAMMA = 2.2
 MARGIN = 0.12
 """Share of the source picture left outside the view on each side, so that a moved camera sees more of it."""
@@ -210,77 +209,6 @@ class Camera:
         noise = self._noise[self.rng.integers(0, 8), y : y + HEIGHT, x : x + WIDTH]
         strength = self.noise * np.sqrt(max(1.0, self.gain)) if self.noise else 0.0
         return np.asarray(np.clip(grey + noise * strength + 0.5, 0, 255), np.uint8)
-
-
-@dataclass(frozen=True)
-class KeyPicture:
-    """A decoded key frame with the sizes of the frames between it and the one before."""
-
-    seconds: float
-    luma: Grey
-    data: bytes
-    between: tuple[int, ...]
-    group_before: tuple[bytes, ...]
-    """The key frame before and what lies between, encoded."""
-
-    def end(self) -> Grey | None:
-        """The picture just before."""
-        pictures = list(decoded(self.group_before))
-        return pictures[-1] if pictures else None
-
-
-def decoded(units: Iterable[bytes]) -> Iterator[Grey]:
-    """Every picture of a stream that begins with a key frame."""
-    decoder = av.CodecContext.create("h264", "r")
-    decoder.thread_count = 1
-    for packet in (*(av.Packet(unit) for unit in units), None):
-        for picture in decoder.decode(packet):
-            yield np.asarray(picture.to_ndarray(format="gray"), np.uint8)
-
-
-def packets(
-    pictures: Iterator[Grey], *, fps: int = FPS, gop_s: float = GOP_S, crf: int = 27, bitrate: int = 0
-) -> Iterator[tuple[bool, bytes]]:
-    """Encode for real, as a camera would, at a constant bit rate if one is given: (is a key frame, bytes) of
-    each picture."""
-    encoder = av.CodecContext.create("libx264", "w")
-    assert isinstance(encoder, av.VideoCodecContext)  # noqa: S101 (libx264 is a video encoder)
-    encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-    encoder.framerate, encoder.time_base = Fraction(fps), Fraction(1, fps)
-    encoder.gop_size = max(1, round(gop_s * fps))
-    encoder.thread_count = 1
-    encoder.options = {"preset": "veryfast", "tune": "zerolatency", "sc_threshold": "0", "bf": "0"}
-    if bitrate:
-        encoder.bit_rate = bitrate
-        encoder.options |= {"maxrate": str(bitrate), "bufsize": str(bitrate)}
-    else:
-        encoder.options |= {"crf": str(crf)}
-    chroma = np.full((HEIGHT // 2, WIDTH), 128, np.uint8)
-    for number, grey in enumerate(pictures):
-        frame = av.VideoFrame.from_ndarray(np.vstack([grey, chroma]), format="yuv420p")
-        frame.pts = number
-        for packet in encoder.encode(frame):
-            yield packet.is_keyframe, bytes(packet)
-
-
-def encoded(
-    pictures: Iterator[Grey], *, fps: int = FPS, gop_s: float = GOP_S, crf: int = 27, bitrate: int = 0
-) -> Iterator[KeyPicture]:
-    """Encode, and decode key frames as the watcher would."""
-    group: list[bytes] = []
-    stream = packets(pictures, fps=fps, gop_s=gop_s, crf=crf, bitrate=bitrate)
-    for number, (is_key_frame, data) in enumerate(stream):
-        if is_key_frame:
-            sizes = tuple(len(unit) for unit in group[1:])
-            for luma in decoded([data]):
-                yield KeyPicture(number / fps, luma, data, sizes, tuple(group))
-            group = []
-        group.append(data)
-
-
-def recorded(pictures: Iterator[Grey], *, fps: int = FPS, crf: int = 27) -> list[Grey]:
-    """Every picture of an encoded stream, decoded: what somebody has who taps it."""
-    return list(decoded(data for _, data in packets(pictures, fps=fps, crf=crf)))
 
 
 def stream(

@@ -13,9 +13,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-import numpy as np
-
 from agent.store.tamper import TamperKind
+from agent.visibility.hidden_part import Blocks
+from agent.visibility.passer_by import PartWatch, is_same_place, still_covers, sways
 from agent.visibility.replay import ReplayWatch
 from agent.visibility.stillness import End, StillnessWatch, is_quiet
 from agent.visibility.view import KnownView, Structure, structure
@@ -51,19 +51,8 @@ LONGEST_PAUSE_S: Final = 30.0
 LEARNING: Final = 0.05
 """Of each look into the known view: what stays for a minute belongs to the room."""
 KNOWN_AFTER: Final = 3
-SAME_PLACE: Final = 0.5
-"""Of the lost blocks of two looks, in both: a cover stays where it is, somebody who walks by does not."""
-SWAYS: Final = 8.0
-"""Grey levels by which a block of what hides the view changes from look to look, its light apart, where it is
-somebody who stands there and not a thing."""
-SWAYING_SHARE: Final = 0.12
-"""Of those blocks: the figure's edges. Less are people behind a cover's edge."""
 SWAYING_S: Final = 20.0
-"""Whoever stands before the lens for longer hides it all the same."""
-FEWEST_SEEN: Final = 12
-"""Blocks that tell the light; else what hides the view tells its own."""
-ALL_HIDDEN: Final = 0.25
-"""Share of the view seen below which nobody merely stands there."""
+"""Who sways before the lens for longer hides it all the same."""
 
 
 class When(NamedTuple):
@@ -155,6 +144,9 @@ class PictureWatch:
         """The last look at which what hides the view had moved."""
         self._right: list[When] = []
         """Looks in a row that found nothing while something lasts."""
+        self._cover: Blocks | None = None
+        """What the cover that lasts hid when it was stated, where that was a part."""
+        self._part = PartWatch()
         self._unstated: tuple[list[tuple[When, TamperKind]], list[When]] = ([], [])
         """The looks that the newest change was found by."""
 
@@ -167,6 +159,12 @@ class PictureWatch:
     def settled(self) -> KnownView | None:
         """What the camera shows when nothing is wrong, while nothing is and nothing is suspected."""
         return self._live if self.kind is None and not self._wrong else None
+
+    @property
+    def is_part_hidden(self) -> bool:
+        """Whether a part of the view has been hidden for some seconds by what may be a thing or somebody in
+        the room: no tampering with the camera that is proven (yet)."""
+        return self.kind is None and self._part.is_hidden
 
     def take_back(self, change: PictureChange) -> None:
         """The newest change could not be stated: as if it were not found yet. What is known of the room and
@@ -183,9 +181,11 @@ class PictureWatch:
             self._stillness.forget()
         found, kind = self._judge(now, is_lesson, repeats)
         previous, self._before = self._before, (now, found)
-        is_passing = kind == "covered" and not _same_place(found, previous)
-        if kind == "covered" and _sways(now, found, previous):
+        before = (None, None) if previous is None else (previous[0].seen, previous[1])
+        is_passing = kind == "covered" and not is_same_place(found, before[1])
+        if kind == "covered" and sways(now.seen, found, *before):
             self._swayed = now.when
+        self._part.note(found, before[1], now.monotonic_s)
         if kind is None:
             self._wrong = []
             # While nothing is wrong there is nothing to end, and weeks of looks would gather.
@@ -199,6 +199,7 @@ class PictureWatch:
         change = self._change(now, found, is_lesson)
         if change is not None:
             self.kind, self._inherited = change.kind, None
+            self._cover = found.piece if change.kind == "covered" else None
             self._unstated = self._wrong, self._right
             self._wrong, self._right = [], []
         self._learn(now, found, kind)
@@ -227,6 +228,8 @@ class PictureWatch:
     def _is_right(self, found: Assessment) -> bool:
         """Whether a look that found nothing speaks for the end of what lasts."""
         if self.kind is None or (self._inherited == "frozen" and not self._stillness.has_moved):
+            return False
+        if self.kind == "covered" and still_covers(self._cover, found):
             return False
         return found.is_telling or self.kind in ("dark", "frozen", "replayed")
 
@@ -280,30 +283,7 @@ class PictureWatch:
             return
         if self._live is None:
             self._live = KnownView.of(now.seen)
-        else:
+        elif not self._part.is_new or self._live.looks < KNOWN_AFTER:
             self._live.learn(now.seen, LEARNING)
             if self._live.looks >= KNOWN_AFTER:
                 self._before_start = None
-
-
-def _same_place(found: Assessment, previous: tuple[Sight, Assessment | None] | None) -> bool:
-    """Whether what is hidden was hidden at the look before: true too where nothing can be compared."""
-    before = previous[1] if previous is not None else None
-    if found.lost is None or before is None or before.lost is None or not found.lost.any():
-        return True
-    both, either = (found.lost & before.lost).sum(), (found.lost | before.lost).sum()
-    return before.kind is None or bool(both >= SAME_PLACE * either)
-
-
-def _sways(now: Sight, found: Assessment, previous: tuple[Sight, Assessment | None] | None) -> bool:
-    """Whether what hides a part of the view moved since the look before: somebody, not a thing."""
-    before = previous[1] if previous is not None else None
-    if previous is None or before is None or found.visible < ALL_HIDDEN:
-        return False
-    if found.piece is None or before.piece is None:
-        return False
-    hidden = found.piece | before.piece
-    rest = ~hidden if int((~hidden).sum()) >= FEWEST_SEEN else hidden
-    first, second = previous[0].seen.blocks + 1, now.seen.blocks + 1
-    light = float(np.median(second[rest] / first[rest]))
-    return float((np.abs(second - light * first)[hidden] >= SWAYS).mean()) >= SWAYING_SHARE

@@ -50,6 +50,10 @@ _TAMPER = {
         "the recording is black: take off the lens cap, check the light and the camera",
     ),
 }
+_PART_HIDDEN = (
+    "画面有一部分被挡住，可能是镜头前的人或物：请查看画面",
+    "a part of the view is hidden, perhaps by somebody or something before the camera: look at the picture",
+)
 _NOTHING_KNOWN = (
     "没有参考画面：启动前就被遮挡或移动的摄像头看不出来，请在空教室取参考画面",
     "no reference view: a camera covered or moved before the start is not noticed; take one of the empty"
@@ -98,9 +102,10 @@ class Watch:
 
     def look_for_tampering(self) -> bool:
         """Judge the newest key frame; whether the camera's state changed by it."""
-        before = self._watcher.tamper.kind
+        tamper = self._watcher.tamper
+        before = tamper.kind, tamper.is_part_hidden
         self._surviving(self._watcher.look_for_tampering, heals=False)
-        return self._watcher.tamper.kind != before
+        return (tamper.kind, tamper.is_part_hidden) != before
 
     def step(self) -> None:
         """One look, then a report."""
@@ -181,6 +186,8 @@ class Watch:
         # Who cannot see must not be told who is missing: the picture comes first.
         kind = self._watcher.tamper.kind
         zh, en = _TAMPER[kind] if kind else (said(look.doubt, look.count.at_us) if look.doubt else ("", ""))
+        if not zh and self._watcher.tamper.is_part_hidden:
+            zh, en = _PART_HIDDEN
         if not zh and self._watcher.tamper.held_against == "nothing":
             zh, en = _NOTHING_KNOWN
         self._context.report("running", zh, en, **detail)

@@ -57,6 +57,11 @@ class TamperWatch:
         """What is wrong now; None when nothing is."""
         return None if self._pictures is None else self._pictures.kind
 
+    @property
+    def is_part_hidden(self) -> bool:
+        """Whether something hides a part of the view, not proven to be at the lens: a word, no record."""
+        return self._pictures is not None and self._pictures.is_part_hidden
+
     def look(self, store: Store, frame: KeyFrame, luma: GreyImage, now: Stamp) -> None:
         """A key frame of the recording. sqlite3.Error passes through; the next look says it again."""
         taken_s = now.monotonic_ns / 1e9 - frame.age_s(now)

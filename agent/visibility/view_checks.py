@@ -15,23 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.store.tamper import TamperKind
-from agent.visibility.view import FINE, GRID, Comparison, Field, KnownView, Structure, compare
-
-Blocks = npt.NDArray[np.bool_]
+from agent.visibility.hidden_part import FLAT, UNLIT, Blocks, HiddenPart, covered_piece, hidden_part
+from agent.visibility.view import FINE, Field, KnownView, Structure, compare
 
 BLACK_MEAN: Final = 12.0
 BLACK_BRIGHTEST: Final = 32.0
 """Of 0..255: a room with its lights off still shows a gap in the curtain, a screen or an exit sign in one
 part of a thousand; behind a cap nothing is brighter than the sensor's noise."""
-UNLIT: Final = 16.0
-"""Mean brightness of a block below which the encoder leaves no structure to be judged."""
 BURNT_SHARE: Final = 0.10
 """Of the picture's blocks, newly at the top of the scale. A patch of sun on a wall is less."""
-FLAT: Final = 0.45
-"""Of the structure that should be there: below it a block that shows something else shows nothing at all."""
-COVERED_SHARE: Final = 0.30
-"""Of the blocks with structure, lost in one piece that reaches the picture's edge. A drawn curtain or a
-screen that was let down is less; so is a cover of less than a third of the picture, which is not seen."""
 VEILED: Final = 0.50
 """Median transmission in a light no lower than before: a film, a breath, a spray on the lens."""
 BLURRED: Final = 0.55
@@ -68,6 +60,8 @@ class Assessment:
     """Blocks that do not show what they showed."""
     piece: Blocks | None = None
     """Of a cover of part of the view: the blocks that it hides, in one piece."""
+    part: HiddenPart | None = None
+    """What hides a part of the view: at the lens, which is a cover, or in the room, which is none."""
 
 
 def assess(seen: Structure, known: KnownView, *, lenient: bool) -> Assessment:
@@ -96,9 +90,12 @@ def assess(seen: Structure, known: KnownView, *, lenient: bool) -> Assessment:
         return named("blinded")
     if displacement >= MOVED_PX:
         return named("moved")
-    piece = _covered_piece(found, seen, lit, 1.6 if lenient else 1.0)
+    piece = covered_piece(found, seen, lit, 1.6 if lenient else 1.0)
+    part = hidden_part(found, seen, known) if piece is None else None
+    if part is not None and part.is_at_lens:
+        piece = part.piece
     if piece is not None:
-        return replace(named("covered"), piece=piece)
+        return replace(named("covered"), piece=piece, part=part)
     if transmission < VEILED * (0.8 if lenient else 1) and float(np.median(found.light[agreeing])) >= 0.75:
         return named("covered")
     if int(lit.sum()) < edged // 4:
@@ -109,46 +106,11 @@ def assess(seen: Structure, known: KnownView, *, lenient: bool) -> Assessment:
     is_washed_out = float(np.median(found.own[lit])) < WASHED_OUT * (0.8 if lenient else 1)
     if (is_blurred or is_washed_out) and turned < DRIFTED_PX:
         return named("out_of_focus")
-    return named(None)
+    return replace(named(None), part=part)
 
 
 def _burnt(seen: Structure, known: KnownView) -> float:
     return float(((seen.saturated >= 0.5) & (known.saturated < 0.25)).mean())
-
-
-def _covered_piece(found: Comparison, seen: Structure, lit: Blocks, factor: float) -> Blocks | None:
-    """The piece of the view that is gone with nothing in its place; None where none is, or a small one."""
-    hidden = found.edged & ~found.seen & (found.own < FLAT)
-    unlit = found.edged & (seen.blocks < UNLIT)
-    if int(unlit.sum()) > int(found.edged.sum()) // 10:
-        # Dark in part: a cover leaves the rest as it was; where the light went out, the rest went with it,
-        # and what shines is a screen or a window.
-        rest = lit & found.seen
-        bright = rest & (found.light >= 0.6)
-        if int(bright.sum()) < max(3, int(lit.sum()) * 6 // 10):
-            return None
-        hidden |= unlit
-    piece = _largest_piece(_with_bare_between(hidden, found.edged))
-    share = float((piece & found.edged).sum()) / float(found.edged.sum())
-    return piece if share >= min(0.9, COVERED_SHARE * factor) else None
-
-
-def _with_bare_between(hidden: Blocks, edged: Blocks) -> Blocks:
-    """Bare blocks beside hidden ones belong to the piece: there was nothing to lose there."""
-    near = cv2.dilate(hidden.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    return np.asarray(hidden | (near & ~edged))
-
-
-def _largest_piece(blocks: Blocks) -> Blocks:
-    """The largest connected piece that reaches the edge of the picture; empty when none does."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(blocks.astype(np.uint8), connectivity=4)
-    best, size = 0, 0
-    for label in range(1, count):
-        left, top, width, height, area = (int(value) for value in stats[label])
-        reaches = left == 0 or top == 0 or left + width == GRID[0] or top + height == GRID[1]
-        if reaches and area > size:
-            best, size = label, area
-    return np.asarray((labels == best) & (best > 0))
 
 
 def displacement_px(seen: Structure, known: KnownView) -> float:
