@@ -111,7 +111,7 @@ def test_the_order_needs_the_evidence_and_the_password(visitor: httpx.Client, ro
     room.count(hours=slice(12, None))
     room.settle()
     text = visitor.get(PAGE).text
-    assert "在 95% 的把握下，误差率不超过 9.6%" in text
+    assert "在 95% 的把握下，误差率不超过 9.5%" in text
     assert order(password="wrong") == "password"
     assert standing_trust(room.store, room.room) is None
     assert order(password=PASSWORD) == "trusted"
