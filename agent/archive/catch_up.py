@@ -114,7 +114,7 @@ class CatchUp:
         if work is not None:
             self._work = None
             self._finish(store, stamp, work)
-        elif stamp.monotonic_ns >= self._next_ns and self._knows_counter(stamp):
+        elif stamp.monotonic_ns >= self._next_ns and self._knows_counter(store, stamp):
             self._go_on(store, stamp)
         return self._trouble or self._word
 
@@ -122,10 +122,13 @@ class CatchUp:
         self._recounter.end()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _knows_counter(self, stamp: Stamp) -> bool:
-        """Who counts on this node is asked once; the process that knows it loads no weights for that."""
+    def _knows_counter(self, store: Store, stamp: Stamp) -> bool:
+        """Who counts on this node is asked once, and not before there was a lesson; the process that knows it
+        loads no weights for that."""
         if self._counter is not None:
             return True
+        if not catch_up.opened_sessions(store, self._context.settings.node.room, 0):
+            return False
         if self._asked is None:
             self._asked = self._thread.submit(self._recounter.identity)
         if self._asked.done():

@@ -78,8 +78,10 @@ class InThisProcess:
     meets: Callable[[Wanted], Trouble | None] = field(default=lambda wanted: None)
     asked: list[tuple[str, int]] = field(default_factory=list)
     ended: int = 0
+    identified: int = 0
 
     def identity(self) -> CounterIdentity | Trouble:
+        self.identified += 1
         return CounterIdentity(self.counter.name, self.counter.cut, self.counter.finds)
 
     def count(self, wanted: Wanted) -> Counted:
@@ -524,6 +526,15 @@ def test_the_process_of_its_own_counts_what_the_watch_would_have(lesson: Lesson)
     trouble = process.count(gone).trouble
     assert trouble is not None and trouble.kind == "disk"
     process.end()
+
+
+def test_where_no_lesson_was_nobody_asks_who_counts(lesson: Lesson) -> None:
+    lesson.store.execute("DELETE FROM check_in")
+    lesson.store.execute("DELETE FROM session")
+    for _ in range(3):
+        assert lesson.catching.step(lesson.store, lesson.rig.clock.now()) == Word()
+        lesson.rig.clock.advance(60)
+    assert lesson.recounter.identified == 0
 
 
 def flip(path: Path, at: int) -> None:
