@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from agent.checkin.answers import AnswerKind
+from agent.checkin.case import Case
 from agent.checkin.deliberation import Conclusion, Finding
 from agent.checkin.gallery import Gallery
 from agent.checkin.journal import Entry, Journal, Outcome
 from agent.checkin.liveness import LivenessJudge
 from agent.checkin.photos import portrait
-from agent.checkin.pipeline import Case
 from agent.checkin.thresholds import CheckinThresholds
 from agent.clock import Stamp
 from agent.store.classes import Session

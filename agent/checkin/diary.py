@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from agent.checkin.attendant import Reply
+from agent.checkin.case import FaceReport, FrameReport
 from agent.checkin.gate import REMEDY, Check, GateReason, first_failed
-from agent.checkin.pipeline import FaceReport, FrameReport
 
 KEPT: Final = 30
 """Tracks: the last few minutes of a busy door."""

@@ -13,13 +13,14 @@ from typing import Any
 
 from agent.checkin.answers import Answer, AnswerKind, answer
 from agent.checkin.attendant import Attendant, Question, Reply
+from agent.checkin.case import FaceReport, FrameReport
 from agent.checkin.cut_fitting import FittedCut
 from agent.checkin.deliberation import Conclusion
 from agent.checkin.diary import Diary
 from agent.checkin.gallery import GalleryLoader
 from agent.checkin.journal import Availability, Journal
 from agent.checkin.liveness import LivenessJudge
-from agent.checkin.pipeline import FaceReport, FrameReport, Pipeline
+from agent.checkin.pipeline import Pipeline
 from agent.checkin.situation import Situation
 from agent.checkin.thresholds import CheckinThresholds
 from agent.clock import Clock
@@ -64,8 +65,8 @@ class View:
     """What a face is asked to do (a challenge), by track; said in place of the gate's remedy."""
     fault: str | None = None
     """Set when nobody can be recognised now; everybody is sent to the other way in."""
-    is_at_rest: bool = False
-    """Nobody is looked for, or nothing moves and nobody is there: nothing to see."""
+    is_at_rest: bool | None = None
+    """Nobody is looked for, or nothing moves and nobody is there: nothing to see. None: too early to tell."""
 
 
 class Door:

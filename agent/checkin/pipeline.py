@@ -7,121 +7,29 @@ or was not taken, and when each track came to which conclusion. It touches no da
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
-from agent.checkin.deliberation import Conclusion, Deliberation, Finding
-from agent.checkin.fusion import MEASURED_ENGINES, Fusion
-from agent.checkin.gallery import NOBODY, Gallery, Match
-from agent.checkin.gate import Check, GateReason, checks, first_failed, suitability
-from agent.checkin.liveness import Liveness, LivenessJudge, TrackLiveness
+from agent.checkin.case import Case, FaceReport, FrameReport
+from agent.checkin.deliberation import Deliberation
+from agent.checkin.fusion import MEASURED_ENGINES
+from agent.checkin.gallery import NOBODY, Gallery
+from agent.checkin.gate import GateReason, checks, first_failed, suitability
+from agent.checkin.liveness import LivenessJudge
 from agent.checkin.motion import MotionGate
 from agent.checkin.questioning import Direction, Questioning, Wanted
 from agent.checkin.search import Search
+from agent.checkin.subject import Candidate, Probe, Subject, case_of
 from agent.checkin.thresholds import CheckinThresholds
 from agent.checkin.tracker import Tracker
 from models import face_quality
-from models.faces import DetectedFace, FaceEngine, Template
-from models.images import BGRImage, Box, Picture, in_colour
+from models.faces import DetectedFace, FaceEngine
+from models.images import BGRImage, Picture, in_colour
 
 BEST_OF = 2
 """A template is made of the best of so many taken frames: each costs as much as several detections. Not the
 one that is to confirm a name on which all before it agree: nothing would be chosen but a later answer."""
 BEST_WITHIN_NS = 400_000_000
 """Or of what was taken within this time, when frames come slowly."""
-KEPT_FRAMES = 6
-"""Frames of a track that are kept for evidence and liveness."""
-
-
-@dataclass(frozen=True, slots=True)
-class FaceReport:
-    """One face in one frame, and why it was taken or not."""
-
-    track_id: int
-    box: Box
-    reason: GateReason
-    quality: face_quality.FaceQuality
-    checks: tuple[Check, ...] = ()
-    """Each measure with its limit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A conclusion with what it rests on."""
-
-    track_id: int
-    conclusion: Conclusion
-    frames: tuple[tuple[BGRImage, DetectedFace], ...]
-    """The frames that were matched, oldest first."""
-    best: tuple[BGRImage, DetectedFace]
-    """The one of them most fit to be looked at, of those that gave the name: the evidence photo's."""
-    template: Template
-    """Of that frame."""
-    liveness: Liveness
-
-
-@dataclass(frozen=True, slots=True)
-class FrameReport:
-    """What one picture led to."""
-
-    searched: bool
-    """False when the motion gate spared the detection."""
-    faces: tuple[FaceReport, ...] = ()
-    cases: tuple[Case, ...] = ()
-    templates_made: int = 0
-    is_at_rest: bool = False
-    """Nothing moves in front of the door and nobody is followed."""
-    reopened: frozenset[int] = frozenset()
-    """Tracks whose last answer holds no more: somebody else may stand there."""
-
-
-@dataclass(slots=True)
-class _Candidate:
-    image: BGRImage
-    face: DetectedFace
-    score: float
-    at_ns: int
-
-
-@dataclass(slots=True)
-class _Probe:
-    image: BGRImage
-    face: DetectedFace
-    score: float
-    template: Template
-    match: Match
-
-
-@dataclass(slots=True)
-class _Subject:
-    """What is known of one track."""
-
-    deliberation: Deliberation
-    liveness: TrackLiveness
-    fusion: Fusion = field(default_factory=Fusion)
-    """Of the frames that the deliberation has gathered."""
-    candidates: list[_Candidate] = field(default_factory=list)
-    probes: deque[_Probe] = field(default_factory=lambda: deque(maxlen=KEPT_FRAMES))
-    looked_ns: int = 0
-    held: Conclusion | None = None
-    """Concluded, and not said yet: liveness needs more frames."""
-    told: Case | None = None
-    """The last case of the conclusion that stands."""
-    questioning: Questioning | None = None
-    named: str | None = None
-    """Whom the last template named, or the mean of the last ones."""
-
-    def judge_from_here(self, match: Match, judge: LivenessJudge) -> None:
-        """Begin liveness anew when another name comes up, or none: nobody is live by his own face for
-        the picture that he holds up after them. An attack stays one."""
-        named = match.person_id if match.is_named else None
-        if named == self.named:
-            return
-        self.named = named
-        verdict = self.liveness.verdict()
-        if verdict is None or verdict.outcome != "attack":
-            self.liveness = judge.track()
 
 
 class Pipeline:
@@ -134,7 +42,7 @@ class Pipeline:
         self._motion = MotionGate()
         self._search = Search(engine)
         self._tracker = Tracker()
-        self._subjects: dict[int, _Subject] = {}
+        self._subjects: dict[int, Subject] = {}
         self._gallery: Gallery | None = None
         self._before_ns: int | None = None
         self._step_ns = 0
@@ -172,7 +80,7 @@ class Pipeline:
             tuple(reports),
             tuple(self._due_cases(now_ns)),
             made,
-            is_at_rest=self._motion.is_at_rest and not reports,
+            is_at_rest=False if reports else self._motion.is_at_rest,
             reopened=reopened,
         )
 
@@ -217,7 +125,7 @@ class Pipeline:
             subject = self._subject(track_id)
             if subject.told is None or subject.questioning is not None:
                 subject.liveness.look(image, face, now_ns)
-            subject.candidates.append(_Candidate(image, face, suitability(quality), now_ns))
+            subject.candidates.append(Candidate(image, face, suitability(quality), now_ns))
         questioning = self._subjects[track_id].questioning if track_id in self._subjects else None
         if questioning is not None:
             points = self._liveness.points(image, face)
@@ -244,16 +152,16 @@ class Pipeline:
         return 1, frozenset((track_id,) if reopened else ())
 
     def _match_questioned(
-        self, subject: _Subject, questioning: Questioning, wanted: Wanted, now_ns: int, gallery: Gallery
+        self, subject: Subject, questioning: Questioning, wanted: Wanted, now_ns: int, gallery: Gallery
     ) -> None:
         template = self._engine.template(wanted.image, wanted.face)
         match = gallery.match(template, self._thresholds)
         questioning.matched(match, now_ns)
         if wanted.is_last and questioning.ending == "passed":
             score = suitability(face_quality.measure(wanted.image, wanted.face))
-            subject.probes.append(_Probe(wanted.image, wanted.face, score, template, match))
+            subject.probes.append(Probe(wanted.image, wanted.face, score, template, match))
 
-    def _look_at(self, subject: _Subject, now_ns: int, gallery: Gallery) -> bool:
+    def _look_at(self, subject: Subject, now_ns: int, gallery: Gallery) -> bool:
         """Match the best candidate of this track; whether its last answer holds no more."""
         best = max(subject.candidates, key=lambda candidate: candidate.score)
         subject.candidates.clear()
@@ -275,7 +183,7 @@ class Pipeline:
             subject.held = subject.told = None
             subject.liveness = self._liveness.track()  # another face is judged by its own frames
         if deliberation.gathered:
-            subject.probes.append(_Probe(best.image, best.face, best.score, template, match))
+            subject.probes.append(Probe(best.image, best.face, best.score, template, match))
         if conclusion is not None:
             subject.held = conclusion
         return reopened
@@ -285,7 +193,7 @@ class Pipeline:
         for track_id, subject in self._subjects.items():
             passive = subject.liveness.verdict()
             if subject.held is not None and passive is not None:
-                subject.told = _case(track_id, subject.held, subject, passive)
+                subject.told = case_of(track_id, subject.held, subject, passive)
                 subject.held = None
                 yield subject.told
             questioning = subject.questioning
@@ -299,10 +207,10 @@ class Pipeline:
             else:
                 verdict = questioning.verdict
             subject.questioning = None
-            subject.told = _case(track_id, subject.told.conclusion, subject, verdict)
+            subject.told = case_of(track_id, subject.told.conclusion, subject, verdict)
             yield subject.told
 
-    def _is_ready(self, subject: _Subject, now_ns: int) -> bool:
+    def _is_ready(self, subject: Subject, now_ns: int) -> bool:
         waiting = subject.candidates
         if not waiting:
             return False
@@ -320,26 +228,12 @@ class Pipeline:
         # On a slow machine nobody waits for a choice that the next picture would bring too late.
         return len(waiting) >= wanted or now_ns + self._step_ns - waiting[0].at_ns >= BEST_WITHIN_NS
 
-    def _subject(self, track_id: int) -> _Subject:
+    def _subject(self, track_id: int) -> Subject:
         if track_id not in self._subjects:
-            self._subjects[track_id] = _Subject(Deliberation(self._thresholds), self._liveness.track())
+            self._subjects[track_id] = Subject(Deliberation(self._thresholds), self._liveness.track())
         return self._subjects[track_id]
 
     def _forget_ended(self) -> None:
         alive = {track.id for track in self._tracker.tracks}
         for track_id in [known for known in self._subjects if known not in alive]:
             del self._subjects[track_id]
-
-
-def _case(track_id: int, conclusion: Conclusion, subject: _Subject, liveness: Liveness) -> Case:
-    """The frame that brought a name about has that person nearest, so there is always one to choose."""
-    fitting = [probe for probe in subject.probes if _gives(probe.match, conclusion)]
-    best = max(fitting, key=lambda probe: (probe.match.is_named, probe.score))
-    frames = tuple((probe.image, probe.face) for probe in subject.probes)
-    return Case(track_id, conclusion, frames, (best.image, best.face), best.template, liveness)
-
-
-def _gives(match: Match, conclusion: Conclusion) -> bool:
-    """Whether this frame shows the face that the conclusion is about: another's photo must not be kept as
-    the evidence of a person's presence."""
-    return conclusion.finding is not Finding.NAMED or match.person_id == conclusion.person_id

@@ -21,32 +21,33 @@ from agent.checkin.door import Door, View
 from agent.checkin.fittings import announcer_of
 from agent.checkin.front import Front
 from agent.checkin.installed_models import InstalledModels
-from agent.checkin.journal import Availability, Journal
+from agent.checkin.journal import Journal
 from agent.checkin.liveness import PassiveJudge
 from agent.checkin.photos import PhotoAlbum
 from agent.checkin.picture import LivePicture
-from agent.checkin.recognition import Recognition, recognition
-from agent.checkin.situation import thresholds_in_force
+from agent.checkin.recognition import Recognition
 from agent.checkin.spot_check import Caller
 from agent.checkin.thresholds import CheckinThresholds
-from agent.configuration.document import ConfigurationError
+from agent.checkin.waiting import (
+    FRAMES_PER_SECOND,
+    OTHER_WAY_EN,
+    OTHER_WAY_ZH,
+    recognition_when_there,
+    store_when_there,
+    usable_thresholds,
+)
 from agent.log import get_logger
 from agent.role import RoleContext
 from agent.store.classes import PersonRole, name_and_role
-from agent.store.database import Store, StoreError
+from agent.store.database import Store
 from agent.store.vault import Vault, VaultError
 from drivers.cameras import open_camera
 from drivers.cameras.backoff import Backoff
 from drivers.cameras.base import Camera, CameraError, Frame
-from models.weights import ModelError, installed_files
+from models.weights import installed_files
 
-FRAMES_PER_SECOND = 10.0
 REPORT_NS = 1_000_000_000
-RETRY_S = 20.0
-"""How often a missing model or database is looked for again."""
 CAMERA: Literal["door"] = "door"
-
-OTHER_WAY_ZH, OTHER_WAY_EN = "请用其他方式签到", "please check in the other way"
 
 log = get_logger(__name__)
 
@@ -67,7 +68,7 @@ def run(context: RoleContext) -> None:
 
 
 def _attend(context: RoleContext, camera: Camera, front: Front, *, simulated: bool) -> None:
-    store = _store_when_there(context, front)
+    store = store_when_there(context, front)
     if store is None:
         return
     with store:
@@ -76,9 +77,9 @@ def _attend(context: RoleContext, camera: Camera, front: Front, *, simulated: bo
         _look_after_keys(store, vault)
         album.sweep(store)
         while not context.stop.is_set():
-            thresholds = _thresholds(store)
+            thresholds = usable_thresholds(store)
             models = installed_files(context.settings.checkin.models_folder)
-            known = _recognition_when_there(
+            known = recognition_when_there(
                 context, camera, store, vault, thresholds, front, simulated=simulated
             )
             if known is None:
@@ -113,105 +114,6 @@ def _look_after_keys(store: Store, vault: Vault) -> None:
 def _close_at_stop(context: RoleContext, camera: Camera) -> None:
     context.stop.wait()
     camera.close()
-
-
-def _store_when_there(context: RoleContext, front: Front) -> Store | None:
-    """The database, waited for while it cannot be used; None when the role was stopped."""
-    while not context.stop.is_set():
-        try:
-            return Store(context.paths.database)
-        except (StoreError, sqlite3.Error) as error:
-            log.warning("database.unusable", error=str(error))
-            zh, en = (error.zh, error.en) if isinstance(error, StoreError) else (str(error), str(error))
-            _report_for(
-                context,
-                front,
-                "database",
-                f"数据库不可用，{OTHER_WAY_ZH}：{zh}",
-                f"database unusable, {OTHER_WAY_EN}: {en}",
-            )
-    return None
-
-
-def _report_for(context: RoleContext, front: Front, fault: str, zh: str, en: str) -> None:
-    """Report a fault for `RETRY_S`, to the board and to people, or until the role is stopped."""
-    deadline = time.monotonic() + RETRY_S
-    while time.monotonic() < deadline and not context.stop.is_set():
-        context.report("fault", zh, en, outlets=front.faults)
-        front.unavailable(fault)
-        context.stop.wait(1.0)
-
-
-def _film_for(context: RoleContext, camera: Camera, front: Front, zh: str, en: str) -> None:
-    """As `_report_for`, with the camera's pictures on the board: whoever checks in by PIN is photographed."""
-    deadline, reported = time.monotonic() + RETRY_S, 0.0
-    try:
-        for frame in camera.frames(FRAMES_PER_SECOND):
-            now = time.monotonic()
-            if now - reported >= 1.0:
-                reported = now
-                context.report("fault", zh, en, outlets=front.faults)
-            front.film(frame.image, "model")
-            if now >= deadline or context.stop.is_set():
-                return
-    except CameraError as error:
-        log.warning("camera.failed", error=str(error))
-    _report_for(context, front, "model", zh, en)
-
-
-def _thresholds(store: Store) -> CheckinThresholds:
-    try:
-        return thresholds_in_force(store)
-    except ConfigurationError as error:
-        # Made by another program version: the built-in values are the measured ones, and it is said.
-        log.warning("configuration.unusable", problems=error.problems)
-        return CheckinThresholds()
-
-
-def _recognition_when_there(
-    context: RoleContext,
-    camera: Camera,
-    store: Store,
-    vault: Vault,
-    thresholds: CheckinThresholds,
-    front: Front,
-    *,
-    simulated: bool,
-) -> Recognition | None:
-    """The engine with everybody's templates, waited for while files are missing or wrong; None at stop."""
-    availability = Availability(store, simulated=simulated)
-    while not context.stop.is_set():
-        try:
-            known = recognition(context, store, vault, thresholds, front, simulated=simulated)
-        except ModelError as error:
-            log.warning("model.unusable", error=str(error))
-            _state(availability, context, str(error))
-            _film_for(
-                context,
-                camera,
-                front,
-                f"人脸模型不可用，{OTHER_WAY_ZH}：{error}",
-                f"face model unusable, {OTHER_WAY_EN}: {error}",
-            )
-            continue
-        if availability.fault == "model":
-            _end_model_fault(availability, context)
-        return known
-    return None
-
-
-def _state(availability: Availability, context: RoleContext, detail: str) -> None:
-    try:
-        availability.failed("model", detail, context.clock.now(), None)
-    except sqlite3.Error as error:  # tried again at the next attempt; status and log say it meanwhile
-        log.warning("fault.not_recorded", error=str(error))
-
-
-def _end_model_fault(availability: Availability, context: RoleContext) -> None:
-    try:
-        availability.works(context.clock.now(), None)
-    except sqlite3.Error as error:  # the door finds the fault still standing and ends it
-        log.warning("restoration.not_recorded", error=str(error))
 
 
 class _Attendance:
@@ -273,7 +175,7 @@ class _Attendance:
         view = self._door.see(frame, frame.arrived_ns)
         session = self._door.situation.session
         # Without a session nobody is looked for, and whoever moves would become what is usual at rest.
-        self._camera.is_at_rest = view.is_at_rest and session is not None
+        self._camera.is_at_rest = view.is_at_rest if session is not None else None
         self._front.show(frame, view, session.id if session else None)
         if due:
             self._report(view, now_ns)
@@ -287,7 +189,7 @@ class _Attendance:
         self._models.look(time.monotonic_ns())
         try:
             self._door.refresh()
-            self._thresholds_changed = _thresholds(self._store) != self._thresholds
+            self._thresholds_changed = usable_thresholds(self._store) != self._thresholds
             session = self._door.situation.session
             call = self._caller.due(self._store, session.id if session else None, self._context.clock.now())
             if call is not None:

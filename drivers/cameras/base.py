@@ -110,11 +110,12 @@ class Camera(Protocol):
     """`file`, `rtsp`, `v4l2` or `picamera2`."""
     simulated: bool
     """True when the pictures do not come from a live camera; carried into every record (I9)."""
-    is_at_rest: bool
+    is_at_rest: bool | None
     """Set by whoever takes `frames`, for the next ones: nothing happens in them, so the edges of blocks may
     show where that is cheaper, and key frames alone be decoded, one a second at least, as long as the encoded
     stream says that nothing has changed. From the picture after the next on that follows setting it
-    to False they are exact and new again."""
+    to False they are exact and new again. None: as False, and no sign that anything happened; nobody watches,
+    or not for long enough to tell."""
 
     def packets(self, silence_timeout: float = 5.0) -> Iterator[Packet]:
         """Open the encoded stream and yield its packets until closed.

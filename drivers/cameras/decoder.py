@@ -45,11 +45,12 @@ class Decoder:
         """True while the edges of blocks are left as they are."""
         return self._is_coarse
 
-    def decode(self, packet: Packet, *, is_wanted: bool, is_at_rest: bool) -> list[av.VideoFrame]:
+    def decode(self, packet: Packet, *, is_wanted: bool, is_at_rest: bool | None) -> list[av.VideoFrame]:
         """Pictures that are complete with `packet`, none while dozing; av.InvalidDataError when it is
-        damaged. Of what is not wanted only pictures are decoded that others refer to."""
+        damaged. Of what is not wanted only pictures are decoded that others refer to. `is_at_rest` as
+        `Camera.is_at_rest` says."""
         if packet.is_key_frame:
-            self._turn(packet, is_at_rest=is_at_rest)
+            self._turn(packet, is_at_rest=bool(is_at_rest))
         elif self._may_doze_on(packet, is_at_rest=is_at_rest):
             self._since_key_frame.append(packet)
             return []
@@ -85,11 +86,11 @@ class Decoder:
     def _is_too_long(self) -> bool:
         return self._is_coarse and len(self._since_key_frame) >= MOST_AGAIN
 
-    def _may_doze_on(self, packet: Packet, *, is_at_rest: bool) -> bool:
-        is_usual = self._dozing.is_usual(len(packet.data), packet.arrived_ns, is_at_rest=is_at_rest)
-        if self._is_dozing and not is_at_rest:
+    def _may_doze_on(self, packet: Packet, *, is_at_rest: bool | None) -> bool:
+        is_usual = self._dozing.is_usual(len(packet.data), packet.arrived_ns, is_at_rest=bool(is_at_rest))
+        if self._is_dozing and is_at_rest is False:
             self._dozing.distrust(packet.arrived_ns)  # something happened, and no packet had told of it
-        return self._is_dozing and is_usual and is_at_rest and not self._is_too_long
+        return self._is_dozing and is_usual and bool(is_at_rest) and not self._is_too_long
 
     @property
     def _reorders(self) -> bool:

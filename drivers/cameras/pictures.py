@@ -50,7 +50,7 @@ class DecodingSink:
     burst_seconds = 0.0
 
     def __init__(
-        self, slot: Feed[Picture], interval: float = 0.0, is_at_rest: Callable[[], bool] = lambda: False
+        self, slot: Feed[Picture], interval: float = 0.0, is_at_rest: Callable[[], bool | None] = lambda: None
     ) -> None:
         """`is_at_rest`: whether nothing happens in the pictures, as `Camera.is_at_rest` says."""
         self._slot = slot

@@ -64,7 +64,7 @@ class StreamingCamera(ABC):
     def __init__(self, name: str) -> None:
         self.name = name
         self.simulated = False
-        self.is_at_rest = False
+        self.is_at_rest: bool | None = None
         self._stream: StreamInfo | None = None
         self._feeds: set[Feed[Any]] = set()
         self._hung: list[threading.Thread] = []
@@ -126,7 +126,7 @@ class StreamingCamera(ABC):
                 f"{self.where}: per_second = {per_second:g}: 应在 0.1 到 30 之间 / "
                 "expected 0.1..30 pictures a second"
             )
-        self.is_at_rest = False
+        self.is_at_rest = None
         slot: Feed[Picture] = Feed(1)
         interval = 1 / per_second
         due = time.monotonic()

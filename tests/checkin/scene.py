@@ -12,10 +12,10 @@ from agent import board
 from agent.checkin.announcer import Announcer
 from agent.checkin.answers import AnswerBoard, AnswerKind
 from agent.checkin.attendant import Reply
+from agent.checkin.case import FaceReport
 from agent.checkin.door import View
 from agent.checkin.gate import GateReason
 from agent.checkin.outlet import Outlet
-from agent.checkin.pipeline import FaceReport
 from agent.paths import Paths
 from drivers.indicator import IndicatorError
 from models.face_quality import FaceQuality

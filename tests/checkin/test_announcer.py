@@ -8,9 +8,9 @@ import pytest
 
 from agent.checkin.announcer import Spoken
 from agent.checkin.answers import COLOURS, HISTORY, AnswerKind, answer
+from agent.checkin.case import FaceReport
 from agent.checkin.door import View
 from agent.checkin.gate import GateReason
-from agent.checkin.pipeline import FaceReport
 from drivers.indicator import Signal
 from models.images import Box
 from tests.checkin.scene import QUALITY, Scene

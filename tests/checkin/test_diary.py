@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 from agent import board
 from agent.checkin import diary
+from agent.checkin.case import FaceReport, FrameReport
 from agent.checkin.enrolment import EnrolmentRefusedError
 from agent.checkin.gate import GateReason, checks, first_failed, judge
-from agent.checkin.pipeline import FaceReport, FrameReport
 from agent.checkin.thresholds import CheckinThresholds
 from agent.cli import app
 from agent.paths import Paths

@@ -331,6 +331,18 @@ def test_an_empty_doorway_costs_one_search_in_two_seconds_and_is_at_rest(classro
     assert not arriving.is_at_rest
 
 
+def test_a_door_that_begins_anew_tells_of_nothing_that_moved(classroom: Classroom) -> None:
+    """What it has not watched for long enough is no movement: the camera would doze no more for an hour."""
+    classroom.open_session()
+    door = classroom.door()
+    assert {view.is_at_rest for view in classroom.look(door, empty(25))} == {None, True}
+    classroom.close_session()
+    classroom.open_session()
+    assert {view.is_at_rest for view in classroom.look(door, empty(25))} == {None, True}
+    (arriving,) = classroom.look(door, [next(visit(OBAMA))])
+    assert arriving.is_at_rest is False
+
+
 def test_somebody_who_was_there_before_and_stands_still_is_found(classroom: Classroom) -> None:
     person = classroom.enrolled("obama.jpg", "obama2.jpg")
     door = classroom.door()

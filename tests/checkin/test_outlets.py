@@ -14,11 +14,11 @@ from agent import board
 from agent.checkin.announcer import Announcer
 from agent.checkin.answers import AnswerBoard, AnswerKind
 from agent.checkin.attendant import Reply
+from agent.checkin.case import FaceReport
 from agent.checkin.door import View
 from agent.checkin.fittings import announcer_of
 from agent.checkin.gate import GateReason
 from agent.checkin.outlet import Outlet
-from agent.checkin.pipeline import FaceReport
 from agent.checkin.signals import DARK, WARNING
 from agent.paths import Paths
 from agent.settings import Settings, VoiceSettings

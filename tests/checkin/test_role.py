@@ -18,6 +18,7 @@ from agent.checkin import role
 from agent.checkin.installed_models import SETTLED_NS
 from agent.checkin.other_way import door_picture
 from agent.checkin.photos import PhotoAlbum
+from agent.checkin.waiting import FRAMES_PER_SECOND
 from agent.clock import SystemClock
 from agent.paths import Paths
 from agent.role import RoleContext
@@ -140,7 +141,7 @@ def test_a_model_that_is_installed_later_is_loaded_without_a_restart_once_no_les
         shutil.copy(weights.verified_path("dlib-5-landmarks"), tmp_path)
         wait_until(lambda: status(paths)["detail"].get("models_changed"), 10, "notices it")
         assert "model files changed" in status(paths)["message"]["en"]
-        later = status(paths)["detail"]["frames"] + SETTLED_NS / 1e9 * role.FRAMES_PER_SECOND + 10
+        later = status(paths)["detail"]["frames"] + SETTLED_NS / 1e9 * FRAMES_PER_SECOND + 10
         wait_until(lambda: status(paths)["detail"].get("frames", 0) > later, 30, "the lesson goes on with it")
         assert status(paths)["detail"]["models_changed"] is True
         classroom.close_session()

@@ -9,10 +9,10 @@ import pytest
 
 from agent.checkin.answers import AnswerKind
 from agent.checkin.attendant import Attendant, Question, Reply
+from agent.checkin.case import Case
 from agent.checkin.deliberation import Conclusion, Finding
 from agent.checkin.gallery import Gallery
 from agent.checkin.liveness import Liveness, NoLivenessJudge
-from agent.checkin.pipeline import Case
 from agent.checkin.thresholds import CheckinThresholds
 from agent.classes import spot_check
 from agent.paths import Paths

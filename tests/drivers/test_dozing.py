@@ -137,6 +137,19 @@ def test_three_quiet_groups_must_be_known_and_after_a_disturbance_three_others(e
     assert again[:KNOWN_GROUPS] == [GOP] * KNOWN_GROUPS and again[-1] == 1
 
 
+def test_a_watcher_that_looks_away_or_begins_anew_is_no_sign_that_anything_happened(empty: Path) -> None:
+    """A lesson ends while the doorway is dozed through, or the watcher cannot tell yet what is usual."""
+    stream, packets = packets_of(empty)
+    group = packets[:GOP]
+    decoder = Decoder(stream)
+    assert quiet_groups(decoder, group, 0, 5)[-1] == 1
+    key_frame, *after = (replace(p, arrived_ns=(5 * GOP + n) * STEP_NS) for n, p in enumerate(group))
+    decoder.decode(key_frame, is_wanted=True, is_at_rest=True)
+    came = [len(decoder.decode(packet, is_wanted=True, is_at_rest=None)) for packet in after]
+    assert came == [1] * (GOP - 1), "every picture comes meanwhile"
+    assert quiet_groups(decoder, group, 6, 6)[-1] == 1
+
+
 def test_distrust_ends_after_an_hour(empty: Path) -> None:
     stream, packets = packets_of(empty)
     group = packets[:GOP]
