@@ -29,6 +29,7 @@ from agent.classes.class_hours import class_hours
 from agent.classes.corrections import CorrectedState, Wanted, correct
 from agent.classes.inspections import enter
 from agent.classes.make_up import MissedHour
+from agent.classes.reckoned import Reckoned
 from agent.classes.role import Keeper
 from agent.configuration.document import HrConfiguration, with_changes
 from agent.paths import Paths
@@ -361,8 +362,7 @@ class Term:
                 made,
                 hours,
                 [self.roll.people[letter]],
-                policies=load_policies(),
-                simulated=True,
+                Reckoned(load_policies(), simulated=True),
             )
         self.sessions.append(made)
         return len(self.sessions)

@@ -44,8 +44,9 @@ class Course:
         ]
 
     def has_held_its_hours(self, now_us: int) -> bool:
-        """Whether theory and practical hours as many as were planned in rooms are over."""
-        held = sum(each.class_hours for each in self.held(now_us) if each.kind in ("theory", "practical"))
+        """Whether as many hours as were planned in rooms are over; examinations count, which some plans count
+        in and which come last."""
+        held = sum(each.class_hours for each in self.held(now_us) if each.kind != "make_up")
         return held >= self.hours_in_rooms > 0
 
 

@@ -18,6 +18,7 @@ from agent.classes.attendance import attendance_of
 from agent.classes.class_hours import breaks_between, breaks_problem, class_hours
 from agent.classes.lesson_plan import LessonPlan, TimetableError, plan_of
 from agent.classes.make_up import MissedHour
+from agent.classes.reckoned import Reckoned
 from agent.classes.rules import rules_of
 from agent.classes.session import Moment, Pace, decide
 from agent.classes.timetable_edit import Change
@@ -221,7 +222,7 @@ class Term(RuleBasedStateMachine):
 
         def work() -> list[make_ups.MakeUp]:
             return make_up.bind(
-                self.store, self.clock.now(), session.id, wanted, None, policies=POLICIES, simulated=True
+                self.store, self.clock.now(), session.id, wanted, None, Reckoned(POLICIES, simulated=True)
             )
 
         self.tried(work)

@@ -189,6 +189,21 @@ def test_a_course_that_was_broken_off_is_forgotten_after_half_a_year(
 
 
 @pytest.mark.promise("I7")
+@pytest.mark.parametrize(("kind", "is_over"), [("examination", True), ("make_up", False)])
+def test_an_examination_is_an_hour_of_the_course_and_what_is_made_up_is_none(
+    room: Room, vault: Vault, kind: str, is_over: bool
+) -> None:
+    room.add_class("welding", planned_hours=2)
+    room.lesson("welding", room.clock.wall_us - 3 * HOUR_US)
+    last = room.lesson("welding", room.clock.wall_us - HOUR_US)
+    room.store.execute("UPDATE session SET kind = ? WHERE id = ?", (kind, last))
+    face(room, vault, enrol(room, vault, "welding"))
+    room.pass_time(32)
+    hourly(room)
+    assert (faces(room) == 0) is is_over
+
+
+@pytest.mark.promise("I7")
 def test_a_lesson_in_a_room_that_another_device_films_keeps_no_face_for_ever(
     room: Room, vault: Vault
 ) -> None:
