@@ -25,14 +25,13 @@ def checks_command(
     数人在网页上做（“设备判定的依据”）。证据不够时退出码为 1。
     People count on the page. Exit code 1 while the evidence does not suffice.
     """
-    from agent.clock import SystemClock
     from agent.configuration.document import current_configuration
     from agent.visibility.evidence import evidence_of
     from agent.visibility.trust import missing_of
 
     settings = invocation(context).settings()
     with open_store(settings) as store:
-        found = evidence_of(store, settings.node.room, SystemClock().now().wall_us)
+        found = evidence_of(store, settings.node.room)
         missing = missing_of(found, current_configuration(store).visibility)
         bearing = bearing_line(store, settings.node.room)
     if as_json:

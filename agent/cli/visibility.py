@@ -63,7 +63,7 @@ def show_command(
     from agent.clock import SystemClock
     from agent.store import visibility
     from agent.visibility.catching_up import progress, said
-    from agent.visibility.count_checks import first_to_count
+    from agent.visibility.count_checks import pictures_to_count
     from agent.visibility.strikes import standing_of
 
     settings = invocation(context).settings()
@@ -71,7 +71,7 @@ def show_command(
         lesson = lesson_named(store, session)
         found = visibility.verdicts_of(store, lesson.id)
         standing = standing_of(store, lesson.class_id)
-        waiting = {each.hour for each in found if first_to_count(store, lesson.id, each.hour)}
+        waiting = {each.hour for each in found if pictures_to_count(store, lesson.id, each.hour)}
         caught_up = progress(store, settings.paths, lesson.id, SystemClock().now())
         bearing = bearing_line(store, lesson.room)
     if as_json:
@@ -86,17 +86,22 @@ def show_command(
             typer.echo(" / ".join(said(caught_up)))
         _print(found, standing, waiting)
         typer.echo(bearing)
-    if any(each.verdict == "not_shown" for each in found):
+    if any(each.verdict == "not_shown" for each in found if each.hour not in waiting):
         raise typer.Exit(ExitCode.REFUSED)
 
 
 def _print(found: list[HourVerdict], standing: Standing | None, waiting: set[int]) -> None:
     """`waiting`: class hours whose pictures people are still to count, without knowing what was found."""
     for each in found:
+        if each.hour in waiting:
+            typer.echo(
+                f"第 {each.hour} 课时 hour {each.hour}: 待数人，数完才显示"
+                " waits for people to count: nothing is shown before"
+            )
+            continue
         data = each.device.data
         expected = "–" if each.device.expected is None else str(each.device.expected)
-        is_said = each.device.lower is not None and each.hour not in waiting
-        span = "–" if not is_said else f"{each.device.lower}..{each.device.upper}"
+        span = "–" if each.device.lower is None else f"{each.device.lower}..{each.device.upper}"
         typer.echo(
             f"第 {each.hour} 课时 hour {each.hour}: {VERDICTS[each.verdict]}"
             f"  可见 visible {span}  应到 expected {expected}"
@@ -116,11 +121,12 @@ def _print(found: list[HourVerdict], standing: Standing | None, waiting: set[int
 
 def _as_json(each: HourVerdict, *, is_blind: bool) -> dict[str, Any]:
     """`is_blind`: people are still to count its pictures, and must not know what the device found."""
-    data = dict(each.device.data)
+    data = each.device.data
     if is_blind:
-        data |= {"proposal": None, "lower": None, "upper": None}
+        return {"hour": each.hour, "waits": True, "start_us": data["start_us"], "end_us": data["end_us"]}
     return {
         "hour": each.hour,
+        "waits": False,
         "verdict": each.verdict,
         "decided_by": each.in_force.decided_by,
         "reason": each.in_force.reason,

@@ -704,21 +704,19 @@ CREATE TABLE verdict_frame (
   PRIMARY KEY (verdict_id, photo_id),
   CHECK ((lower IS NULL) = (upper IS NULL) AND (lower IS NULL) = (at_us IS NULL))
 ) STRICT, WITHOUT ROWID;
--- What a person counted in such a picture (visibility.people-counted): typing errors are superseded, never changed.
+-- What a person counted in such a picture (visibility.people-counted), once, for all pictures of a class hour at once.
 CREATE TABLE count_check (
   number      INTEGER PRIMARY KEY AUTOINCREMENT,
   id          TEXT    NOT NULL UNIQUE,
-  photo_id    TEXT    NOT NULL REFERENCES verdict_frame (photo_id),
+  photo_id    TEXT    NOT NULL UNIQUE REFERENCES verdict_frame (photo_id),
   people      INTEGER CHECK (people BETWEEN 0 AND 1000),   -- NULL: nobody can count them in it
   counted_us  INTEGER NOT NULL,
-  supersedes  TEXT    UNIQUE REFERENCES count_check (id),
   data        TEXT    NOT NULL CHECK (json_type(data) = 'object')  -- as in the fact
 ) STRICT;
-CREATE UNIQUE INDEX one_first_count ON count_check (photo_id) WHERE supersedes IS NULL;
 CREATE TRIGGER count_check_is_append_only_no_update BEFORE UPDATE ON count_check
-BEGIN SELECT RAISE (ABORT, 'what was counted is superseded, never changed'); END;
+BEGIN SELECT RAISE (ABORT, 'what was counted is never changed'); END;
 CREATE TRIGGER count_check_is_append_only_no_delete BEFORE DELETE ON count_check
-BEGIN SELECT RAISE (ABORT, 'what was counted is superseded, never removed'); END;
+BEGIN SELECT RAISE (ABORT, 'what was counted is never removed'); END;
 -- HR's order that the device judges this room's class hours (room.trusted), by counts that agreed with the device;
 -- it ends once (room.trust-ended).
 CREATE TABLE room_trust (

@@ -36,14 +36,13 @@ class DrawnPicture:
 
 @dataclass(frozen=True, slots=True)
 class CountCheck:
-    """What a person counted in one of them; the newest of a picture holds."""
+    """What a person counted in one of them, stated once."""
 
     id: str
     photo_id: str
     people: int | None
     """None: nobody can count them in it."""
     counted_us: int
-    supersedes: str | None
     data: Mapping[str, Any]
     """As in the fact."""
 
@@ -120,16 +119,24 @@ def is_kept(store: Store, photo_id: str) -> bool:
     return store.row("SELECT 1 FROM photo WHERE id = ? AND expired_us IS NULL", (photo_id,)) is not None
 
 
-def hours_with_pictures(store: Store, session_id: str) -> dict[int, list[str]]:
-    """Class hour → its drawn pictures, of any verdict that was ever stated of it."""
-    found: dict[int, list[str]] = {}
-    for row in store.rows(
-        "SELECT v.hour, f.photo_id FROM visibility_verdict v JOIN verdict_frame f ON f.verdict_id = v.id"
-        " WHERE v.session_id = ? AND f.lower IS NOT NULL ORDER BY v.hour, f.at_us, f.photo_id",
+def drawn_of_hour(store: Store, session_id: str, hour: int) -> list[DrawnPicture]:
+    """Of any verdict that was ever stated of this class hour, in the order of time."""
+    rows = store.rows(
+        "SELECT f.* FROM visibility_verdict v JOIN verdict_frame f ON f.verdict_id = v.id"
+        " WHERE v.session_id = ? AND v.hour = ? AND f.lower IS NOT NULL ORDER BY f.at_us, f.photo_id",
+        (session_id, hour),
+    )
+    return [DrawnPicture(**dict(row)) for row in rows]
+
+
+def hours_with_pictures(store: Store, session_id: str) -> set[int]:
+    """Class hours of which pictures were drawn."""
+    rows = store.rows(
+        "SELECT DISTINCT v.hour FROM visibility_verdict v JOIN verdict_frame f ON f.verdict_id = v.id"
+        " WHERE v.session_id = ? AND f.lower IS NOT NULL",
         (session_id,),
-    ):
-        found.setdefault(row["hour"], []).append(row["photo_id"])
-    return found
+    )
+    return {row["hour"] for row in rows}
 
 
 def asked_hours(store: Store, room: str, since_us: int) -> list[AskedHour]:
@@ -206,8 +213,7 @@ def newest_detector(store: Store, room: str, since_us: int) -> tuple[int, str] |
 
 
 def insert_check(store: Store, made: CountCheck) -> None:
-    """Beside its fact, in one transaction. sqlite3.IntegrityError when another superseded the same, or was
-    first."""
+    """Beside its fact, in one transaction. sqlite3.IntegrityError when the picture was counted."""
     store.insert(
         "count_check",
         {
@@ -215,20 +221,21 @@ def insert_check(store: Store, made: CountCheck) -> None:
             "photo_id": made.photo_id,
             "people": made.people,
             "counted_us": made.counted_us,
-            "supersedes": made.supersedes,
             "data": json.dumps(made.data),
         },
     )
 
 
-def checks_of(store: Store, photo_id: str) -> list[CountCheck]:
-    """All of one picture, oldest first; the last one holds."""
-    rows = store.rows("SELECT * FROM count_check WHERE photo_id = ? ORDER BY number", (photo_id,))
-    return [_check(row) for row in rows]
+def check_of(store: Store, photo_id: str) -> CountCheck | None:
+    """What was counted in one picture."""
+    row = store.row("SELECT * FROM count_check WHERE photo_id = ?", (photo_id,))
+    if row is None:
+        return None
+    return CountCheck(row["id"], row["photo_id"], row["people"], row["counted_us"], json.loads(row["data"]))
 
 
 def has_violations(store: Store) -> bool:
-    """Whether any count lies outside the device's bounds, superseded ones included."""
+    """Whether any count lies outside the device's bounds."""
     row = store.row(
         "SELECT 1 FROM count_check c JOIN verdict_frame f ON f.photo_id = c.photo_id"
         " WHERE c.people < f.lower OR c.people > f.upper LIMIT 1"
@@ -324,17 +331,6 @@ def _columns(trust: RoomTrust) -> tuple[Any, ...]:
 
 def _columns_of(data: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(data[key] for key in ("room", "since_us", "detector", "calibration", "camera"))
-
-
-def _check(row: Row) -> CountCheck:
-    return CountCheck(
-        row["id"],
-        row["photo_id"],
-        row["people"],
-        row["counted_us"],
-        row["supersedes"],
-        json.loads(row["data"]),
-    )
 
 
 def _trust(row: Row) -> RoomTrust:

@@ -1,6 +1,8 @@
-"""A person's count of a picture that was drawn by lot (R6): blind, signed, corrected only while nobody knows
-what it is compared with.
+"""A person's count of the pictures of a class hour that were drawn by lot (R6): blind, signed, once.
 
+All pictures of a class hour are handed in together, and nothing is corrected afterwards: they show the same
+people, so whoever could change one number would know the answer from what is shown of the others. No clock
+has a say in it, so none that is wrong or set back opens anything.
 HR staff alone: teacher and technician belong to the institution whose subsidy hangs on the answer.
 """
 
@@ -19,8 +21,6 @@ from agent.store.facts import Fact, FactType, state_fact
 from agent.store.trust import AskedHour, CountCheck, DrawnPicture
 
 MOST_PEOPLE: Final = 1000
-CORRECTABLE_US: Final = 600_000_000
-"""A typing error is noticed at once; afterwards the comparison is shown, and nobody corrects any more."""
 
 log = get_logger(__name__)
 
@@ -31,74 +31,82 @@ class CountCheckError(RefusedError):
     reasons: ClassVar[Mapping[str, tuple[str, str]]] = {
         "no_picture": ("没有这张画面，或已到期销毁", "there is no such picture, or its time is over"),
         "number": ("请填 0 到 1000 的人数", "give a number from 0 to 1000"),
-        "settled": (
-            "已过十分钟，结果已公开，不能再改",
-            "ten minutes are over and the comparison is open: it cannot be changed any more",
+        "handed_in": (
+            "这个课时的人数已交出，不能再改",
+            "the counts of this class hour were handed in and cannot be changed any more",
         ),
-        "so_already": ("已经是这样了", "that is how it stands already"),
+        "pictures": (
+            "须一次交出这个课时的每一张画面",
+            "the counts of every picture of the class hour are handed in at once",
+        ),
     }
 
 
-def record_count(
-    store: Store, stamp: Stamp, photo_id: str, people: int | None, account: str = "hr"
-) -> CountCheck:
-    """Enter what was counted, in a transaction of its own; None: nobody can count them in it. A second entry
-    supersedes the first, within `CORRECTABLE_US`. CountCheckError."""
-    if people is not None and not 0 <= people <= MOST_PEOPLE:
+def hand_in(
+    store: Store,
+    stamp: Stamp,
+    session_id: str,
+    hour: int,
+    counts: Mapping[str, int | None],
+    account: str = "hr",
+) -> list[CountCheck]:
+    """State what was counted in each picture of a class hour, by the photo, in a transaction of its own;
+    None: nobody can count them in it. Once and for all. CountCheckError."""
+    if any(people is not None and not 0 <= people <= MOST_PEOPLE for people in counts.values()):
         raise CountCheckError("number")
     with store.transaction():
-        picture = trust.drawn(store, photo_id)
-        hour = None if picture is None else trust.asked_hour(store, picture.verdict_id)
-        if picture is None or hour is None or not trust.is_kept(store, photo_id):
+        if is_handed_in(store, session_id, hour):
+            raise CountCheckError("handed_in")
+        pictures = pictures_to_count(store, session_id, hour)
+        if not pictures:
             raise CountCheckError("no_picture")
-        before = trust.checks_of(store, photo_id)
-        if before and is_settled(before, stamp.wall_us):
-            raise CountCheckError("settled")
-        if before and before[-1].people == people:
-            raise CountCheckError("so_already")
-        supersedes = before[-1].id if before else None
-        identifier = str(uuid4())
-        data = _data(identifier, picture, hour, people, supersedes, account)
-        made = CountCheck(identifier, photo_id, people, stamp.wall_us, supersedes, data)
-        trust.insert_check(store, made)
-        fact = Fact(
-            FactType.PEOPLE_COUNTED,
-            f"session/{hour.session_id}",
-            hour.simulated,
-            data,
-            class_id=hour.class_id,
-            session_id=hour.session_id,
-        )
-        state_fact(store, stamp, fact)
-    log.info("visibility.people-counted", session=hour.session_id, hour=hour.hour)
+        if {picture.photo_id for picture in pictures} != set(counts):
+            raise CountCheckError("pictures")
+        made = [_state(store, stamp, picture, counts[picture.photo_id], account) for picture in pictures]
+    log.info("visibility.people-counted", session=session_id, hour=hour, pictures=len(made))
     return made
 
 
-def is_settled(checks: list[CountCheck], now_us: int) -> bool:
-    """Whether the time to correct the picture's first count is over."""
-    return now_us - checks[0].counted_us >= CORRECTABLE_US
+def is_handed_in(store: Store, session_id: str, hour: int) -> bool:
+    """Whether the counts of this class hour were stated."""
+    drawn = trust.drawn_of_hour(store, session_id, hour)
+    return any(trust.check_of(store, picture.photo_id) is not None for picture in drawn)
 
 
-def first_to_count(store: Store, session_id: str, hour: int) -> str | None:
-    """The photo of this class hour that is to be counted before anything found in it is shown; None when none
-    waits."""
-    for photo in trust.hours_with_pictures(store, session_id).get(hour, []):
-        if trust.is_kept(store, photo) and not trust.checks_of(store, photo):
-            return photo
-    return None
+def pictures_to_count(store: Store, session_id: str, hour: int) -> list[DrawnPicture]:
+    """The drawn pictures of this class hour that are to be counted, in the order of time. Until that list is
+    empty nothing that the device found in the class hour is shown to anybody."""
+    if is_handed_in(store, session_id, hour):
+        return []
+    drawn = trust.drawn_of_hour(store, session_id, hour)
+    return [picture for picture in drawn if trust.is_kept(store, picture.photo_id)]
+
+
+def _state(store: Store, stamp: Stamp, picture: DrawnPicture, people: int | None, account: str) -> CountCheck:
+    hour = trust.asked_hour(store, picture.verdict_id)
+    if hour is None:
+        raise CountCheckError("no_picture")
+    identifier = str(uuid4())
+    data = _data(identifier, picture, hour, people, account)
+    made = CountCheck(identifier, picture.photo_id, people, stamp.wall_us, data)
+    trust.insert_check(store, made)
+    fact = Fact(
+        FactType.PEOPLE_COUNTED,
+        f"session/{hour.session_id}",
+        hour.simulated,
+        data,
+        class_id=hour.class_id,
+        session_id=hour.session_id,
+    )
+    state_fact(store, stamp, fact)
+    return made
 
 
 def _data(
-    identifier: str,
-    picture: DrawnPicture,
-    hour: AskedHour,
-    people: int | None,
-    supersedes: str | None,
-    account: str,
+    identifier: str, picture: DrawnPicture, hour: AskedHour, people: int | None, account: str
 ) -> dict[str, Any]:
     return {
         "check_id": identifier,
-        "supersedes": supersedes,
         "verdict_id": picture.verdict_id,
         "hour": hour.hour,
         "photo": picture.photo_id,

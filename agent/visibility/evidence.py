@@ -17,7 +17,6 @@ from agent.store import trust
 from agent.store.calibration import RoomCalibration, calibration_of
 from agent.store.database import Store
 from agent.store.trust import AskedHour, CountCheck, DrawnPicture
-from agent.visibility.count_checks import is_settled
 from agent.visibility.trust_bound import CONFIDENCE, upper_bound
 
 ANSWERED: Final = 0.9
@@ -28,15 +27,15 @@ ZONE: Final = ZoneInfo("Asia/Shanghai")
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A drawn picture and its counts, oldest first."""
+    """A drawn picture and its count."""
 
     picture: DrawnPicture
-    checks: tuple[CountCheck, ...]
+    check: CountCheck | None
     is_kept: bool
 
     @property
     def people(self) -> int | None:
-        return self.checks[-1].people if self.checks else None
+        return None if self.check is None else self.check.people
 
     @property
     def is_low(self) -> bool:
@@ -55,20 +54,22 @@ class CountedHour:
 
     asked: AskedHour
     looks: tuple[Look, ...]
-    is_settled: bool
+
+    @property
+    def is_handed_in(self) -> bool:
+        """Whether what was counted was stated: final, and open to everybody."""
+        return any(look.check is not None for look in self.looks)
 
     @property
     def waits(self) -> bool:
-        """Whether a picture waits to be counted."""
-        return any(look.is_kept and not look.checks for look in self.looks)
+        """Whether its pictures wait to be counted."""
+        return not self.is_handed_in and any(look.is_kept for look in self.looks)
 
     @property
     def is_counted(self) -> bool:
-        """Whether it is evidence: each picture was looked at, one was counted, and nobody can change it."""
-        return (
-            self.is_settled
-            and all(look.checks for look in self.looks)
-            and any(look.people is not None for look in self.looks)
+        """Whether it is evidence: each picture was looked at, and one was counted."""
+        return all(look.check is not None for look in self.looks) and any(
+            look.people is not None for look in self.looks
         )
 
     @property
@@ -139,7 +140,7 @@ class Evidence:
 
     def checks(self) -> list[CountCheck]:
         """The counts that it rests on."""
-        return [look.checks[-1] for each in self.counted for look in each.looks]
+        return [look.check for each in self.counted for look in each.looks if look.check is not None]
 
     def as_data(self) -> dict[str, Any]:
         """For the record `room.trusted`."""
@@ -149,14 +150,13 @@ class Evidence:
             "asked": self.asked,
             "lower_violated": len(self.lower_violated),
             "upper_violated": len(self.upper_violated),
-            "corrected": sum(len(look.checks) - 1 for each in self.counted for look in each.looks),
             "would_be_shown": self.would_be_shown,
             "bound": round(self.bound, 6),
             "confidence": CONFIDENCE,
         }
 
 
-def evidence_of(store: Store, room: str, now_us: int) -> Evidence:
+def evidence_of(store: Store, room: str) -> Evidence:
     """What stands now. Class hours of lessons that began before the calibration say nothing: the same people
     sat there when it was fitted."""
     made, camera = calibration_of(store, room), trust.newest_camera(store, room)
@@ -168,7 +168,7 @@ def evidence_of(store: Store, room: str, now_us: int) -> Evidence:
         if (each.data["calibration"], each.data["detector"], each.data["camera"])
         == (made.id, made.detector, camera)
     ]
-    hours = tuple(_hour(store, group, now_us) for group in _by_hour(asked))
+    hours = tuple(_hour(store, group) for group in _by_hour(asked))
     facts = trust.count_facts(store, {each.session_id for each in asked})
     edited = tuple(check.id for hour in hours for check in _edited(hour.looks, facts))
     return Evidence(made, camera, hours, edited)
@@ -182,14 +182,13 @@ def _by_hour(asked: Sequence[AskedHour]) -> Iterable[list[AskedHour]]:
     return found.values()
 
 
-def _hour(store: Store, group: Sequence[AskedHour], now_us: int) -> CountedHour:
+def _hour(store: Store, group: Sequence[AskedHour]) -> CountedHour:
     looks = tuple(
-        Look(picture, tuple(trust.checks_of(store, picture.photo_id)), trust.is_kept(store, picture.photo_id))
+        Look(picture, trust.check_of(store, picture.photo_id), trust.is_kept(store, picture.photo_id))
         for asked in group
         for picture in trust.drawn_of(store, asked.verdict_id)
     )
-    settled = all(is_settled(list(look.checks), now_us) for look in looks if look.checks)
-    return CountedHour(group[-1], looks, settled)
+    return CountedHour(group[-1], looks)
 
 
 def _edited(looks: Iterable[Look], facts: Mapping[str, Mapping[str, Any]]) -> Iterable[CountCheck]:
@@ -198,14 +197,13 @@ def _edited(looks: Iterable[Look], facts: Mapping[str, Mapping[str, Any]]) -> It
         picture = look.picture
         stated = facts.get(picture.photo_id, {})
         bounds = stated.get("lower"), stated.get("upper"), stated.get("at_us")
-        for check in look.checks:
-            fact = facts.get(check.id)
-            if (
-                fact is None
-                or fact != check.data
-                or (fact["people"], fact["photo"], fact["supersedes"])
-                != (check.people, check.photo_id, check.supersedes)
-                or (fact["lower"], fact["upper"]) != (picture.lower, picture.upper)
-                or bounds != (picture.lower, picture.upper, picture.at_us)
-            ):
-                yield check
+        check = look.check
+        fact = None if check is None else facts.get(check.id)
+        if check is not None and (
+            fact is None
+            or fact != check.data
+            or (fact["people"], fact["photo"]) != (check.people, check.photo_id)
+            or (fact["lower"], fact["upper"]) != (picture.lower, picture.upper)
+            or bounds != (picture.lower, picture.upper, picture.at_us)
+        ):
+            yield check

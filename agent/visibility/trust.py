@@ -121,7 +121,7 @@ def give(store: Store, stamp: Stamp, room: str, account: str = "hr") -> RoomTrus
         newest = trust.newest_trust(store, room)
         if newest is not None and newest.ended_us is None:
             raise TrustError("trusted")
-        evidence = evidence_of(store, room, stamp.wall_us)
+        evidence = evidence_of(store, room)
         if missing := missing_of(evidence, needed):
             raise TrustError("missing", missing)
         made = _order(evidence, stamp, room, account, needed)
@@ -210,7 +210,7 @@ def _over(store: Store, stamp: Stamp, found: RoomTrust) -> tuple[EndReason, int,
         return "camera_moved", moved[0].since_us, None
     if not trust.has_violations(store):
         return None
-    check = _violation(evidence_of(store, found.room, stamp.wall_us), found)
+    check = _violation(evidence_of(store, found.room), found)
     return None if check is None else ("violated", stamp.wall_us, check)
 
 
@@ -218,8 +218,8 @@ def _violation(evidence: Evidence, found: RoomTrust) -> str | None:
     """A count that violates a bound on which verdicts rest."""
     for hour in evidence.counted:
         for look in hour.looks:
-            if look.is_low or (look.is_high and found.bears_not_shown):
-                return look.checks[-1].id
+            if look.check is not None and (look.is_low or (look.is_high and found.bears_not_shown)):
+                return look.check.id
     return None
 
 

@@ -1,11 +1,13 @@
 """Counting people by hand in pictures drawn by lot, and HR's order that the device judges this room (R6).
 
-Whoever counts sees the picture and nothing that the device found in it; what it found is shown once the
-number cannot be changed any more. HR staff alone; that a picture was opened is a record.
+Whoever counts sees the pictures of a class hour and nothing that the device found in it, reads over what
+they typed, and hands all of it in at once; what the device found is shown from then on, and no number is
+changed any more. HR staff alone; that a picture was opened is a record.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -18,9 +20,9 @@ from agent.configuration.document import ConfigurationError, Visibility, current
 from agent.store import check_ins, classes, trust
 from agent.store.classes import TrainingClass
 from agent.store.database import Store
-from agent.store.trust import AskedHour, CountCheck, DrawnPicture, RoomTrust
-from agent.visibility.count_checks import CountCheckError, is_settled, record_count
-from agent.visibility.evidence import Evidence, evidence_of
+from agent.store.trust import AskedHour, RoomTrust
+from agent.visibility.count_checks import MOST_PEOPLE, CountCheckError, hand_in, pictures_to_count
+from agent.visibility.evidence import Evidence, Look, evidence_of
 from agent.visibility.looks import error_model
 from agent.visibility.trust import Missing, TrustError, give, missing_of, standing_trust, withdraw
 from agent.web.clock import password_refusal
@@ -33,18 +35,17 @@ from agent.web.verdicts import END_REASONS
 
 ROOM_PAGE: Final = "/visibility/checks"
 ANSWERS: Final = {
-    "counted": ("good", N_("已记下，十分钟内可以改正。")),
-    "uncountable": ("good", N_("已记下：这张数不清。")),
+    "handed_in": ("good", N_("已交出，并写入签名记录。")),
     "trusted": ("good", N_("已下令：此后开始的课时由设备判定，并写入签名记录。")),
     "withdrawn": ("good", N_("已撤回信任，并写入签名记录。")),
-    "unseen": ("bad", N_("请先打开画面再填人数。")),
+    "unseen": ("bad", N_("请先打开每一张画面再交。")),
     "password": ("bad", N_("密码不对，没有记录。")),
     "wait": ("bad", N_("密码不对或尝试太多，请稍后再试。没有记录。")),
     "configuration": ("bad", N_("人社部门的配置读不了，没有记录。")),
     "count.no_picture": ("bad", N_("没有这张画面，或已到期销毁。")),
-    "count.number": ("bad", N_("请填 0 到 1000 的人数。")),
-    "count.settled": ("bad", N_("已过十分钟，结果已公开，不能再改。")),
-    "count.so_already": ("bad", N_("已经是这样了。")),
+    "count.number": ("bad", N_("每张请填 0 到 1000 的人数，或选“数不清”，二者之一。")),
+    "count.handed_in": ("bad", N_("这个课时的人数已交出，不能再改。")),
+    "count.pictures": ("bad", N_("须一次交出这个课时的每一张画面。")),
     "trust.missing": ("bad", N_("证据不够，见下面缺什么。")),
     "trust.trusted": ("bad", N_("本教室已获信任。")),
     "trust.not_trusted": ("bad", N_("本教室现在没有信任可撤回。")),
@@ -78,31 +79,27 @@ class RoomView:
 
 @dataclass(frozen=True, slots=True)
 class CountView:
-    """One picture to be counted."""
+    """The drawn pictures of one class hour."""
 
-    picture: DrawnPicture
     hour: AskedHour
     training_class: TrainingClass | None
-    number: int
-    """Among its class hour's pictures, from 1."""
-    of: int
-    checks: tuple[CountCheck, ...]
-    is_settled: bool
-    is_kept: bool
+    looks: tuple[Look, ...]
+    waits: bool
+    """Whether they are to be counted; else what was counted stands, or they are destroyed."""
 
 
 @router.get(ROOM_PAGE)
 async def room_page(request: Request) -> Response:
     site = site_of(request)
     _require_hr(request)
-    room, now_us = site.settings.node.room, site.clock.now().wall_us
+    room = site.settings.node.room
 
     def work(store: Store) -> RoomView:
         try:
             needed = current_configuration(store).visibility
         except ConfigurationError:
             needed = Visibility()
-        evidence, newest = evidence_of(store, room, now_us), trust.newest_trust(store, room)
+        evidence, newest = evidence_of(store, room), trust.newest_trust(store, room)
         made = evidence.calibration
         return RoomView(
             evidence,
@@ -116,81 +113,117 @@ async def room_page(request: Request) -> Response:
     view = await site.store.run(work)
     answer = ANSWERS.get(request.query_params.get("said", ""))
     return site.render(
-        request, "count_checks.html", view=view, answer=answer, end_reasons=END_REASONS, lacks=LACKS
+        request,
+        "count_checks.html",
+        view=view,
+        answer=answer,
+        before=_place(request.query_params.get("before", "")),
+        end_reasons=END_REASONS,
+        lacks=LACKS,
     )
 
 
-@router.get(ROOM_PAGE + "/{photo_id}")
-async def count_page(request: Request, photo_id: str) -> Response:
-    site, identifier = site_of(request), parse_uuid(photo_id)
+@router.get(ROOM_PAGE + "/{session_id}/{hour}")
+async def count_page(request: Request, session_id: str, hour: str) -> Response:
+    """The pictures of a class hour and a field for each; with `review`, what was typed is read over."""
+    site, identifier, number = site_of(request), parse_uuid(session_id), _parse_hour(hour)
     _require_hr(request)
-    now_us = site.clock.now().wall_us
-
-    def work(store: Store) -> CountView | None:
-        picture = trust.drawn(store, identifier)
-        hour = None if picture is None else trust.asked_hour(store, picture.verdict_id)
-        if picture is None or hour is None:
-            return None
-        beside = [each.photo_id for each in trust.drawn_of(store, picture.verdict_id)]
-        checks = trust.checks_of(store, identifier)
-        return CountView(
-            picture,
-            hour,
-            classes.training_class(store, hour.class_id),
-            beside.index(identifier) + 1,
-            len(beside),
-            tuple(checks),
-            bool(checks) and is_settled(checks, now_us),
-            trust.is_kept(store, identifier),
-        )
-
-    view = await site.store.run(work)
+    view = await site.store.run(lambda store: _read_hour(store, identifier, number))
     if view is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
-    before = request.query_params.get("before", "")
+    query = request.query_params
+    typed, said = _typed(view, query), query.get("said", "")
+    if "review" in query and view.waits and typed is None:
+        said = "count.number"
     return site.render(
         request,
         "count_check.html",
         view=view,
-        before=parse_uuid(before) if before else "",
-        answer=ANSWERS.get(request.query_params.get("said", "")),
+        form=query,
+        typed=typed if "review" in query and view.waits else None,
+        before=_place(query.get("before", "")),
+        answer=ANSWERS.get(said),
     )
 
 
-@router.post(ROOM_PAGE + "/{photo_id}")
-async def count(request: Request, photo_id: str) -> Response:
-    """Enter a number, or that nobody can count them in this picture; the next picture follows."""
+@router.post(ROOM_PAGE + "/{session_id}/{hour}")
+async def count(request: Request, session_id: str, hour: str) -> Response:
+    """Hand in what was counted in the pictures of a class hour; the next class hour follows."""
     site, form = site_of(request), visit_of(request).form or {}
-    digest, identifier = visit_of(request).token_sha256, parse_uuid(photo_id)
+    identifier, number = parse_uuid(session_id), _parse_hour(hour)
+    digest, here = visit_of(request).token_sha256, f"{ROOM_PAGE}/{identifier}/{number}"
     _require_hr(request)
-    typed, cannot = form.get("people", "").strip(), form.get("cannot") == "1"
     room = site.settings.node.room
 
-    def work(store: Store) -> tuple[str, str | None]:
-        if not cannot and not (typed.isascii() and typed.isdecimal() and len(typed) <= 4):
-            return "count.number", identifier
-        if not check_ins.has_seen_photo(store, digest, identifier):
-            return "unseen", identifier
-        stamp = site.clock.now()
+    def work(store: Store) -> tuple[str, str]:
+        view = _read_hour(store, identifier, number)
+        if view is None:
+            return ROOM_PAGE, "count.no_picture"
+        if not view.waits:
+            return here, "count.handed_in"
+        counts = _typed(view, form)
+        if counts is None:
+            return here, "count.number"
+        if not all(check_ins.has_seen_photo(store, digest, photo) for photo in counts):
+            return here, "unseen"
         try:
-            record_count(store, stamp, identifier, None if cannot else int(typed), HR_ACCOUNT)
+            hand_in(store, site.clock.now(), identifier, number, counts, HR_ACCOUNT)
         except CountCheckError as error:
-            return f"count.{error.code}", identifier
-        return "uncountable" if cannot else "counted", _next(store, room, stamp.wall_us)
+            return here, f"count.{error.code}"
+        return _next(store, room), "handed_in"
 
-    word, next_photo = await site.logins.run(work)
-    place = ROOM_PAGE if next_photo is None else f"{ROOM_PAGE}/{next_photo}"
-    before = "" if next_photo in (None, identifier) else f"&before={identifier}"
+    place, word = await site.logins.run(work)
+    before = f"&before={identifier}/{number}" if word == "handed_in" else ""
     return RedirectResponse(f"{place}?said={quote(word)}{before}", HTTPStatus.SEE_OTHER)
 
 
-def _next(store: Store, room: str, now_us: int) -> str | None:
-    """The oldest picture that waits."""
-    for hour in evidence_of(store, room, now_us).waiting:
-        for look in hour.looks:
-            if look.is_kept and not look.checks:
-                return look.picture.photo_id
-    return None
+def _read_hour(store: Store, session_id: str, hour: int) -> CountView | None:
+    drawn = trust.drawn_of_hour(store, session_id, hour)
+    asked = trust.asked_hour(store, drawn[0].verdict_id) if drawn else None
+    if asked is None:
+        return None
+    looks = tuple(
+        Look(each, trust.check_of(store, each.photo_id), trust.is_kept(store, each.photo_id))
+        for each in drawn
+    )
+    known = classes.training_class(store, asked.class_id)
+    return CountView(asked, known, looks, bool(pictures_to_count(store, session_id, hour)))
+
+
+def _typed(view: CountView, form: Mapping[str, str]) -> dict[str, int | None] | None:
+    """Photo → what was typed for it, of each picture that is left; None when one is missing or no number."""
+    found: dict[str, int | None] = {}
+    for look in view.looks:
+        photo = look.picture.photo_id
+        if not look.is_kept:
+            continue
+        people, cannot = form.get(f"people.{photo}", "").strip(), form.get(f"cannot.{photo}") == "1"
+        is_number = people.isascii() and people.isdecimal() and len(people) <= 4
+        if cannot == bool(people) or not (cannot or (is_number and int(people) <= MOST_PEOPLE)):
+            return None
+        found[photo] = None if cannot else int(people)
+    return found
+
+
+def _next(store: Store, room: str) -> str:
+    """The page of the oldest class hour that waits, or of the room."""
+    waiting = evidence_of(store, room).waiting
+    if not waiting:
+        return ROOM_PAGE
+    return f"{ROOM_PAGE}/{waiting[0].asked.session_id}/{waiting[0].asked.hour}"
+
+
+def _parse_hour(text: str) -> int:
+    """HTTPException 404 for what is no number of a class hour."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 3):
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    return int(text)
+
+
+def _place(text: str) -> str:
+    """`LESSON/HOUR` of the class hour counted before; '' for none."""
+    session_id, _, hour = text.partition("/")
+    return f"{parse_uuid(session_id)}/{_parse_hour(hour)}" if text else ""
 
 
 @router.post("/visibility/trust")

@@ -8,7 +8,7 @@ from agent.store import trust, visibility
 from agent.store.classes import Session
 from agent.store.database import Store
 from agent.store.visibility import HourVerdict, VerdictFrame, VerdictKind
-from agent.visibility.count_checks import first_to_count
+from agent.visibility.count_checks import pictures_to_count
 from agent.visibility.strikes import Standing, standing_of
 from agent.web.alerts import Alert
 from agent.web.locale import N_, Words
@@ -50,8 +50,8 @@ class ShownHour:
 
     verdict: HourVerdict
     frames: tuple[VerdictFrame, ...]
-    to_count: str | None
-    """The picture to be counted before anything that the device found is shown."""
+    to_count: bool
+    """Whether people are still to count its pictures: until then nothing that the device found is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def read_visibility(store: Store, session: Session) -> VisibilityView:
         ShownHour(
             each,
             tuple(visibility.frames_of(store, each.device.id)),
-            first_to_count(store, session.id, each.hour),
+            bool(pictures_to_count(store, session.id, each.hour)),
         )
         for each in visibility.verdicts_of(store, session.id)
         if each.hour <= session.class_hours

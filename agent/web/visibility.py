@@ -16,7 +16,7 @@ from agent.store import check_ins, visibility
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType
 from agent.store.visibility import HourVerdict
-from agent.visibility.count_checks import first_to_count
+from agent.visibility.count_checks import pictures_to_count
 from agent.visibility.decision import VisibilityDecisionError, decide
 from agent.web.clock import password_refusal
 from agent.web.count_checks import ROOM_PAGE
@@ -44,8 +44,8 @@ async def frame(request: Request, photo_id: str) -> Response:
         row = visibility.frame_of_photo(store, identifier)
         if row is None:
             return None
-        if not row["is_drawn"] and (first := first_to_count(store, row["session_id"], row["hour"])):
-            return first
+        if not row["is_drawn"] and pictures_to_count(store, row["session_id"], row["hour"]):
+            return f"{ROOM_PAGE}/{row['session_id']}/{row['hour']}"
         viewed = Fact(
             FactType.VERDICT_FRAME_VIEWED,
             f"session/{row['session_id']}",
@@ -58,7 +58,7 @@ async def frame(request: Request, photo_id: str) -> Response:
 
     found = await site.store.run(work)
     if isinstance(found, str):
-        return RedirectResponse(f"{ROOM_PAGE}/{found}", HTTPStatus.SEE_OTHER)
+        return RedirectResponse(found, HTTPStatus.SEE_OTHER)
     return photo_answer(found)
 
 
@@ -78,7 +78,7 @@ async def decide_hour(request: Request, session_id: str) -> Response:
         if refused is not None:
             return refused
         found = {each.hour: each for each in visibility.verdicts_of(store, identifier)}.get(int(hour))
-        if decision != "uncertain" and first_to_count(store, identifier, int(hour)):
+        if decision != "uncertain" and pictures_to_count(store, identifier, int(hour)):
             return "uncounted"
         if decision != "uncertain" and found is not None and not _has_seen(store, digest, found):
             return "unseen"

@@ -18,7 +18,6 @@ from agent.store import calibration, footage, trust, visibility
 from agent.store.heads import HeadCount, insert_count
 from agent.store.vault import Vault
 from agent.store.visibility import HourVerdict
-from agent.visibility.count_checks import record_count
 from agent.visibility.trust import end_if_over, give
 from tests.archive.conftest import place
 from tests.archive.place import Place
@@ -116,7 +115,6 @@ def test_class_hours_after_hrs_order_are_judged_and_those_before_stay(
     assert lesson.judged().verdict == "uncertain"
     room.ask_many(before_us=row["start_us"])
     room.count()
-    room.settle()
     order = give(place.store, place.clock.now(), NODE.room)
 
     later = place.segment(1000)
@@ -132,9 +130,7 @@ def test_class_hours_after_hrs_order_are_judged_and_those_before_stay(
 
     # A count of a later class hour lies below the device's: nothing that rested on the order holds.
     room.ask(place.clock.wall_us)
-    record_count(place.store, place.clock.now(), room.photos[-1][0], 12)
-    record_count(place.store, place.clock.now(), room.photos[-1][1], 12)
-    room.settle()
+    room.hand_in(-1, 12, 12)
     assert end_if_over(place.store, place.clock.now(), NODE.room) is not None
     for _ in range(40):
         lesson.look_again()

@@ -16,11 +16,11 @@ from agent.store import calibration, configuration, trust, visibility
 from agent.store.calibration import RoomCalibration
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
-from agent.store.trust import DrawnPicture
+from agent.store.trust import CountCheck, DrawnPicture
 from agent.store.vault import Vault
 from agent.store.visibility import DEVICE, Verdict
 from agent.visibility import looks
-from agent.visibility.count_checks import CORRECTABLE_US, record_count
+from agent.visibility.count_checks import hand_in
 from models.scorer import scorer
 from tests.clocks import ManualClock
 
@@ -47,6 +47,8 @@ class CountedRoom:
     camera: str = CAMERA
     photos: list[list[str]] = field(default_factory=list)
     """Of each class hour, in the order of time."""
+    sessions: list[str] = field(default_factory=list)
+    """The lesson of each of them."""
 
     def configure(self, revision: int = 1) -> None:
         values = VisibilityValues(shown_for_seconds=120, trust_hours=ENOUGH)
@@ -135,6 +137,7 @@ class CountedRoom:
             )
             state_fact(self.store, self.clock.now(), fact)
         self.photos.append(photos)
+        self.sessions.append(session)
         return session
 
     def ask_many(self, hours: int = ENOUGH, days: int = 4, *, before_us: int | None = None) -> None:
@@ -147,13 +150,13 @@ class CountedRoom:
 
     def count(self, people: int | None = 22, hours: slice = slice(None)) -> None:
         """Count every picture of these class hours."""
-        for photos in self.photos[hours]:
-            for photo in photos:
-                record_count(self.store, self.clock.now(), photo, people)
+        for number in range(len(self.photos))[hours]:
+            self.hand_in(number, *(people for _ in self.photos[number]))
 
-    def settle(self) -> None:
-        """The time to correct anything goes by."""
-        self.clock.advance(CORRECTABLE_US / 1e6 + 1)
+    def hand_in(self, number: int, *counts: int | None) -> list[CountCheck]:
+        """Of the class hour asked for as the `number`-th, from 0, each picture's count."""
+        stated = dict(zip(self.photos[number], counts, strict=True))
+        return hand_in(self.store, self.clock.now(), self.sessions[number], 1, stated)
 
 
 def add_class(store: Store) -> None:

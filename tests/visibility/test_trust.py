@@ -13,7 +13,8 @@ from agent.configuration.document import Visibility
 from agent.store import tamper, trust
 from agent.store.database import Store
 from agent.store.heads import HeadCount, insert_count
-from agent.visibility.count_checks import CountCheckError, record_count
+from agent.store.trust import CountCheck
+from agent.visibility.count_checks import CountCheckError, hand_in
 from agent.visibility.evidence import evidence_of
 from agent.visibility.trust import TrustError, end_if_over, give, missing_of, standing_trust, withdraw
 from tests.archive.conftest import place
@@ -54,6 +55,11 @@ def facts(store: Store, kind: str) -> list[dict[str, Any]]:
     return [json.loads(row["data"]) for row in rows]
 
 
+def _checks(room: CountedRoom, photos: list[str]) -> list[CountCheck]:
+    found = (trust.check_of(room.store, photo) for photo in photos)
+    return [each for each in found if each is not None]
+
+
 def lacks(room: CountedRoom) -> dict[str, tuple[int, int]]:
     with pytest.raises(TrustError) as refused:
         give(room.store, room.clock.now(), room.room)
@@ -62,18 +68,14 @@ def lacks(room: CountedRoom) -> dict[str, tuple[int, int]]:
 
 def earn(room: CountedRoom) -> None:
     room.count()
-    room.settle()
     give(room.store, room.clock.now(), room.room)
 
 
 @RULE
 def test_counted_class_hours_without_a_violation_earn_it(room: CountedRoom) -> None:
     room.count(hours=slice(0, 12))
-    room.settle()
     assert lacks(room) == {"hours": (12, ENOUGH), "days": (2, 3)}
     room.count(hours=slice(12, None))
-    assert "hours" in lacks(room), "counts that can still be corrected are no evidence"
-    room.settle()
     made = give(room.store, room.clock.now(), room.room)
     assert standing_trust(room.store, room.room) == made
     (stated,) = facts(room.store, "room.trusted")
@@ -83,7 +85,6 @@ def test_counted_class_hours_without_a_violation_earn_it(room: CountedRoom) -> N
         "asked": 30,
         "lower_violated": 0,
         "upper_violated": 0,
-        "corrected": 0,
         "would_be_shown": 30,
         "bound": 0.095034,
         "confidence": 0.95,
@@ -96,11 +97,9 @@ def test_counted_class_hours_without_a_violation_earn_it(room: CountedRoom) -> N
 @RULE
 def test_one_class_hour_whose_lower_bound_lay_above_the_count_refuses_it(room: CountedRoom) -> None:
     room.count(hours=slice(1, None))
-    record_count(room.store, room.clock.now(), room.photos[0][0], 22)
-    record_count(room.store, room.clock.now(), room.photos[0][1], 19)
-    room.settle()
+    room.hand_in(0, 22, 19)
     assert lacks(room) == {"violated": (1, 0)}
-    assert evidence_of(room.store, room.room, room.clock.wall_us).bound == pytest.approx(0.1486, abs=1e-3)
+    assert evidence_of(room.store, room.room).bound == pytest.approx(0.1486, abs=1e-3)
     room.calibrate(room.clock.wall_us)
     assert lacks(room)["hours"] == (0, ENOUGH), "another calibration begins anew"
 
@@ -109,7 +108,6 @@ def test_one_class_hour_whose_lower_bound_lay_above_the_count_refuses_it(room: C
 def test_an_upper_bound_below_the_count_leaves_not_shown_to_people(room: CountedRoom) -> None:
     room.count(25, slice(0, 1))
     room.count(hours=slice(1, None))
-    room.settle()
     assert not give(room.store, room.clock.now(), room.room).bears_not_shown
 
 
@@ -118,20 +116,16 @@ def test_nobody_chooses_which_class_hours_are_counted(room: CountedRoom) -> None
     for day in range(4):
         room.ask(room.clock.wall_us - HOUR_US * (5 - day))
     room.count(hours=slice(4, None))
-    room.settle()
     assert lacks(room) == {"answered": (88, 90)}
     room.count(None, slice(0, 1))
-    room.settle()
     assert lacks(room) == {"answered": (88, 90)}, "what nobody can count is no evidence"
     room.count(hours=slice(1, 2))
-    room.settle()
     give(room.store, room.clock.now(), room.room)
 
 
 @RULE
 def test_lessons_from_before_the_calibration_say_nothing(room: CountedRoom) -> None:
     room.count()
-    room.settle()
     room.store.execute(
         "UPDATE room_calibration SET at_us = ?", (room.clock.wall_us - 3 * DAY_US - 2 * HOUR_US,)
     )
@@ -139,27 +133,38 @@ def test_lessons_from_before_the_calibration_say_nothing(room: CountedRoom) -> N
 
 
 @RULE
-def test_a_typing_error_is_superseded_while_nobody_knows_the_answer(room: CountedRoom) -> None:
-    store, photo = room.store, room.photos[0][0]
-    first = record_count(store, room.clock.now(), photo, 2)
-    second = record_count(store, room.clock.now(), photo, 22)
-    assert (second.supersedes, [each.people for each in trust.checks_of(store, photo)]) == (first.id, [2, 22])
-    with pytest.raises(CountCheckError, match="stands already"):
-        record_count(store, room.clock.now(), photo, 22)
-    room.settle()
-    with pytest.raises(CountCheckError, match="ten minutes"):
-        record_count(store, room.clock.now(), photo, 23)
-    for people, code in ((1001, "number"), (-1, "number")):
+def test_what_was_handed_in_is_final_and_of_every_picture_at_once(room: CountedRoom) -> None:
+    store, (first, second) = room.store, room.photos[0]
+
+    def hand(counts: dict[str, int | None], session: str = room.sessions[0]) -> list[CountCheck]:
+        return hand_in(store, room.clock.now(), session, 1, counts)
+
+    for counts, code in (
+        ({first: 22}, "pictures"),
+        ({first: 22, room.photos[1][0]: 22}, "pictures"),
+        ({first: 22, second: 1001}, "number"),
+        ({first: -1, second: 22}, "number"),
+    ):
         with pytest.raises(CountCheckError) as refused:
-            record_count(store, room.clock.now(), photo, people)
+            hand(counts)
         assert refused.value.code == code
     with pytest.raises(CountCheckError, match="no such picture"):
-        record_count(store, room.clock.now(), str(uuid4()), 3)
+        hand({first: 3}, str(uuid4()))
+    assert facts(store, "visibility.people-counted") == []
+    assert [each.people for each in hand({first: 22, second: None})] == [22, None]
+    # Whatever the clock says, weeks before or after: nothing is changed by it.
+    for days in (0, 1, -30, 60):
+        room.clock.wall_us += days * DAY_US
+        with pytest.raises(CountCheckError, match="cannot be changed"):
+            hand({first: 21, second: 21})
     for statement in ("UPDATE count_check SET people = 20", "DELETE FROM count_check"):
-        with pytest.raises(sqlite3.IntegrityError, match="superseded"):
+        with pytest.raises(sqlite3.IntegrityError, match="never"):
             store.execute(statement)
     counted = facts(store, "visibility.people-counted")
-    assert [(each["people"], each["lower"], each["upper"]) for each in counted] == [(2, 20, 24), (22, 20, 24)]
+    assert [(each["people"], each["lower"], each["upper"]) for each in counted] == [
+        (22, 20, 24),
+        (None, 20, 24),
+    ]
     assert problems_of_facts(store) == []
 
 
@@ -171,15 +176,14 @@ def test_a_typing_error_is_superseded_while_nobody_knows_the_answer(room: Counte
         "UPDATE count_check SET people = 22 WHERE people = 19",
         "UPDATE verdict_frame SET lower = 18 WHERE photo_id IN"
         " (SELECT photo_id FROM count_check WHERE people = 19)",
-        "INSERT INTO count_check (id, photo_id, people, counted_us, supersedes, data)"
-        " SELECT 'forged-' || id, photo_id, 22, counted_us, id, data FROM count_check WHERE people = 19",
+        "REPLACE INTO count_check (id, photo_id, people, counted_us, data)"
+        " SELECT 'forged-' || id, photo_id, 22, counted_us, data FROM count_check WHERE people = 19",
     ],
     ids=["count", "bound", "forged"],
 )
 def test_what_is_not_as_it_was_stated_is_no_evidence(room: CountedRoom, statement: str) -> None:
     room.count(19, slice(0, 1))
     room.count(hours=slice(1, None))
-    room.settle()
     assert "violated" in lacks(room)
     edit(room.store, statement)
     assert "edited" in lacks(room)
@@ -242,16 +246,15 @@ def test_it_ends_when_what_it_rests_on_is_no_more(room: CountedRoom, happens: An
 
 
 @RULE
-def test_a_later_count_ends_it_once_it_cannot_be_corrected(room: CountedRoom) -> None:
+def test_a_later_count_ends_it(room: CountedRoom) -> None:
     earn(room)
     room.ask(room.clock.wall_us)
-    room.count(19, slice(-1, None))
     assert end_if_over(room.store, room.clock.now(), room.room) is None
-    room.settle()
+    room.count(19, slice(-1, None))
     assert end_if_over(room.store, room.clock.now(), room.room) is not None
     (stated,) = facts(room.store, "room.trust-ended")
     assert stated["reason"] == "violated"
-    assert stated["check_id"] in {trust.checks_of(room.store, each)[-1].id for each in room.photos[-1]}
+    assert stated["check_id"] in {each.id for each in _checks(room, room.photos[-1])}
     assert "violated" in lacks(room)
 
 
@@ -270,5 +273,5 @@ def test_hr_take_it_back_with_a_reason_that_no_record_holds(room: CountedRoom) -
 
 @RULE
 def test_a_room_that_was_never_calibrated_earns_nothing(store: Store, clock: ManualClock) -> None:
-    evidence = evidence_of(store, NODE.room, clock.wall_us)
+    evidence = evidence_of(store, NODE.room)
     assert [each.code for each in missing_of(evidence, Visibility())] == ["calibration"]

@@ -12,7 +12,6 @@ import pytest
 from agent.paths import Paths
 from agent.store import trust
 from agent.store.database import Store
-from agent.visibility.count_checks import record_count
 from agent.visibility.trust import standing_trust
 from tests.clocks import ManualClock
 from tests.evidence.schemas import problems_of_facts
@@ -55,38 +54,57 @@ def facts(store: Store, kind: str) -> list[dict[str, Any]]:
 
 @pytest.mark.rule("R6")
 @pytest.mark.promise("I6")
-def test_hr_count_blind_and_correct_for_ten_minutes(visitor: httpx.Client, room: CountedRoom) -> None:
+def test_hr_count_blind_read_over_what_they_typed_and_hand_it_in_once(
+    visitor: httpx.Client, room: CountedRoom
+) -> None:
     session = room.ask(room.clock.wall_us - DAY_US, lower=41, upper=47)
-    first, second = room.photos[0]
+    (first, second), here = room.photos[0], f"{PAGE}/{session}/1"
     lesson = visitor.get(f"/sessions/{session}").text
-    assert f"{PAGE}/{first}" in lesson and "/decide" not in lesson
-    page = visitor.get(f"{PAGE}/{first}")
-    assert "第 1 张，共 2 张" in page.text
+    assert here in lesson and "/decide" not in lesson
+    page = visitor.get(here)
+    assert "第 1 张，共 2 张" in page.text and "第 2 张，共 2 张" in page.text
     token = token_in(page)
 
-    def enter(photo: str, **form: str) -> str:
-        answer = visitor.post(f"{PAGE}/{photo}", data={"token": token, **form})
+    def enter(**form: str) -> str:
+        answer = visitor.post(here, data={"token": token, **form})
         assert answer.status_code == 303
         return answer.headers["location"].removeprefix(PAGE)
 
-    assert enter(first, people="43") == f"/{first}?said=unseen"
+    both = {f"people.{first}": "43", f"people.{second}": "21"}
+    assert enter(**both) == f"/{session}/1?said=unseen"
     opened = visitor.get(f"/visibility/frame/{first}")
     assert (opened.content, opened.headers["content-type"]) == (JPEG, "image/jpeg")
     assert [each["photo"] for each in facts(room.store, "access.verdict-frame-viewed")] == [first]
-    for wrong in ("", "x", "-1", "4.5", "１２", "1001"):
-        assert enter(first, people=wrong) == f"/{first}?said=count.number"
-    assert enter(first, people="34") == f"/{second}?said=counted&before={first}"
-    for text in (page.text, visitor.get(PAGE).text, visitor.get(f"{PAGE}/{first}").text):
-        assert "41–47" not in text, "whoever counts must not know what the device found"
-    assert enter(first, people="43") == f"/{second}?said=counted&before={first}"
+    assert enter(**both) == f"/{session}/1?said=unseen", "each picture is opened"
     visitor.get(f"/visibility/frame/{second}")
-    assert enter(second, cannot="1") == "?said=uncountable"
-    room.settle()
-    assert enter(first, people="44") == f"/{first}?said=count.settled"
-    assert "41–47" in visitor.get(f"{PAGE}/{first}").text
-    assert "41–47" in visitor.get(PAGE).text and "/decide" in visitor.get(f"/sessions/{session}").text
-    assert [each["people"] for each in facts(room.store, "visibility.people-counted")] == [34, 43, None]
-    assert visitor.get(f"{PAGE}/{uuid4()}").status_code == 404
+    for wrong in ("", "x", "-1", "4.5", "１２", "1001"):
+        assert enter(**both | {f"people.{second}": wrong}) == f"/{session}/1?said=count.number"
+    assert enter(**{f"people.{first}": "43"}) == f"/{session}/1?said=count.number"
+    assert enter(**both | {f"cannot.{first}": "1"}) == f"/{session}/1?said=count.number"
+
+    asked = {"review": "1", f"people.{first}": "43", f"cannot.{second}": "1"}
+    review = visitor.get(here, params=asked).text
+    assert "第 1 张 43 人" in review and "第 2 张数不清" in review and "交出后不能再改" in review
+    english = visitor.get(here, params=asked | {"lang": "en"}).text
+    assert "picture 1: 43 people" in english and "cannot be changed" in english
+    visitor.get(f"{here}?lang=zh")
+    assert "每张请填" in visitor.get(here, params={"review": "1", f"people.{first}": "43"}).text
+    assert 'value="43"' in visitor.get(here, params={f"people.{first}": "43"}).text, "and may be changed"
+    assert facts(room.store, "visibility.people-counted") == []
+    for text in (review, page.text, visitor.get(PAGE).text, visitor.get(f"/sessions/{session}").text):
+        assert "41–47" not in text, "whoever counts must not know what the device found"
+
+    assert (
+        enter(**{f"people.{first}": "43", f"cannot.{second}": "1"}) == f"?said=handed_in&before={session}/1"
+    )
+    assert f'href="{here}"' in visitor.get(f"{PAGE}?said=handed_in&before={session}/1").text
+    assert enter(**both) == f"/{session}/1?said=count.handed_in"
+    for address in (here, PAGE):
+        assert "41–47" in visitor.get(address).text
+    assert "/decide" in visitor.get(f"/sessions/{session}").text
+    assert [each["people"] for each in facts(room.store, "visibility.people-counted")] == [43, None]
+    for nothing in (f"{PAGE}/{uuid4()}/1", f"{PAGE}/{session}/2", f"{PAGE}/{session}/x", f"{here}?before=x"):
+        assert visitor.get(nothing).status_code == 404
     assert problems_of_facts(room.store) == []
 
 
@@ -96,7 +114,6 @@ def test_the_order_needs_the_evidence_and_the_password(visitor: httpx.Client, ro
     assert "还没有抽到画面" in visitor.get(PAGE).text
     room.ask_many()
     room.count(hours=slice(0, 12))
-    room.settle()
     page = visitor.get(PAGE)
     assert "已数 12 个课时，须 30 个" in page.text and "已数 2 天，须 3 天" in page.text
     assert "12 of 30 class hours counted" in visitor.get(f"{PAGE}?lang=en").text
@@ -109,7 +126,6 @@ def test_the_order_needs_the_evidence_and_the_password(visitor: httpx.Client, ro
 
     assert order(password=PASSWORD) == "trust.missing"
     room.count(hours=slice(12, None))
-    room.settle()
     text = visitor.get(PAGE).text
     assert "在 95% 的把握下，误差率不超过 9.5%" in text
     assert order(password="wrong") == "password"
@@ -128,7 +144,6 @@ def test_the_order_needs_the_evidence_and_the_password(visitor: httpx.Client, ro
 def test_the_end_of_the_trust_is_said_on_the_first_page(visitor: httpx.Client, room: CountedRoom) -> None:
     room.ask_many()
     room.count()
-    room.settle()
     token = token_in(visitor.get(PAGE))
     visitor.post("/visibility/trust", data={"token": token, "order": "give", "password": PASSWORD})
     made = trust.newest_trust(room.store, room.room)
@@ -146,16 +161,14 @@ def test_boxes_are_shown_and_decisions_taken_once_it_was_counted(
     visitor: httpx.Client, room: CountedRoom
 ) -> None:
     session = room.ask(room.clock.wall_us - DAY_US)
-    (first, second), verdict = room.photos[0], trust.asked_hours(room.store, room.room, 0)[0].verdict_id
+    verdict = trust.asked_hours(room.store, room.room, 0)[0].verdict_id
     form = {"hour": "1", "seen": verdict, "reason": "看过", "password": PASSWORD, "decision": "shown"}
 
     def decide() -> str:
-        token = token_in(visitor.get(f"{PAGE}/{first}"))
+        token = token_in(visitor.get(PAGE))
         answer = visitor.post(f"/visibility/{session}/decide", data={"token": token, **form})
         return answer.headers["location"].split("decided=")[1].split("#")[0]
 
     assert decide() == "uncounted"
-    record_count(room.store, room.clock.now(), first, 22)
-    assert decide() == "uncounted"
-    record_count(room.store, room.clock.now(), second, None)
+    room.hand_in(0, 22, None)
     assert decide() == "decided"
