@@ -59,6 +59,15 @@ def review_state(store: Store) -> ReviewState:
 
 @router.get(REVIEW_PAGE)
 async def review_page(request: Request) -> Response:
+    """Check-ins by PIN and suspicions, with what is to be decided."""
+    query = request.query_params
+    return await _page(request, query.get("said", ""), photos="photos" in query)
+
+
+async def _page(
+    request: Request, word: str, *, photos: bool, refused: str = "", reason: str = ""
+) -> Response:
+    """The page, saying `word`; `reason` stands again in the form of the case `refused`."""
     site, visit = site_of(request), visit_of(request)
     now, account = site.clock.now(), _account(request)
     since_us = now.wall_us - SHOWN_DAYS * 86_400_000_000
@@ -85,8 +94,10 @@ async def review_page(request: Request) -> Response:
         entries=entries,
         suspicions=found,
         alarms=alarms,
-        photos="photos" in request.query_params,
-        said=said_text(request.query_params.get("said", ""), visit.words),
+        photos=photos,
+        said=said_text(word, visit.words),
+        refused=refused,
+        reason=reason,
         answer_names=ANSWERS,
         answer_levels=ANSWER_LEVELS,
         kinds=SUSPICIONS,
@@ -163,7 +174,7 @@ async def decide_check_in(request: Request, check_in_id: str) -> Response:
             return f"entry.{error.code}"
         return "done"
 
-    return _back(await site.logins.run(work), identifier)
+    return await _answer(request, await site.logins.run(work), identifier)
 
 
 @router.post("/review/suspicion/{suspicion_id}")
@@ -194,7 +205,7 @@ async def decide_suspicion(request: Request, suspicion_id: str) -> Response:
             return f"suspicion.{error.code}"
         return "done"
 
-    return _back(await site.logins.run(work), identifier)
+    return await _answer(request, await site.logins.run(work), identifier)
 
 
 @router.post("/spot-check")
@@ -244,5 +255,9 @@ def _has_seen_any(store: Store, digest: bytes, suspicion_id: str) -> bool:
     return not rows or any(check_ins.has_seen(store, digest, row["check_in_id"]) for row in rows)
 
 
-def _back(word: str, identifier: str) -> Response:
+async def _answer(request: Request, word: str, identifier: str) -> Response:
+    """Back to the case when it is decided; else the page with what was typed, but for the password."""
+    if word != "done":
+        reason = (visit_of(request).form or {}).get("reason", "")
+        return await _page(request, word, photos=True, refused=identifier, reason=reason)
     return RedirectResponse(f"{REVIEW_PAGE}?said={quote(word)}&photos#{identifier}", HTTPStatus.SEE_OTHER)

@@ -163,9 +163,16 @@ def test_three_confirmed_suspicions_raise_the_alarm_on_the_page(visitor: httpx.C
     found = [row["id"] for row in rows]
     assert "先打开照片" in send(visitor, f"/review/suspicion/{found[0]}", decision="confirmed", reason="x")
     assert open_photos(visitor) == 3
-    assert "密码不对" in send(
-        visitor, f"/review/suspicion/{found[0]}", decision="confirmed", reason="x", password="wrong 1234"
+    refused = send(
+        visitor,
+        f"/review/suspicion/{found[0]}",
+        decision="confirmed",
+        reason='她"本人',
+        password="wrong 1234",
     )
+    assert "密码不对" in refused
+    assert 'value="她&#34;本人" autofocus' in refused, "what was typed is not lost, and stays text"
+    assert "wrong 1234" not in refused
     assert "须写明理由" in send(visitor, f"/review/suspicion/{found[0]}", decision="confirmed")
     assert desk.facts("suspicion.decided") == []
     for one in found:
