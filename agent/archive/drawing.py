@@ -27,8 +27,9 @@ def lot_of(counted: Counted) -> bytes:
 
 
 def drawn_looks(material: Material, hour: ClassHour, found: Judgement) -> tuple[int, ...]:
-    """True times of the pictures of this class hour to be counted, in their order; () when none is asked."""
-    if hour.number in material.drawn_before or not is_asked(material, hour, found):
+    """True times of the pictures of this class hour to be counted, in their order; () when none is asked.
+    Once, when it is judged first: what was found in it is shown from then on, or counted blind already."""
+    if hour.number in material.judged_before or not is_asked(material, hour, found):
         return ()
     first = _lowest(material, (at_us for at_us, _, _ in found.bounds))
     if first is None:

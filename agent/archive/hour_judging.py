@@ -58,6 +58,8 @@ def _believed(material: Material, hour: ClassHour, reckoned: Judgement) -> Judge
     # Counts were compared where people sit; the other measure's bounds are believed alone.
     if trust is None or material.model is None or reckoned.measure != "seats":
         return _uncertain(reckoned, "detector_not_for_verdicts")
+    if (reckoned.expected or 0) > trust.people:
+        return _uncertain(reckoned, "detector_not_for_verdicts")
     if reckoned.verdict == "not_shown" and not trust.bears_not_shown:
         return _uncertain(reckoned, "upper_bound_unproven")
     return reckoned

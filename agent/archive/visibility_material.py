@@ -70,8 +70,8 @@ class Material:
     """Whether a verdict may rest on it."""
     simulated: bool
     basis: Mapping[str, str]
-    drawn_before: frozenset[int] = frozenset()
-    """Class hours of which pictures were drawn for a person to count when they were judged before."""
+    judged_before: frozenset[int] = frozenset()
+    """Class hours of which something was stated: what the device found in them may have been read."""
 
 
 def collect(store: Store, session: Session) -> Material:
@@ -125,7 +125,7 @@ def collect(store: Store, session: Session) -> Material:
         simulated,
         _basis(session, rows, gaps, counts, expected, left_out, [each.id for _, each in fitted])
         | {"trust": bearing.digest()},
-        frozenset(trust.hours_with_pictures(store, session.id)),
+        frozenset(each.hour for each in visibility.verdicts_of(store, session.id)),
     )
 
 

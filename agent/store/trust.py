@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from agent.store.database import Row, Store
@@ -62,6 +62,11 @@ class RoomTrust:
     """As in the fact."""
     ended_us: int | None = None
     end_reason: EndReason | None = None
+
+    @property
+    def people(self) -> int:
+        """Class hours with more trainees expected are not borne: nothing was counted of such."""
+        return int(self.data["people"])
 
     @property
     def bears_not_shown(self) -> bool:
@@ -127,16 +132,6 @@ def drawn_of_hour(store: Store, session_id: str, hour: int) -> list[DrawnPicture
         (session_id, hour),
     )
     return [DrawnPicture(**dict(row)) for row in rows]
-
-
-def hours_with_pictures(store: Store, session_id: str) -> set[int]:
-    """Class hours of which pictures were drawn."""
-    rows = store.rows(
-        "SELECT DISTINCT v.hour FROM visibility_verdict v JOIN verdict_frame f ON f.verdict_id = v.id"
-        " WHERE v.session_id = ? AND f.lower IS NOT NULL",
-        (session_id,),
-    )
-    return {row["hour"] for row in rows}
 
 
 def asked_hours(store: Store, room: str, since_us: int) -> list[AskedHour]:
@@ -234,15 +229,6 @@ def check_of(store: Store, photo_id: str) -> CountCheck | None:
     return CountCheck(row["id"], row["photo_id"], row["people"], row["counted_us"], json.loads(row["data"]))
 
 
-def has_violations(store: Store) -> bool:
-    """Whether any count lies outside the device's bounds."""
-    row = store.row(
-        "SELECT 1 FROM count_check c JOIN verdict_frame f ON f.photo_id = c.photo_id"
-        " WHERE c.people < f.lower OR c.people > f.upper LIMIT 1"
-    )
-    return row is not None
-
-
 def count_facts(store: Store, sessions: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Check id → the data with which it was stated; drawn photo → its entry in the verdict's fact."""
     found: dict[str, dict[str, Any]] = {}
@@ -260,10 +246,32 @@ def count_facts(store: Store, sessions: Iterable[str]) -> dict[str, dict[str, An
     return found
 
 
-def trust_facts(store: Store) -> dict[str, dict[str, Any]]:
-    """Order → the data with which it was stated."""
-    rows = store.rows("SELECT data FROM fact WHERE type = 'room.trusted'")
-    return {data["trust_id"]: data for data in (json.loads(row["data"]) for row in rows)}
+@dataclass(frozen=True, slots=True)
+class StatedTrust:
+    """What the facts say of an order."""
+
+    data: Mapping[str, Any]
+    simulated: bool
+    ended_us: int | None = None
+    end_reason: EndReason | None = None
+
+
+def trust_facts(store: Store) -> dict[str, StatedTrust]:
+    """Order → how it was given and how it ended. The first end holds, but that a count proved it wrong is
+    said of an order that ended before, too."""
+    found: dict[str, StatedTrust] = {}
+    for row in store.rows(
+        "SELECT type, data, simulated FROM fact WHERE type IN ('room.trusted', 'room.trust-ended')"
+        " ORDER BY id"
+    ):
+        data = json.loads(row["data"])
+        given = found.get(data["trust_id"])
+        if row["type"] == "room.trusted":
+            found[data["trust_id"]] = StatedTrust(data, bool(row["simulated"]))
+        elif given is not None and (given.ended_us is None or data["reason"] == "violated"):
+            ended_us = data["ended_us"] if given.ended_us is None else given.ended_us
+            found[data["trust_id"]] = replace(given, ended_us=ended_us, end_reason=data["reason"])
+    return found
 
 
 def insert_trust(store: Store, made: RoomTrust) -> None:
@@ -284,10 +292,11 @@ def insert_trust(store: Store, made: RoomTrust) -> None:
 
 
 def end_trust(store: Store, trust_id: str, ended_us: int, reason: EndReason) -> None:
-    """Once, beside its fact."""
+    """Beside its fact; the first end holds, but `violated` is noted of an order that ended before, too."""
     store.execute(
-        "UPDATE room_trust SET ended_us = ?, end_reason = ? WHERE id = ? AND ended_us IS NULL",
-        (ended_us, reason, trust_id),
+        "UPDATE room_trust SET ended_us = coalesce(ended_us, ?), end_reason = ? WHERE id = ?"
+        " AND (ended_us IS NULL OR ? = 'violated')",
+        (ended_us, reason, trust_id, reason),
     )
 
 
@@ -305,24 +314,66 @@ def newest_trusts(store: Store) -> list[RoomTrust]:
     return [_trust(row) for row in rows]
 
 
+def trusts(store: Store, room: str) -> list[RoomTrust]:
+    """All orders of `room`, oldest first."""
+    return [
+        _trust(row) for row in store.rows("SELECT * FROM room_trust WHERE room = ? ORDER BY number", (room,))
+    ]
+
+
+def violating_check(store: Store, trust: RoomTrust) -> str | None:
+    """The first count that violates a bound on which the order's verdicts rest: of the class hours by which
+    it was earned and of those that it bore, whatever has become of order and calibration since."""
+    row = store.row(
+        "SELECT c.id FROM count_check c JOIN verdict_frame f ON f.photo_id = c.photo_id"
+        " JOIN visibility_verdict v ON v.id = f.verdict_id JOIN session s ON s.id = v.session_id"
+        " WHERE s.room = ? AND v.data ->> 'calibration' = ? AND v.data ->> 'detector' = ?"
+        " AND v.data ->> 'camera' = ? AND s.planned_start_us >="
+        " (SELECT at_us FROM room_calibration WHERE id = ?)"
+        " AND (c.people < f.lower OR (? AND c.people > f.upper)) ORDER BY c.number LIMIT 1",
+        (
+            trust.room,
+            trust.calibration_id,
+            trust.detector,
+            trust.camera,
+            trust.calibration_id,
+            trust.bears_not_shown,
+        ),
+    )
+    return None if row is None else str(row["id"])
+
+
+def judged_lessons(store: Store, room: str, since_us: int) -> list[str]:
+    """Ids of lessons of `room` planned from `since_us` on of which anything was stated."""
+    rows = store.rows(
+        "SELECT id FROM session AS s WHERE room = ? AND planned_start_us >= ? AND state <> 'cancelled'"
+        " AND EXISTS (SELECT 1 FROM visibility_verdict v WHERE v.session_id = s.id)",
+        (room, since_us),
+    )
+    return [row["id"] for row in rows]
+
+
 def trusts_over(store: Store, room: str, from_us: int, until_us: int) -> list[RoomTrust]:
     """Orders that held at any time of [from_us, until_us), as they were stated: a row that no fact bears
     out is none."""
-    rows = store.rows(
-        "SELECT * FROM room_trust WHERE room = ? AND since_us < ? AND (ended_us IS NULL OR ended_us > ?)"
-        " ORDER BY number",
-        (room, until_us, from_us),
-    )
-    if not rows:
-        return []
-    stated = trust_facts(store)
-    return [each for each in map(_trust, rows) if is_as_stated(each, stated)]
+    given = trusts(store, room)
+    stated = trust_facts(store) if given else {}
+    return [
+        each
+        for each in given
+        if is_as_stated(each, stated)
+        and each.since_us < until_us
+        and (each.ended_us is None or each.ended_us > from_us)
+    ]
 
 
-def is_as_stated(trust: RoomTrust, stated: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether row and fact of the order say the same."""
+def is_as_stated(trust: RoomTrust, stated: Mapping[str, StatedTrust]) -> bool:
+    """Whether row and facts of the order, its end included, say the same."""
     found = stated.get(trust.id)
-    return found is not None and found == trust.data and _columns(trust) == _columns_of(found)
+    if found is None or found.data != trust.data or _columns(trust) != _columns_of(found.data):
+        return False
+    end = found.simulated, found.ended_us, found.end_reason
+    return end == (trust.simulated, trust.ended_us, trust.end_reason)
 
 
 def _columns(trust: RoomTrust) -> tuple[Any, ...]:

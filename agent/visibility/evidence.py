@@ -22,6 +22,8 @@ from agent.visibility.trust_bound import CONFIDENCE, upper_bound
 ANSWERED: Final = 0.9
 """Share of the class hours asked for that must have been counted, up to the last one counted: whoever could
 leave out the full ones would choose the evidence."""
+AS_MANY: Final = 10
+"""An order holds for classes as large as so many of its class hours had, and no larger."""
 ZONE: Final = ZoneInfo("Asia/Shanghai")
 
 
@@ -92,27 +94,42 @@ class Evidence:
     hours: tuple[CountedHour, ...] = ()
     """All that were asked for, in the order of time."""
     edited: tuple[str, ...] = ()
-    """Counts whose row is not what was stated of them."""
+    """Counts and drawn pictures whose rows are not what was stated of them, or are gone."""
+    owed: tuple[CountedHour, ...] = ()
+    """Class hours that an order bore under an earlier calibration, still to be counted: it may yet prove
+    wrong."""
 
     @property
     def counted(self) -> list[CountedHour]:
         return [each for each in self.hours if each.is_counted]
 
     @property
+    def claimed(self) -> list[CountedHour]:
+        """Those counted in which the device makes the claim that counts: an empty room, or a bound that says
+        nothing, proves nothing of it."""
+        return [each for each in self.counted if each.proposed == "shown"]
+
+    @property
+    def people(self) -> int:
+        """So many trainees were expected in at least `AS_MANY` of `claimed`; 0 with fewer."""
+        expected = sorted((int(each.asked.data["expected"] or 0) for each in self.claimed), reverse=True)
+        return expected[AS_MANY - 1] if len(expected) >= AS_MANY else 0
+
+    @property
     def days(self) -> int:
-        return len({each.day for each in self.counted})
+        return len({each.day for each in self.claimed})
 
     @property
     def lower_violated(self) -> list[CountedHour]:
-        return [each for each in self.counted if any(look.is_low for look in each.looks)]
+        return [each for each in self.hours if any(look.is_low for look in each.looks)]
 
     @property
     def upper_violated(self) -> list[CountedHour]:
-        return [each for each in self.counted if any(look.is_high for look in each.looks)]
+        return [each for each in self.hours if any(look.is_high for look in each.looks)]
 
     @property
     def would_be_shown(self) -> int:
-        return sum(each.proposed == "shown" for each in self.counted)
+        return len(self.claimed)
 
     @property
     def asked(self) -> int:
@@ -127,12 +144,13 @@ class Evidence:
 
     @property
     def waiting(self) -> list[CountedHour]:
-        return [each for each in self.hours if each.waits]
+        return [each for each in (*self.hours, *self.owed) if each.waits]
 
     @property
     def bound(self) -> float:
-        """Upper bound of the rate of class hours whose lower bound is too high, 0..1."""
-        return upper_bound(len(self.lower_violated), len(self.counted))
+        """Upper bound of the share of class hours called shown whose lower bound is too high, 0..1."""
+        wrong = {id(each) for each in self.lower_violated}
+        return upper_bound(len(wrong), len(wrong | {id(each) for each in self.claimed}))
 
     @property
     def simulated(self) -> bool:
@@ -161,7 +179,7 @@ def evidence_of(store: Store, room: str) -> Evidence:
     sat there when it was fitted."""
     made, camera = calibration_of(store, room), trust.newest_camera(store, room)
     if made is None:
-        return Evidence(None, camera)
+        return Evidence(None, camera, owed=_owed(store, room, None))
     asked = [
         each
         for each in trust.asked_hours(store, room, made.at_us)
@@ -169,9 +187,28 @@ def evidence_of(store: Store, room: str) -> Evidence:
         == (made.id, made.detector, camera)
     ]
     hours = tuple(_hour(store, group) for group in _by_hour(asked))
-    facts = trust.count_facts(store, {each.session_id for each in asked})
-    edited = tuple(check.id for hour in hours for check in _edited(hour.looks, facts))
-    return Evidence(made, camera, hours, edited)
+    facts = trust.count_facts(store, trust.judged_lessons(store, room, made.at_us))
+    edited = (*(check.id for hour in hours for check in _edited(hour.looks, facts)), *_gone(store, facts))
+    return Evidence(made, camera, hours, edited, _owed(store, room, made.id))
+
+
+def _owed(store: Store, room: str, calibration: int | None) -> tuple[CountedHour, ...]:
+    borne = [
+        each
+        for each in trust.asked_hours(store, room, 0)
+        if each.data["trust"] is not None and each.data["calibration"] != calibration
+    ]
+    return tuple(_hour(store, group) for group in _by_hour(borne))
+
+
+def _gone(store: Store, facts: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
+    """Counts and drawn pictures that were stated and have no row."""
+    for identifier, fact in facts.items():
+        photo = fact["photo"]
+        check = trust.check_of(store, photo) if "check_id" in fact else None
+        is_count_gone = "check_id" in fact and (check is None or check.id != identifier)
+        if is_count_gone or trust.drawn(store, photo) is None:
+            yield identifier
 
 
 def _by_hour(asked: Sequence[AskedHour]) -> Iterable[list[AskedHour]]:

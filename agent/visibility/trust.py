@@ -49,7 +49,10 @@ MISSING: Final[Mapping[str, tuple[str, str]]] = {
         "教室还没有有效的标定，先标定",
         "the room has no calibration in force: calibrate it first",
     ),
-    "hours": ("已数 {have} 个课时，须 {need} 个", "{have} of {need} class hours counted"),
+    "hours": (
+        "设备会判“全员可见”的课时已数 {have} 个，须 {need} 个",
+        "{have} of {need} class hours counted that the device would call shown",
+    ),
     "days": ("已数 {have} 天，须 {need} 天", "{have} of {need} days"),
     "violated": (
         "{have} 个课时设备的下限高于人数，须一个也没有：查明原因，重新标定后再数",
@@ -91,7 +94,7 @@ def missing_of(evidence: Evidence, needed: Visibility) -> tuple[Missing, ...]:
     """What the evidence lacks; () when the order may be given."""
     if evidence.calibration is None:
         return (Missing("calibration"),)
-    counted, found = len(evidence.counted), []
+    counted, found = len(evidence.claimed), []
     if evidence.edited:
         found.append(Missing("edited", len(evidence.edited)))
     if evidence.lower_violated:
@@ -146,6 +149,7 @@ def _order(evidence: Evidence, stamp: Stamp, room: str, account: str, needed: Vi
         "camera": camera,
         "account": account,
         "bears_not_shown": not evidence.upper_violated,
+        "people": evidence.people,
         "needed": {"hours": needed.trust_hours, "days": needed.trust_days},
         "evidence": evidence.as_data(),
         "checks_sha256": hashlib.sha256(lines.encode()).hexdigest(),
@@ -176,16 +180,25 @@ def withdraw(store: Store, stamp: Stamp, room: str, reason: str, account: str = 
 
 
 def end_if_over(store: Store, stamp: Stamp, room: str) -> RoomTrust | None:
-    """End the order in force when what it rests on is no more, in a transaction of its own; that order."""
-    found = trust.newest_trust(store, room)
-    if found is None or found.ended_us is not None:
-        return None
-    over = _over(store, stamp, found)
+    """End an order when what it rests on is no more, in a transaction of its own; that order. One that ended
+    otherwise is noted as violated when a count of its class hours says so afterwards."""
+    given = trust.trusts(store, room)
+    over: tuple[EndReason, int, str | None] | None = None
+    for found in reversed(given):
+        if found.end_reason == "violated":
+            continue
+        check = trust.violating_check(store, found)
+        over = ("violated", stamp.wall_us, check) if check is not None else None
+        if over is None and found.ended_us is None:
+            over = _over(store, stamp, found)
+        if over is not None:
+            break
     if over is None:
         return None
     reason, since_us, check_id = over
+    ended_us = max(found.since_us, since_us) if found.ended_us is None else found.ended_us
     with store.transaction():
-        _end(store, stamp, found, max(found.since_us, since_us), reason, check_id=check_id)
+        _end(store, stamp, found, ended_us, reason, check_id=check_id)
     log.warning("room.trust-ended", trust=found.id, reason=reason)
     return found
 
@@ -208,18 +221,6 @@ def _over(store: Store, stamp: Stamp, found: RoomTrust) -> tuple[EndReason, int,
     ]
     if moved:
         return "camera_moved", moved[0].since_us, None
-    if not trust.has_violations(store):
-        return None
-    check = _violation(evidence_of(store, found.room), found)
-    return None if check is None else ("violated", stamp.wall_us, check)
-
-
-def _violation(evidence: Evidence, found: RoomTrust) -> str | None:
-    """A count that violates a bound on which verdicts rest."""
-    for hour in evidence.counted:
-        for look in hour.looks:
-            if look.check is not None and (look.is_low or (look.is_high and found.bears_not_shown)):
-                return look.check.id
     return None
 
 

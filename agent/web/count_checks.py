@@ -54,7 +54,7 @@ ANSWERS: Final = {
 """What a form answered, by the word that the page's address carries."""
 LACKS: Final = {
     "calibration": N_("教室还没有有效的标定，先标定"),
-    "hours": N_("已数 %(have)d 个课时，须 %(need)d 个"),
+    "hours": N_("设备会判“全员可见”的课时已数 %(have)d 个，须 %(need)d 个"),
     "days": N_("已数 %(have)d 天，须 %(need)d 天"),
     "violated": N_("%(have)d 个课时设备的下限高于人数，须一个也没有：查明原因，重新标定后再数"),
     "answered": N_("抽到的课时只数了 %(have)d%%，须 %(need)d%%：不能挑着数"),

@@ -104,12 +104,7 @@ class CountedRoom:
         }
         album, photos, drawn = PhotoAlbum(self.paths.photos, Vault(self.paths.keys)), [], []
         with self.store.transaction():
-            self.store.execute(
-                "INSERT INTO session (id, class_id, room, kind, planned_start_us, planned_end_us,"
-                " class_hours, state, opened_us, closed_us)"
-                " VALUES (?, 'c-1', ?, 'theory', ?, ?, 1, 'closed', ?, ?)",
-                (session, self.room, start_us, data["end_us"], start_us, data["end_us"]),
-            )
+            self.held(start_us, session)
             verdict = Verdict(
                 verdict_id, session, 1, "uncertain", None, None, lower, DEVICE, "", data["end_us"], True,
                 None, (), data, {},
@@ -138,6 +133,16 @@ class CountedRoom:
             state_fact(self.store, self.clock.now(), fact)
         self.photos.append(photos)
         self.sessions.append(session)
+        return session
+
+    def held(self, start_us: int, session: str = "", state: str = "closed") -> str:
+        """A lesson of one class hour."""
+        session, end_us = session or str(uuid4()), start_us + HOUR_US * 3 // 4
+        self.store.execute(
+            "INSERT INTO session (id, class_id, room, kind, planned_start_us, planned_end_us, class_hours,"
+            " state, opened_us, closed_us) VALUES (?, 'c-1', ?, 'theory', ?, ?, 1, ?, ?, ?)",
+            (session, self.room, start_us, end_us, state, start_us, end_us if state == "closed" else None),
+        )
         return session
 
     def ask_many(self, hours: int = ENOUGH, days: int = 4, *, before_us: int | None = None) -> None:

@@ -17,8 +17,10 @@ from tests.clocks import ManualClock
 from tests.evidence.schemas import problems_of_facts
 from tests.visibility.counted_hours import DAY_US, JPEG, CountedRoom, add_class, bears_nothing
 from tests.web.conftest import PASSWORD, token_in
+from tests.web.lesson import count_heads
 
 PAGE = "/visibility/checks"
+BOX = '<rect class="plain" x="10.0"'
 
 
 def known_room(store: Store, paths: Paths, clock: ManualClock, room: str = "room-101") -> CountedRoom:
@@ -26,7 +28,13 @@ def known_room(store: Store, paths: Paths, clock: ManualClock, room: str = "room
     found = CountedRoom(store, paths, clock, room)
     found.configure()
     add_class(store)
-    run = {"id": str(uuid4()), "room": room, "camera": "rear", "driver": "file", "simulated": 1}
+    run: dict[str, Any] = {
+        "id": str(uuid4()),
+        "room": room,
+        "camera": "rear",
+        "driver": "file",
+        "simulated": 1,
+    }
     run |= {"codec": "h264", "width": 1280, "height": 720, "time_base_denominator": 90_000, "boot_id": "b"}
     store.insert("run", run)
     long_ago_us = clock.wall_us - 40 * DAY_US
@@ -115,7 +123,7 @@ def test_the_order_needs_the_evidence_and_the_password(visitor: httpx.Client, ro
     room.ask_many()
     room.count(hours=slice(0, 12))
     page = visitor.get(PAGE)
-    assert "已数 12 个课时，须 30 个" in page.text and "已数 2 天，须 3 天" in page.text
+    assert "设备会判“全员可见”的课时已数 12 个，须 30 个" in page.text and "已数 2 天，须 3 天" in page.text
     assert "12 of 30 class hours counted" in visitor.get(f"{PAGE}?lang=en").text
     visitor.get(f"{PAGE}?lang=zh")
     token = token_in(page)
@@ -172,3 +180,50 @@ def test_boxes_are_shown_and_decisions_taken_once_it_was_counted(
     assert decide() == "uncounted"
     room.hand_in(0, 22, None)
     assert decide() == "decided"
+
+
+@pytest.mark.rule("R6")
+@pytest.mark.promise("I6")
+def test_what_was_counted_look_by_look_is_not_drawn_before_it_was_handed_in(
+    visitor: httpx.Client, room: CountedRoom
+) -> None:
+    session = room.ask(room.clock.wall_us - DAY_US, lower=41, upper=47)
+    for number in range(5):
+        count_heads(room.store, session, room.clock.wall_us - DAY_US + number * 60_000_000, 43 + number, 45)
+    for text in (visitor.get(f"/sessions/{session}").text, visitor.get(f"{PAGE}/{session}/1").text):
+        assert 'class="counted"' not in text and "最多 47" not in text
+        assert "无法确定" not in text.split('id="visibility-1"')[-1].split("</article>")[0]
+    room.hand_in(0, 43, 43)
+    text = visitor.get(f"/sessions/{session}").text
+    assert 'class="counted"' in text and "最多 47" in text
+    # A class hour that was not judged yet may be asked for: the lot is not drawn.
+    at_us = room.clock.wall_us - DAY_US // 2
+    later = room.held(at_us)
+    count_heads(room.store, later, at_us + 1, 42, 45)
+    assert 'class="counted"' not in visitor.get(f"/sessions/{later}").text
+    room.store.execute("UPDATE session SET kind = 'practical' WHERE id = ?", (later,))
+    assert 'class="counted"' in visitor.get(f"/sessions/{later}").text, "practicals are never asked for"
+
+
+@pytest.mark.rule("R6")
+def test_the_first_page_says_no_number_of_a_lesson_that_people_are_to_count(
+    visitor: httpx.Client, room: CountedRoom, paths: Paths
+) -> None:
+    now_us = room.clock.wall_us
+    session = room.held(now_us - 60_000_000, state="open")
+    count_heads(room.store, session, now_us - 1_000_000, 43, 45)
+    paths.frames.mkdir(parents=True, exist_ok=True)
+    (paths.frames / "rear.jpg").write_bytes(JPEG)
+    about = {"at_us": now_us, "width": 1280, "height": 720, "boxes": [[10, 10, 40, 40, 0.9]]}
+    (paths.frames / "rear.json").write_text(json.dumps(about))
+
+    def rear() -> tuple[str, str]:
+        text = visitor.get("/now").text
+        numbers = text.split('data-part="numbers"')[1].split("</section>")[0]
+        return numbers, text
+
+    numbers, text = rear()
+    assert "43" not in numbers and "这节课要请人数" in numbers and BOX not in text
+    room.store.execute("UPDATE session SET kind = 'practical' WHERE id = ?", (session,))
+    numbers, text = rear()
+    assert "43" in numbers and BOX in text

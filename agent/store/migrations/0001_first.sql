@@ -44,7 +44,7 @@ CREATE INDEX fact_of_attendance ON fact (class_id, id) WHERE type IN
 -- A room's trust is held against what was stated of each count, and an order against itself.
 CREATE INDEX fact_of_counting ON fact (subject, id) WHERE type IN
   ('visibility.judged', 'visibility.people-counted');
-CREATE INDEX fact_of_trust ON fact (id) WHERE type = 'room.trusted';
+CREATE INDEX fact_of_trust ON fact (id) WHERE type IN ('room.trusted', 'room.trust-ended');
 -- A clip carries the signed record of each segment that it touches.
 CREATE INDEX fact_segment_closed ON fact (subject) WHERE type = 'recording.segment-closed';
 -- By which clock somebody left a class or was enrolled: retention asks before it destroys a face.
