@@ -62,8 +62,8 @@ def show_command(
     """
     from agent.clock import SystemClock
     from agent.store import visibility
+    from agent.visibility.blindness import blind_hours
     from agent.visibility.catching_up import progress, said
-    from agent.visibility.count_checks import pictures_to_count
     from agent.visibility.strikes import standing_of
 
     settings = invocation(context).settings()
@@ -71,7 +71,7 @@ def show_command(
         lesson = lesson_named(store, session)
         found = visibility.verdicts_of(store, lesson.id)
         standing = standing_of(store, lesson.class_id)
-        waiting = {each.hour for each in found if pictures_to_count(store, lesson.id, each.hour)}
+        waiting = blind_hours(store, lesson)
         caught_up = progress(store, settings.paths, lesson.id, SystemClock().now())
         bearing = bearing_line(store, lesson.room)
     if as_json:
@@ -90,7 +90,7 @@ def show_command(
         raise typer.Exit(ExitCode.REFUSED)
 
 
-def _print(found: list[HourVerdict], standing: Standing | None, waiting: set[int]) -> None:
+def _print(found: list[HourVerdict], standing: Standing | None, waiting: frozenset[int]) -> None:
     """`waiting`: class hours whose pictures people are still to count, without knowing what was found."""
     for each in found:
         if each.hour in waiting:

@@ -22,6 +22,7 @@ from agent.store.database import Store
 from agent.store.heads import HeadCount
 from agent.store.overview import Answer, Gap
 from agent.store.playback import segments_to_play
+from agent.visibility.blindness import blind_hours
 from agent.visibility.catching_up import progress
 from agent.visibility.catching_up import said as caught_up_text
 from agent.web import verdicts
@@ -153,7 +154,10 @@ async def session_page(request: Request, session_id: str) -> Response:
         hours = await asyncio.to_thread(
             read_class_hours, evidence, site.paths, view.session, view.training_class, now
         )
-    chart: Chart | None = head_count_chart(counts, view.start_us, view.end_us) if counts else None
+    is_blind = bool(await site.store.run(lambda store: blind_hours(store, view.session)))
+    chart: Chart | None = None
+    if counts and not is_blind:
+        chart = head_count_chart(counts, view.start_us, view.end_us)
     return site.render(
         request,
         "session.html",
@@ -161,6 +165,7 @@ async def session_page(request: Request, session_id: str) -> Response:
         words=words,
         answers=answers,
         chart=chart,
+        is_blind=is_blind,
         kinds=KINDS,
         states=STATES,
         answer_names=ANSWERS,

@@ -8,7 +8,7 @@ from agent.store import trust, visibility
 from agent.store.classes import Session
 from agent.store.database import Store
 from agent.store.visibility import HourVerdict, VerdictFrame, VerdictKind
-from agent.visibility.count_checks import pictures_to_count
+from agent.visibility.blindness import blind_hours
 from agent.visibility.strikes import Standing, standing_of
 from agent.web.alerts import Alert
 from agent.web.locale import N_, Words
@@ -64,11 +64,12 @@ class VisibilityView:
 
 def read_visibility(store: Store, session: Session) -> VisibilityView:
     """Of one lesson, and where its class stands."""
+    blind = blind_hours(store, session)
     hours = tuple(
         ShownHour(
             each,
             tuple(visibility.frames_of(store, each.device.id)),
-            bool(pictures_to_count(store, session.id, each.hour)),
+            each.hour in blind,
         )
         for each in visibility.verdicts_of(store, session.id)
         if each.hour <= session.class_hours

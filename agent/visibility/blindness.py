@@ -1,0 +1,41 @@
+"""Of which class hours nothing that the device found is shown, because people are to count them (R6).
+
+From the lesson's beginning: nobody knows before a class hour is judged whether the lot asks for it, and
+whoever read its numbers meanwhile would not count blind. Until its counts are handed in
+(agent.visibility.count_checks), or until it was judged and nothing was drawn.
+"""
+
+from __future__ import annotations
+
+from agent.classes.class_hours import class_hours
+from agent.store import visibility
+from agent.store.calibration import newest_calibration
+from agent.store.classes import Session
+from agent.store.database import Store
+from agent.visibility.count_checks import pictures_to_count
+from agent.visibility.looks import error_model, scored_model
+
+
+def blind_hours(store: Store, session: Session) -> frozenset[int]:
+    """Numbers of the class hours of a lesson; empty before it was opened."""
+    if session.state not in ("open", "closed"):
+        return frozenset()
+    judged = {each.hour for each in visibility.verdicts_of(store, session.id)}
+    may_be_asked = may_be_asked_for(store, session)
+    return frozenset(
+        number
+        for number in {hour.number for hour in class_hours(session)} | judged
+        if (number not in judged and may_be_asked) or pictures_to_count(store, session.id, number)
+    )
+
+
+def may_be_asked_for(store: Store, session: Session) -> bool:
+    """Whether pictures of its class hours may be drawn for people to count: they sit, in a calibrated room,
+    and the detector's scores are probabilities that bear no verdict everywhere."""
+    made = newest_calibration(store, session.room)
+    return (
+        session.kind != "practical"
+        and made is not None
+        and scored_model(made.detector) is not None
+        and error_model(made.detector) is None
+    )
