@@ -11,14 +11,17 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agent import bmff
 from agent.bmff import BoxError, ReadAt, Track
 from agent.store.catch_up import Refusal
 from agent.store.heads import BoxRow
-from agent.visibility.key_frame_decoder import PictureError, decode
-from models.heads import HeadCounter
+
+if TYPE_CHECKING:
+    from models.heads import HeadCounter
+
+# PyAV is imported where a picture is counted: the archive, which asks for it, never does so itself.
 
 DIGEST: Final = 32
 LARGEST_PART: Final = 64 << 20
@@ -32,6 +35,8 @@ class Wanted:
     path: Path
     fragments: bytes
     """`segment.fragments`."""
+    start_ticks: int
+    """Decoding time, within the run, of the segment's first sample."""
     pictures: tuple[tuple[int, int], ...]
     """(offset of the `moof` that begins with it, ticks since the segment's start) of each."""
 
@@ -61,6 +66,8 @@ class Refused:
 def recounted(counter: HeadCounter, wanted: Wanted) -> Iterator[Recounted | Refused]:
     """Each of `wanted.pictures`, one after the other. OSError when the file cannot be read now; ModelError
     when the counter cannot count."""
+    from agent.visibility.key_frame_decoder import PictureError
+
     descriptor = os.open(wanted.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         size = os.fstat(descriptor).st_size
@@ -71,7 +78,7 @@ def recounted(counter: HeadCounter, wanted: Wanted) -> Iterator[Recounted | Refu
             try:
                 if isinstance(track, str):
                     raise BoxError(track)
-                yield _counted(counter, read_at, size, known, track, offset, ticks)
+                yield _counted(counter, read_at, size, known, track, offset, ticks, wanted.start_ticks)
             except BoxError as error:
                 yield Refused(ticks, "altered", str(error))
             except PictureError as error:
@@ -83,6 +90,8 @@ def recounted(counter: HeadCounter, wanted: Wanted) -> Iterator[Recounted | Refu
 def _counted(
     counter: HeadCounter, read_at: ReadAt, size: int, known: set[bytes], track: Track, offset: int, ticks: int
 ) -> Recounted:
+    from agent.visibility.key_frame_decoder import decode
+
     end = _part_end(read_at, offset, size)
     part = _held_against(read_at, offset, end, known, "fragment")
     fragment = next(bmff.fragments(bmff.bytes_reader(part), track, 0, len(part)), None)
