@@ -242,13 +242,15 @@ def test_a_teacher_in_charge_sees_and_decides_the_lessons_entries_and_nothing_el
         assert teacher.post(f"/review/suspicion/{suspicion}", data=form).status_code == 403
         assert teacher.post("/spot-check", data=form).status_code == 403
         address = f"/review/check-in/{check_in}"
-        assert "unseen" in teacher.post(address, data=form).headers["location"]
+        assert "请先打开照片看过再核实" in teacher.post(address, data=form).text
         assert open_photos(teacher) == 1
         assert "done" in teacher.post(address, data=form).headers["location"]
         assert person in desk.present()
         assert desk.facts("check-in.decided")[0]["account"] == f"teacher/{desk.teacher}"
         desk.store.execute("UPDATE session SET state = 'closed'")
-        assert "done" not in teacher.post(address, data={**form, "decision": "rejected"}).headers["location"]
+        late = teacher.post(address, data={**form, "decision": "rejected"})
+        assert "done" not in late.headers.get("location", "") and "已核实" not in late.text
+        assert len(desk.facts("check-in.decided")) == 1
         assert teacher.get(f"{address}/photo").status_code == 404
     assert person in desk.present()
 
