@@ -68,19 +68,21 @@ def _own(request: Request) -> Under:
 @router.get(DOOR_PAGE)
 async def door_page(request: Request) -> Response:
     under = _own(request)
-    return site_of(request).render(request, "door_enrolment.html", under=under, **_state(request, under))
+    return site_of(request).render(
+        request, "door_enrolment.html", under=under, **await _state(request, under)
+    )
 
 
 @router.get(DOOR_ENROLMENT_STATE)
 async def state(request: Request) -> Response:
     """For the page's script."""
-    return JSONResponse(_state(request, _own(request)))
+    return JSONResponse(await _state(request, _own(request)))
 
 
-def _state(request: Request, under: Under) -> dict[str, Any]:
+async def _state(request: Request, under: Under) -> dict[str, Any]:
     visit = visit_of(request)
     said = under.told.get("guidance", {}).get(visit.language)
-    result = None if under.answer is None else outcome(under.answer, visit)
+    result = None if under.answer is None else await outcome(site_of(request), under.answer, visit)
     return {
         "said": said or visit.words.gettext(N_("正在准备，请本人站到门口摄像头前")),
         "taken": under.told.get("taken", 0),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from agent.log import get_logger
+from agent.store.database import Store
 from agent.web.gate import HR_ACCOUNT
 from agent.web.locale import N_
 from agent.web.site import Site, Visit
@@ -21,6 +23,8 @@ ENDED: Final = {"problems": [{"zh": "登记程序没有答复，没有登记", "
 CANCELLED: Final = {
     "problems": [{"zh": "已取消。是否已登记以名册为准", "en": "cancelled; the list says who is enrolled"}]
 }
+
+ID: Final = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 
 log = get_logger(__name__)
 
@@ -100,12 +104,21 @@ class EnrolProcess:
             self._process.terminate()
 
 
-def outcome(done: dict[str, Any], visit: Visit) -> dict[str, Any]:
-    """Level and lines of an answer, for the page."""
+async def outcome(site: Site, done: dict[str, Any], visit: Visit) -> dict[str, Any]:
+    """Level and lines of an answer, for the page: with names in place of the ids that it carries."""
     if problems := done.get("problems"):
-        return {"level": "bad", "lines": [problem[visit.language] for problem in problems]}
+        lines = [problem[visit.language] for problem in problems]
+        names = await site.store.run(lambda store: _names(store, lines))
+        return {"level": "bad", "lines": [ID.sub(lambda found: names[found[0]], line) for line in lines]}
     _ = visit.words.gettext
     lines = [_(N_("已登记 %(count)d 个人脸特征。")) % {"count": done["templates"]}]
     if done["look_alikes"]:
         lines.append(_(N_("与别人长得很像，签到时可能要用其他方式。")))
     return {"level": "good", "lines": lines}
+
+
+def _names(store: Store, lines: Sequence[str]) -> dict[str, str]:
+    """Of each id in `lines`: the person's name, or the id where it is nobody's or the name is gone."""
+    ids = {found for line in lines for found in ID.findall(line)}
+    rows = {one: store.row("SELECT name FROM person WHERE id = ?", (one,)) for one in ids}
+    return {one: one if row is None else row["name"] or one for one, row in rows.items()}

@@ -159,7 +159,8 @@ async def enrol(request: Request, person_id: str) -> Response:
     if not held.photos:
         refused = _refusal(visit, N_("没有收到照片，请重新选择。"))
         return await _page(request, class_id, HTTPStatus.BAD_REQUEST, refused)
-    result = outcome(await EnrolProcess.for_person(site, identifier, version, held.photos).run(), visit)
+    answer = await EnrolProcess.for_person(site, identifier, version, held.photos).run()
+    result = await outcome(site, answer, visit)
     status = HTTPStatus.OK if result["level"] == "good" else HTTPStatus.BAD_REQUEST
     return await _page(request, class_id, status, result)
 

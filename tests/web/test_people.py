@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
 
+from agent.paths import Paths
 from agent.store.database import Store
+from agent.web.enrol_process import outcome
+from agent.web.site import Site, Visit
+from tests.clocks import ManualClock
 from tests.sample_media import sample_files
 from tests.web.conftest import PASSWORD, Served, Tab, log_in_tab, set_password, token_in
+from tests.web.lesson import settings_for
 
 PERSON = "11111111-1111-4111-8111-111111111111"
 
@@ -133,3 +141,15 @@ def test_photos_that_wait_have_a_bound_and_the_oldest_are_asked_for_again(
 def test_a_class_that_is_not_there_is_not_found(visitor: httpx.Client) -> None:
     assert visitor.get("/people/class/none").status_code == 404
     assert visitor.get("/people").status_code == 200
+
+
+def test_a_refusal_names_people_as_the_roster_does(paths: Paths, store: Store) -> None:
+    known, unknown = str(uuid.uuid4()), str(uuid.uuid4())
+    store.insert("person", {"id": known, "name": "学员甲", "created_us": 0})
+    site = Site(settings_for(paths, 1), paths, ManualClock())
+    problems = [{"zh": f"已登记在 {known} 名下，不是 {unknown}", "en": "-"}]
+    with closing(site), ThreadPoolExecutor(1) as other:  # a browser of an earlier test has a loop in this one
+        said = other.submit(
+            asyncio.run, outcome(site, {"problems": problems}, Visit("zh", form_token=""))
+        ).result()
+    assert said == {"level": "bad", "lines": [f"已登记在 学员甲 名下，不是 {unknown}"]}
