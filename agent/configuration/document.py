@@ -110,9 +110,9 @@ class Visibility(_Section):
     trust_hours: Annotated[int, Field(ge=30, le=3000)] = 60
     """So many class hours of the room that the device would call `shown` must have been counted by hand, none
     with fewer people than its lower bound, before HR can order that the device judges this room. None of 30
-    says with 95 % confidence that fewer than 9.5 % of what it calls `shown` there is so wrong; of 60 fewer than
-    4.9 %; of 300 fewer than 1 %. More is more counting (two pictures a class hour) and refuses more rooms that are in
-    order: at a true rate of 1 % three of four pass 30, one in two 60, one in twenty 300."""
+    says with 95 % confidence that fewer than 9.5 % of what it calls `shown` there is so wrong; of 60 fewer
+    than 4.9 %; of 300 fewer than 1 %. More is more counting (two pictures a class hour) and refuses more
+    rooms that are in order: at a true rate of 1 % three of four pass 30, one in two 60, one in twenty 300."""
     trust_days: Annotated[int, Field(ge=3, le=60)] = 3
     """On at least so many days: class hours of one day share light, clothes and people."""
 
