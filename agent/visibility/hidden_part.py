@@ -79,6 +79,8 @@ class HiddenPart:
     """Width of its border, coarse pixels."""
     level: float
     """Its brightness."""
+    middle: tuple[float, float]
+    """Of it, (across, down) in coarse pixels."""
 
     @property
     def is_at_lens(self) -> bool:
@@ -148,7 +150,8 @@ def _measured(piece: Blocks, light: float, seen: Structure, known: KnownView) ->
     border = _border(region, weight, cross)
     if border is None:
         return None
-    return HiddenPart(piece, float(region.mean()), border, level)
+    down, across = np.nonzero(region)
+    return HiddenPart(piece, float(region.mean()), border, level, (float(across.mean()), float(down.mean())))
 
 
 def _grain(seen: Structure, where: Pixels) -> float:

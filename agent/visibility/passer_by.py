@@ -19,6 +19,8 @@ SWAYS: Final = 8.0
 somebody who stands there and not a thing."""
 SWAYING_SHARE: Final = 0.12
 """Of those blocks: the figure's edges. Less are people behind a cover's edge."""
+SWAYS_PX: Final = 5.0
+"""Coarse pixels by which the middle of a hidden part moves from look to look, where it is somebody."""
 FEWEST_SEEN: Final = 12
 """Blocks that tell the light; else what hides the view tells its own."""
 ALL_HIDDEN: Final = 0.25
@@ -85,6 +87,10 @@ def sways(now: Structure, found: Assessment, seen: Structure | None, before: Ass
     thing."""
     if seen is None or before is None or found.visible < ALL_HIDDEN:
         return False
+    if found.part is not None and before.part is not None:
+        (right, down), (left, up) = found.part.middle, before.part.middle
+        if float(np.hypot(right - left, down - up)) >= SWAYS_PX:
+            return True
     if found.piece is None or before.piece is None:
         return False
     hidden = found.piece | before.piece

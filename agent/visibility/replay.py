@@ -16,6 +16,7 @@ memory alone: a loop longer than the process lives is not seen.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
@@ -45,6 +46,9 @@ CLIPPED: Final = 3.0
 ANOTHER_SCENE: Final = 2.0
 """Times the news of the look before: another light or view, of which nothing can be said until two looks
 of it are known. Twice the same change within hours, as lamps make it, is no loop."""
+SHARED_WITH: Final = 2
+"""Looks before, whose news is taken off: what shows in them too is one event (somebody gone from the mean of
+the looks before, edges of a view that shakes) and would count as three things in a row."""
 NEARLY_BEST: Final = 0.1
 """A loop that came round several times is found at each of its lengths."""
 IN_A_ROW: Final = 3
@@ -61,6 +65,8 @@ class ReplayWatch:
         self._kept = np.zeros((KEPT, QUARTERS, LENGTH // QUARTERS), np.float16)
         self._count = 0
         self._recent: deque[Field] = deque(maxlen=BACKGROUND)
+        self._shared: deque[npt.NDArray[np.float32]] = deque(maxlen=SHARED_WITH)
+        """News of the last looks."""
         self._lags: deque[frozenset[int]] = deque(maxlen=IN_A_ROW)
         self._best: deque[float] = deque(maxlen=IN_A_ROW)
         """How alike the most alike ones were."""
@@ -76,7 +82,11 @@ class ReplayWatch:
         self._recent.append(grey)
         if news is None:
             self._lags.clear()
+            self._shared.clear()
             return False
+        own = _without(news, self._shared)
+        self._shared.append(news)
+        news = own
         seen = min(self._count, KEPT)
         lags: frozenset[int] = frozenset()
         best = 0.0
@@ -114,9 +124,23 @@ class ReplayWatch:
         clipped = np.clip(news, -CLIPPED * spread, CLIPPED * spread)
         height, width = SIZE[1] // 2, SIZE[0] // 2
         quarters = clipped.reshape(2, height, 2, width).transpose(0, 2, 1, 3).reshape(QUARTERS, -1)
-        projected = quarters @ _projection()
-        lengths = np.linalg.norm(projected, axis=1, keepdims=True)
-        return np.asarray(projected / np.maximum(lengths, 1e-6), np.float32)
+        return _of_length_one(quarters @ _projection())
+
+
+def _without(
+    news: npt.NDArray[np.float32], shared: Sequence[npt.NDArray[np.float32]]
+) -> npt.NDArray[np.float32]:
+    """`news` without what lies in the span of `shared`, quarter by quarter."""
+    if not shared:
+        return news
+    basis, _ = np.linalg.qr(np.stack(shared, axis=-1))
+    inside = basis @ (basis.transpose(0, 2, 1) @ news[..., None])
+    return _of_length_one(news - inside[..., 0])
+
+
+def _of_length_one(each: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    lengths = np.linalg.norm(each, axis=1, keepdims=True)
+    return np.asarray(each / np.maximum(lengths, 1e-6), np.float32)
 
 
 @cache

@@ -59,17 +59,18 @@ class KnownView:
     fine_gradient: Field
     blocks: Field
     saturated: Field
+    fine_energy: Field
+    """Of each block: the mean of its fine gradients squared that two looks share. The noise of a dark room is
+    in the mean of a few looks too, and would pass for detail that a later look has lost."""
     looks: int = 1
 
     @classmethod
     def of(cls, seen: Structure) -> KnownView:
         """The view of a single picture (which may itself be a mean of several)."""
+        fine = gradient(seen.fine)
+        energy = _in_blocks((fine * fine).sum(axis=0))
         return cls(
-            seen.fine.copy(),
-            seen.coarse.copy(),
-            gradient(seen.fine),
-            seen.blocks.copy(),
-            seen.saturated.copy(),
+            seen.fine.copy(), seen.coarse.copy(), fine, seen.blocks.copy(), seen.saturated.copy(), energy
         )
 
     def learn(self, seen: Structure, rate: float) -> None:
@@ -80,7 +81,10 @@ class KnownView:
         fine, coarse = _laid_on(seen, shift_of(seen.fine, self.fine))
         self.fine += rate * (fine - self.fine)
         self.coarse += rate * (coarse - self.coarse)
-        self.fine_gradient += rate * (gradient(fine) - self.fine_gradient)
+        now = gradient(fine)
+        shared = _in_blocks((now * self.fine_gradient).sum(axis=0))
+        self.fine_energy += (rate if self.looks > 2 else 1.0) * (shared - self.fine_energy)
+        self.fine_gradient += rate * (now - self.fine_gradient)
         self.blocks += rate * (seen.blocks - self.blocks)
         self.saturated += rate * (seen.saturated - self.saturated)
 
@@ -116,6 +120,8 @@ class Comparison:
 SEEN_AGREEMENT: Final = 0.30
 SEEN_TRANSMISSION: Final = 0.25
 FEWEST_SHARP_BLOCKS: Final = 6
+LEAST_SHARED: Final = 0.1
+"""Of a known view's fine structure, held to be the room's whatever its looks share."""
 
 
 def structure(luma: GreyImage) -> Structure:
@@ -218,6 +224,8 @@ def _sharpness(
         _in_blocks((a * b).sum(axis=0))
         for a, b in ((now, known.fine_gradient), (known.fine_gradient, known.fine_gradient))
     )
+    # Never more than is there, and not next to nothing where somebody always moves.
+    then = np.clip(known.fine_energy, LEAST_SHARED * then, then)
     return float(np.median(cross[usable] / np.maximum(then[usable], 1e-3) / gain[usable]))
 
 
