@@ -20,17 +20,19 @@ from typing import Final
 from agent.archive import catch_up_rows
 from agent.archive.catch_up_plan import Plan, SegmentKey, plan_of
 from agent.archive.part import Word
-from agent.archive.recounter import Counted, CounterIdentity, Recounter, RecountProcess, Trouble
+from agent.archive.recount_deaths import DEATHS, Deaths, PictureKey
+from agent.archive.recounter import DIED, Counted, CounterIdentity, Recounter, RecountProcess, Trouble
 from agent.archive.rounds import RECENT_US, ROUND_NS, Rounds
 from agent.classes.class_hours import class_hours
 from agent.clock import Stamp
 from agent.log import get_logger
+from agent.recording.gops import unpack_gops
 from agent.role import RoleContext
 from agent.store import catch_up, classes
 from agent.store.classes import Session
 from agent.store.database import Store
 from agent.visibility.look_plan import PlannedFrame
-from agent.visibility.recounting import Refused, Wanted
+from agent.visibility.recounting import Recounted, Refused, Wanted
 
 BATCH: Final = 12
 """Pictures a transaction: a minute of the lesson, and what a kill costs at the most."""
@@ -42,8 +44,8 @@ GRACE_US: Final = 60_000_000
 OLDEST_US: Final = RECENT_US
 SOON_US: Final = 7_200_000_000
 """Lessons that ended so recently, or run, are asked about each round."""
-DEATHS: Final = 3
-"""So often the process may die on a picture before that is refused; so often a file may be unreadable."""
+FAILURES: Final = 3
+"""So often a file may be unreadable before its pictures are refused."""
 AGAIN_NS: Final = 600_000_000_000
 """When what was in the way is tried again."""
 HUNG_NS: Final = 600_000_000_000
@@ -57,6 +59,8 @@ class _Work:
     session: Session
     plan: Plan
     frames: tuple[PlannedFrame, ...]
+    harmless: int
+    """Pictures counted before those only to see that the process counts; kept nowhere."""
     future: Future[Counted]
     began_ns: int
 
@@ -83,7 +87,10 @@ class CatchUp:
         self._soon: deque[str] = deque()
         self._rounds = Rounds(catch_up.opened_sessions, context.settings.node.room)
         self._current: str | None = None
-        self._deaths: Counter[tuple[str, int, int]] = Counter()
+        self._deaths = Deaths()
+        self._was_killed = False
+        self._answered: frozenset[PictureKey] = frozenset()
+        """Of the newest batch: none of them may be missing any more."""
         self._failures: Counter[SegmentKey] = Counter()
         self._not_before_ns: dict[SegmentKey, int] = {}
         self._trouble: Word | None = None
@@ -108,6 +115,7 @@ class CatchUp:
         work = self._work
         if work is not None and not work.future.done():
             if stamp.monotonic_ns - work.began_ns > HUNG_NS:
+                self._was_killed = True
                 self._recounter.end()  # what it hangs on is then answered as its death
                 self._trouble = Word("fault", "补数进程没有响应", "the counting process does not answer")
             return self._trouble or self._word
@@ -151,6 +159,8 @@ class CatchUp:
             if plan.missing and stamp.clock_state == "synchronised":
                 self._end(store, stamp, session, plan, "too_old")
             return
+        if self._is_stuck(store, stamp, session, plan):
+            return
         frames = self._first_of(plan, stamp)
         if frames:
             self._current = session.id
@@ -174,27 +184,62 @@ class CatchUp:
         self._current = None
         return None
 
+    def _is_stuck(self, store: Store, stamp: Stamp, session: Session, plan: Plan) -> bool:
+        """Whether pictures are missing still that were answered a moment ago: they would be asked for
+        without end. They are refused."""
+        stuck = [frame for frame in plan.missing if _key(frame) in self._answered]
+        self._answered = frozenset()
+        if not stuck or self._counter is None:
+            return False
+        what = "counted, and missing in the lesson still"
+        pictures = [Refused(frame.ticks, "undecodable", what) for frame in stuck]
+        row = plan.rows[stuck[0].run_id, stuck[0].sequence]
+        simulated = self._context.settings.simulated
+        catch_up_rows.keep(store, stamp, session, row, self._counter, pictures, simulated=simulated)
+        log.error("catch-up.stuck", session=session.id, path=row["path"], pictures=len(stuck))
+        return True
+
     def _first_of(self, plan: Plan, stamp: Stamp) -> tuple[PlannedFrame, ...]:
-        """The next dozen of one segment, of those that may be tried now."""
+        """The next dozen of one segment, of those that may be tried now; one on which the process ended
+        before is tried by itself."""
         frames = [
             frame
             for frame in plan.missing
             if self._not_before_ns.get((frame.run_id, frame.sequence), 0) <= stamp.monotonic_ns
+            and not self._deaths.is_aside(_key(frame), stamp)
         ]
-        first = [each for each in frames if each.run_id == frames[0].run_id]
-        return tuple(each for each in first if each.sequence == frames[0].sequence)[:BATCH]
+        harmless = [frame for frame in frames if not self._deaths.tries(_key(frame))]
+        if not harmless:
+            return tuple(frames[:1])
+        first = [each for each in harmless if each.run_id == harmless[0].run_id]
+        return tuple(each for each in first if each.sequence == harmless[0].sequence)[:BATCH]
+
+    def _harmless_beside(self, plan: Plan, frame: PlannedFrame) -> tuple[tuple[int, int], ...]:
+        """A picture of the same file to be counted before a suspect one, another each time; () when there
+        is none, or no suspicion."""
+        tries = self._deaths.tries(_key(frame))
+        key = frame.run_id, frame.sequence
+        others = [
+            (gop.offset, gop.ticks)
+            for gop in unpack_gops(plan.rows[key]["gops"])
+            if gop.ticks != frame.ticks and not self._deaths.tries((*key, gop.ticks))
+        ]
+        return (others[tries % len(others)],) if tries and others else ()
 
     def _begin(
         self, store: Store, stamp: Stamp, session: Session, plan: Plan, frames: tuple[PlannedFrame, ...]
     ) -> None:
         key = frames[0].run_id, frames[0].sequence
+        harmless = self._harmless_beside(plan, frames[0])
         wanted = Wanted(
             self._context.paths.video / plan.rows[key]["path"],
             catch_up.fragment_hashes(store, *key),
-            tuple((frame.offset, frame.ticks) for frame in frames),
+            int(plan.rows[key]["start_ticks"]),
+            (*harmless, *((frame.offset, frame.ticks) for frame in frames)),
         )
+        self._was_killed = False
         future = self._thread.submit(self._recounter.count, wanted)
-        self._work = _Work(session, plan, frames, future, stamp.monotonic_ns)
+        self._work = _Work(session, plan, frames, len(harmless), future, stamp.monotonic_ns)
         done, refused = plan.made, sum(plan.refused.values())
         of = done + refused + len(plan.missing)
         self._word = Word(
@@ -206,11 +251,17 @@ class CatchUp:
 
     def _finish(self, store: Store, stamp: Stamp, work: _Work) -> None:
         found = work.future.result()
-        pictures = list(found.pictures)
-        if found.trouble is not None:
-            pictures += self._after(stamp, work, found.trouble, len(pictures))
-        else:
+        pictures = list(found.pictures[work.harmless :])
+        for frame, _ in zip(work.frames, pictures, strict=False):
+            self._deaths.cleared(_key(frame))
+        if found.trouble is None:
+            self._deaths.survived()
             self._trouble = None
+        elif found.trouble.kind == "died":
+            pictures += self._after_death(stamp, work, found)
+        else:
+            pictures += self._after(stamp, work, found.trouble, len(pictures))
+        self._answered = frozenset((*work.key, each.ticks) for each in pictures)
         if pictures and self._counter is not None:
             row = work.plan.rows[work.key]
             simulated = self._context.settings.simulated
@@ -224,18 +275,35 @@ class CatchUp:
         share = SHARE_IN_LESSON if is_lesson else SHARE
         self._next_ns = max(self._next_ns, stamp.monotonic_ns + round(found.cpu_s * (1 / share - 1) * 1e9))
 
+    def _after_death(self, stamp: Stamp, work: _Work, found: Counted) -> list[Refused]:
+        """The picture on which the process ended, if that is proven to be its doing; a pause in any case."""
+        keys = [_key(frame) for frame in work.frames]
+        at = len(found.pictures) - work.harmless
+        has_counted = any(isinstance(each, Recounted) for each in found.pictures)
+        on = keys[at] if 0 <= at < len(keys) else None
+        is_proven = self._deaths.died(stamp, on, has_counted=has_counted, was_killed=self._was_killed)
+        self._next_ns = stamp.monotonic_ns + self._deaths.pause_ns()
+        if self._deaths.in_a_row >= DEATHS:
+            many = self._deaths.in_a_row
+            self._trouble = Word(
+                "fault",
+                f"补数暂停：补数进程连续 {many} 次意外结束，稍后再试",
+                f"pictures of the recording stay uncounted: the counting process ended {many} times in a row;"
+                " tried again later",
+            )
+        if not is_proven or on is None:
+            return []
+        self._deaths.cleared(on)
+        return [Refused(on[2], "crashed", DIED.en)]
+
     def _after(self, stamp: Stamp, work: _Work, trouble: Trouble, answered: int) -> list[Refused]:
         """What is given up after this trouble; nothing while it may pass."""
         if answered >= len(work.frames):
             return []
         frame = work.frames[answered]
-        if trouble.kind == "died":
-            culprit = frame.run_id, frame.sequence, frame.ticks
-            self._deaths[culprit] += 1
-            return [Refused(frame.ticks, "crashed", trouble.en)] if self._deaths[culprit] >= DEATHS else []
         if trouble.kind == "disk" and self._context.paths.segments.is_dir():
             self._failures[work.key] += 1
-            if self._failures[work.key] >= DEATHS:
+            if self._failures[work.key] >= FAILURES:
                 return [Refused(frame.ticks, "unreadable", trouble.en)]
             self._not_before_ns[work.key] = stamp.monotonic_ns + AGAIN_NS
             return []
@@ -268,3 +336,7 @@ class CatchUp:
             left=len(plan.missing) or None,
             reason=reason,
         )
+
+
+def _key(frame: PlannedFrame) -> PictureKey:
+    return frame.run_id, frame.sequence, frame.ticks

@@ -94,6 +94,7 @@ class RecountProcess:
         asked = {
             "path": str(wanted.path),
             "fragments": wanted.fragments.hex(),
+            "start_ticks": wanted.start_ticks,
             "pictures": wanted.pictures,
         }
         try:

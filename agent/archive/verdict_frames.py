@@ -39,8 +39,9 @@ class Picture:
 
 
 def picture_of(video: Path, counted: Counted, *, boxes: bool = True) -> Picture | None:
-    """The copy of a counted picture; None (logged) when its file is gone or damaged: the verdict stands on
-    what was counted from it then. Without `boxes` for a person to count: only the teacher's zone is drawn."""
+    """The copy of a counted picture; None (logged) when its file is gone or holds
+    other bytes there than were recorded: the verdict stands on what was counted then. Without `boxes` for a
+    person to count: only the teacher's zone is drawn."""
     import cv2
 
     from agent.visibility.key_frame_at import key_frame_at
@@ -50,7 +51,8 @@ def picture_of(video: Path, counted: Counted, *, boxes: bool = True) -> Picture 
     ticks = count.pts_ticks - int(row["start_ticks"])
     try:
         gops = sorted(unpack_gops(row["gops"]), key=lambda gop: abs(gop.ticks - ticks))
-        found = key_frame_at(video / row["path"], [gop.offset for gop in gops[:3]], count.pts_ticks)
+        offsets = [gop.offset for gop in gops[:3]]
+        found = key_frame_at(video / row["path"], bytes(row["fragments"]), offsets, count.pts_ticks)
         mark = drawn if boxes else outlined
         jpeg = _encoded(mark(decode(found.track, found.data), counted))
     except (OSError, BoxError, PictureError, ValueError, cv2.error) as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agent import bmff
 from agent.bmff import BoxError, Track
+from agent.visibility.recorded_parts import RecordedParts
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,35 +17,26 @@ class FoundFrame:
 
     track: Track
     data: bytes
-    """The access unit as the file holds it, at most 16 MiB."""
+    """The access unit as the file holds it."""
 
 
-def key_frame_at(path: Path, moof_offsets: list[int], pts_ticks: int) -> FoundFrame:
+def key_frame_at(path: Path, fragments: bytes, moof_offsets: list[int], pts_ticks: int) -> FoundFrame:
     """The key frame presented at `pts_ticks` of its run; `moof_offsets` are where the groups of pictures to
-    look at begin. OSError, BoxError when the file has no such key frame or is damaged."""
+    look at begin, `fragments` the hashes of what was recorded. OSError; BoxError when the file has no such
+    key frame, or not the recorded bytes there."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         size = os.fstat(descriptor).st_size
-        read_at = bmff.file_reader(descriptor, size)
-        track = _track(read_at, size, path)
+        parts = RecordedParts(bmff.file_reader(descriptor, size), size, fragments)
+        wrong = ""
         for offset in moof_offsets:
-            fragment = next(bmff.fragments(read_at, track, offset, size), None)
-            if fragment is None or not fragment.samples:
+            try:
+                _, presented, data = parts.key_frame_at(offset)
+            except BoxError as error:  # a neighbour that was damaged is not this picture
+                wrong = f": {error}"
                 continue
-            sample = fragment.samples[0]
-            if sample.is_key_frame and fragment.decode_time + sample.composition_offset == pts_ticks:
-                if sample.size > 16 << 20:
-                    raise BoxError(f"{path}: a key frame of {sample.size} bytes")
-                return FoundFrame(track, read_at(sample.offset, sample.size))
+            if presented == pts_ticks:
+                return FoundFrame(parts.track, data)
     finally:
         os.close(descriptor)
-    raise BoxError(f"{path}: no key frame is presented at tick {pts_ticks}")
-
-
-def _track(read_at: bmff.ReadAt, size: int, path: Path) -> Track:
-    for box in bmff.boxes(read_at, 0, size):
-        if box.type == b"moov":
-            return bmff.read_track(bmff.payload(read_at, box))
-        if box.type in (b"moof", b"mdat"):
-            break
-    raise BoxError(f"{path}: no moov before the first fragment")
+    raise BoxError(f"{path}: no key frame is presented at tick {pts_ticks}{wrong}")

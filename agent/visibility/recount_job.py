@@ -1,9 +1,9 @@
 """The process that counts pictures afterwards: what makes a decoder crash ends it, and nothing else (I12).
 
 JSON lines. On standard input first the counter ({"counter", "models_folder"}), then one line a segment
-({"path", "fragments" as hex, "pictures": [[offset, ticks], …]}). On standard output first the counter's
-{"name", "cut", "finds"}, then a line for each picture as it is done, and after a segment {"done": CPU
-seconds} or {"trouble": {"kind", "zh", "en"}}. It ends with its input, so it outlives nobody.
+({"path", "fragments" as hex, "start_ticks", "pictures": [[offset, ticks], …]}). On standard output first
+the counter's {"name", "cut", "finds"}, then a line for each picture as it is done, and after a segment
+{"done": CPU seconds} or {"trouble": {"kind", "zh", "en"}}. It ends with its input, so it outlives nobody.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ def answer(counter: HeadCounter, line: str) -> None:
     """Count what one line asks for."""
     asked: dict[str, Any] = json.loads(line)
     pictures = tuple((int(offset), int(ticks)) for offset, ticks in asked["pictures"])
-    wanted = Wanted(Path(asked["path"]), bytes.fromhex(asked["fragments"]), pictures)
+    fragments, start_ticks = bytes.fromhex(asked["fragments"]), int(asked["start_ticks"])
+    wanted = Wanted(Path(asked["path"]), fragments, start_ticks, pictures)
     began = time.process_time()
     try:
         for each in recounted(counter, wanted):

@@ -4,16 +4,18 @@ lived."""
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
 import pytest
 
-from agent.archive.catch_up import AGAIN_NS, DEATHS, OLDEST_US, CatchUp
+from agent.archive.catch_up import AGAIN_NS, FAILURES, OLDEST_US, CatchUp
 from agent.archive.part import Word
+from agent.archive.recount_deaths import DEATHS, LONGEST_PAUSE_NS
 from agent.archive.recounter import DIED, Counted, CounterIdentity, RecountProcess, Trouble
 from agent.archive.rounds import LATEST_US, RECENT_NS
 from agent.archive.visibility import VisibilityJudge
@@ -76,7 +78,10 @@ class InThisProcess:
 
     counter: SeatedPeople
     meets: Callable[[Wanted], Trouble | None] = field(default=lambda wanted: None)
+    answers: Callable[[Recounted | Refused], Recounted | Refused] = field(default=lambda each: each)
+    deadly: tuple[str, int] | None = None
     asked: list[tuple[str, int]] = field(default_factory=list)
+    calls: int = 0
     ended: int = 0
     identified: int = 0
 
@@ -85,13 +90,17 @@ class InThisProcess:
         return CounterIdentity(self.counter.name, self.counter.cut, self.counter.finds)
 
     def count(self, wanted: Wanted) -> Counted:
+        self.calls += 1
         self.asked += [(wanted.path.name, ticks) for _, ticks in wanted.pictures]
         trouble = self.meets(wanted)
         if trouble is not None:
             return Counted((), 0.0, trouble)
         found: list[Recounted | Refused] = []
         try:
-            found += recounted(self.counter, wanted)
+            for (_, ticks), each in zip(wanted.pictures, recounted(self.counter, wanted), strict=True):
+                if (wanted.path.name, ticks) == self.deadly:
+                    return Counted(tuple(found), 0.0, DIED)
+                found.append(self.answers(each))
         except OSError as error:
             return Counted(tuple(found), 0.0, Trouble("disk", str(error), str(error)))
         return Counted(tuple(found), 1.0)
@@ -382,19 +391,74 @@ def test_altered_footage_is_refused_picture_by_picture_and_never_tried_again(les
 
 
 def test_a_picture_on_which_the_process_dies_costs_itself_alone(lesson: Lesson) -> None:
+    """It dies on it each time, right after it counted another."""
     lesson.play(60, watched=False)
     lesson.finish()
     row = lesson.rig.segments()[1]
     deadly = Path(row["path"]).name, unpack_gops(row["gops"])[0].ticks
-
-    def dies(wanted: Wanted) -> Trouble | None:
-        return DIED if (wanted.path.name, wanted.pictures[0][1]) == deadly else None
-
-    lesson.recounter.meets = dies
-    lesson.catch_up()
-    assert lesson.recounter.asked.count(deadly) == DEATHS
+    lesson.recounter.deadly = deadly
+    while not lesson.facts("visibility.catch-up-ended"):
+        lesson.catch_up()
+        lesson.rig.clock.advance(AGAIN_NS / 1e9)
+    assert lesson.recounter.asked.count(deadly) == DEATHS + 1, "the first time nothing was counted before"
     (ended,) = lesson.facts("visibility.catch-up-ended")
     assert (ended["made"], ended["refused"]["crashed"], ended["left"]) == (12, 1, 0)
+    assert len(lesson.caught_up()) == 12, "those that were counted before it again are no looks more"
+
+
+def test_a_process_that_cannot_live_here_costs_no_picture_and_little_time(lesson: Lesson) -> None:
+    """Without memory it dies on whatever it is given; when there is memory again, all is counted."""
+    lesson.play(60, watched=False)
+    lesson.finish()
+    lesson.recounter.meets = lambda wanted: DIED
+    until_s, word = lesson.rig.clock.monotonic_ns + 12 * 3600 * 10**9, Word()
+    while lesson.rig.clock.monotonic_ns < until_s:
+        word = lesson.catching.step(lesson.store, lesson.rig.clock.now())
+        wait_until(lambda: lesson.catching.is_idle, 20, "it is tried")
+        lesson.rig.clock.advance(20)
+    assert word.state == "fault" and "意外结束" in word.zh
+    starts = lesson.recounter.calls
+    assert DEATHS < starts <= 7 + 12 * 3600 * 10**9 // LONGEST_PAUSE_NS
+    assert lesson.facts("visibility.catch-up-ended") == []
+    lesson.recounter.meets = lambda wanted: None
+    while not lesson.facts("visibility.catch-up-ended"):
+        lesson.catch_up()
+        lesson.rig.clock.advance(LONGEST_PAUSE_NS / 1e9)
+    assert stated_end(lesson.store, SESSION) == Ended(DETECTOR, 13, NONE_REFUSED, 0)
+
+
+def test_a_fragment_copied_over_another_of_its_file_is_refused_once(lesson: Lesson) -> None:
+    """Its bytes are recorded ones, of another place: whoever copies holds up neither this lesson nor
+    others."""
+    lesson.play(60, watched=False)
+    lesson.finish()
+    row = lesson.rig.segments()[1]
+    gops = unpack_gops(row["gops"])
+    path = lesson.paths.video / row["path"]
+    content = path.read_bytes()
+    ends = [gop.offset for gop in gops[1:]]
+    sizes = [end - gop.offset for gop, end in zip(gops, ends, strict=False)]
+    # The clip repeats after six seconds: so do the fragments' sizes.
+    at, source = next((a, b) for a in (5, 10) for b in range(len(sizes)) if a != b and sizes[a] == sizes[b])
+    put = content[gops[source].offset : ends[source]]
+    path.write_bytes(content[: gops[at].offset] + put + content[ends[at] :])
+    lesson.catch_up()
+    assert stated_end(lesson.store, SESSION) == Ended(DETECTOR, 12, {**NONE_REFUSED, "altered": 1}, 0)
+    assert max(Counter(lesson.recounter.asked).values()) == 1
+    assert lesson.catching.awaited_hours(lesson.store, lesson.session) == frozenset()
+
+
+def test_an_answer_that_leaves_its_picture_missing_is_not_asked_for_without_end(lesson: Lesson) -> None:
+    """Counted as of another group of pictures than was asked for."""
+    lesson.play(60, watched=False)
+    lesson.finish()
+    lesson.recounter.answers = lambda each: (
+        replace(each, pts_ticks=each.pts_ticks - 1) if isinstance(each, Recounted) and each.ticks else each
+    )
+    lesson.catch_up()
+    ended = stated_end(lesson.store, SESSION)
+    assert ended is not None and (ended.refused["undecodable"], ended.left) == (13 - 4, 0)
+    assert max(Counter(lesson.recounter.asked).values()) == 1
 
 
 def test_a_file_that_is_gone_ends_it_and_a_disk_that_is_gone_does_not(lesson: Lesson) -> None:
@@ -402,7 +466,7 @@ def test_a_file_that_is_gone_ends_it_and_a_disk_that_is_gone_does_not(lesson: Le
     lesson.finish()
     (lesson.paths.video / lesson.rig.segments()[0]["path"]).unlink()
     away = lesson.paths.segments.rename(lesson.paths.segments.with_name("away"))
-    for _ in range(3 * DEATHS):
+    for _ in range(3 * FAILURES):
         lesson.catching.step(lesson.store, lesson.rig.clock.now())
         wait_until(lambda: lesson.catching.is_idle, 20, "it is tried")
         word = lesson.catching.step(lesson.store, lesson.rig.clock.now())
@@ -516,13 +580,13 @@ def test_the_process_of_its_own_counts_what_the_watch_would_have(lesson: Lesson)
     assert isinstance(found, CounterIdentity) and found.name == HeadNet().name
     row = lesson.rig.segments()[0]
     pictures = tuple((gop.offset, gop.ticks) for gop in unpack_gops(row["gops"])[:4])
-    wanted = Wanted(lesson.paths.video / row["path"], bytes(row["fragments"]), pictures)
+    wanted = Wanted(lesson.paths.video / row["path"], bytes(row["fragments"]), row["start_ticks"], pictures)
     counted = process.count(wanted)
     assert list(counted.pictures) == list(recounted(HeadNet(), wanted))
     assert counted.trouble is None and counted.cpu_s > 0
     process.end()
     assert process.count(wanted).pictures == counted.pictures, "started again"
-    gone = Wanted(lesson.paths.video / "segments" / "gone.mp4", b"", pictures)
+    gone = Wanted(lesson.paths.video / "segments" / "gone.mp4", b"", 0, pictures)
     trouble = process.count(gone).trouble
     assert trouble is not None and trouble.kind == "disk"
     process.end()

@@ -1,0 +1,76 @@
+"""Whose fault it is that the counting process ended, and when it is tried again.
+
+A damaged picture ends it, and so do a machine without memory and one without time. Only of a process that
+had just counted another picture can it be said that this one ended it: the suspect is tried again by itself,
+behind a picture of the same file that is under no suspicion. Everything else is waited out, longer each time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+from agent.clock import Stamp
+
+DEATHS: Final = 3
+"""So often the process may die on a picture, each time right after it counted another, before that picture is
+refused."""
+PAUSE_NS: Final = 30_000_000_000
+"""After one death; twice as long after each further one that nothing was counted before."""
+LONGEST_PAUSE_NS: Final = 3_600_000_000_000
+ASIDE_NS: Final = 600_000_000_000
+"""So long the picture on which it died is left aside, twice as long after each further time."""
+LONGEST_ASIDE_NS: Final = 86_400_000_000_000
+
+PictureKey = tuple[str, int, int]
+"""Run, sequence and ticks, as in `PlannedFrame`."""
+
+
+class Deaths:
+    """Of one counting process and those that take its place."""
+
+    def __init__(self) -> None:
+        self._in_a_row = 0
+        self._tries: Counter[PictureKey] = Counter()
+        self._blamed: Counter[PictureKey] = Counter()
+        self._not_before_ns: dict[PictureKey, int] = {}
+
+    @property
+    def in_a_row(self) -> int:
+        """How many there were since a picture was counted."""
+        return self._in_a_row
+
+    def tries(self, picture: PictureKey) -> int:
+        """How often the process ended on it; 0 of a picture that is under no suspicion."""
+        return self._tries[picture]
+
+    def is_aside(self, picture: PictureKey, stamp: Stamp) -> bool:
+        """Whether it is not to be tried by now."""
+        return self._not_before_ns.get(picture, 0) > stamp.monotonic_ns
+
+    def died(self, stamp: Stamp, picture: PictureKey | None, *, has_counted: bool, was_killed: bool) -> bool:
+        """The process ended on `picture` (None: on none), after it had counted another of the same batch or
+        not, by itself or by our hand because it took too long. True when that proves, once more and often
+        enough, that the picture ends it."""
+        self._in_a_row = 1 if has_counted else self._in_a_row + 1
+        if picture is None:
+            return False
+        self._tries[picture] += 1
+        aside_ns = min(ASIDE_NS << min(self._tries[picture] - 1, 16), LONGEST_ASIDE_NS)
+        self._not_before_ns[picture] = stamp.monotonic_ns + aside_ns
+        if has_counted and not was_killed:
+            self._blamed[picture] += 1
+        return self._blamed[picture] >= DEATHS
+
+    def pause_ns(self) -> int:
+        """After the newest death, until anything is tried."""
+        return min(PAUSE_NS << min(max(self._in_a_row - 1, 0), 16), LONGEST_PAUSE_NS)
+
+    def survived(self) -> None:
+        """A batch was gone through to its end."""
+        self._in_a_row = 0
+
+    def cleared(self, picture: PictureKey) -> None:
+        """It was answered."""
+        for kept in (self._tries, self._blamed, self._not_before_ns):
+            kept.pop(picture, None)
