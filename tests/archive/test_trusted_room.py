@@ -7,19 +7,18 @@ import json
 from hashlib import sha256
 from uuid import uuid4
 
-import cv2
 import pytest
 
-from agent.archive.verdict_frames import JPEG_QUALITY
+from agent.archive.verdict_frames import picture_of
+from agent.archive.visibility_material import collect
 from agent.checkin.photos import PhotoAlbum
 from agent.paths import Paths
 from agent.recording.gops import unpack_gops
-from agent.store import calibration, footage, trust, visibility
+from agent.store import calibration, classes, footage, trust, visibility
 from agent.store.heads import HeadCount, insert_count
 from agent.store.vault import Vault
 from agent.store.visibility import HourVerdict
-from agent.visibility.key_frame_at import key_frame_at
-from agent.visibility.key_frame_decoder import decode
+from agent.visibility.asked_hours import asked_hours
 from agent.visibility.trust import end_if_over, give
 from tests.archive.conftest import place
 from tests.archive.place import Place
@@ -75,15 +74,16 @@ def test_pictures_are_drawn_by_the_footages_own_lot_and_show_no_box(
     }
     drawn = {(each["sequence"], each["pts_ticks"]) for each in data["drawn"]}
     assert len(drawn) == 2 and min(lots, key=lambda key: lots[key]) in drawn
-    for each in trust.drawn_of(rig.store, found.device.id):
+    for each in trust.drawn_of_hour(rig.store, SESSION, 1):
         # One head, who may be the teacher, is taken off for the trainees.
         assert data["proposal"]["lower"] + 1 <= each.lower <= 8 <= each.upper
         jpeg = PhotoAlbum(paths.photos, Vault(paths.keys)).opened(rig.store, each.photo_id)
-        (row,) = (row for row in rows if row["sequence"] == each.sequence)
-        offsets = [gop.offset for gop in unpack_gops(row["gops"])]
-        frame = key_frame_at(paths.video / row["path"], offsets, each.pts_ticks)
-        bare = cv2.imencode(".jpg", decode(frame.track, frame.data), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-        assert jpeg == bare[1].tobytes(), "not the bare picture: a box would show what the device found"
+        session = classes.session(rig.store, SESSION)
+        assert session is not None
+        counted = collect(rig.store, session).counted[each.at_us]
+        bare, boxed = (picture_of(paths.video, counted, boxes=boxes) for boxes in (False, True))
+        assert bare is not None and boxed is not None and bare.jpeg != boxed.jpeg
+        assert jpeg == bare.jpeg, "a box shows what the device found"
     assert not {each.photo_id for each in visibility.frames_of(rig.store, found.device.id)} & {
         each["photo"] for each in data["drawn"]
     }
@@ -193,6 +193,6 @@ def test_a_calibration_made_in_a_class_hour_leaves_it_unasked(
     lesson.check_in(9)
     lesson.count(10, places_of(lesson), detector=DETECTOR)
     assert lesson.judged().device.data["calibration"] is None
-    assert trust.asked_hours(place.store, NODE.room, 0) == []
+    assert asked_hours(place.store) == []
     assert calibration.newest_calibration(place.store, NODE.room) is not None
     lesson.judge.close()
