@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from agent.classes.class_hours import ClassHour
-from agent.store.trust import RoomTrust
+from agent.visibility.orders import RoomTrust
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,12 @@ class Bearing:
         _, identifier, detector = before[-1]
         return identifier if detector == self.detector else None
 
-    def trust_over(self, hour: ClassHour) -> RoomTrust | None:
-        """The order that bears a verdict on this class hour."""
-        return next((each for each in self.trusts if self._bears(each, hour)), None)
+    def trust_over(self, hour: ClassHour, expected: int | None) -> RoomTrust | None:
+        """The order that bears a verdict on this class hour with so many people expected."""
+        return next(
+            (each for each in self.trusts if self._bears(each, hour) and (expected or 0) <= each.people),
+            None,
+        )
 
     def _bears(self, trust: RoomTrust, hour: ClassHour) -> bool:
         return (

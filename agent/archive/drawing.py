@@ -50,7 +50,7 @@ def is_asked(material: Material, hour: ClassHour, found: Judgement) -> bool:
         return False
     if bearing.camera is None or bearing.calibration_over(hour) is None:
         return False
-    if bearing.trust_over(hour) is None:
+    if bearing.trust_over(hour, found.expected) is None:
         return True
     lowest = _lowest(material, (at_us for at_us, _, _ in found.bounds))
     if lowest is None:

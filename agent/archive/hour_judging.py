@@ -54,12 +54,11 @@ def _believed(material: Material, hour: ClassHour, reckoned: Judgement) -> Judge
     """`reckoned`, or `uncertain` where nothing shows that the device's bounds hold here."""
     if not reckoned.looks or material.bearing.by_manifest:
         return reckoned
-    trust = material.bearing.trust_over(hour)
+    trust = material.bearing.trust_over(hour, reckoned.expected)
     # Counts were compared where people sit; the other measure's bounds are believed alone.
     if trust is None or material.model is None or reckoned.measure != "seats":
-        return _uncertain(reckoned, "detector_not_for_verdicts")
-    if (reckoned.expected or 0) > trust.people:
-        return _uncertain(reckoned, "detector_not_for_verdicts")
+        is_large = trust is None and material.bearing.trust_over(hour, 0) is not None
+        return _uncertain(reckoned, "more_than_proven" if is_large else "detector_not_for_verdicts")
     if reckoned.verdict == "not_shown" and not trust.bears_not_shown:
         return _uncertain(reckoned, "upper_bound_unproven")
     return reckoned

@@ -26,6 +26,7 @@ from agent.store.heads import HeadCount
 from agent.store.true_time import PlacedRow, gaps_between, segments_between
 from agent.visibility.error_model import ErrorModel
 from agent.visibility.looks import Zones, error_model, look_of, room_errors, scored_model
+from agent.visibility.orders import trusts_over
 from agent.visibility.seats import Look
 from agent.visibility.verdict import Interval, Scene
 
@@ -104,7 +105,7 @@ def collect(store: Store, session: Session) -> Material:
         detectors[0] if len(detectors) == 1 else None,
         next(iter(cameras)) if len(cameras) == 1 else None,
         [(true(since_us), each.id, each.detector) for since_us, each in fitted],
-        trust.trusts_over(store, session.room, start_us, end_us),
+        trusts_over(store, session.room, start_us, end_us),
         simulated,
     )
     return Material(

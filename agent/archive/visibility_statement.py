@@ -66,7 +66,8 @@ def state_verdict(
 def as_data(material: Material, judged: JudgedHour) -> dict[str, Any]:
     """What the record says, without ids and pictures."""
     found, stretch = judged.judgement, judged.judgement.stretch
-    model, borne_by = material.model or DEFAULT, material.bearing.trust_over(judged.hour)
+    model = material.model or DEFAULT
+    borne_by = material.bearing.trust_over(judged.hour, judged.judgement.expected)
     return {
         "kind": material.session.kind,
         "hour": judged.hour.number,

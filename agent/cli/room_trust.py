@@ -41,12 +41,13 @@ def checks_command(
     else:
         typer.echo(bearing)
         typer.echo(
-            f"已数课时 class hours counted {len(found.counted)}/{found.asked}，天 days {found.days}，"
+            f"已数课时 class hours counted {len(found.counted)}/{found.asked}，"
+            f"其中算证据 evidence {len(found.claimed)}，天 days {found.days}，"
             f"待数 waiting {len(found.waiting)}\n"
             f"下限高于人数 lower bound above the count {len(found.lower_violated)}，"
             f"上限低于人数 upper bound below {len(found.upper_violated)}"
         )
-        if found.counted:
+        if found.claimed:
             typer.echo(
                 f"在 95% 的把握下误差率不超过 {found.bound:.1%} / with 95 % confidence at most that rate"
             )
@@ -89,19 +90,19 @@ def trust_command(
 
 def bearing_line(store: Store, room: str) -> str:
     """Whether the device judges this room's class hours, and why."""
-    from agent.store import calibration, trust
+    from agent.store import calibration
     from agent.visibility.looks import error_model
-    from agent.visibility.trust import standing_trust
+    from agent.visibility.orders import newest_trust
 
     made = calibration.newest_calibration(store, room)
     if made is not None and error_model(made.detector) is not None:
         return "由设备判定：检测器本身可作判定 / the device judges: its detector bears verdicts"
-    if (standing := standing_trust(store, room)) is not None:
-        evidence = standing.data["evidence"]
+    newest = newest_trust(store, room)
+    if newest is not None and newest.ended_us is None:
+        hours, most = newest.data["evidence"]["would_be_shown"], newest.people
         return (
-            f"由设备判定：人数核对 {evidence['hours']} 个课时无误 / the device judges: "
-            f"{evidence['hours']} class hours counted by hand agreed"
+            f"由设备判定：人数核对 {hours} 个课时无误，应到最多 {most} 人 / the device judges: "
+            f"{hours} class hours counted by hand agreed; up to {most} people expected"
         )
-    newest = trust.newest_trust(store, room)
     ended = "" if newest is None else f"；信任已结束 trust ended: {newest.end_reason}"
     return f"由人决定：设备在本教室未获信任 / people decide: the device is not trusted in this room{ended}"

@@ -34,6 +34,7 @@ REASONS = {
     "too_few_pictures": "可用画面太短 usable pictures are too short",
     "detector_not_for_verdicts": "设备的计数在本教室还未获信任 the device is not trusted in this room",
     "upper_bound_unproven": "上限在本教室不准过，须由人决定 the upper bound failed here before: for a person",
+    "more_than_proven": "应到人数多于核实过的 more people expected than when people counted: for a person",
 }
 UNITS = {"times": "次 lessons", "class_hours": "课时 class hours"}
 
@@ -62,7 +63,7 @@ def show_command(
     """
     from agent.clock import SystemClock
     from agent.store import visibility
-    from agent.visibility.blindness import blind_hours
+    from agent.visibility.blindness import is_blind
     from agent.visibility.catching_up import progress, said
     from agent.visibility.strikes import standing_of
 
@@ -71,7 +72,7 @@ def show_command(
         lesson = lesson_named(store, session)
         found = visibility.verdicts_of(store, lesson.id)
         standing = standing_of(store, lesson.class_id)
-        waiting = blind_hours(store, lesson)
+        waiting = {each.hour for each in found} if is_blind(store, lesson.id) else set()
         caught_up = progress(store, settings.paths, lesson.id, SystemClock().now())
         bearing = bearing_line(store, lesson.room)
     if as_json:
@@ -90,7 +91,7 @@ def show_command(
         raise typer.Exit(ExitCode.REFUSED)
 
 
-def _print(found: list[HourVerdict], standing: Standing | None, waiting: frozenset[int]) -> None:
+def _print(found: list[HourVerdict], standing: Standing | None, waiting: set[int]) -> None:
     """`waiting`: class hours whose pictures people are still to count, without knowing what was found."""
     for each in found:
         if each.hour in waiting:

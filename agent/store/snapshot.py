@@ -62,7 +62,6 @@ KEPT = (
     "volume",
     "reference_view",
     "room_calibration",
-    "room_trust",
     "camera_tamper",
 )
 """Tables of a snapshot, those first to which others refer."""

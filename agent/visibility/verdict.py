@@ -48,6 +48,7 @@ Reason = Literal[
     "too_few_pictures",
     "detector_not_for_verdicts",
     "upper_bound_unproven",
+    "more_than_proven",
 ]
 Interval = tuple[int, int]
 """[from_us, until_us), UTC microseconds."""

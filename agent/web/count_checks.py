@@ -20,11 +20,14 @@ from agent.configuration.document import ConfigurationError, Visibility, current
 from agent.store import check_ins, classes, trust
 from agent.store.classes import TrainingClass
 from agent.store.database import Store
-from agent.store.trust import AskedHour, RoomTrust
+from agent.store.trust import AskedHour
+from agent.visibility.asked_hours import Look
+from agent.visibility.blindness import is_blind
 from agent.visibility.count_checks import MOST_PEOPLE, CountCheckError, hand_in, pictures_to_count
-from agent.visibility.evidence import Evidence, Look, evidence_of
+from agent.visibility.evidence import Evidence, evidence_of
 from agent.visibility.looks import error_model
-from agent.visibility.trust import Missing, TrustError, give, missing_of, standing_trust, withdraw
+from agent.visibility.orders import RoomTrust, newest_trust
+from agent.visibility.trust import Missing, TrustError, give, missing_of, withdraw
 from agent.web.clock import password_refusal
 from agent.web.gate import HR_ACCOUNT
 from agent.web.locale import N_
@@ -49,6 +52,7 @@ ANSWERS: Final = {
     "trust.missing": ("bad", N_("证据不够，见下面缺什么。")),
     "trust.trusted": ("bad", N_("本教室已获信任。")),
     "trust.not_trusted": ("bad", N_("本教室现在没有信任可撤回。")),
+    "trust.clock": ("bad", N_("没有人为本机时钟担保，先对时。没有记录。")),
     "trust.no_reason": ("bad", N_("须写明理由，最多 500 字，不写身份证号。")),
 }
 """What a form answered, by the word that the page's address carries."""
@@ -58,7 +62,7 @@ LACKS: Final = {
     "days": N_("已数 %(have)d 天，须 %(need)d 天"),
     "violated": N_("%(have)d 个课时设备的下限高于人数，须一个也没有：查明原因，重新标定后再数"),
     "answered": N_("抽到的课时只数了 %(have)d%%，须 %(need)d%%：不能挑着数"),
-    "edited": N_("%(have)d 条人数与当时写入的记录不符，数据库被改过"),
+    "edited": N_("%(have)d 张画面或其人数与当时写入的记录不符，数据库被改过：查明原因，重新标定后再数"),
 }
 
 router = APIRouter()
@@ -86,6 +90,8 @@ class CountView:
     looks: tuple[Look, ...]
     waits: bool
     """Whether they are to be counted; else what was counted stands, or they are destroyed."""
+    is_open: bool
+    """Whether what the device found is shown: not while another class hour of the lesson waits."""
 
 
 @router.get(ROOM_PAGE)
@@ -99,14 +105,14 @@ async def room_page(request: Request) -> Response:
             needed = current_configuration(store).visibility
         except ConfigurationError:
             needed = Visibility()
-        evidence, newest = evidence_of(store, room), trust.newest_trust(store, room)
-        made = evidence.calibration
+        evidence, newest = evidence_of(store, room), newest_trust(store, room)
+        made, is_over = evidence.calibration, newest is not None and newest.ended_us is not None
         return RoomView(
             evidence,
             missing_of(evidence, needed),
             needed,
-            standing_trust(store, room),
-            newest if newest is not None and newest.ended_us is not None else None,
+            None if is_over else newest,
+            newest if is_over else None,
             made is not None and error_model(made.detector) is not None,
         )
 
@@ -187,7 +193,8 @@ def _read_hour(store: Store, session_id: str, hour: int) -> CountView | None:
         for each in drawn
     )
     known = classes.training_class(store, asked.class_id)
-    return CountView(asked, known, looks, bool(pictures_to_count(store, session_id, hour)))
+    waits = bool(pictures_to_count(store, session_id, hour))
+    return CountView(asked, known, looks, waits, not is_blind(store, session_id))
 
 
 def _typed(view: CountView, form: Mapping[str, str]) -> dict[str, int | None] | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.store import trust, visibility
+from agent.store import visibility
 from agent.store.classes import Session
 from agent.store.database import Store
 from agent.store.visibility import HourVerdict, VerdictFrame, VerdictKind
-from agent.visibility.blindness import blind_hours
+from agent.visibility.blindness import is_blind
+from agent.visibility.count_checks import pictures_to_count
+from agent.visibility.orders import trusts
 from agent.visibility.strikes import Standing, standing_of
 from agent.web.alerts import Alert
 from agent.web.locale import N_, Words
@@ -29,6 +31,7 @@ REASONS: dict[str, str] = {
     "too_few_pictures": N_("可用的画面太短"),
     "detector_not_for_verdicts": N_("设备的计数在本教室还未获信任，由人决定"),
     "upper_bound_unproven": N_("设备的上限在本教室不准过，未显示全员须由人决定"),
+    "more_than_proven": N_("应到人数多于数人时核实过的人数，须由人决定"),
 }
 SUPERSEDED: dict[str, str] = {
     "clock_corrected": N_("时钟已更正"),
@@ -50,8 +53,11 @@ class ShownHour:
 
     verdict: HourVerdict
     frames: tuple[VerdictFrame, ...]
+    is_blind: bool
+    """Whether people are still to count pictures of this lesson: until then nothing that the device found is
+    shown."""
     to_count: bool
-    """Whether people are still to count its pictures: until then nothing that the device found is shown."""
+    """Whether they are pictures of this class hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +70,13 @@ class VisibilityView:
 
 def read_visibility(store: Store, session: Session) -> VisibilityView:
     """Of one lesson, and where its class stands."""
-    blind = blind_hours(store, session)
+    blind = is_blind(store, session.id)
     hours = tuple(
         ShownHour(
             each,
             tuple(visibility.frames_of(store, each.device.id)),
-            each.hour in blind,
+            blind,
+            bool(pictures_to_count(store, session.id, each.hour)),
         )
         for each in visibility.verdicts_of(store, session.id)
         if each.hour <= session.class_hours
@@ -89,14 +96,24 @@ END_REASONS: dict[str, str] = {
 
 
 def trust_alerts(store: Store, words: Words) -> list[Alert]:
-    """Of each room that the device judges no more though nobody took the order back, until the next order."""
+    """Of each room that the device judges no more though nobody took the order back, until the next order;
+    and of an earlier order that a count proved wrong since."""
     _ = words.gettext
-    found = []
-    for each in trust.newest_trusts(store):
-        if each.end_reason not in (None, "withdrawn"):
-            text = _("%(room)s：设备不再判定本教室的课时：%(reason)s。见课次页“设备判定的依据”。")
-            values = {"room": each.room, "reason": _(END_REASONS[str(each.end_reason)])}
-            found.append(Alert("bad" if each.end_reason == "violated" else "warn", text % values))
+    found, orders = [], trusts(store)
+    newest = {each.room: each for each in orders}
+    for each in orders:
+        is_newest, proved_us = newest[each.room] is each, each.violated_at_us
+        if each.end_reason in (None, "withdrawn") or not (
+            is_newest or (proved_us is not None and proved_us >= newest[each.room].since_us)
+        ):
+            continue
+        text = (
+            _("%(room)s：设备不再判定本教室的课时：%(reason)s。见课次页“设备判定的依据”。")
+            if is_newest
+            else _("%(room)s：以前的一次信任：%(reason)s。见课次页“设备判定的依据”。")
+        )
+        values = {"room": each.room, "reason": _(END_REASONS[str(each.end_reason)])}
+        found.append(Alert("bad" if each.end_reason == "violated" else "warn", text % values))
     return found
 
 

@@ -16,7 +16,8 @@ from agent.store.heads import HeadCount, insert_count
 from agent.store.trust import CountCheck
 from agent.visibility.count_checks import CountCheckError, hand_in
 from agent.visibility.evidence import evidence_of
-from agent.visibility.trust import TrustError, end_if_over, give, missing_of, standing_trust, withdraw
+from agent.visibility.orders import standing_trust
+from agent.visibility.trust import TrustError, end_if_over, give, missing_of, withdraw
 from tests.archive.conftest import place
 from tests.archive.place import Place
 from tests.clocks import ManualClock
@@ -189,16 +190,6 @@ def test_what_is_not_as_it_was_stated_is_no_evidence(room: CountedRoom, statemen
     assert "edited" in lacks(room)
 
 
-@RULE
-def test_an_order_that_was_never_stated_bears_nothing(room: CountedRoom) -> None:
-    earn(room)
-    now_us = room.clock.wall_us
-    assert len(trust.trusts_over(room.store, room.room, now_us, now_us + 1)) == 1
-    room.store.execute("UPDATE room_trust SET since_us = 0")
-    assert trust.trusts_over(room.store, room.room, now_us, now_us + 1) == []
-    assert standing_trust(room.store, room.room) is None
-
-
 def _calibrated(room: CountedRoom) -> None:
     room.calibrate(room.clock.wall_us)
 
@@ -275,58 +266,3 @@ def test_hr_take_it_back_with_a_reason_that_no_record_holds(room: CountedRoom) -
 def test_a_room_that_was_never_calibrated_earns_nothing(store: Store, clock: ManualClock) -> None:
     evidence = evidence_of(store, NODE.room)
     assert [each.code for each in missing_of(evidence, Visibility())] == ["calibration"]
-
-
-@RULE
-def test_hours_in_which_nothing_was_claimed_earn_nothing(room: CountedRoom) -> None:
-    """An empty room, or bounds that say nothing, are never wrong."""
-    for photos in list(room.photos):
-        verdict = trust.drawn(room.store, photos[0])
-        assert verdict is not None
-        room.store.execute(
-            "UPDATE visibility_verdict SET data = json_set(data, '$.proposal.verdict', 'uncertain')"
-            " WHERE id = ?",
-            (verdict.verdict_id,),
-        )
-    room.count()
-    assert lacks(room)["hours"] == (0, ENOUGH)
-
-
-@RULE
-def test_a_new_calibration_saves_no_verdict_from_a_count(room: CountedRoom) -> None:
-    """Who calibrates after each class must not keep what it bore."""
-    earn(room)
-    room.clock.advance(60)
-    room.ask(room.clock.wall_us)
-    room.clock.advance(60)
-    room.calibrate(room.clock.wall_us)
-    assert end_if_over(room.store, room.clock.now(), room.room) is not None
-    room.count(3, slice(-1, None))
-    assert end_if_over(room.store, room.clock.now(), room.room) is not None
-    assert [each["reason"] for each in facts(room.store, "room.trust-ended")] == [
-        "calibrated_anew",
-        "violated",
-    ]
-    (order,) = trust.trusts_over(room.store, room.room, 0, 2**62)
-    assert order.end_reason == "violated"
-    assert end_if_over(room.store, room.clock.now(), room.room) is None
-    assert problems_of_facts(room.store) == []
-
-
-@RULE
-@pytest.mark.promise("I4")
-def test_what_is_gone_is_missed(room: CountedRoom) -> None:
-    room.count(19, slice(0, 1))
-    room.count(hours=slice(1, None))
-    assert "violated" in lacks(room)
-    edit(room.store, "DELETE FROM count_check WHERE people = 19")
-    assert "edited" in lacks(room)
-
-
-@RULE
-def test_an_end_that_was_stated_stays(room: CountedRoom) -> None:
-    earn(room)
-    withdraw(room.store, room.clock.now(), room.room, "试用结束")
-    room.store.execute("UPDATE room_trust SET ended_us = NULL, end_reason = NULL")
-    assert standing_trust(room.store, room.room) is None
-    assert trust.trusts_over(room.store, room.room, 0, 2**62) == []

@@ -10,9 +10,10 @@ import httpx
 import pytest
 
 from agent.paths import Paths
-from agent.store import trust
 from agent.store.database import Store
-from agent.visibility.trust import standing_trust
+from agent.visibility.asked_hours import asked_hours
+from agent.visibility.orders import standing_trust
+from agent.visibility.trust import end_if_over
 from tests.clocks import ManualClock
 from tests.evidence.schemas import problems_of_facts
 from tests.visibility.counted_hours import DAY_US, JPEG, CountedRoom, add_class, bears_nothing
@@ -154,10 +155,9 @@ def test_the_end_of_the_trust_is_said_on_the_first_page(visitor: httpx.Client, r
     room.count()
     token = token_in(visitor.get(PAGE))
     visitor.post("/visibility/trust", data={"token": token, "order": "give", "password": PASSWORD})
-    made = trust.newest_trust(room.store, room.room)
-    assert made is not None
-    with room.store.transaction():
-        trust.end_trust(room.store, made.id, room.clock.wall_us, "violated")
+    room.ask(room.clock.wall_us)
+    room.count(3, slice(-1, None))
+    assert end_if_over(room.store, room.clock.now(), room.room) is not None
     for address in ("/now", PAGE):
         assert "依这次信任作出的判定都已失效" in visitor.get(address).text
     english = visitor.get("/now?lang=en").text
@@ -169,7 +169,7 @@ def test_boxes_are_shown_and_decisions_taken_once_it_was_counted(
     visitor: httpx.Client, room: CountedRoom
 ) -> None:
     session = room.ask(room.clock.wall_us - DAY_US)
-    verdict = trust.asked_hours(room.store, room.room, 0)[0].verdict_id
+    verdict = asked_hours(room.store)[0].asked.verdict_id
     form = {"hour": "1", "seen": verdict, "reason": "看过", "password": PASSWORD, "decision": "shown"}
 
     def decide() -> str:

@@ -41,9 +41,8 @@ CREATE INDEX fact_of_attendance ON fact (class_id, id) WHERE type IN
   ('check-in.answered', 'check-in.decided', 'check-in.counted', 'spot-check.ended', 'suspicion.decided',
    'attendance.corrected', 'session.opened', 'session.closed', 'session.cancelled', 'session.plan-changed',
    'session.make-up-bound', 'session.make-up-released', 'session.continuity-judged', 'class.imported');
--- A room's trust is held against what was stated of each count, and an order against itself.
-CREATE INDEX fact_of_counting ON fact (subject, id) WHERE type IN
-  ('visibility.judged', 'visibility.people-counted');
+-- What a room's trust rests on, and its orders, are read from what was stated: there is no row of an order.
+CREATE INDEX fact_of_counting ON fact (id) WHERE type IN ('visibility.judged', 'visibility.people-counted');
 CREATE INDEX fact_of_trust ON fact (id) WHERE type IN ('room.trusted', 'room.trust-ended');
 -- A clip carries the signed record of each segment that it touches.
 CREATE INDEX fact_segment_closed ON fact (subject) WHERE type = 'recording.segment-closed';
@@ -717,24 +716,6 @@ CREATE TRIGGER count_check_is_append_only_no_update BEFORE UPDATE ON count_check
 BEGIN SELECT RAISE (ABORT, 'what was counted is never changed'); END;
 CREATE TRIGGER count_check_is_append_only_no_delete BEFORE DELETE ON count_check
 BEGIN SELECT RAISE (ABORT, 'what was counted is never removed'); END;
--- HR's order that the device judges this room's class hours (room.trusted), by counts that agreed with the device;
--- it ends once (room.trust-ended).
-CREATE TABLE room_trust (
-  number          INTEGER PRIMARY KEY AUTOINCREMENT,
-  id              TEXT    NOT NULL UNIQUE,
-  room            TEXT    NOT NULL,
-  since_us        INTEGER NOT NULL,                    -- class hours that begin from then on
-  detector        TEXT    NOT NULL,
-  calibration_id  INTEGER NOT NULL REFERENCES room_calibration (id),
-  camera          TEXT    NOT NULL,
-  simulated       INTEGER NOT NULL CHECK (simulated IN (0, 1)),
-  data            TEXT    NOT NULL CHECK (json_type(data) = 'object'),   -- as in the fact
-  ended_us        INTEGER,
-  end_reason      TEXT CHECK (end_reason IN ('withdrawn', 'violated', 'calibrated_anew', 'detector_changed',
-                  'camera_moved', 'camera_changed')),
-  CHECK ((ended_us IS NULL) = (end_reason IS NULL))
-) STRICT;
-CREATE UNIQUE INDEX one_trust_a_room ON room_trust (room) WHERE ended_us IS NULL;
 
 -- ---------------------------------------------------------------------------------------------------------
 -- The clock (I8)
