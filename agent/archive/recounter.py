@@ -8,11 +8,17 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
+import psutil
+from pydantic import ConfigDict, TypeAdapter
+
 from agent.log import get_logger
 from agent.settings import Settings
 from agent.visibility.recounting import Recounted, Refused, Wanted
 
 STOP_S: Final = 3.0
+
+LONGEST_LINE: Final = 1 << 20
+"""Characters: thousands of boxes are fewer."""
 
 log = get_logger(__name__)
 
@@ -51,6 +57,30 @@ class CounterIdentity:
     finds: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What the process may say, one of them at a time. It decodes what may be damaged, so its word is input
+    from outside (I12)."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    counter: CounterIdentity | None = None
+    counted: Recounted | None = None
+    refused: Refused | None = None
+    done: float | None = None
+    trouble: Trouble | None = None
+
+    def picture(self, ticks: int) -> Recounted | Refused:
+        """The answer for the key frame at `ticks`; ValueError when it is none."""
+        found = self.counted or self.refused
+        if found is None or found.ticks != ticks:
+            raise ValueError(f"no answer for the picture at tick {ticks}")
+        return found
+
+
+_LINE: Final = TypeAdapter(_Line)
+
+
 class Recounter(Protocol):
     """Counts pictures in one thread; ended from another."""
 
@@ -77,6 +107,7 @@ class RecountProcess:
         }
         self._process: subprocess.Popen[str] | None = None
         self._identity: CounterIdentity | None = None
+        self._priced_s = 0.0
 
     def identity(self) -> CounterIdentity | Trouble:
         if self._identity is None:
@@ -97,19 +128,28 @@ class RecountProcess:
             "start_ticks": wanted.start_ticks,
             "pictures": wanted.pictures,
         }
+        trouble = None
         try:
             _ask(process, asked)
-            while True:
-                said = _said(process)
-                if "done" in said:
-                    return Counted(tuple(found), float(said["done"]))
-                if "trouble" in said:
-                    return Counted(tuple(found), 0.0, Trouble(**said["trouble"]))
-                found.append(_picture(said))
+            while (said := _said(process)).trouble is None and said.done is None:
+                ticks = wanted.pictures[len(found)][1] if len(found) < len(wanted.pictures) else -1
+                found.append(said.picture(ticks))
+            trouble = said.trouble
+            if trouble is None and len(found) < len(wanted.pictures):
+                raise ValueError(f"{len(found)} of {len(wanted.pictures)} pictures were answered")
         except (OSError, EOFError, ValueError) as error:
+            trouble = DIED
+            log.warning("catch-up.process-died", error=str(error)[:500])
+        cpu_s = self._price(process)
+        if trouble is DIED:
             self.end()
-            log.warning("catch-up.process-died", rc=process.returncode, error=str(error))
-            return Counted(tuple(found), 0.0, DIED)
+        return Counted(tuple(found), cpu_s, trouble)
+
+    def _price(self, process: subprocess.Popen[str]) -> float:
+        """Processor time since the last was asked for: the start's, too."""
+        used_s = _cpu_s(process)
+        price_s, self._priced_s = max(0.0, used_s - self._priced_s), max(used_s, self._priced_s)
+        return price_s
 
     def end(self) -> None:
         process, self._process = self._process, None
@@ -131,17 +171,29 @@ class RecountProcess:
                 stdout=subprocess.PIPE,
                 text=True,
             )
+            self._priced_s = 0.0
             _ask(process, self._setup)
             said = _said(process)
+            if said.counter is None and said.trouble is None:
+                raise ValueError("it does not say who counts")
         except (OSError, EOFError, ValueError) as error:
             self.end()
-            log.warning("catch-up.process-unstartable", error=str(error))
+            log.warning("catch-up.process-unstartable", error=str(error)[:500])
             return UNSTARTABLE
-        if "trouble" in said:
+        if said.trouble is not None:
             self.end()
-            return Trouble(**said["trouble"])
-        self._identity = CounterIdentity(**said)
+            return said.trouble
+        self._identity = said.counter
         return None
+
+
+def _cpu_s(process: subprocess.Popen[str]) -> float:
+    """Processor time of its life, ended or not; 0.0 once nobody knows it any more."""
+    try:
+        used = psutil.Process(process.pid).cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(used.user + used.system)
 
 
 def _ask(process: subprocess.Popen[str], content: dict[str, Any]) -> None:
@@ -151,16 +203,9 @@ def _ask(process: subprocess.Popen[str], content: dict[str, Any]) -> None:
     process.stdin.flush()
 
 
-def _said(process: subprocess.Popen[str]) -> dict[str, Any]:
-    line = process.stdout.readline() if process.stdout is not None else ""
+def _said(process: subprocess.Popen[str]) -> _Line:
+    """Its next line. EOFError when it has ended; ValueError when it said anything else."""
+    line = process.stdout.readline(LONGEST_LINE) if process.stdout is not None else ""
     if not line:
         raise EOFError("no answer")
-    said: dict[str, Any] = json.loads(line)
-    return said
-
-
-def _picture(said: dict[str, Any]) -> Recounted | Refused:
-    if "refused" in said:
-        return Refused(**said["refused"])
-    counted: dict[str, Any] = said["counted"]
-    return Recounted(**{**counted, "boxes": tuple((*box,) for box in counted["boxes"])})
+    return _LINE.validate_json(line)

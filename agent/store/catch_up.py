@@ -79,6 +79,11 @@ def insert_refused(
     )
 
 
+def forget_refused(store: Store, run_id: str, sequence: int) -> None:
+    """The segment's file is whole again: its pictures are to be tried again. In the caller's transaction."""
+    store.execute("DELETE FROM picture_refused WHERE run_id = ? AND sequence = ?", (run_id, sequence))
+
+
 def fragment_hashes(store: Store, run_id: str, sequence: int) -> bytes:
     """32 bytes a part of the segment's file, as its record binds them; b"" without a row."""
     row = store.row("SELECT fragments FROM segment WHERE run_id = ? AND sequence = ?", (run_id, sequence))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from agent.clock import Stamp
+from agent.store import catch_up
 from agent.store.database import Row, Store
 from agent.store.facts import Fact, FactType, state_fact
 from agent.store.footage import LONGEST_SEGMENT_US
@@ -177,6 +178,7 @@ def source_is_whole(store: Store, stamp: Stamp, segment: Row) -> bool:
         if since is None:
             return False
         store.execute("DELETE FROM segment_damage WHERE run_id = ? AND sequence = ?", key)
+        catch_up.forget_refused(store, *key)
         data = {
             "run": segment["run_id"],
             "sequence": segment["sequence"],
@@ -212,6 +214,7 @@ def restored(store: Store, stamp: Stamp, copy: Copy, segments: Sequence[Segment]
                 "DELETE FROM segment_damage WHERE run_id = ? AND sequence = ?",
                 (segment["run_id"], segment["sequence"]),
             )
+            catch_up.forget_refused(store, segment["run_id"], segment["sequence"])
         _state_segments(store, stamp, FactType.COPY_RESTORED, copy, segments)
 
 

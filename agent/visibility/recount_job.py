@@ -2,8 +2,9 @@
 
 JSON lines. On standard input first the counter ({"counter", "models_folder"}), then one line a segment
 ({"path", "fragments" as hex, "start_ticks", "pictures": [[offset, ticks], …]}). On standard output first
-the counter's {"name", "cut", "finds"}, then a line for each picture as it is done, and after a segment
-{"done": CPU seconds} or {"trouble": {"kind", "zh", "en"}}. It ends with its input, so it outlives nobody.
+{"counter": {"name", "cut", "finds"}}, then a line {"counted": …} or {"refused": …} for each picture as it is
+done, and after a segment {"done": CPU seconds} or {"trouble": {"kind", "zh", "en"}}. It ends with its input,
+so it outlives nobody.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def main() -> None:
     except ModelError as error:
         _say({"trouble": {"kind": "model", "zh": error.remedy_zh, "en": str(error)}})
         return
-    _say({"name": counter.name, "cut": counter.cut, "finds": counter.finds})
+    _say({"counter": {"name": counter.name, "cut": counter.cut, "finds": counter.finds}})
     for line in sys.stdin:
         answer(counter, line)
 

@@ -24,7 +24,7 @@ from agent.configuration.document import Visibility as VisibilityValues
 from agent.paths import Paths
 from agent.recording.gops import unpack_gops
 from agent.role import RoleContext
-from agent.store import classes, configuration, visibility
+from agent.store import classes, configuration, copies, visibility
 from agent.store.catch_up import REFUSALS, Ended, stated_end
 from agent.store.classes import Session
 from agent.store.database import Row, Store, Value
@@ -590,6 +590,71 @@ def test_the_process_of_its_own_counts_what_the_watch_would_have(lesson: Lesson)
     trouble = process.count(gone).trouble
     assert trouble is not None and trouble.kind == "disk"
     process.end()
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "[]",
+        "null",
+        '{"counted": 3}',
+        '{"done": "soon"}',
+        '{"trouble": {"kind": "disk"}}',
+        '{"refused": {"ticks": -5, "reason": "altered", "what": ""}}',
+        '{"refused": {"ticks": 0, "reason": "altered", "what": ""}, "done": 1}',
+        '{"done": 1.0}',
+        "\\u0000",
+    ],
+)
+def test_whatever_the_process_says_ends_nobody_but_itself(
+    lesson: Lesson, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, says: str
+) -> None:
+    """It decodes what may be damaged: its word is input from outside."""
+    job = tmp_path / "job"
+    begin = '{"counter": {"name": "n", "cut": 0.4, "finds": "head"}}'
+    job.write_text(
+        f"#!/bin/sh\nread setup\nprintf '%s\\n' '{begin}'\n"
+        f"read asked\nprintf '%s\\n' '{says}'\nexec sleep 60\n"
+    )
+    job.chmod(0o700)
+    monkeypatch.setattr("sys.executable", str(job))
+    process = RecountProcess(lesson.context.settings)
+    found = process.count(Wanted(lesson.paths.video / "f.mp4", b"", 0, ((700, 7), (900, 9))))
+    assert found.trouble is DIED and found.pictures == ()
+
+
+@pytest.mark.parametrize("says", ["[]", "{}", '{"done": 1}', '{"counter": {"name": 3}}', "", "x"])
+def test_a_process_that_does_not_say_who_counts_cannot_be_started(
+    lesson: Lesson, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, says: str
+) -> None:
+    job = tmp_path / "job"
+    job.write_text(f"#!/bin/sh\nread setup\nprintf '%s\\n' '{says}'\nexec sleep 60\n")
+    job.chmod(0o700)
+    monkeypatch.setattr("sys.executable", str(job))
+    found = RecountProcess(lesson.context.settings).identity()
+    assert isinstance(found, Trouble) and found.kind == "unstartable"
+
+
+@pytest.mark.parametrize("how", ["restored", "whole"])
+def test_a_file_that_was_made_good_again_is_counted(lesson: Lesson, how: str) -> None:
+    lesson.play(60, watched=False)
+    lesson.finish()
+    row = lesson.rig.segments()[0]
+    path = lesson.paths.video / row["path"]
+    good = path.read_bytes()
+    flip(path, 60)
+    lesson.catch_up()
+    assert stated_end(lesson.store, SESSION) == Ended(DETECTOR, 9, {**NONE_REFUSED, "altered": 4}, 0)
+    path.write_bytes(good)
+    stamp, segment = lesson.rig.clock.now(), copies.all_segments(lesson.store)[0]
+    copies.source_is_damaged(lesson.store, stamp, segment, None)
+    if how == "whole":
+        copies.source_is_whole(lesson.store, stamp, segment)
+    else:
+        copies.restored(lesson.store, stamp, copies.Copy("nas", "institution", str(uuid4())), [dict(segment)])
+    lesson.rig.clock.advance(RECENT_NS / 1e9)
+    lesson.catch_up()
+    assert stated_end(lesson.store, SESSION) == Ended(DETECTOR, 13, NONE_REFUSED, 0)
 
 
 def test_where_no_lesson_was_nobody_asks_who_counts(lesson: Lesson) -> None:
