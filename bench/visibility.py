@@ -7,7 +7,7 @@ Needs CLASSROOM_AGENT_SHARED (labelled pictures), and NanoDet as the product ins
 models install nanodet-g-416 --folder FOLDER`. A detection finds a labelled head when their
 boxes share half (IoU .5); NanoDet answers with whole people, so both are also matched by place: the middle
 of the head found, for a person the middle of the top of the box, lies in the labelled box enlarged by a
-quarter. Each detection finds one head, the surest first. The labels of val_rear leave out one head in twelve:
+quarter. Each detection finds one head, the surest first. The labels of val_rear leave out one head in eight:
 precision there is a lower bound, and `place_completed` counts those known as people. Prints numbers only.
 """
 
