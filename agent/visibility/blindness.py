@@ -1,14 +1,14 @@
 """Of which class hours nothing that the device found is shown, because people are to count them (R6).
 
 From the lesson's beginning: nobody knows before a class hour is judged whether the lot asks for it, and
-whoever read its numbers meanwhile would not count blind. Until its counts are handed in
-(agent.visibility.count_checks), or until it was judged and nothing was drawn.
+whoever read its numbers meanwhile would not count blind. Until the counts of all class hours are
+handed in (agent.visibility.count_checks), or until all were judged and nothing was drawn.
 """
 
 from __future__ import annotations
 
 from agent.classes.class_hours import class_hours
-from agent.store import visibility
+from agent.store import classes, visibility
 from agent.store.calibration import newest_calibration
 from agent.store.classes import Session
 from agent.store.database import Store
@@ -16,16 +16,17 @@ from agent.visibility.count_checks import pictures_to_count
 from agent.visibility.looks import error_model, scored_model
 
 
-def blind_hours(store: Store, session: Session) -> frozenset[int]:
-    """Numbers of the class hours of a lesson; empty before it was opened."""
-    if session.state not in ("open", "closed"):
-        return frozenset()
+def is_blind(store: Store, session_id: str) -> bool:
+    """Whether nothing is shown of this lesson yet: of all its class hours while any waits, because the same
+    people sit there. False before it was opened."""
+    session = classes.session(store, session_id)
+    if session is None or session.state not in ("open", "closed"):
+        return False
     judged = {each.hour for each in visibility.verdicts_of(store, session.id)}
     may_be_asked = may_be_asked_for(store, session)
-    return frozenset(
-        number
+    return any(
+        (number not in judged and may_be_asked) or pictures_to_count(store, session.id, number)
         for number in {hour.number for hour in class_hours(session)} | judged
-        if (number not in judged and may_be_asked) or pictures_to_count(store, session.id, number)
     )
 
 

@@ -79,6 +79,8 @@ class RoomView:
     ended: RoomTrust | None
     """The last order, when it is over."""
     bears_anyway: bool
+    blind: frozenset[str]
+    """Lessons of which nothing that the device found is shown yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,9 @@ async def room_page(request: Request) -> Response:
             None if is_over else newest,
             newest if is_over else None,
             made is not None and error_model(made.detector) is not None,
+            frozenset(
+                each for each in {hour.asked.session_id for hour in evidence.hours} if is_blind(store, each)
+            ),
         )
 
     view = await site.store.run(work)

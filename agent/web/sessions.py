@@ -22,7 +22,7 @@ from agent.store.database import Store
 from agent.store.heads import HeadCount
 from agent.store.overview import Answer, Gap
 from agent.store.playback import segments_to_play
-from agent.visibility.blindness import blind_hours
+from agent.visibility.blindness import is_blind
 from agent.visibility.catching_up import progress
 from agent.visibility.catching_up import said as caught_up_text
 from agent.web import verdicts
@@ -154,9 +154,9 @@ async def session_page(request: Request, session_id: str) -> Response:
         hours = await asyncio.to_thread(
             read_class_hours, evidence, site.paths, view.session, view.training_class, now
         )
-    is_blind = bool(await site.store.run(lambda store: blind_hours(store, view.session)))
+    blind = await site.store.run(lambda store: is_blind(store, identifier))
     chart: Chart | None = None
-    if counts and not is_blind:
+    if counts and not blind:
         chart = head_count_chart(counts, view.start_us, view.end_us)
     return site.render(
         request,
@@ -165,7 +165,7 @@ async def session_page(request: Request, session_id: str) -> Response:
         words=words,
         answers=answers,
         chart=chart,
-        is_blind=is_blind,
+        is_blind=blind,
         kinds=KINDS,
         states=STATES,
         answer_names=ANSWERS,

@@ -16,10 +16,9 @@ from agent.store import check_ins, visibility
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType
 from agent.store.visibility import HourVerdict
-from agent.visibility.count_checks import pictures_to_count
+from agent.visibility.blindness import is_blind
 from agent.visibility.decision import VisibilityDecisionError, decide
 from agent.web.clock import password_refusal
-from agent.web.count_checks import ROOM_PAGE
 from agent.web.gate import HR_ACCOUNT
 from agent.web.login import client_address
 from agent.web.photos import opened_photo, photo_answer
@@ -33,8 +32,8 @@ router = APIRouter()
 
 @router.get("/visibility/frame/{photo_id}")
 async def frame(request: Request, photo_id: str) -> Response:
-    """A picture of a verdict. That it was opened is a record, once a visitor. While pictures of the class
-    hour wait to be counted, none with boxes is shown."""
+    """A picture of a verdict. That it was opened is a record, once a visitor. While pictures of the lesson
+    wait to be counted, none with boxes is shown."""
     site = site_of(request)
     digest, identifier = visit_of(request).token_sha256, parse_uuid(photo_id)
     _require_hr(request)
@@ -44,8 +43,8 @@ async def frame(request: Request, photo_id: str) -> Response:
         row = visibility.frame_of_photo(store, identifier)
         if row is None:
             return None
-        if not row["is_drawn"] and pictures_to_count(store, row["session_id"], row["hour"]):
-            return f"{ROOM_PAGE}/{row['session_id']}/{row['hour']}"
+        if not row["is_drawn"] and is_blind(store, row["session_id"]):
+            return f"/sessions/{row['session_id']}#visibility"
         viewed = Fact(
             FactType.VERDICT_FRAME_VIEWED,
             f"session/{row['session_id']}",
@@ -78,7 +77,7 @@ async def decide_hour(request: Request, session_id: str) -> Response:
         if refused is not None:
             return refused
         found = {each.hour: each for each in visibility.verdicts_of(store, identifier)}.get(int(hour))
-        if decision != "uncertain" and pictures_to_count(store, identifier, int(hour)):
+        if decision != "uncertain" and is_blind(store, identifier):
             return "uncounted"
         if decision != "uncertain" and found is not None and not _has_seen(store, digest, found):
             return "unseen"

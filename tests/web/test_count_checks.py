@@ -178,7 +178,15 @@ def test_boxes_are_shown_and_decisions_taken_once_it_was_counted(
         return answer.headers["location"].split("decided=")[1].split("#")[0]
 
     assert decide() == "uncounted"
+    # Another class hour of the lesson was not judged yet: the same people sit there.
+    room.store.execute("UPDATE session SET class_hours = 2 WHERE id = ?", (session,))
     room.hand_in(0, 22, None)
+    assert decide() == "uncounted"
+    for address in (PAGE, f"{PAGE}/{session}/1", f"/sessions/{session}"):
+        text = visitor.get(address).text
+        assert "等其他课时" in text and "20–24" not in text
+    room.store.execute("UPDATE session SET class_hours = 1 WHERE id = ?", (session,))
+    assert "20–24" in visitor.get(PAGE).text and "20–24" in visitor.get(f"{PAGE}/{session}/1").text
     assert decide() == "decided"
 
 
