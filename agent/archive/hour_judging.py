@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from agent.archive.drawing import drawn_looks
 from agent.archive.verdict_frames import Picture, picture_of
-from agent.archive.visibility_material import Material
+from agent.archive.visibility_material import Counted, Material
 from agent.classes.class_hours import ClassHour
 from agent.paths import Paths
 from agent.visibility.error_model import DEFAULT
@@ -28,6 +28,9 @@ class JudgedHour:
     """With boxes."""
     drawn: tuple[Picture, ...]
     """Drawn by lot for a person to count, without boxes."""
+    unseen: tuple[Counted, ...] = ()
+    """Drawn, too, but the recording does not give them any more, or not as it was recorded: the class hour is
+    asked for and stays unanswered, so nobody chooses among those by damaging files."""
 
 
 def judge_hours(paths: Paths, material: Material, hours: Sequence[ClassHour]) -> list[JudgedHour]:
@@ -41,12 +44,16 @@ def _judged_hour(paths: Paths, material: Material, hour: ClassHour) -> JudgedHou
         looks, (hour.start_us, hour.end_us), material.scene, material.needed_us, material.model or DEFAULT
     )
     stated = _believed(material, hour, reckoned)
+    lots = drawn_looks(material, hour, reckoned)
+    drawn = tuple(_pictures(paths, material, lots, boxes=False))
+    seen = {each.counted.look.at_us for each in drawn}
     return JudgedHour(
         hour,
         stated,
         None if stated is reckoned or material.model is None else reckoned,
         tuple(_pictures(paths, material, reckoned.frames, boxes=True)),
-        tuple(_pictures(paths, material, drawn_looks(material, hour, reckoned), boxes=False)),
+        drawn,
+        tuple(material.counted[at_us] for at_us in lots if at_us not in seen),
     )
 
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from agent.archive.hour_judging import JudgedHour
 from agent.archive.verdict_frames import Picture
-from agent.archive.visibility_material import Material
+from agent.archive.visibility_material import Counted, Material
 from agent.checkin.photos import PhotoAlbum, SealedPhoto
 from agent.clock import Stamp
 from agent.store import trust, visibility
@@ -48,6 +48,9 @@ def state_verdict(
         drawn = [
             _keep_drawn(store, made.id, picture, kept(picture), *bounds[picture.counted.look.at_us])
             for picture in judged.drawn
+        ]
+        drawn += [
+            _keep_unseen(store, made, counted, *bounds[counted.look.at_us]) for counted in judged.unseen
         ]
         stated = {"verdict_id": made.id, "supersedes": supersedes, "because": list(because), **data}
         fact = Fact(
@@ -133,6 +136,29 @@ def _keep_drawn(
     )
     trust.insert_drawn(store, drawn)
     return {**_place(picture, photo), "lower": lower, "upper": upper}
+
+
+def _keep_unseen(store: Store, verdict: Verdict, counted: Counted, lower: int, upper: int) -> dict[str, Any]:
+    """A drawn picture that cannot be had: its photo is one whose time is over from the beginning."""
+    photo_id, count, at_us = str(uuid4()), counted.count, counted.look.at_us
+    trust.insert_unseen_photo(store, photo_id, verdict.id, at_us, verdict.stated_us)
+    trust.insert_drawn(
+        store,
+        DrawnPicture(
+            verdict.id, count.run_id, count.sequence, count.pts_ticks, photo_id, at_us, lower, upper
+        ),
+    )
+    return {
+        "photo": photo_id,
+        "sha256": None,
+        "run": count.run_id,
+        "sequence": count.sequence,
+        "pts_ticks": count.pts_ticks,
+        "key_frame_sha256": None,
+        "at_us": at_us,
+        "lower": lower,
+        "upper": upper,
+    }
 
 
 def _place(picture: Picture, photo: SealedPhoto) -> dict[str, Any]:

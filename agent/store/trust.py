@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from agent.store.database import Store
@@ -83,6 +84,21 @@ def drawn(store: Store, photo_id: str) -> DrawnPicture | None:
 def is_kept(store: Store, photo_id: str) -> bool:
     """False once its retention ended."""
     return store.row("SELECT 1 FROM photo WHERE id = ? AND expired_us IS NULL", (photo_id,)) is not None
+
+
+def insert_unseen_photo(store: Store, photo_id: str, verdict_id: str, taken_us: int, now_us: int) -> None:
+    """A drawn picture that the recording does not give: a photo without a file. In the caller's
+    transaction."""
+    store.insert(
+        "photo",
+        {
+            "id": photo_id,
+            "subject_id": verdict_id,
+            "sha256": sha256(b"").digest(),
+            "taken_us": taken_us,
+            "expired_us": now_us,
+        },
+    )
 
 
 def drawn_of_hour(store: Store, session_id: str, hour: int) -> list[DrawnPicture]:
