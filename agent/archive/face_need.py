@@ -10,6 +10,7 @@ from datetime import date
 from typing import Final
 
 from agent.archive.entitlement import last_day, local_day, midnight_us
+from agent.store.attendance import NO_END
 from agent.store.courses import Course
 from agent.store.trainings import Training
 
@@ -17,6 +18,10 @@ DAY_US: Final = 86_400_000_000
 QUIET_US: Final = 180 * DAY_US
 """A course that was broken off, or whose hours were never all entered, is forgotten after half a year without
 a lesson: longer than any summer break, and no face stays for ever because nobody said the end (I7)."""
+
+
+AHEAD_US: Final = 730 * DAY_US
+"""No lesson or opening day further ahead of what was is believed: a wrong digit would keep faces for ever."""
 
 
 def needed_until_us(training: Training, course: Course, now_us: int, grace_us: int) -> int | None:
@@ -29,16 +34,18 @@ def needed_until_us(training: Training, course: Course, now_us: int, grace_us: i
     if training.stated_day is not None and isinstance(last := last_day(training), date):
         return midnight_us(last) + grace_us
     over = course.held(now_us)
-    if any(each not in over and each.planned_end_us + QUIET_US > now_us for each in course.lessons):
-        return None
     # Closed further from its plan than a day is what a wrong clock says.
     ends = [
         max(lesson.planned_end_us, min(lesson.closed_us or 0, lesson.planned_end_us + DAY_US))
         for lesson in over
     ]
+    was = [*ends, *([course.imported_us] if course.imported_us <= now_us else [])]
+    ahead_us = max(was) + AHEAD_US if was else NO_END
+    if any(
+        each not in over and min(each.planned_end_us + QUIET_US, ahead_us) > now_us for each in course.lessons
+    ):
+        return None
     if course.has_held_its_hours(now_us):
         return midnight_us(local_day(max(ends))) + grace_us
-    signs = [midnight_us(date.fromisoformat(course.opening_day)), *ends]
-    if course.imported_us <= now_us:
-        signs.append(course.imported_us)
+    signs = [min(midnight_us(date.fromisoformat(course.opening_day)), ahead_us), *was]
     return max(signs) + max(grace_us, QUIET_US)

@@ -189,6 +189,21 @@ def test_a_course_that_was_broken_off_is_forgotten_after_half_a_year(
 
 
 @pytest.mark.promise("I7")
+@pytest.mark.parametrize("wrong", ["lesson", "opening day"])
+def test_a_wrong_digit_in_a_year_keeps_no_face_for_ever(room: Room, vault: Vault, wrong: str) -> None:
+    room.add_class("welding", opening_day="2206-11-21" if wrong == "opening day" else "2026-11-21")
+    if wrong == "lesson":
+        room.lesson("welding", room.clock.wall_us + 20 * 365 * 24 * HOUR_US, state="planned")
+    sealed = face(room, vault, person := enrol(room, vault, "welding"))
+    room.pass_time(700)
+    hourly(room)
+    assert vault.open(room.store, person, "template", sealed) == b"a template"
+    room.pass_time(730 + 180 - 700 + 2)
+    hourly(room)
+    assert faces(room) == 0
+
+
+@pytest.mark.promise("I7")
 @pytest.mark.parametrize(("kind", "is_over"), [("examination", True), ("make_up", False)])
 def test_an_examination_is_an_hour_of_the_course_and_what_is_made_up_is_none(
     room: Room, vault: Vault, kind: str, is_over: bool
