@@ -18,6 +18,7 @@ from agent.store import calibration, classes, footage, trust, visibility
 from agent.store.heads import HeadCount, insert_count
 from agent.store.vault import Vault
 from agent.store.visibility import HourVerdict
+from agent.visibility import looks
 from agent.visibility.asked_hours import asked_hours
 from agent.visibility.trust import end_if_over, give
 from tests.archive.conftest import place
@@ -36,12 +37,8 @@ __all__ = ["clip", "clip_path", "place", "rig"]
 RULE = pytest.mark.rule("R6")
 
 
-@RULE
-@pytest.mark.promise("I6")
-def test_pictures_are_drawn_by_the_footages_own_lot_and_show_no_box(
-    rig: Rig, paths: Paths, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bears_nothing(monkeypatch)
+def filmed(rig: Rig, paths: Paths) -> tuple[Lesson, list[tuple[str, int, int, int, int]]]:
+    """A lesson of seven people on two minutes of footage, and the places of its key frames."""
     room = CountedRoom(rig.store, paths, rig.clock, ORIGIN.room)
     rig.begin(124)
     rig.stop()
@@ -62,6 +59,32 @@ def test_pictures_are_drawn_by_the_footages_own_lot_and_show_no_box(
     ]
     lesson.check_in(7)
     lesson.count(8, places, detector=DETECTOR)
+    return lesson, places
+
+
+@RULE
+def test_what_was_stated_once_without_a_picture_being_drawn_is_never_asked_for(
+    rig: Rig, paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looks, "_bearing", lambda: frozenset({DETECTOR}))
+    lesson, _ = filmed(rig, paths)
+    assert lesson.judged().verdict == "shown"
+    bears_nothing(monkeypatch)
+    lesson.look_again()
+    (found,) = visibility.verdicts_of(rig.store, SESSION)
+    assert (found.verdict, found.device.data["reason"]) == ("uncertain", "detector_not_for_verdicts")
+    assert trust.drawn_of_hour(rig.store, SESSION, 1) == [], "what was read of it is not counted blind"
+    lesson.judge.close()
+
+
+@RULE
+@pytest.mark.promise("I6")
+def test_pictures_are_drawn_by_the_footages_own_lot_and_show_no_box(
+    rig: Rig, paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bears_nothing(monkeypatch)
+    lesson, places = filmed(rig, paths)
+    rows = rig.segments()
     found = lesson.judged()
     assert (found.verdict, found.in_force.lower) == ("uncertain", None)
     (data,) = lesson.facts("visibility.judged")
@@ -125,7 +148,6 @@ def test_class_hours_after_hrs_order_are_judged_and_those_before_stay(
     session = held(lesson, later["start_us"], later["end_us"])
     found = judged(lesson, session)
     assert (found.verdict, found.in_force.lower, found.in_force.data["trust"]) == ("shown", 8, order.id)
-    drawn = trust.drawn_of_hour(place.store, session, 1)
     assert (found.device.data["proposal"], found.device.data["calibration"]) == (None, fitted)
     lesson.look_again()
     (before,) = visibility.verdicts_of(place.store, SESSION)
@@ -142,7 +164,6 @@ def test_class_hours_after_hrs_order_are_judged_and_those_before_stay(
         if found.verdict == "uncertain":
             break
     assert (found.verdict, found.in_force.because) == ("uncertain", ("trust_changed",))
-    assert trust.drawn_of_hour(place.store, session, 1) == drawn, "what was read of it is not counted blind"
     assert problems_of_facts(place.store) == []
     lesson.judge.close()
 

@@ -9,8 +9,12 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from agent.checkin.photos import PhotoAlbum
 from agent.paths import Paths
+from agent.store import visibility
 from agent.store.database import Store
+from agent.store.vault import Vault
+from agent.store.visibility import VerdictFrame
 from agent.visibility.asked_hours import asked_hours
 from agent.visibility.orders import standing_trust
 from agent.visibility.trust import end_if_over
@@ -166,7 +170,7 @@ def test_the_end_of_the_trust_is_said_on_the_first_page(visitor: httpx.Client, r
 
 @pytest.mark.rule("R6")
 def test_boxes_are_shown_and_decisions_taken_once_it_was_counted(
-    visitor: httpx.Client, room: CountedRoom
+    visitor: httpx.Client, room: CountedRoom, paths: Paths
 ) -> None:
     session = room.ask(room.clock.wall_us - DAY_US)
     verdict = asked_hours(room.store)[0].asked.verdict_id
@@ -177,17 +181,25 @@ def test_boxes_are_shown_and_decisions_taken_once_it_was_counted(
         answer = visitor.post(f"/visibility/{session}/decide", data={"token": token, **form})
         return answer.headers["location"].split("decided=")[1].split("#")[0]
 
-    assert decide() == "uncounted"
+    album = PhotoAlbum(paths.photos, Vault(paths.keys))
+    with room.store.transaction(), album.kept(room.store, verdict, JPEG, room.clock.wall_us) as boxed:
+        frame = VerdictFrame(verdict, str(uuid4()), 0, 1, boxed.id, is_kept=True)
+        visibility.insert_frame(room.store, frame)
+
+    def has_boxes() -> bool:
+        return visitor.get(f"/visibility/frame/{boxed.id}").status_code == 200
+
+    assert decide() == "uncounted" and not has_boxes()
     # Another class hour of the lesson was not judged yet: the same people sit there.
     room.store.execute("UPDATE session SET class_hours = 2 WHERE id = ?", (session,))
     room.hand_in(0, 22, None)
-    assert decide() == "uncounted"
+    assert decide() == "uncounted" and not has_boxes()
     for address in (PAGE, f"{PAGE}/{session}/1", f"/sessions/{session}"):
         text = visitor.get(address).text
         assert "等其他课时" in text and "20–24" not in text
     room.store.execute("UPDATE session SET class_hours = 1 WHERE id = ?", (session,))
     assert "20–24" in visitor.get(PAGE).text and "20–24" in visitor.get(f"{PAGE}/{session}/1").text
-    assert decide() == "decided"
+    assert has_boxes() and decide() == "decided"
 
 
 @pytest.mark.rule("R6")
