@@ -224,7 +224,8 @@ class CatchUp:
             for gop in unpack_gops(plan.rows[key]["gops"])
             if gop.ticks != frame.ticks and not self._deaths.tries((*key, gop.ticks))
         ]
-        return (others[tries % len(others)],) if tries and others else ()
+        turn = tries + self._deaths.in_a_row  # it may be deadly itself
+        return (others[turn % len(others)],) if tries and others else ()
 
     def _begin(
         self, store: Store, stamp: Stamp, session: Session, plan: Plan, frames: tuple[PlannedFrame, ...]
