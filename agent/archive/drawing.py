@@ -44,14 +44,15 @@ def drawn_looks(material: Material, hour: ClassHour, found: Judgement) -> tuple[
 
 def is_asked(material: Material, hour: ClassHour, found: Judgement) -> bool:
     """Whether this class hour is worth counting for the room: people who sit, seen by one detector, whose
-    scores are probabilities, under one calibration. In a room that is trusted one in `ONE_IN`."""
+    scores are probabilities, under one calibration, where HR staff count. In a room that is trusted one in
+    `ONE_IN`, whether they do or not."""
     bearing = material.bearing
     if material.model is None or bearing.by_manifest or found.measure != "seats":
         return False
     if bearing.camera is None or bearing.calibration_over(hour) is None:
         return False
     if bearing.trust_over(hour, found.expected) is None:
-        return True
+        return material.are_counted
     lowest = _lowest(material, (at_us for at_us, _, _ in found.bounds))
     if lowest is None:
         return False

@@ -73,10 +73,13 @@ class Material:
     basis: Mapping[str, str]
     judged_before: frozenset[int] = frozenset()
     """Class hours of which something was stated: what the device found in them may have been read."""
+    are_counted: bool = False
+    """Whether HR staff count in the rooms that are not trusted yet."""
 
 
 def collect(store: Store, session: Session) -> Material:
     """The material of a lesson as it stands now. ConfigurationError when HR's values cannot be read."""
+    values = current_configuration(store).visibility
     start_us, end_us = session.planned_start_us, session.planned_end_us
     rows = segments_between(store, CAMERA, start_us, end_us)
     segments = [(row["run_id"], row["sequence"]) for row in rows]
@@ -119,7 +122,7 @@ def collect(store: Store, session: Session) -> Material:
             bool(counted) and all(each.zones.teacher for each in counted.values()),
             walking=session.kind == "practical",
         ),
-        current_configuration(store).visibility.shown_for_seconds * 1_000_000,
+        values.shown_for_seconds * 1_000_000,
         detectors,
         _model(detectors, [each for _, each in fitted]),
         bearing,
@@ -127,6 +130,7 @@ def collect(store: Store, session: Session) -> Material:
         _basis(session, rows, gaps, counts, expected, left_out, [each.id for _, each in fitted])
         | {"trust": bearing.digest()},
         frozenset(each.hour for each in visibility.verdicts_of(store, session.id)),
+        values.count_checks,
     )
 
 

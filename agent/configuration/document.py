@@ -107,6 +107,11 @@ class Visibility(_Section):
     No notice says how long. Five minutes are long enough that no moment of luck and no passing crowd
     decides, and short enough that a lesson in which people bend over their work has such a stretch.
     Shorter believes less evidence; longer leaves more class hours uncertain, for people to decide."""
+    count_checks: bool = False
+    """Whether HR staff count people in pictures drawn by lot of this room's class hours, so that they may
+    trust it to judge them itself. `true` keeps what the device found in a lesson from its pages until all of
+    its class hours were counted, because who has read it does not count blind: switch it on where somebody
+    counts. `false` draws nothing, save one in ten class hours of a room that is trusted."""
     trust_hours: Annotated[int, Field(ge=30, le=3000)] = 60
     """So many class hours of the room that the device would call `shown` must have been counted by hand, none
     with fewer people than its lower bound, before HR can order that the device judges this room. None of 30

@@ -2,18 +2,21 @@
 
 From the lesson's beginning: nobody knows before a class hour is judged whether the lot asks for it, and
 whoever read its numbers meanwhile would not count blind. Until the counts of all class hours are
-handed in (agent.visibility.count_checks), or until all were judged and nothing was drawn.
+handed in (agent.visibility.count_checks), or until all were judged and nothing was drawn. What the first
+page says while the lesson runs is not held back: whoever stands in the room compares it with what they see.
 """
 
 from __future__ import annotations
 
 from agent.classes.class_hours import class_hours
+from agent.configuration.document import current_configuration
 from agent.store import classes, visibility
 from agent.store.calibration import newest_calibration
 from agent.store.classes import Session
 from agent.store.database import Store
 from agent.visibility.count_checks import pictures_to_count
 from agent.visibility.looks import error_model, scored_model
+from agent.visibility.orders import standing_trust
 
 
 def is_blind(store: Store, session_id: str) -> bool:
@@ -31,11 +34,16 @@ def is_blind(store: Store, session_id: str) -> bool:
 
 
 def may_be_asked_for(store: Store, session: Session) -> bool:
-    """Whether pictures of its class hours may be drawn for people to count: they sit, in a calibrated room,
-    and the detector's scores are probabilities that bear no verdict everywhere."""
+    """Whether pictures of its class hours may be drawn for people to count: they sit, in a calibrated room
+    where HR staff count or that is trusted, and the detector's scores are probabilities that bear no verdict
+    everywhere. ConfigurationError when HR's values cannot be read."""
     made = newest_calibration(store, session.room)
     return (
-        session.kind != "practical"
+        (
+            current_configuration(store).visibility.count_checks
+            or standing_trust(store, session.room) is not None
+        )
+        and session.kind != "practical"
         and made is not None
         and scored_model(made.detector) is not None
         and error_model(made.detector) is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -21,7 +21,6 @@ from agent.store.database import Store
 from agent.store.heads import HeadCount
 from agent.store.overview import Answer, Gap, Receiver
 from agent.store.playback import segments_to_play
-from agent.visibility.blindness import may_be_asked_for
 from agent.web import alerts as alert_rules
 from agent.web.corrected_footage import gaps_between
 from agent.web.locale import Words, end_of_day_us, local
@@ -88,8 +87,6 @@ class Room:
     presence: Presence | None
     answers: list[Answer]
     count: HeadCount | None
-    is_blind: bool
-    """Whether people may be asked to count this lesson: they must not know what the device counts in it."""
     open_gap: Gap | None
     video_seconds: float
     gap_seconds: float
@@ -158,10 +155,7 @@ async def _render(request: Request, template: str) -> Response:
         alerts=sorted([*found, *waiting], key=lambda alert: alert_rules.LEVELS.index(alert.level)),
         level_names=alert_rules.LEVEL_NAMES,
         pictures=[
-            _without_boxes(picture) if room.is_blind and picture.camera == "rear" else picture
-            for camera in CAMERAS
-            if camera in site.settings.cameras
-            for picture in (read_picture(site.paths, camera, words),)
+            read_picture(site.paths, camera, words) for camera in CAMERAS if camera in site.settings.cameras
         ],
         fresh_s={
             "door": FRESH_DOOR_S,
@@ -197,8 +191,7 @@ def read_room(store: Store, site: Site, now: Stamp, growing: PlayableSegment | N
             now_us=now.wall_us,
         )
     since_us = now.wall_us - FRESH_COUNT_S * 1_000_000
-    is_blind = session is not None and may_be_asked_for(store, session)
-    counts = heads.counts_of(store, session.id, from_us=since_us) if session and not is_blind else []
+    counts = heads.counts_of(store, session.id, from_us=since_us) if session else []
     newest = overview.log_entries(store, before=2**62, limit=1)
     covered = video_seconds(tiled)
     return Room(
@@ -209,7 +202,6 @@ def read_room(store: Store, site: Site, now: Stamp, growing: PlayableSegment | N
         presence=read_presence(store, session) if session else None,
         answers=overview.answers(store, session.id, SHOWN_ANSWERS) if session else [],
         count=counts[-1] if counts else None,
-        is_blind=is_blind,
         open_gap=overview.open_gap(store, "rear"),
         video_seconds=covered,
         gap_seconds=sum(span.seconds for span in tiled) - covered,
@@ -254,10 +246,6 @@ def read_picture(paths: Paths, camera: str, words: Words) -> Picture:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
         return nothing
-
-
-def _without_boxes(picture: Picture) -> Picture:
-    return replace(picture, boxes=[])
 
 
 def _boxes(about: dict[str, Any]) -> list[Box]:

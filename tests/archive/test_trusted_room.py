@@ -12,14 +12,16 @@ import pytest
 from agent.archive.verdict_frames import picture_of
 from agent.archive.visibility_material import collect
 from agent.checkin.photos import PhotoAlbum
+from agent.configuration.document import HrConfiguration
 from agent.paths import Paths
 from agent.recording.gops import unpack_gops
-from agent.store import calibration, classes, footage, trust, visibility
+from agent.store import calibration, classes, configuration, footage, trust, visibility
 from agent.store.heads import HeadCount, insert_count
 from agent.store.vault import Vault
 from agent.store.visibility import HourVerdict
 from agent.visibility import looks
 from agent.visibility.asked_hours import asked_hours
+from agent.visibility.blindness import is_blind
 from agent.visibility.trust import end_if_over, give
 from tests.archive.conftest import place
 from tests.archive.place import Place
@@ -216,4 +218,20 @@ def test_a_calibration_made_in_a_class_hour_leaves_it_unasked(
     assert lesson.judged().device.data["calibration"] is None
     assert asked_hours(place.store) == []
     assert calibration.newest_calibration(place.store, NODE.room) is not None
+    lesson.judge.close()
+
+
+@RULE
+def test_where_hr_do_not_count_nothing_is_drawn_and_nothing_waits(
+    rig: Rig, paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bears_nothing(monkeypatch)
+    lesson, _ = filmed(rig, paths)
+    assert is_blind(rig.store, SESSION), "class hours that are not judged yet may be asked for"
+    values = HrConfiguration(revision=2).model_dump_json()
+    configuration.insert_revision(rig.store, revision=2, document=values, message=None, applied_us=0)
+    assert not is_blind(rig.store, SESSION)
+    assert lesson.judged().verdict == "uncertain"
+    assert trust.drawn_of_hour(rig.store, SESSION, 1) == []
+    assert not is_blind(rig.store, SESSION)
     lesson.judge.close()

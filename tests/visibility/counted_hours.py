@@ -51,7 +51,7 @@ class CountedRoom:
     """The lesson of each of them."""
 
     def configure(self, revision: int = 1) -> None:
-        values = VisibilityValues(shown_for_seconds=120, trust_hours=ENOUGH)
+        values = VisibilityValues(shown_for_seconds=120, count_checks=True, trust_hours=ENOUGH)
         document = HrConfiguration(revision=revision, visibility=values).model_dump_json()
         configuration.insert_revision(
             self.store, revision=revision, document=document, message=None, applied_us=0

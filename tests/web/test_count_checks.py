@@ -223,27 +223,3 @@ def test_what_was_counted_look_by_look_is_not_drawn_before_it_was_handed_in(
     assert 'class="counted"' not in visitor.get(f"/sessions/{later}").text
     room.store.execute("UPDATE session SET kind = 'practical' WHERE id = ?", (later,))
     assert 'class="counted"' in visitor.get(f"/sessions/{later}").text, "practicals are never asked for"
-
-
-@pytest.mark.rule("R6")
-def test_the_first_page_says_no_number_of_a_lesson_that_people_are_to_count(
-    visitor: httpx.Client, room: CountedRoom, paths: Paths
-) -> None:
-    now_us = room.clock.wall_us
-    session = room.held(now_us - 60_000_000, state="open")
-    count_heads(room.store, session, now_us - 1_000_000, 43, 45)
-    paths.frames.mkdir(parents=True, exist_ok=True)
-    (paths.frames / "rear.jpg").write_bytes(JPEG)
-    about = {"at_us": now_us, "width": 1280, "height": 720, "boxes": [[10, 10, 40, 40, 0.9]]}
-    (paths.frames / "rear.json").write_text(json.dumps(about))
-
-    def rear() -> tuple[str, str]:
-        text = visitor.get("/now").text
-        numbers = text.split('data-part="numbers"')[1].split("</section>")[0]
-        return numbers, text
-
-    numbers, text = rear()
-    assert "43" not in numbers and "这节课要请人数" in numbers and BOX not in text
-    room.store.execute("UPDATE session SET kind = 'practical' WHERE id = ?", (session,))
-    numbers, text = rear()
-    assert "43" in numbers and BOX in text
