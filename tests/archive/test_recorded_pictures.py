@@ -15,7 +15,7 @@ from agent.store.database import Row
 from agent.visibility.asked_hours import asked_hours, edited
 from agent.visibility.count_checks import hand_in, pictures_to_count
 from agent.visibility.recorded_parts import RecordedParts
-from tests.archive.test_catch_up import Lesson, hold, lesson, slow_clip
+from tests.archive.catching import Lesson, hold, lesson, slow_clip
 from tests.archive.test_visibility import made
 from tests.cli.test_continuity import SESSION
 from tests.evidence.schemas import problems_of_facts

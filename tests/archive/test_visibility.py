@@ -44,7 +44,9 @@ __all__ = ["clip", "clip_path", "rig"]
 CountedAt = tuple[str, int, int, int, int]
 """Run, sequence, presentation ticks, wall time, height of the picture."""
 RULE = pytest.mark.rule("R6")
-READABLE = HrConfiguration(revision=2, visibility=VisibilityValues(shown_for_seconds=120, count_checks=True)).model_dump_json()
+READABLE = HrConfiguration(
+    revision=2, visibility=VisibilityValues(shown_for_seconds=120, count_checks=True)
+).model_dump_json()
 
 
 @dataclass
@@ -119,7 +121,9 @@ class Lesson:
 
 def made(store: Store, clock: ManualClock, paths: Paths, room: str, start_us: int, end_us: int) -> Lesson:
     """HR want two minutes of proof; the shortest that they may."""
-    values = HrConfiguration(revision=1, visibility=VisibilityValues(shown_for_seconds=120, count_checks=True))
+    values = HrConfiguration(
+        revision=1, visibility=VisibilityValues(shown_for_seconds=120, count_checks=True)
+    )
     document = values.model_dump_json()
     configuration.insert_revision(store, revision=1, document=document, message=None, applied_us=0)
     store.execute(

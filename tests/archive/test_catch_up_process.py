@@ -1,0 +1,194 @@
+"""The process that counts afterwards: what it costs, how it dies, what it may say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agent.archive.catch_up import AGAIN_NS, HUNG_NS
+from agent.archive.part import Word
+from agent.archive.recount_deaths import DEATHS, LONGEST_PAUSE_NS
+from agent.archive.recounter import DIED, CounterIdentity, RecountProcess, Trouble
+from agent.recording.gops import unpack_gops
+from agent.store.catch_up import Ended, stated_end
+from agent.visibility.recounting import Recounted, Wanted, recounted
+from models.head_net import HeadNet
+from tests.archive.catching import (
+    NONE_REFUSED,
+    Lesson,
+    hold,
+    lesson,
+    slow_clip,
+)
+from tests.cli.test_continuity import SESSION
+from tests.visibility.people import DETECTOR
+from tests.waiting import wait_until
+
+__all__ = ["hold", "lesson", "slow_clip"]
+
+RULE = pytest.mark.rule("R6")
+
+
+def test_a_picture_on_which_the_process_dies_costs_itself_alone(lesson: Lesson) -> None:
+    """It dies on it each time, right after it counted another."""
+    lesson.play(60, watched=False)
+    lesson.finish()
+    row = lesson.rig.segments()[1]
+    deadly = Path(row["path"]).name, unpack_gops(row["gops"])[0].ticks
+    lesson.recounter.deadly = deadly
+    while not lesson.facts("visibility.catch-up-ended"):
+        lesson.catch_up()
+        lesson.rig.clock.advance(AGAIN_NS / 1e9)
+    assert lesson.recounter.asked.count(deadly) == DEATHS + 1, "the first time nothing was counted before"
+    (ended,) = lesson.facts("visibility.catch-up-ended")
+    assert (ended["made"], ended["refused"]["crashed"], ended["left"]) == (12, 1, 0)
+    assert len(lesson.caught_up()) == 12, "those that were counted before it again are no looks more"
+
+
+def test_a_process_that_cannot_live_here_costs_no_picture_and_little_time(lesson: Lesson) -> None:
+    """Without memory it dies on whatever it is given, on each picture more often than any may be deadly; when
+    there is memory again, all is counted."""
+    lesson.play(15, watched=False)
+    lesson.finish()
+    lesson.recounter.meets = lambda wanted: DIED
+    until_s, word = lesson.rig.clock.monotonic_ns + 12 * 3600 * 10**9, Word()
+    while lesson.rig.clock.monotonic_ns < until_s:
+        word = lesson.catching.step(lesson.store, lesson.rig.clock.now())
+        wait_until(lambda: lesson.catching.is_idle, 20, "it is tried")
+        lesson.rig.clock.advance(20)
+    assert word.state == "fault" and "意外结束" in word.zh
+    starts = lesson.recounter.calls
+    assert 4 * DEATHS <= starts <= 7 + 12 * 3600 * 10**9 // LONGEST_PAUSE_NS
+    assert lesson.facts("visibility.catch-up-ended") == []
+    lesson.recounter.meets = lambda wanted: None
+    while not lesson.facts("visibility.catch-up-ended"):
+        lesson.catch_up()
+        lesson.rig.clock.advance(LONGEST_PAUSE_NS / 1e9)
+    assert stated_end(lesson.store, SESSION) == Ended(DETECTOR, 4, NONE_REFUSED, 0)
+
+
+def test_a_process_that_was_killed_for_want_of_time_costs_no_picture(lesson: Lesson) -> None:
+    """Other programs keep every core: our own hand ended it, so it proves nothing of the picture."""
+    lesson.play(60, watched=False)
+    lesson.finish()
+    row = lesson.rig.segments()[1]
+    lesson.recounter.deadly = Path(row["path"]).name, unpack_gops(row["gops"])[5].ticks
+    lesson.recounter.hangs = True
+
+    def is_killed() -> bool:
+        lesson.rig.clock.advance(HUNG_NS / 1e9)
+        lesson.catching.step(lesson.store, lesson.rig.clock.now())
+        return lesson.recounter.asked.count(lesson.recounter.deadly or ("", 0)) > DEATHS + 1
+
+    wait_until(is_killed, 20, "it was killed more often than a picture may be deadly")
+    lesson.recounter.end()
+    lesson.recounter.deadly = None
+    while not lesson.facts("visibility.catch-up-ended"):
+        lesson.catch_up()
+        lesson.rig.clock.advance(LONGEST_PAUSE_NS / 1e9)
+    assert stated_end(lesson.store, SESSION) == Ended(DETECTOR, 13, NONE_REFUSED, 0)
+
+
+def test_an_answer_that_leaves_its_picture_missing_is_not_asked_for_without_end(lesson: Lesson) -> None:
+    """Counted as of another group of pictures than was asked for."""
+    lesson.play(60, watched=False)
+    lesson.finish()
+    lesson.recounter.answers = lambda each: (
+        replace(each, pts_ticks=each.pts_ticks - 1) if isinstance(each, Recounted) and each.ticks else each
+    )
+    lesson.catch_up()
+    ended = stated_end(lesson.store, SESSION)
+    assert ended is not None and (ended.refused["undecodable"], ended.left) == (13 - 4, 0)
+    assert max(Counter(lesson.recounter.asked).values()) == 1
+
+
+@pytest.mark.parametrize(("is_lesson", "pause_s"), [(False, 3.0), (True, 19.0)])
+def test_it_takes_a_share_of_one_core_and_a_smaller_one_while_a_lesson_is_on(
+    lesson: Lesson, is_lesson: bool, pause_s: float
+) -> None:
+    """Each dozen costs a second here."""
+    lesson.play(120, watched=False)
+    lesson.finish()
+    if is_lesson:
+        lesson.store.execute("UPDATE session SET state = 'open'")
+    part, clock = lesson.catching, lesson.rig.clock
+
+    def is_asked() -> int:
+        part.step(lesson.store, clock.now())
+        wait_until(lambda: part.is_idle, 20, "the pictures are counted")
+        return len(lesson.recounter.asked)
+
+    wait_until(is_asked, 20, "it begins")
+    is_asked()
+    asked = len(lesson.recounter.asked)
+    clock.advance(pause_s - 0.5)
+    assert is_asked() == asked
+    clock.advance(1)
+    assert is_asked() > asked
+
+
+def test_the_process_of_its_own_counts_what_the_watch_would_have(lesson: Lesson) -> None:
+    """The product's own counter in its own process, killed in the middle."""
+    lesson.play(40, watched=False)
+    lesson.finish()
+    process = RecountProcess(lesson.context.settings)
+    found = process.identity()
+    assert isinstance(found, CounterIdentity) and found.name == HeadNet().name
+    row = lesson.rig.segments()[0]
+    pictures = tuple((gop.offset, gop.ticks) for gop in unpack_gops(row["gops"])[:4])
+    wanted = Wanted(lesson.paths.video / row["path"], bytes(row["fragments"]), row["start_ticks"], pictures)
+    counted = process.count(wanted)
+    assert list(counted.pictures) == list(recounted(HeadNet(), wanted))
+    assert counted.trouble is None and counted.cpu_s > 0
+    process.end()
+    assert process.count(wanted).pictures == counted.pictures, "started again"
+    gone = Wanted(lesson.paths.video / "segments" / "gone.mp4", b"", 0, pictures)
+    trouble = process.count(gone).trouble
+    assert trouble is not None and trouble.kind == "disk"
+    process.end()
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "[]",
+        "null",
+        '{"counted": 3}',
+        '{"done": "soon"}',
+        '{"trouble": {"kind": "disk"}}',
+        '{"refused": {"ticks": -5, "reason": "altered", "what": ""}}',
+        '{"refused": {"ticks": 0, "reason": "altered", "what": ""}, "done": 1}',
+        '{"done": 1.0}',
+        "\\u0000",
+    ],
+)
+def test_whatever_the_process_says_ends_nobody_but_itself(
+    lesson: Lesson, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, says: str
+) -> None:
+    """It decodes what may be damaged: its word is input from outside."""
+    job = tmp_path / "job"
+    begin = '{"counter": {"name": "n", "cut": 0.4, "finds": "head"}}'
+    job.write_text(
+        f"#!/bin/sh\nread setup\nprintf '%s\\n' '{begin}'\n"
+        f"read asked\nprintf '%s\\n' '{says}'\nexec sleep 60\n"
+    )
+    job.chmod(0o700)
+    monkeypatch.setattr("sys.executable", str(job))
+    process = RecountProcess(lesson.context.settings)
+    found = process.count(Wanted(lesson.paths.video / "f.mp4", b"", 0, ((700, 7), (900, 9))))
+    assert found.trouble is DIED and found.pictures == ()
+
+
+@pytest.mark.parametrize("says", ["[]", "{}", '{"done": 1}', '{"counter": {"name": 3}}', "", "x"])
+def test_a_process_that_does_not_say_who_counts_cannot_be_started(
+    lesson: Lesson, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, says: str
+) -> None:
+    job = tmp_path / "job"
+    job.write_text(f"#!/bin/sh\nread setup\nprintf '%s\\n' '{says}'\nexec sleep 60\n")
+    job.chmod(0o700)
+    monkeypatch.setattr("sys.executable", str(job))
+    found = RecountProcess(lesson.context.settings).identity()
+    assert isinstance(found, Trouble) and found.kind == "unstartable"
