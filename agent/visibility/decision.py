@@ -19,6 +19,7 @@ from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 from agent.store.reasons import reason_hmac
 from agent.store.visibility import Verdict, VerdictKind
+from agent.visibility.blindness import is_blind
 from agent.visibility.strikes import state_count
 
 log = get_logger(__name__)
@@ -35,6 +36,10 @@ class VisibilityDecisionError(RefusedError):
         ),
         "so_already": ("已经是这样了", "that is how it stands already"),
         "no_reason": words.REASON_WANTED,
+        "uncounted": (
+            "先数人：这次课的画面都数完交出以后才能决定",
+            "count first: it can be decided once all pictures of this lesson were counted and handed in",
+        ),
         "moved": ("判定刚刚更新，请看过新的再定", "the verdict was just renewed; look at it first"),
     }
 
@@ -66,6 +71,8 @@ def decide(
             raise VisibilityDecisionError("certain")
         if found.verdict == decision:
             raise VisibilityDecisionError("so_already")
+        if decision != "uncertain" and is_blind(store, session_id):
+            raise VisibilityDecisionError("uncounted")
         before = visibility.strikes(store, session.class_id)
         device = found.device
         identifier = str(uuid4())

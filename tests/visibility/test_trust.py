@@ -15,6 +15,7 @@ from agent.store.database import Store
 from agent.store.heads import HeadCount, insert_count
 from agent.store.trust import CountCheck
 from agent.visibility.count_checks import CountCheckError, hand_in
+from agent.visibility.decision import VisibilityDecisionError, decide
 from agent.visibility.evidence import evidence_of
 from agent.visibility.orders import standing_trust
 from agent.visibility.trust import TrustError, end_if_over, give, missing_of, withdraw
@@ -266,3 +267,12 @@ def test_hr_take_it_back_with_a_reason_that_no_record_holds(room: CountedRoom) -
 def test_a_room_that_was_never_calibrated_earns_nothing(store: Store, clock: ManualClock) -> None:
     evidence = evidence_of(store, NODE.room)
     assert [each.code for each in missing_of(evidence, Visibility())] == ["calibration"]
+
+
+def test_who_decides_counts_first_wherever_they_decide(room: CountedRoom) -> None:
+    session = room.sessions[0]
+    with pytest.raises(VisibilityDecisionError) as refused:
+        decide(room.store, room.clock.now(), session, 1, "shown", "hr", "seen")
+    assert refused.value.code == "uncounted"
+    room.hand_in(0, 43, 43)
+    assert decide(room.store, room.clock.now(), session, 1, "shown", "hr", "seen").verdict == "shown"
