@@ -14,7 +14,7 @@ import av
 import pytest
 
 from agent import board
-from agent.checkin import role
+from agent.checkin import role, waiting
 from agent.checkin.installed_models import SETTLED_NS
 from agent.checkin.other_way import door_picture
 from agent.checkin.photos import PhotoAlbum
@@ -174,7 +174,7 @@ def test_a_model_that_is_not_the_measured_one_stops_check_in_with_the_reason(
 def test_a_database_that_cannot_be_used_is_a_fault_and_is_waited_for(
     paths: Paths, door_clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(role, "RETRY_S", 1.0)
+    monkeypatch.setattr(waiting, "RETRY_S", 1.0)
     paths.database.write_bytes(b"no database at all" * 100)
     with running(paths, door_clip):
         wait_until(lambda: status(paths).get("state") == "fault", 20, "a fault that needs a person")
