@@ -11,12 +11,11 @@ from agent.archive.visibility_material import Counted, collect
 from agent.paths import Paths
 from agent.recording.gops import unpack_gops
 from agent.store import classes
-from agent.store.database import Row
 from agent.visibility.asked_hours import asked_hours, edited
 from agent.visibility.count_checks import hand_in, pictures_to_count
 from agent.visibility.recorded_parts import RecordedParts
 from tests.archive.catching import Lesson, hold, lesson, slow_clip
-from tests.archive.test_visibility import made
+from tests.archive.test_visibility import key_frames, made
 from tests.cli.test_continuity import SESSION
 from tests.evidence.schemas import problems_of_facts
 from tests.recording.conftest import clip, clip_path, rig
@@ -60,7 +59,7 @@ def test_a_class_hour_of_which_a_file_was_damaged_is_asked_and_stays_unanswered(
     room.calibrate(rows[0]["start_us"] - DAY_US)
     lesson = made(rig.store, rig.clock, paths, ORIGIN.room, rows[0]["start_us"], rows[-1]["end_us"])
     lesson.check_in(7)
-    lesson.count(8, places_in(rows, rig.clip.stream.height), detector=DETECTOR)
+    lesson.count(8, key_frames(rows, rig.clip.stream.height), detector=DETECTOR)
     session = classes.session(rig.store, SESSION)
     assert session is not None
     material = collect(rig.store, session)
@@ -99,18 +98,3 @@ def key_frame_of(counted: Counted, content: bytes) -> bytes:
         for _, presented, data in map(parts.key_frame_at, offsets)
         if presented == counted.count.pts_ticks
     )
-
-
-def places_in(rows: list[Row], height: int) -> list[tuple[str, int, int, int, int]]:
-    """Every key frame, as `Lesson.count` takes them."""
-    return [
-        (
-            row["run_id"],
-            row["sequence"],
-            row["start_ticks"] + gop.ticks,
-            row["start_us"] + gop.ticks * 1_000_000 // row["ticks_per_second"],
-            height,
-        )
-        for row in rows
-        for gop in unpack_gops(row["gops"])
-    ]

@@ -14,7 +14,6 @@ from agent.archive.visibility_material import collect
 from agent.checkin.photos import PhotoAlbum
 from agent.configuration.document import HrConfiguration
 from agent.paths import Paths
-from agent.recording.gops import unpack_gops
 from agent.store import calibration, classes, configuration, footage, trust, visibility
 from agent.store.heads import HeadCount, insert_count
 from agent.store.vault import Vault
@@ -25,7 +24,7 @@ from agent.visibility.blindness import is_blind
 from agent.visibility.trust import end_if_over, give
 from tests.archive.conftest import place
 from tests.archive.place import Place
-from tests.archive.test_visibility import Lesson, made, places_of
+from tests.archive.test_visibility import CountedAt, Lesson, key_frames, made, places_of
 from tests.cli.test_continuity import SESSION
 from tests.evidence.logs import NODE
 from tests.evidence.schemas import problems_of_facts
@@ -39,7 +38,7 @@ __all__ = ["clip", "clip_path", "place", "rig"]
 RULE = pytest.mark.rule("R6")
 
 
-def filmed(rig: Rig, paths: Paths) -> tuple[Lesson, list[tuple[str, int, int, int, int]]]:
+def filmed(rig: Rig, paths: Paths) -> tuple[Lesson, list[CountedAt]]:
     """A lesson of seven people on two minutes of footage, and the places of its key frames."""
     room = CountedRoom(rig.store, paths, rig.clock, ORIGIN.room)
     rig.begin(124)
@@ -47,18 +46,7 @@ def filmed(rig: Rig, paths: Paths) -> tuple[Lesson, list[tuple[str, int, int, in
     rows = rig.segments()
     room.calibrate(rows[0]["start_us"] - DAY_US)
     lesson = made(rig.store, rig.clock, paths, ORIGIN.room, rows[0]["start_us"], rows[-1]["end_us"])
-    height = rig.clip.stream.height
-    places = [
-        (
-            row["run_id"],
-            row["sequence"],
-            row["start_ticks"] + gop.ticks,
-            row["start_us"] + gop.ticks * 1_000_000 // row["ticks_per_second"],
-            height,
-        )
-        for row in rows
-        for gop in unpack_gops(row["gops"])
-    ]
+    places = key_frames(rows, rig.clip.stream.height)
     lesson.check_in(7)
     lesson.count(8, places, detector=DETECTOR)
     return lesson, places

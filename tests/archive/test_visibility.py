@@ -22,7 +22,7 @@ from agent.paths import Paths
 from agent.recording.gops import unpack_gops
 from agent.role import RoleContext
 from agent.store import configuration, heads, visibility
-from agent.store.database import Store, Value
+from agent.store.database import Row, Store, Value
 from agent.store.heads import HeadCount
 from agent.store.vault import Vault
 from agent.store.visibility import HourVerdict
@@ -160,14 +160,9 @@ def places_of(lesson: Lesson) -> list[CountedAt]:
     ]
 
 
-@RULE
-def test_the_pictures_of_a_verdict_are_copies_of_the_recordings_key_frames(rig: Rig, paths: Paths) -> None:
-    rig.begin(124)
-    rig.stop()
-    rows = rig.segments()
-    lesson = made(rig.store, rig.clock, paths, ORIGIN.room, rows[0]["start_us"], rows[-1]["end_us"])
-    height = rig.clip.stream.height
-    places = [
+def key_frames(rows: list[Row], height: int) -> list[CountedAt]:
+    """Every key frame, as `Lesson.count` takes them."""
+    return [
         (
             row["run_id"],
             row["sequence"],
@@ -178,6 +173,15 @@ def test_the_pictures_of_a_verdict_are_copies_of_the_recordings_key_frames(rig: 
         for row in rows
         for gop in unpack_gops(row["gops"])
     ]
+
+
+@RULE
+def test_the_pictures_of_a_verdict_are_copies_of_the_recordings_key_frames(rig: Rig, paths: Paths) -> None:
+    rig.begin(124)
+    rig.stop()
+    rows = rig.segments()
+    lesson = made(rig.store, rig.clock, paths, ORIGIN.room, rows[0]["start_us"], rows[-1]["end_us"])
+    places = key_frames(rows, rig.clip.stream.height)
     lesson.check_in(7)
     lesson.count(8, places)
     found = lesson.judged()
@@ -191,7 +195,7 @@ def test_the_pictures_of_a_verdict_are_copies_of_the_recordings_key_frames(rig: 
     for frame in frames:
         jpeg = PhotoAlbum(paths.photos, Vault(paths.keys)).opened(rig.store, frame.photo_id)
         picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-        assert picture is not None and picture.shape == (height, rig.clip.stream.width, 3)
+        assert picture is not None and picture.shape == (rig.clip.stream.height, rig.clip.stream.width, 3)
         green = (picture[:, :, 1].astype(int) - picture[:, :, 0] > 90) & (picture[:, :, 2] < 110)
         assert green.sum() > 100, "no boxes on the copy"
         assert (paths.photos / f"{frame.photo_id}.sealed").stat().st_mode & 0o777 == 0o600
