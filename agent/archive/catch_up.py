@@ -21,18 +21,27 @@ from agent.archive import catch_up_rows
 from agent.archive.catch_up_plan import Plan, SegmentKey, plan_of
 from agent.archive.part import Word
 from agent.archive.recount_deaths import DEATHS, Deaths, PictureKey
-from agent.archive.recounter import DIED, Counted, CounterIdentity, Recounter, RecountProcess, Trouble
+from agent.archive.recounter import (
+    DIED,
+    CounterIdentity,
+    Recounter,
+    RecountProcess,
+    Tried,
+    Trouble,
+    tried,
+)
 from agent.archive.rounds import RECENT_US, ROUND_NS, Rounds
 from agent.classes.class_hours import class_hours
 from agent.clock import Stamp
 from agent.log import get_logger
-from agent.recording.gops import unpack_gops
+from agent.recording.gops import Gop, unpack_gops
 from agent.role import RoleContext
 from agent.store import catch_up, classes
 from agent.store.classes import Session
-from agent.store.database import Store
+from agent.store.database import Row, Store
+from agent.store.true_time import PlacedRow
 from agent.visibility.look_plan import PlannedFrame
-from agent.visibility.recounting import Recounted, Refused, Wanted
+from agent.visibility.recounting import Refused, Wanted
 
 BATCH: Final = 12
 """Pictures a transaction: a minute of the lesson, and what a kill costs at the most."""
@@ -48,6 +57,8 @@ FAILURES: Final = 3
 """So often a file may be unreadable before its pictures are refused."""
 AGAIN_NS: Final = 600_000_000_000
 """When what was in the way is tried again."""
+NEIGHBOURS: Final = 8
+"""Segments among which a picture is looked for that is counted before a suspect one."""
 HUNG_NS: Final = 600_000_000_000
 """A dozen pictures that take longer hang."""
 
@@ -59,9 +70,9 @@ class _Work:
     session: Session
     plan: Plan
     frames: tuple[PlannedFrame, ...]
-    harmless: int
-    """Pictures counted before those only to see that the process counts; kept nowhere."""
-    future: Future[Counted]
+    is_alone: bool
+    """The recording has no other picture that could be counted before the first of them."""
+    future: Future[Tried]
     began_ns: int
 
     @property
@@ -123,6 +134,7 @@ class CatchUp:
             self._work = None
             self._finish(store, stamp, work)
         elif stamp.monotonic_ns >= self._next_ns and self._knows_counter(store, stamp):
+            self._deaths.recall(store, stamp)
             self._go_on(store, stamp)
         return self._trouble or self._word
 
@@ -214,33 +226,44 @@ class CatchUp:
         first = [each for each in harmless if each.run_id == harmless[0].run_id]
         return tuple(each for each in first if each.sequence == harmless[0].sequence)[:BATCH]
 
-    def _harmless_beside(self, plan: Plan, frame: PlannedFrame) -> tuple[tuple[int, int], ...]:
-        """A picture of the same file to be counted before a suspect one, another each time; () when there
-        is none, or no suspicion."""
+    def _harmless_beside(self, store: Store, plan: Plan, frame: PlannedFrame) -> Wanted | None:
+        """A picture to be counted before a suspect one, another each time: of the same file, else of another
+        of this camera; kept nowhere. None when there is none, or no suspicion."""
         tries = self._deaths.tries(_key(frame))
-        key = frame.run_id, frame.sequence
-        others = [
-            (gop.offset, gop.ticks)
-            for gop in unpack_gops(plan.rows[key]["gops"])
-            if gop.ticks != frame.ticks and not self._deaths.tries((*key, gop.ticks))
-        ]
-        turn = tries + self._deaths.in_a_row  # it may be deadly itself
-        return (others[turn % len(others)],) if tries and others else ()
+        if not tries:
+            return None
+        own = plan.rows[frame.run_id, frame.sequence]
+        room = self._context.settings.node.room
+        for rows in ([own], catch_up.newest_segments(store, room, NEIGHBOURS)):
+            others: list[tuple[PlacedRow | Row, Gop]] = [
+                (row, gop)
+                for row in rows
+                for gop in unpack_gops(row["gops"])
+                if not self._deaths.tries((row["run_id"], row["sequence"], gop.ticks))
+            ]
+            if others:
+                row, gop = others[(tries + self._deaths.in_a_row) % len(others)]  # it may be deadly itself
+                return self._wanted(store, row, ((gop.offset, gop.ticks),))
+        return None
+
+    def _wanted(self, store: Store, row: PlacedRow | Row, pictures: tuple[tuple[int, int], ...]) -> Wanted:
+        return Wanted(
+            self._context.paths.video / row["path"],
+            catch_up.fragment_hashes(store, row["run_id"], row["sequence"]),
+            int(row["start_ticks"]),
+            pictures,
+        )
 
     def _begin(
         self, store: Store, stamp: Stamp, session: Session, plan: Plan, frames: tuple[PlannedFrame, ...]
     ) -> None:
-        key = frames[0].run_id, frames[0].sequence
-        harmless = self._harmless_beside(plan, frames[0])
-        wanted = Wanted(
-            self._context.paths.video / plan.rows[key]["path"],
-            catch_up.fragment_hashes(store, *key),
-            int(plan.rows[key]["start_ticks"]),
-            (*harmless, *((frame.offset, frame.ticks) for frame in frames)),
-        )
+        beside = self._harmless_beside(store, plan, frames[0])
+        row = plan.rows[frames[0].run_id, frames[0].sequence]
+        wanted = self._wanted(store, row, tuple((frame.offset, frame.ticks) for frame in frames))
+        is_alone = beside is None and bool(self._deaths.tries(_key(frames[0])))
         self._was_killed = False
-        future = self._thread.submit(self._recounter.count, wanted)
-        self._work = _Work(session, plan, frames, len(harmless), future, stamp.monotonic_ns)
+        future = self._thread.submit(tried, self._recounter, beside, wanted)
+        self._work = _Work(session, plan, frames, is_alone, future, stamp.monotonic_ns)
         done, refused = plan.made, sum(plan.refused.values())
         of = done + refused + len(plan.missing)
         self._word = Word(
@@ -251,15 +274,16 @@ class CatchUp:
         )
 
     def _finish(self, store: Store, stamp: Stamp, work: _Work) -> None:
-        found = work.future.result()
-        pictures = list(found.pictures[work.harmless :])
+        known = work.future.result()
+        found = known.counted
+        pictures = list(found.pictures)
         for frame, _ in zip(work.frames, pictures, strict=False):
-            self._deaths.cleared(_key(frame))
+            self._deaths.cleared(store, _key(frame))
         if found.trouble is None:
             self._deaths.survived()
             self._trouble = None
         elif found.trouble.kind == "died":
-            pictures += self._after_death(stamp, work, found)
+            pictures += self._after_death(store, stamp, work, known)
         else:
             pictures += self._after(stamp, work, found.trouble, len(pictures))
         self._answered = frozenset((*work.key, each.ticks) for each in pictures)
@@ -276,13 +300,19 @@ class CatchUp:
         share = SHARE_IN_LESSON if is_lesson else SHARE
         self._next_ns = max(self._next_ns, stamp.monotonic_ns + round(found.cpu_s * (1 / share - 1) * 1e9))
 
-    def _after_death(self, stamp: Stamp, work: _Work, found: Counted) -> list[Refused]:
+    def _after_death(self, store: Store, stamp: Stamp, work: _Work, known: Tried) -> list[Refused]:
         """The picture on which the process ended, if that is proven to be its doing; a pause in any case."""
         keys = [_key(frame) for frame in work.frames]
-        at = len(found.pictures) - work.harmless
-        has_counted = any(isinstance(each, Recounted) for each in found.pictures)
-        on = keys[at] if 0 <= at < len(keys) else None
-        is_proven = self._deaths.died(stamp, on, has_counted=has_counted, was_killed=self._was_killed)
+        at = len(known.counted.pictures)
+        on = keys[at] if known.is_reached and at < len(keys) else None
+        is_proven = self._deaths.died(
+            store,
+            stamp,
+            on,
+            has_counted=known.has_counted,
+            was_killed=self._was_killed,
+            is_alone=work.is_alone,
+        )
         self._next_ns = stamp.monotonic_ns + self._deaths.pause_ns()
         if self._deaths.in_a_row >= DEATHS:
             many = self._deaths.in_a_row
@@ -294,7 +324,7 @@ class CatchUp:
             )
         if not is_proven or on is None:
             return []
-        self._deaths.cleared(on)
+        self._deaths.cleared(store, on)
         return [Refused(on[2], "crashed", DIED.en)]
 
     def _after(self, stamp: Stamp, work: _Work, trouble: Trouble, answered: int) -> list[Refused]:

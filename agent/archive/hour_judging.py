@@ -31,6 +31,8 @@ class JudgedHour:
     unseen: tuple[Counted, ...] = ()
     """Drawn, too, but the recording does not give them any more, or not as it was recorded: the class hour is
     asked for and stays unanswered, so nobody chooses among those by damaging files."""
+    is_away: bool = False
+    """Whether a file of those is not there at all: its disk may come back."""
 
 
 def judge_hours(paths: Paths, material: Material, hours: Sequence[ClassHour]) -> list[JudgedHour]:
@@ -47,14 +49,24 @@ def _judged_hour(paths: Paths, material: Material, hour: ClassHour) -> JudgedHou
     lots = drawn_looks(material, hour, reckoned)
     drawn = tuple(_pictures(paths, material, lots, boxes=False))
     seen = {each.counted.look.at_us for each in drawn}
+    unseen = tuple(material.counted[at_us] for at_us in lots if at_us not in seen)
     return JudgedHour(
         hour,
         stated,
         None if stated is reckoned or material.model is None else reckoned,
         tuple(_pictures(paths, material, reckoned.frames, boxes=True)),
         drawn,
-        tuple(material.counted[at_us] for at_us in lots if at_us not in seen),
+        unseen,
+        any(not _is_there(paths, each) for each in unseen),
     )
+
+
+def _is_there(paths: Paths, counted: Counted) -> bool:
+    try:
+        (paths.video / counted.row["path"]).lstat()
+    except OSError:
+        return False
+    return True
 
 
 def _believed(material: Material, hour: ClassHour, reckoned: Judgement) -> Judgement:

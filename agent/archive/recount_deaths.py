@@ -2,7 +2,8 @@
 
 A damaged picture ends it, and so do a machine without memory and one without time. Only of a process that
 had just counted another picture can it be said that this one ended it: the suspect is tried again by itself,
-behind a picture of the same file that is under no suspicion. Everything else is waited out, longer each time.
+behind a picture that is under no suspicion. Everything else is waited out, longer each time. What is known of
+a suspect is kept in the database: the archive's process may begin anew at any time.
 """
 
 from __future__ import annotations
@@ -11,10 +12,15 @@ from collections import Counter
 from typing import Final
 
 from agent.clock import Stamp
+from agent.store import catch_up
+from agent.store.catch_up import DeathRow
+from agent.store.database import Store
 
 DEATHS: Final = 3
 """So often the process may die on a picture, each time right after it counted another, before that picture is
 refused."""
+DEATHS_ALONE: Final = 8
+"""So often where the recording has no other picture that could be counted before it: a day of trials."""
 PAUSE_NS: Final = 30_000_000_000
 """After one death; twice as long after each further one that nothing was counted before."""
 LONGEST_PAUSE_NS: Final = 3_600_000_000_000
@@ -34,6 +40,20 @@ class Deaths:
         self._tries: Counter[PictureKey] = Counter()
         self._blamed: Counter[PictureKey] = Counter()
         self._not_before_ns: dict[PictureKey, int] = {}
+        self._is_recalled = False
+
+    def recall(self, store: Store, stamp: Stamp) -> None:
+        """Take over what the processes before this one learned; once. A suspect is left aside for what is
+        left of its time, by clocks that may be wrong never longer than that."""
+        if self._is_recalled:
+            return
+        for row in catch_up.deaths(store):
+            picture = row.run_id, row.sequence, row.ticks
+            self._tries[picture], self._blamed[picture] = row.deaths, row.blamed
+            aside_ns = _aside_ns(row.deaths)
+            left_ns = min(max(0, aside_ns - (stamp.wall_us - row.last_us) * 1000), aside_ns)
+            self._not_before_ns[picture] = stamp.monotonic_ns + left_ns
+        self._is_recalled = True
 
     @property
     def in_a_row(self) -> int:
@@ -48,19 +68,30 @@ class Deaths:
         """Whether it is not to be tried by now."""
         return self._not_before_ns.get(picture, 0) > stamp.monotonic_ns
 
-    def died(self, stamp: Stamp, picture: PictureKey | None, *, has_counted: bool, was_killed: bool) -> bool:
-        """The process ended on `picture` (None: on none), after it had counted another of the same batch or
-        not, by itself or by our hand because it took too long. True when that proves, once more and often
-        enough, that the picture ends it."""
+    def died(
+        self,
+        store: Store,
+        stamp: Stamp,
+        picture: PictureKey | None,
+        *,
+        has_counted: bool,
+        was_killed: bool,
+        is_alone: bool = False,
+    ) -> bool:
+        """The process ended on `picture` (None: on none), after it had counted another just before or not,
+        by itself or by our hand because it took too long. True when that proves, once more and often enough,
+        that the picture ends it; of one that `is_alone`, without another to be counted before it, when it
+        did still more often."""
         self._in_a_row = 1 if has_counted else self._in_a_row + 1
         if picture is None:
             return False
         self._tries[picture] += 1
-        aside_ns = min(ASIDE_NS << min(self._tries[picture] - 1, 16), LONGEST_ASIDE_NS)
-        self._not_before_ns[picture] = stamp.monotonic_ns + aside_ns
+        self._not_before_ns[picture] = stamp.monotonic_ns + _aside_ns(self._tries[picture])
         if has_counted and not was_killed:
             self._blamed[picture] += 1
-        return self._blamed[picture] >= DEATHS
+        tries, blamed = self._tries[picture], self._blamed[picture]
+        catch_up.keep_death(store, DeathRow(*picture, tries, blamed, stamp.wall_us))
+        return blamed >= DEATHS or (is_alone and not was_killed and tries >= DEATHS_ALONE)
 
     def pause_ns(self) -> int:
         """After the newest death, until anything is tried."""
@@ -70,7 +101,14 @@ class Deaths:
         """A batch was gone through to its end."""
         self._in_a_row = 0
 
-    def cleared(self, picture: PictureKey) -> None:
+    def cleared(self, store: Store, picture: PictureKey) -> None:
         """It was answered."""
+        if picture not in self._tries:
+            return
+        catch_up.forget_death(store, *picture)
         for kept in (self._tries, self._blamed, self._not_before_ns):
             kept.pop(picture, None)
+
+
+def _aside_ns(tries: int) -> int:
+    return min(ASIDE_NS << min(tries - 1, 16), LONGEST_ASIDE_NS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Protocol
 
 import psutil
@@ -46,6 +46,17 @@ class Counted:
     pictures: tuple[Recounted | Refused, ...]
     cpu_s: float
     trouble: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """The same of pictures before which a harmless one may have been counted by the same process."""
+
+    counted: Counted
+    has_counted: bool
+    """Whether the process counted anything just before it went no further."""
+    is_reached: bool
+    """False when it ended on the harmless one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +106,16 @@ class Recounter(Protocol):
     def end(self) -> None:
         """Let go of the process and its memory; a `count` that runs comes back as `died`."""
         ...
+
+
+def tried(recounter: Recounter, beside: Wanted | None, wanted: Wanted) -> Tried:
+    """Count `beside`, if anything, of which nothing is kept, and then `wanted`."""
+    before = Counted((), 0.0) if beside is None else recounter.count(beside)
+    if before.trouble is not None and before.trouble.kind == "died":
+        return Tried(replace(before, pictures=()), has_counted=False, is_reached=False)
+    found = recounter.count(wanted)
+    has_counted = any(isinstance(each, Recounted) for each in (*before.pictures, *found.pictures))
+    return Tried(replace(found, cpu_s=before.cpu_s + found.cpu_s), has_counted, is_reached=True)
 
 
 class RecountProcess:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from agent.archive.hour_judging import JudgedHour, judge_hours
 from agent.archive.part import Word
-from agent.archive.rounds import LATEST_US, ROUND_NS, Rounds, is_settled
+from agent.archive.rounds import LATEST_US, RECENT_NS, RECENT_US, ROUND_NS, Rounds, is_settled
 from agent.archive.visibility_material import Material, collect, why_anew
 from agent.archive.visibility_statement import as_data, state_verdict
 from agent.checkin.photos import PhotoAlbum
@@ -65,6 +65,8 @@ class VisibilityJudge:
         self._rounds = Rounds(visibility.judged_sessions, context.settings.node.room)
         self._refused: set[str] = set()
         """Lessons that could not be reckoned; tried again by the next process."""
+        self._held_ns: dict[tuple[str, int], int] = {}
+        """(lesson, class hour) of which a drawn picture's file is not there → when it is judged again."""
 
     @property
     def is_idle(self) -> bool:
@@ -87,6 +89,13 @@ class VisibilityJudge:
                 self._word = Word(
                     "fault", f"{many} 节课无法判定，见日志", f"{many} lessons cannot be judged: see the log"
                 )
+            elif self._held_ns:
+                many = len(self._held_ns)
+                self._word = Word(
+                    "waiting",
+                    f"{many} 个课时抽到的画面所在的录像文件不在，等录像盘接回再判定",
+                    f"{many} class hours wait for footage of which pictures were drawn: put its disk back",
+                )
         return self._word
 
     def _go_on(self, store: Store, stamp: Stamp) -> None:
@@ -106,11 +115,21 @@ class VisibilityJudge:
         if stamp.monotonic_ns < self._next_ns:
             return None
         room = self._context.settings.node.room
-        for session in visibility.sessions_to_judge(store, room, stamp.wall_us, 50 + len(self._refused)):
+        self._held_ns = {
+            key: held_ns
+            for key, held_ns in self._held_ns.items()
+            if stamp.monotonic_ns < held_ns + RECENT_NS  # else its lesson is none any more
+        }
+        most = 50 + len(self._refused) + len(self._held_ns)
+        for session in visibility.sessions_to_judge(store, room, stamp.wall_us, most):
             if session.id in self._refused:
                 continue
             judged = {each.hour for each in visibility.verdicts_of(store, session.id)}
-            due = [hour for hour in _ended(store, session, stamp) if hour.number not in judged]
+            due = [
+                hour
+                for hour in _ended(store, session, stamp)
+                if hour.number not in judged and not self._is_held(stamp, session, hour)
+            ]
             if due and len(self._awaited(store, stamp, session, due)) < len(due):
                 return session
         self._next_ns = stamp.monotonic_ns + ROUND_NS
@@ -134,7 +153,11 @@ class VisibilityJudge:
             if hour.number not in bases or moved[hour.number] <= {"counts", "caught_up"}
         ]
         awaited = self._awaited(store, stamp, session, waiting)
-        hours = [hour for hour in ended if moved[hour.number] and hour.number not in awaited]
+        hours = [
+            hour
+            for hour in ended
+            if moved[hour.number] and hour.number not in awaited and not self._is_held(stamp, session, hour)
+        ]
         if hours:
             future = self._thread.submit(judge_hours, self._context.paths, material, hours)
             self._work = _Work(material, future)
@@ -158,6 +181,14 @@ class VisibilityJudge:
             log.error("visibility.not-judged", session=material.session.id, exc_info=error)
             return
         for judged in work.future.result():
+            # Stated now, its pictures would be unanswered for good, and what was found open to everybody.
+            key = material.session.id, judged.hour.number
+            if judged.is_away and stamp.wall_us < judged.hour.end_us + RECENT_US:
+                if key not in self._held_ns:
+                    log.warning("visibility.footage-away", session=key[0], hour=key[1])
+                self._held_ns[key] = stamp.monotonic_ns + RECENT_NS
+                continue
+            self._held_ns.pop(key, None)
             with store.transaction():
                 self._state(store, stamp, material, judged)
 
@@ -186,6 +217,10 @@ class VisibilityJudge:
             reason=judged.judgement.reason,
             because=list(because) or None,
         )
+
+    def _is_held(self, stamp: Stamp, session: Session, hour: ClassHour) -> bool:
+        """Whether its footage was away a moment ago."""
+        return self._held_ns.get((session.id, hour.number), 0) > stamp.monotonic_ns
 
 
 def _moved(old: Mapping[str, str], new: Mapping[str, str]) -> set[str]:

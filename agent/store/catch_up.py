@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
-from agent.store.database import Store
+from agent.store.database import Row, Store
 
 Refusal = Literal["altered", "undecodable", "crashed", "unreadable"]
 """`altered`: not the bytes whose hash was signed; `undecodable`: no picture comes of them; `crashed`:
@@ -16,6 +16,20 @@ whoever decoded it died, several times; `unreadable`: the disk did not give it, 
 
 
 REFUSALS: Final[tuple[Refusal, ...]] = ("altered", "undecodable", "crashed", "unreadable")
+
+
+@dataclass(frozen=True, slots=True)
+class DeathRow:
+    """How often the counting process ended on a picture."""
+
+    run_id: str
+    sequence: int
+    ticks: int
+    deaths: int
+    blamed: int
+    """Of those, right after it had counted another."""
+    last_us: int
+    """When it did last, by the clock of then."""
 
 
 class CountedPicture(NamedTuple):
@@ -82,6 +96,43 @@ def insert_refused(
 def forget_refused(store: Store, run_id: str, sequence: int) -> None:
     """The segment's file is whole again: its pictures are to be tried again. In the caller's transaction."""
     store.execute("DELETE FROM picture_refused WHERE run_id = ? AND sequence = ?", (run_id, sequence))
+    store.execute("DELETE FROM recount_death WHERE run_id = ? AND sequence = ?", (run_id, sequence))
+
+
+def deaths(store: Store) -> list[DeathRow]:
+    """Of every picture that was not answered since."""
+    return [DeathRow(**dict(row)) for row in store.rows("SELECT * FROM recount_death")]
+
+
+def keep_death(store: Store, death: DeathRow) -> None:
+    """In place of what was known of that picture; nothing where its run is known no more. In a transaction of
+    its own."""
+    with store.transaction():
+        store.execute(
+            "INSERT INTO recount_death (run_id, sequence, ticks, deaths, blamed, last_us)"
+            " SELECT id, ?, ?, ?, ?, ? FROM run WHERE id = ? ON CONFLICT (run_id, sequence, ticks)"
+            " DO UPDATE SET deaths = excluded.deaths, blamed = excluded.blamed, last_us = excluded.last_us",
+            (death.sequence, death.ticks, death.deaths, death.blamed, death.last_us, death.run_id),
+        )
+
+
+def forget_death(store: Store, run_id: str, sequence: int, ticks: int) -> None:
+    """The picture was answered."""
+    with store.transaction():
+        store.execute(
+            "DELETE FROM recount_death WHERE run_id = ? AND sequence = ? AND ticks = ?",
+            (run_id, sequence, ticks),
+        )
+
+
+def newest_segments(store: Store, room: str, limit: int) -> list[Row]:
+    """Of the rear camera of `room`, those whose file retention left, the newest first."""
+    return store.rows(
+        "SELECT segment.run_id, sequence, path, gops, start_ticks FROM segment"
+        " JOIN run ON run.id = segment.run_id WHERE run.room = ? AND run.camera = 'rear'"
+        " AND segment.expired_us IS NULL ORDER BY segment.start_us DESC LIMIT ?",
+        (room, limit),
+    )
 
 
 def fragment_hashes(store: Store, run_id: str, sequence: int) -> bytes:

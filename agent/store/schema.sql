@@ -605,6 +605,19 @@ CREATE TABLE picture_refused (
   PRIMARY KEY (run_id, sequence, ticks)
 ) STRICT;
 
+-- Pictures on which the counting process ended, so that what was learned of them outlives the archive's own
+-- process: nobody tries a deadly picture without end, and none is refused for what was forgotten. Gone once the
+-- picture was answered.
+CREATE TABLE recount_death (
+  run_id   TEXT    NOT NULL REFERENCES run (id),
+  sequence INTEGER NOT NULL,
+  ticks    INTEGER NOT NULL,                           -- as in picture_refused
+  deaths   INTEGER NOT NULL CHECK (deaths >= 1),
+  blamed   INTEGER NOT NULL CHECK (blamed BETWEEN 0 AND deaths),  -- of those, right after it counted another
+  last_us  INTEGER NOT NULL,
+  PRIMARY KEY (run_id, sequence, ticks)
+) STRICT;
+
 -- The room as the camera saw it when it was aimed and the room was empty: what the view is held against (moved,
 -- covered), and what a picture with people in it differs from. Grey, lossless (PNG), so many pixels as the
 -- checks need; nobody is to be in it. Never changed: a new one takes its place.

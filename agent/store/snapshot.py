@@ -87,6 +87,7 @@ LEFT_OUT = (
     "volume_check",
     "storage_shortage",
     "picture_refused",  # tried again
+    "recount_death",  # learned again
     "scrub",  # begun anew
     "class_import",  # to take an import back needs the keys that it made
     "unscheduled_notice",  # announced anew where it was lost: later, never unannounced

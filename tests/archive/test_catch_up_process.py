@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from agent.archive.catch_up import AGAIN_NS, HUNG_NS
+from agent.archive.catch_up import AGAIN_NS, HUNG_NS, CatchUp
 from agent.archive.part import Word
-from agent.archive.recount_deaths import DEATHS, LONGEST_PAUSE_NS
+from agent.archive.recount_deaths import ASIDE_NS, DEATHS, DEATHS_ALONE, LONGEST_PAUSE_NS
 from agent.archive.recounter import DIED, CounterIdentity, RecountProcess, Trouble
 from agent.recording.gops import unpack_gops
+from agent.store import catch_up
 from agent.store.catch_up import Ended, stated_end
 from agent.visibility.recounting import Recounted, Wanted, recounted
 from models.head_net import HeadNet
@@ -46,6 +48,76 @@ def test_a_picture_on_which_the_process_dies_costs_itself_alone(lesson: Lesson) 
     (ended,) = lesson.facts("visibility.catch-up-ended")
     assert (ended["made"], ended["refused"]["crashed"], ended["left"]) == (12, 1, 0)
     assert len(lesson.caught_up()) == 12, "those that were counted before it again are no looks more"
+
+
+def test_what_was_learned_of_a_deadly_picture_outlives_the_archive(lesson: Lesson) -> None:
+    """A process of the archive's own for each trial, and the trials keep their distance."""
+    lesson.play(60, watched=False)
+    lesson.finish()
+    row = lesson.rig.segments()[1]
+    deadly = Path(row["path"]).name, unpack_gops(row["gops"])[0].ticks
+    lesson.recounter.deadly = deadly
+    tried_ns: list[int] = []
+    while not lesson.facts("visibility.catch-up-ended"):
+        part, before = CatchUp(lesson.context, lesson.recounter), lesson.recounter.asked.count(deadly)
+        for _ in range(12):
+            part.step(lesson.store, lesson.rig.clock.now())
+            wait_until(lambda one=part: one.is_idle, 20, "it is tried")  # type: ignore[misc]
+            if lesson.recounter.asked.count(deadly) > before:
+                part.step(lesson.store, lesson.rig.clock.now())
+                tried_ns.append(lesson.rig.clock.monotonic_ns)
+                break
+            lesson.rig.clock.advance(60)
+        part.close()
+        assert len(tried_ns) < 20
+    assert len(tried_ns) == DEATHS + 1
+    assert [later - sooner >= ASIDE_NS << n for n, (sooner, later) in enumerate(pairwise(tried_ns))] == [
+        True
+    ] * DEATHS
+    assert stated_end(lesson.store, SESSION) == Ended(DETECTOR, 12, {**NONE_REFUSED, "crashed": 1}, 0)
+    assert catch_up.deaths(lesson.store) == []
+
+
+def first_alone(lesson: Lesson, at: int) -> None:
+    """The `at`-th file has one group of pictures, as far as anybody knows."""
+    row = lesson.rig.segments()[at]
+    lesson.store.execute(
+        "UPDATE segment SET gops = substr(gops, 1, 8) WHERE run_id = ? AND sequence = ?",
+        (row["run_id"], row["sequence"]),
+    )
+
+
+def test_a_deadly_picture_alone_in_its_file_is_tried_behind_one_of_another(lesson: Lesson) -> None:
+    lesson.play(60, watched=False)
+    lesson.finish()
+    first_alone(lesson, -1)
+    row = lesson.rig.segments()[-1]
+    (only,) = unpack_gops(row["gops"])
+    deadly = lesson.recounter.deadly = Path(row["path"]).name, only.ticks
+    while not lesson.facts("visibility.catch-up-ended"):
+        lesson.catch_up()
+        lesson.rig.clock.advance(AGAIN_NS / 1e9)
+    ended = stated_end(lesson.store, SESSION)
+    assert ended is not None and (ended.refused["crashed"], ended.left) == (1, 0)
+    assert lesson.recounter.asked.count(deadly) == DEATHS + 1
+    asked = lesson.recounter.asked
+    behind = {asked[at - 1] for at, each in enumerate(asked) if each == deadly}
+    assert {name for name, _ in behind} - {deadly[0]} and deadly not in behind
+
+
+def test_a_deadly_picture_that_is_all_there_is_is_refused_after_a_day_of_trials(lesson: Lesson) -> None:
+    lesson.finish()
+    first_alone(lesson, 0)
+    (row,) = lesson.rig.segments()
+    (only,) = unpack_gops(row["gops"])
+    deadly = lesson.recounter.deadly = Path(row["path"]).name, only.ticks
+    began_ns = lesson.rig.clock.monotonic_ns
+    while not lesson.facts("visibility.catch-up-ended"):
+        lesson.catch_up()
+        lesson.rig.clock.advance(AGAIN_NS / 1e9)
+    assert stated_end(lesson.store, SESSION) == Ended(DETECTOR, 0, {**NONE_REFUSED, "crashed": 1}, 0)
+    assert lesson.recounter.asked == [deadly] * DEATHS_ALONE
+    assert 20 < (lesson.rig.clock.monotonic_ns - began_ns) / 3600e9 < 48
 
 
 def test_a_process_that_cannot_live_here_costs_no_picture_and_little_time(lesson: Lesson) -> None:

@@ -6,12 +6,15 @@ import pytest
 
 from agent import bmff
 from agent.archive.hour_judging import judge_hours
+from agent.archive.part import Word
+from agent.archive.rounds import LATEST_US, RECENT_NS, RECENT_US
 from agent.archive.verdict_frames import picture_of
 from agent.archive.visibility_material import Counted, collect
 from agent.paths import Paths
 from agent.recording.gops import unpack_gops
 from agent.store import classes
 from agent.visibility.asked_hours import asked_hours, edited
+from agent.visibility.blindness import is_blind
 from agent.visibility.count_checks import hand_in, pictures_to_count
 from agent.visibility.recorded_parts import RecordedParts
 from tests.archive.catching import Lesson, hold, lesson, slow_clip
@@ -21,6 +24,7 @@ from tests.evidence.schemas import problems_of_facts
 from tests.recording.conftest import clip, clip_path, rig
 from tests.recording.rig import ORIGIN, Rig
 from tests.visibility.counted_hours import DAY_US, DETECTOR, CountedRoom, bears_nothing
+from tests.waiting import wait_until
 
 __all__ = ["clip", "clip_path", "hold", "lesson", "rig", "slow_clip"]
 
@@ -85,6 +89,46 @@ def test_a_class_hour_of_which_a_file_was_damaged_is_asked_and_stays_unanswered(
     (asked,) = asked_hours(rig.store)
     assert asked.is_handed_in and not asked.waits and not asked.is_counted
     assert edited(rig.store, [asked]) == () and problems_of_facts(rig.store) == []
+    lesson.judge.close()
+
+
+@RULE
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_class_hour_whose_disk_is_away_is_judged_when_it_is_back(
+    rig: Rig, paths: Paths, monkeypatch: pytest.MonkeyPatch, comes_back: bool
+) -> None:
+    """Until then nothing of it is shown; after a fortnight it is stated as unanswered."""
+    bears_nothing(monkeypatch)
+    room = CountedRoom(rig.store, paths, rig.clock, ORIGIN.room)
+    rig.begin(124)
+    rig.stop()
+    rows = rig.segments()
+    room.calibrate(rows[0]["start_us"] - DAY_US)
+    lesson = made(rig.store, rig.clock, paths, ORIGIN.room, rows[0]["start_us"], rows[-1]["end_us"])
+    lesson.check_in(7)
+    lesson.count(8, key_frames(rows, rig.clip.stream.height), detector=DETECTOR)
+    away = paths.segments.rename(paths.segments.with_name("away"))
+
+    def is_waiting() -> bool:
+        rig.clock.advance(RECENT_NS / 1e9)
+        return lesson.judge.step(rig.store, rig.clock.now()).state == "waiting" and lesson.judge.is_idle
+
+    wait_until(is_waiting, 20, "it waits for its footage")
+    rig.clock.advance(LATEST_US / 1e6)
+    for _ in range(5):
+        wait_until(is_waiting, 20, "it still does")
+    assert lesson.facts("visibility.judged") == [] and is_blind(rig.store, SESSION)
+    if comes_back:
+        away.rename(paths.segments)
+    else:
+        rig.clock.advance(RECENT_US / 1e6)
+    rig.clock.advance(RECENT_NS / 1e9)
+    lesson.judged()
+    (data,) = lesson.facts("visibility.judged")
+    assert [entry["sha256"] is not None for entry in data["drawn"]] == [comes_back] * 2
+    assert len(pictures_to_count(rig.store, SESSION, 1)) == (2 if comes_back else 0)
+    assert lesson.judge.step(rig.store, rig.clock.now()) == Word()
+    assert problems_of_facts(rig.store) == []
     lesson.judge.close()
 
 
