@@ -105,14 +105,14 @@ def _dlib_resnet_v1(min_face_px: int, models_folder: Path | None) -> FaceEngine:
     return DlibFaceEngine(min_face_px=min_face_px, models_folder=models_folder)
 
 
-def _mobile_512_v1(min_face_px: int, models_folder: Path | None) -> FaceEngine:
-    from models.mobile_engine import MobileFaceEngine  # 60 MB of onnxruntime
+def _sface_128_v1(min_face_px: int, models_folder: Path | None) -> FaceEngine:
+    from models.sface_engine import SFaceEngine  # 60 MB of onnxruntime
 
-    return MobileFaceEngine(min_face_px=min_face_px, models_folder=models_folder)
+    return SFaceEngine(min_face_px=min_face_px, models_folder=models_folder)
 
 
 _ENGINES: dict[str, Callable[[int, Path | None], FaceEngine]] = {
-    "mobile-512-v1": _mobile_512_v1,
+    "sface-128-v1": _sface_128_v1,
     "dlib-resnet-v1": _dlib_resnet_v1,
 }
 FALLBACK_ENGINE = "dlib-resnet-v1"

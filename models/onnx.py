@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.onnx_inputs import without_unread_inputs
 from models.weights import ModelError, ModelFile
 
 THREADS = 2
@@ -38,12 +39,18 @@ class OnnxModel:
         # The template network meets denormal numbers, which processors compute a hundred times slower: 4 to
         # 7 times the time of a whole template.
         options.add_session_config_entry("session.set_denormal_as_zero", "1")
+        # Quantised weights become numbers once, when the file is loaded, and not again for each picture.
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
         options.log_severity_level = 3
-        load = onnxruntime.InferenceSession
+
+        def load(content: bytes) -> Any:
+            session = onnxruntime.InferenceSession
+            return _thread().submit(session, content, options, providers=["CPUExecutionProvider"]).result()
+
         try:
-            self._session: Any = (
-                _thread().submit(load, file.content, options, providers=["CPUExecutionProvider"]).result()
-            )
+            self._session = load(file.content)
+            if len(self._session.get_inputs()) > 1:
+                self._session = load(without_unread_inputs(file.content))
         except _errors() as error:
             raise ModelError(
                 f"{file.path}: onnxruntime cannot read it ({_first_line(error)}); "
@@ -70,11 +77,13 @@ def _thread() -> ThreadPoolExecutor:
 
 
 def _errors() -> tuple[type[Exception], ...]:
-    """What onnxruntime raises for a file that it cannot load; all derive from Exception alone."""
+    """What onnxruntime and `without_unread_inputs` raise for a file that cannot be loaded; all of onnxruntime's
+    derive from Exception alone."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoModel", "NoSuchFile")
-    return tuple(getattr(state, name) for name in (*names, "NotImplemented", "RuntimeException"))
+    every = (*names, "NotImplemented", "RuntimeException")
+    return (ValueError, *(getattr(state, name) for name in every))
 
 
 def _first_line(error: Exception) -> str:

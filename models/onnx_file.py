@@ -52,34 +52,34 @@ class Graph:
             + b"".join(_text(2, name) for name in outputs)
             + _text(3, outputs[0])
             + _text(4, operator)
-            + b"".join(_block(5, _attribute(name, value)) for name, value in attributes.items())
+            + b"".join(block(5, _attribute(name, value)) for name, value in attributes.items())
         )
 
     def encoded(self, name: str) -> bytes:
         """The file's content; the same for the same calls in the same order."""
         graph = (
-            b"".join(_block(1, node) for node in self._nodes)
+            b"".join(block(1, node) for node in self._nodes)
             + _text(2, name)
-            + b"".join(_block(5, _tensor(key, value)) for key, value in self.constants.items())
-            + b"".join(_block(11, _value(key, shape)) for key, shape in self.inputs)
-            + b"".join(_block(12, _value(key, None)) for key in self.outputs)
+            + b"".join(block(5, _tensor(key, value)) for key, value in self.constants.items())
+            + b"".join(block(11, _value(key, shape)) for key, shape in self.inputs)
+            + b"".join(block(12, _value(key, None)) for key in self.outputs)
         )
         operators = _text(1, "") + _number(2, OPERATOR_SET)
-        return _number(1, IR_VERSION) + _text(2, PRODUCER) + _block(7, graph) + _block(8, operators)
+        return _number(1, IR_VERSION) + _text(2, PRODUCER) + block(7, graph) + block(8, operators)
 
 
 def _tensor(name: str, value: Array) -> bytes:
     little = np.ascontiguousarray(value, value.dtype.newbyteorder("<"))
     dimensions = b"".join(_number(1, side) for side in value.shape)
-    return dimensions + _number(2, _ELEMENTS[value.dtype]) + _text(8, name) + _block(9, little.tobytes())
+    return dimensions + _number(2, _ELEMENTS[value.dtype]) + _text(8, name) + block(9, little.tobytes())
 
 
 def _value(name: str, shape: tuple[int, ...] | None) -> bytes:
     """A float32 input or output; without a shape the runtime infers it."""
     tensor = _number(1, _ELEMENTS[np.dtype(np.float32)])
     if shape is not None:
-        tensor += _block(2, b"".join(_block(1, _number(1, side)) for side in shape))
-    return _text(1, name) + _block(2, _block(1, tensor))
+        tensor += block(2, b"".join(block(1, _number(1, side)) for side in shape))
+    return _text(1, name) + block(2, block(1, tensor))
 
 
 def _attribute(name: str, value: Attribute) -> bytes:
@@ -95,10 +95,11 @@ def _attribute(name: str, value: Attribute) -> bytes:
 
 
 def _text(number: int, value: str) -> bytes:
-    return _block(number, value.encode())
+    return block(number, value.encode())
 
 
-def _block(number: int, content: bytes) -> bytes:
+def block(number: int, content: bytes) -> bytes:
+    """A field of protobuf that has a length."""
     return _key(number, _LENGTH) + _varint(len(content)) + content
 
 

@@ -76,7 +76,7 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None
 
 def test_every_file_names_source_licence_hash_and_expected_figures() -> None:
     names = [row.name for row in all_weights()]
-    assert {"rfb-320", "face-points-68", "mobile-512-v1", "dlib-resnet-v1"} <= set(names)
+    assert {"rfb-320", "face-points-68", "sface-128-v1", "dlib-resnet-v1"} <= set(names)
     for row in all_weights():
         assert len(row.sha256) == 64, row.name
         assert row.bytes > 10_000, row.name
@@ -86,7 +86,7 @@ def test_every_file_names_source_licence_hash_and_expected_figures() -> None:
 
 @pytest.mark.promise("I9")
 def test_what_a_python_package_ships_computes_what_it_did_where_it_was_measured() -> None:
-    for name in ("dlib-resnet-v1", "dlib-5-landmarks"):
+    for name in ("dlib-resnet-v1", "dlib-5-landmarks", "sface-128-v1"):
         assert self_test(name, verified(name)) < 0.05
 
 
@@ -106,7 +106,7 @@ def test_from_a_stick_with_the_files_or_with_npms_archive(tmp_path: Path) -> Non
     archive(packed, (member(), (folder / ROW.file).read_bytes()))
     done = install(tmp_path / "one", quiet, source=plain)
     assert done.placed == ("rfb-320",)
-    assert "mobile-512-v1" in done.missing
+    assert "fr-liveness" in done.missing
     assert verified_path("rfb-320", tmp_path / "one").read_bytes() == (folder / ROW.file).read_bytes()
     assert install(tmp_path / "one", quiet, source=plain).already == ("rfb-320",)
     assert "does not hold package/model/fr_landmark" in refusals(tmp_path / "two", packed)["face-points-68"]
@@ -168,19 +168,17 @@ def test_an_archive_with_links_or_paths_out_of_itself_is_refused_and_writes_noth
 def test_what_is_good_on_a_stick_is_installed_though_other_files_on_it_are_not(tmp_path: Path) -> None:
     folder, stick, target = installed_models(), tmp_path / "stick", tmp_path / "models"
     stick.mkdir()
-    others = [weights(name) for name in ("face-points-68", "mobile-512-v1", "fr-liveness")]
-    for row in (ROW, *others):
-        shutil.copy(folder / row.file, stick)
+    good, no_file = weights("face-points-68"), weights("fr-liveness")
+    shutil.copy(folder / good.file, stick)
     (stick / ROW.file).write_bytes(b"damaged")
-    (stick / others[1].file).unlink()
-    (stick / others[1].file).mkdir()
+    (stick / no_file.file).mkdir()
     done = models("install", "--folder", target, "--from", stick)
     assert done.exit_code == 1, done.output
-    assert sorted(path.name for path in target.iterdir()) == sorted((others[0].file, others[2].file))
-    assert f"installed {others[0].name}" in done.output
+    assert [path.name for path in target.iterdir()] == [good.file]
+    assert f"installed {good.name}" in done.output
     assert f"not installed: {ROW.name}: {stick / ROW.file}: SHA-256" in done.output
     assert "get the file again" in done.output
-    assert f"not installed: {others[1].name}: {stick / others[1].file}" in done.output
+    assert f"not installed: {no_file.name}: {stick / no_file.file}" in done.output
     assert f"still missing: {ROW.name}" not in done.output
 
 
@@ -328,8 +326,8 @@ def test_without_npm_and_with_an_npm_that_hangs_the_remedy_is_said(
 def test_list_says_use_licence_state_and_what_was_measured_chinese_first(tmp_path: Path) -> None:
     done = models("list", "--folder", tmp_path)
     assert done.exit_code == 0, done.output
-    assert "mobile-512-v1  [未安装 / not installed]" in done.output
-    assert "dlib-resnet-v1  [自带 / built in]" in done.output
+    assert "rfb-320  [未安装 / not installed]" in done.output
+    assert "sface-128-v1  [自带 / built in]" in done.output
     assert done.output.count("许可 / licence:") == len(all_weights())
     assert "FNMR" in done.output
 

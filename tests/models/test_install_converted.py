@@ -171,7 +171,7 @@ def test_the_settings_say_whether_nanodet_is_wanted(tmp_path: Path, counter: str
     )
     done = CliRunner().invoke(app, ["--config", str(config), "models", "install", "--from", str(stick)])
     assert done.exit_code == 1
-    assert "still missing: mobile-512-v1" in done.output
+    assert "still missing: rfb-320" in done.output
     assert (f"still missing: {NANODET}" in done.output) == (counter == "nanodet")
 
 

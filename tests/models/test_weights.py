@@ -29,9 +29,9 @@ def test_a_missing_model_is_an_error_that_names_the_file_and_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ModelError, match=r"fr_detect\.onnx.*classroom-agent models install"):
-        load_engine("mobile-512-v1", models_folder=tmp_path)
+        load_engine("sface-128-v1", models_folder=tmp_path)
     with pytest.raises(ModelError, match=r"fr_detect\.onnx.*no models folder.*models install"):
-        load_engine("mobile-512-v1")
+        load_engine("sface-128-v1")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ModelError, match=r"shape_predictor_5_face_landmarks\.dat.*pip install"):
         load_engine("dlib-resnet-v1", models_folder=tmp_path)
@@ -46,7 +46,7 @@ def test_only_auto_passes_over_an_engine_and_says_why(tmp_path: Path) -> None:
     assert len(chosen.passed_over) == 1
     assert "fr_detect.onnx" in chosen.passed_over[0]
     with pytest.raises(ModelError, match=r"fr_detect\.onnx"):
-        choose_engine("mobile-512-v1", models_folder=tmp_path)
+        choose_engine("sface-128-v1", models_folder=tmp_path)
 
 
 @pytest.mark.promise("I9")

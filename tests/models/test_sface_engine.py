@@ -9,7 +9,7 @@ import pytest
 from models.face_quality import measure
 from models.faces import FaceEngine, Template, choose_engine, distances, load_engine
 from models.images import BGRImage
-from models.mobile_engine import TEMPLATE_NORM
+from models.sface_engine import TEMPLATE_NORM
 from tests.models.fast_engine import installed_models
 from tests.sample_media import sample_photo
 
@@ -18,7 +18,7 @@ MATCH = 0.52
 
 @pytest.fixture(scope="module")
 def fast() -> FaceEngine:
-    return load_engine("mobile-512-v1", min_face_px=96, models_folder=installed_models())
+    return load_engine("sface-128-v1", min_face_px=96, models_folder=installed_models())
 
 
 def largest(engine: FaceEngine, image: BGRImage) -> Template:
@@ -43,7 +43,7 @@ def test_one_person_is_nearer_than_the_threshold_and_another_farther(fast: FaceE
 
 def test_templates_have_the_stated_length_norm_and_repeat_exactly(fast: FaceEngine) -> None:
     first, second = (largest(fast, sample_photo("biden.jpg")) for _ in range(2))
-    assert first.shape == (fast.template_length,) == (512,)
+    assert first.shape == (fast.template_length,) == (128,)
     assert first.dtype == np.float32
     assert np.linalg.norm(first) == pytest.approx(TEMPLATE_NORM, abs=1e-4)
     assert np.array_equal(first, second)
@@ -58,7 +58,7 @@ def test_every_person_in_a_group_is_found_once(fast: FaceEngine) -> None:
 @pytest.mark.parametrize("min_face_px", [60, 96])
 @pytest.mark.parametrize("name", ["obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"])
 def test_a_portrait_holds_one_face_and_no_badge_or_pattern_is_another(name: str, min_face_px: int) -> None:
-    engine = load_engine("mobile-512-v1", min_face_px=min_face_px, models_folder=installed_models())
+    engine = load_engine("sface-128-v1", min_face_px=min_face_px, models_folder=installed_models())
     assert len(engine.detect(sample_photo(name))) == 1
 
 
@@ -81,7 +81,7 @@ def test_boxes_and_eyes_are_where_the_other_engine_has_them(fast: FaceEngine) ->
 
 @pytest.mark.parametrize("min_face_px", [60, 96, 160])
 def test_the_smallest_face_asked_for_is_found_and_half_of_it_is_not(min_face_px: int) -> None:
-    engine = load_engine("mobile-512-v1", min_face_px=min_face_px, models_folder=installed_models())
+    engine = load_engine("sface-128-v1", min_face_px=min_face_px, models_folder=installed_models())
     for name in ("obama.jpg", "biden.jpg", "obama2.jpg"):
         photo = sample_photo(name)
         width = engine.detect(photo)[0].box.width
