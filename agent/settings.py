@@ -107,7 +107,7 @@ class Recording(_Section):
 class CheckInSettings(_Section):
     """What recognises faces. When it says "accepted" is HR's."""
 
-    engine: Literal["auto", "mobile-512-v1", "dlib-resnet-v1"] = "auto"
+    engine: Literal["auto", "sface-128-v1", "dlib-resnet-v1"] = "auto"
     models_folder: Path = MODELS_FOLDER
 
     @model_validator(mode="after")

@@ -77,7 +77,7 @@ def _thread() -> ThreadPoolExecutor:
 
 
 def _errors() -> tuple[type[Exception], ...]:
-    """What onnxruntime and `without_unread_inputs` raise for a file that cannot be loaded; all of onnxruntime's
+    """What onnxruntime and `without_unread_inputs` raise for a file that cannot be loaded; onnxruntime's own
     derive from Exception alone."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 

@@ -17,7 +17,7 @@ from models.faces import Template
 LEAST_WEIGHT: Final = 0.05
 """Of the poorest frame beside the best one: it counts little, and never nothing."""
 
-MEASURED_ENGINES: Final = frozenset({"mobile-512-v1"})
+MEASURED_ENGINES: Final = frozenset({"sface-128-v1"})
 """Whose means were measured: no other engine's name anybody (I9)."""
 
 

@@ -85,7 +85,7 @@ def test_an_engine_that_was_named_is_never_replaced_by_another(
     classroom: Classroom, paths: Paths, clip: Path, tmp_path: Path
 ) -> None:
     classroom.enrolled("obama.jpg")
-    with running(paths, clip, engine="mobile-512-v1", models_folder=tmp_path):
+    with running(paths, clip, engine="sface-128-v1", models_folder=tmp_path):
         wait_until(lambda: status(paths).get("state") == "fault", 30, "a fault")
         message = status(paths)["message"]
     assert "fr_detect.onnx" in message["en"]
@@ -102,11 +102,11 @@ def test_a_change_of_engine_makes_everybodys_templates_anew_before_the_door_open
     with running(paths, clip, models_folder=folder):
         wait_until(lambda: status(paths).get("detail", {}).get("engine"), 60, "the door opens")
         detail = status(paths)["detail"]
-    assert detail["engine"] == "mobile-512-v1"
+    assert detail["engine"] == "sface-128-v1"
     assert detail["engine_passed_over"] == []
     assert detail["gallery_people"] == 2
     assert detail["people_to_enrol_again"] == 0
     assert detail["unreadable_templates"] == 0
     for person in people:
-        assert templates.engines_of(classroom.store, person) == ["mobile-512-v1"]
+        assert templates.engines_of(classroom.store, person) == ["sface-128-v1"]
     assert len(classroom.facts("person.templates-rederived")) == 2

@@ -14,10 +14,10 @@ def test_the_engine_is_named_and_nothing_else_while_all_is_well(
     visitor: httpx.Client, paths: Paths, served: Served
 ) -> None:
     report(
-        paths, served.clock, "checkin", engine="mobile-512-v1", engine_passed_over=[], people_to_enrol_again=0
+        paths, served.clock, "checkin", engine="sface-128-v1", engine_passed_over=[], people_to_enrol_again=0
     )
     page = visitor.get("/health").text
-    assert "mobile-512-v1" in page
+    assert "sface-128-v1" in page
     assert "models install" not in page
     assert "重新采集" not in page
 
