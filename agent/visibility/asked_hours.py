@@ -30,6 +30,8 @@ class Look:
     again: tuple[CountCheck, ...] = ()
     """Later counts of the same picture, which nobody can make without editing the database; each can only
     speak against the device."""
+    second: CountCheck | None = None
+    """What HR stated when the first was mistyped: it speaks against the device as any, for it never."""
 
     @property
     def people(self) -> int | None:
@@ -47,14 +49,27 @@ class Look:
 
     def violating(self) -> str | None:
         """Id of the first count outside the device's bounds."""
-        for each in () if self.check is None else (self.check, *self.again):
-            if each.people is not None and not self.picture.lower <= each.people <= self.picture.upper:
-                return each.id
-        return None
+        return next(iter(self.violations()), None)
+
+    def violations(self) -> list[str]:
+        """Ids of all of them."""
+        return [
+            each.id
+            for each in self._checks()
+            if each.people is not None and not self.picture.lower <= each.people <= self.picture.upper
+        ]
+
+    @property
+    def is_disputed(self) -> bool:
+        """Whether the lower bound lies above the first count, and HR state that it was mistyped."""
+        second = None if self.second is None else self.second.people
+        return self.is_low and not self.again and second is not None and second >= self.picture.lower
 
     def _counted(self) -> list[int]:
-        found = () if self.check is None else (self.check, *self.again)
-        return [each.people for each in found if each.people is not None]
+        return [each.people for each in self._checks() if each.people is not None]
+
+    def _checks(self) -> list[CountCheck]:
+        return [each for each in (self.check, *self.again, self.second) if each is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +101,21 @@ class CountedHour:
         return all(look.check is not None for look in self.looks) and any(
             look.people is not None for look in self.looks
         )
+
+    @property
+    def is_counted_again(self) -> bool:
+        """Whether a second count was stated."""
+        return any(look.second is not None for look in self.looks)
+
+    @property
+    def is_disputed(self) -> bool:
+        """Whether its lower bounds are too high by counts alone that HR state to be mistyped."""
+        low = [look for look in self.looks if look.is_low]
+        return bool(low) and all(look.is_disputed for look in low)
+
+    def violations(self) -> list[str]:
+        """Ids of its counts outside the device's bounds."""
+        return [each for look in self.looks for each in look.violations()]
 
     @property
     def day(self) -> date:
@@ -128,6 +158,12 @@ def asked_hours(store: Store) -> list[CountedHour]:
     return sorted(found, key=lambda hour: (hour.asked.data["start_us"], hour.asked.verdict_id))
 
 
+def counted_hour(store: Store, session_id: str, hour: int) -> CountedHour | None:
+    """One of them."""
+    found = (each for each in asked_hours(store) if each.asked.session_id == session_id)
+    return next((each for each in found if each.asked.hour == hour), None)
+
+
 def _hour(
     store: Store, group: Sequence[Stated], counts: dict[str, dict[str, Stated]], lesson_us: int
 ) -> CountedHour:
@@ -136,7 +172,11 @@ def _hour(
     for each in drawn:
         for entry in each.data["drawn"]:
             photo = entry["photo"]
-            checks = [_check(count) for count in counts.get(photo, {}).values()]
+            stated_of_it = list(counts.get(photo, {}).values())
+            checks = [_check(each) for each in stated_of_it if not each.data.get("corrects")]
+            seconds = [_check(each) for each in stated_of_it if each.data.get("corrects")]
+            if not checks or (seconds and seconds[0].data["corrects"] != checks[0].id):
+                checks, seconds = checks + seconds, []
             looks[photo] = Look(
                 DrawnPicture(
                     each.data["verdict_id"],
@@ -150,7 +190,8 @@ def _hour(
                 ),
                 checks[0] if checks else None,
                 trust.is_kept(store, photo),
-                tuple(checks[1:]),
+                tuple(checks[1:] + seconds[1:]),
+                seconds[0] if seconds else None,
             )
     last = drawn[-1]
     asked = AskedHour(

@@ -2,7 +2,8 @@
 
 All pictures of a class hour are handed in together, and nothing is corrected afterwards: they show the same
 people, so whoever could change one number would know the answer from what is shown of the others. No clock
-has a say in it, so none that is wrong or set back opens anything.
+has a say in it, so none that is wrong or set back opens anything. Who mistyped states a second count, once,
+with a reason: it stands beside the first and takes nothing back (agent.visibility.trust: what it is worth).
 HR staff alone: teacher and technician belong to the institution whose subsidy hangs on the answer.
 """
 
@@ -12,13 +13,16 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 from uuid import uuid4
 
+from agent import words
 from agent.clock import Stamp
 from agent.errors import RefusedError
 from agent.log import get_logger
 from agent.store import trust
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
+from agent.store.reasons import reason_hmac
 from agent.store.trust import AskedHour, CountCheck, DrawnPicture
+from agent.visibility.asked_hours import counted_hour
 
 MOST_PEOPLE: Final = 1000
 
@@ -39,6 +43,15 @@ class CountCheckError(RefusedError):
             "须一次交出这个课时的每一张画面",
             "the counts of every picture of the class hour are handed in at once",
         ),
+        "not_handed_in": (
+            "这个课时的人数还没有交出",
+            "the counts of this class hour were not handed in yet",
+        ),
+        "again": (
+            "这个课时已经重数过一次",
+            "this class hour was counted a second time already",
+        ),
+        "no_reason": words.REASON_WANTED,
     }
 
 
@@ -67,6 +80,41 @@ def hand_in(
     return made
 
 
+def hand_in_second(
+    store: Store,
+    stamp: Stamp,
+    session_id: str,
+    hour: int,
+    counts: Mapping[str, int | None],
+    reason: str,
+    account: str = "hr",
+) -> None:
+    """State what a second count of a class hour's pictures says, where the first was mistyped, in a
+    transaction of its own: once, of every picture that is left. Of the reason the record keeps the trace
+    alone. CountCheckError."""
+    said = words.reason(reason)
+    if said is None:
+        raise CountCheckError("no_reason")
+    if any(people is not None and not 0 <= people <= MOST_PEOPLE for people in counts.values()):
+        raise CountCheckError("number")
+    with store.transaction():
+        found = counted_hour(store, session_id, hour)
+        if found is None or not found.is_handed_in:
+            raise CountCheckError("not_handed_in")
+        if found.is_counted_again:
+            raise CountCheckError("again")
+        firsts = {look.picture.photo_id: look.check for look in found.looks if look.is_kept and look.check}
+        pictures = {look.picture.photo_id: look.picture for look in found.looks}
+        if not firsts or firsts.keys() != counts.keys():
+            raise CountCheckError("pictures")
+        digest = reason_hmac(store, said)
+        for photo, first in firsts.items():
+            data = _data(str(uuid4()), pictures[photo], found.asked, counts[photo], account)
+            second = {"corrects": first.id, "reason_hmac": digest}
+            _state_count(store, stamp, found.asked, data | second)
+    log.info("visibility.people-counted-again", session=session_id, hour=hour, pictures=len(firsts))
+
+
 def is_handed_in(store: Store, session_id: str, hour: int) -> bool:
     """Whether the counts of this class hour were stated."""
     drawn = trust.drawn_of_hour(store, session_id, hour)
@@ -90,6 +138,11 @@ def _state(store: Store, stamp: Stamp, picture: DrawnPicture, people: int | None
     data = _data(identifier, picture, hour, people, account)
     made = CountCheck(identifier, picture.photo_id, people, stamp.wall_us, data)
     trust.insert_check(store, made)
+    _state_count(store, stamp, hour, data)
+    return made
+
+
+def _state_count(store: Store, stamp: Stamp, hour: AskedHour, data: dict[str, Any]) -> None:
     fact = Fact(
         FactType.PEOPLE_COUNTED,
         f"session/{hour.session_id}",
@@ -99,7 +152,6 @@ def _state(store: Store, stamp: Stamp, picture: DrawnPicture, people: int | None
         session_id=hour.session_id,
     )
     state_fact(store, stamp, fact)
-    return made
 
 
 def _data(

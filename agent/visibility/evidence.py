@@ -62,6 +62,11 @@ class Evidence:
         return [each for each in (*self.before, *self.hours) if any(look.is_low for look in each.looks)]
 
     @property
+    def disputed(self) -> list[CountedHour]:
+        """Of those the ones that HR state to be mistyped."""
+        return [each for each in self.lower_violated if each.is_disputed]
+
+    @property
     def upper_violated(self) -> list[CountedHour]:
         return [each for each in (*self.before, *self.hours) if any(look.is_high for look in each.looks)]
 
@@ -115,6 +120,7 @@ class Evidence:
             "days": self.days,
             "asked": self.asked,
             "lower_violated": len(self.lower_violated),
+            "lower_disputed": len(self.disputed),
             "upper_violated": len(self.upper_violated),
             "would_be_shown": self.would_be_shown,
             "bound": round(self.bound, 6),

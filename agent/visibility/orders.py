@@ -47,6 +47,11 @@ class RoomTrust:
         """Whether the upper bounds were never violated either."""
         return bool(self.data["bears_not_shown"])
 
+    @property
+    def disputed(self) -> frozenset[str]:
+        """Ids of counts outside the device's bounds that HR had stated to be mistyped when they ordered."""
+        return frozenset(self.data.get("disputed", ()))
+
 
 def trusts(store: Store, room: str | None = None) -> list[RoomTrust]:
     """All orders (of `room`), in the order in which they were given."""

@@ -3,6 +3,9 @@
 A detector that bears no verdict everywhere may bear them in one room: where people counted its class hours by
 hand, blind, and its lower bound never lay above what they counted. No count may violate it, so it does not
 matter how often anybody looks at the evidence: as long as none does, it only grows.
+
+One violation may be disputed: HR state in a second count that the first was mistyped. It stays a violation,
+and as many more class hours are asked for as bound the rate of error as low with it as without.
 """
 
 from __future__ import annotations
@@ -27,10 +30,13 @@ from agent.store.reasons import reason_hmac
 from agent.visibility.asked_hours import CountedHour, asked_hours
 from agent.visibility.evidence import ANSWERED, Evidence, evidence_of
 from agent.visibility.orders import EndReason, RoomTrust, standing_trust, trusts
+from agent.visibility.trust_bound import units_for
 
 SIZED: Final = 2
 """One in so many of the class hours asked for must have had as many people as an order holds for: thirty of
 sixty without violation bound the rate of error among classes so large at 9.5 %."""
+DISPUTED: Final = 1
+"""So many class hours under one calibration may be violated by counts that HR state to be mistyped."""
 
 log = get_logger(__name__)
 
@@ -64,6 +70,11 @@ MISSING: Final[Mapping[str, tuple[str, str]]] = {
         "{have} 个课时设备的下限高于人数，须一个也没有：查明原因，重新标定后再数",
         "in {have} class hours the device's lower bound lay above the count, none may: find out why,"
         " calibrate anew and count again",
+    ),
+    "disputed": (
+        "{have} 个课时的人数重数过，最多 {need} 个：重新标定后再数",
+        "{have} class hours were violated and counted a second time, {need} may be: calibrate anew and count"
+        " again",
     ),
     "answered": (
         "抽到的课时只数了 {have}%，须 {need}%：不能挑着数",
@@ -108,15 +119,22 @@ def missing_of(evidence: Evidence, needed: Visibility) -> tuple[Missing, ...]:
     counted, found = len(evidence.claimed), []
     if evidence.edited:
         found.append(Missing("edited", len(evidence.edited)))
-    if evidence.lower_violated:
+    if len(evidence.lower_violated) > len(evidence.disputed):
         found.append(Missing("violated", len(evidence.lower_violated)))
-    if counted < needed.trust_hours:
-        found.append(Missing("hours", counted, needed.trust_hours))
+    elif len(evidence.disputed) > DISPUTED:
+        found.append(Missing("disputed", len(evidence.disputed), DISPUTED))
+    if counted < (hours := hours_needed(evidence, needed)):
+        found.append(Missing("hours", counted, hours))
     if evidence.days < needed.trust_days:
         found.append(Missing("days", evidence.days, needed.trust_days))
     if evidence.answered < ANSWERED:
         found.append(Missing("answered", int(evidence.answered * 100), round(ANSWERED * 100)))
     return tuple(found)
+
+
+def hours_needed(evidence: Evidence, needed: Visibility) -> int:
+    """How many class hours must have been counted: more where one is violated and disputed."""
+    return units_for(min(len(evidence.disputed), DISPUTED), needed.trust_hours)
 
 
 def give(store: Store, stamp: Stamp, room: str, account: str = "hr") -> RoomTrust:
@@ -145,7 +163,7 @@ def _order(evidence: Evidence, since_us: int, room: str, account: str, needed: V
     if calibration is None or camera is None:
         raise TrustError("missing", (Missing("calibration"),))
     identifier = str(uuid4())
-    most = evidence.people(-(-needed.trust_hours // SIZED))
+    most = evidence.people(-(-hours_needed(evidence, needed) // SIZED))
     lines = "".join(sorted(f"{check.id}\n" for check in evidence.checks()))
     data = {
         "trust_id": identifier,
@@ -159,6 +177,7 @@ def _order(evidence: Evidence, since_us: int, room: str, account: str, needed: V
         "bears_not_shown": not evidence.upper_violated,
         "needed": {"hours": needed.trust_hours, "days": needed.trust_days},
         "evidence": evidence.as_data(),
+        "disputed": sorted(check for hour in evidence.disputed for check in hour.violations()),
         "checks_sha256": hashlib.sha256(lines.encode()).hexdigest(),
     }
     return RoomTrust(
@@ -241,8 +260,10 @@ def _violation(hours: Sequence[CountedHour], order: RoomTrust) -> str | None:
         if order.id not in hour.borne_by and not (hour.ground == ground and is_earlier):
             continue
         for look in hour.looks:
-            if look.is_low or (look.is_high and order.bears_not_shown):
-                return look.violating()
+            # What was disputed when the order was given is in its price.
+            new = [each for each in look.violations() if each not in order.disputed]
+            if new and (look.is_low or (look.is_high and order.bears_not_shown)):
+                return new[0]
     return None
 
 

@@ -30,6 +30,16 @@ def upper_bound(errors: int, units: int, confidence: float = CONFIDENCE) -> floa
     return high
 
 
+def units_for(errors: int, without_error: int) -> int:
+    """So many units with `errors` bound the rate as well as `without_error` do with none. ValueError for
+    numbers that are none."""
+    most = upper_bound(0, without_error)
+    units = max(errors, without_error)
+    while upper_bound(errors, units) > most:
+        units += 1
+    return units
+
+
 def at_most(errors: int, units: int, rate: float) -> float:
     """Probability of so many errors or fewer in `units` independent ones of which each errs at `rate`."""
     if rate <= 0:

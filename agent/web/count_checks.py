@@ -21,9 +21,15 @@ from agent.store import check_ins, classes, trust
 from agent.store.classes import TrainingClass
 from agent.store.database import Store
 from agent.store.trust import AskedHour
-from agent.visibility.asked_hours import Look
+from agent.visibility.asked_hours import Look, counted_hour
 from agent.visibility.blindness import is_blind
-from agent.visibility.count_checks import MOST_PEOPLE, CountCheckError, hand_in, pictures_to_count
+from agent.visibility.count_checks import (
+    MOST_PEOPLE,
+    CountCheckError,
+    hand_in,
+    hand_in_second,
+    pictures_to_count,
+)
 from agent.visibility.evidence import Evidence, evidence_of
 from agent.visibility.looks import error_model
 from agent.visibility.orders import RoomTrust, newest_trust
@@ -39,6 +45,7 @@ from agent.web.verdicts import END_REASONS
 ROOM_PAGE: Final = "/visibility/checks"
 ANSWERS: Final = {
     "handed_in": ("good", N_("已交出，并写入签名记录。")),
+    "second": ("good", N_("重数的人数已写入签名记录，第一次填的仍然有效。")),
     "trusted": ("good", N_("已下令：此后开始的课时由设备判定，并写入签名记录。")),
     "withdrawn": ("good", N_("已撤回信任，并写入签名记录。")),
     "unseen": ("bad", N_("请先打开每一张画面再交。")),
@@ -49,6 +56,9 @@ ANSWERS: Final = {
     "count.number": ("bad", N_("每张请填 0 到 1000 的人数，或选“数不清”，二者之一。")),
     "count.handed_in": ("bad", N_("这个课时的人数已交出，不能再改。")),
     "count.pictures": ("bad", N_("须一次交出这个课时的每一张画面。")),
+    "count.not_handed_in": ("bad", N_("这个课时的人数还没有交出。")),
+    "count.again": ("bad", N_("这个课时已经重数过一次。")),
+    "count.no_reason": ("bad", N_("须写明理由，最多 500 字，不写身份证号。")),
     "trust.missing": ("bad", N_("证据不够，见下面缺什么。")),
     "trust.trusted": ("bad", N_("本教室已获信任。")),
     "trust.not_trusted": ("bad", N_("本教室现在没有信任可撤回。")),
@@ -61,6 +71,7 @@ LACKS: Final = {
     "hours": N_("设备会判“全员可见”的课时已数 %(have)d 个，须 %(need)d 个"),
     "days": N_("已数 %(have)d 天，须 %(need)d 天"),
     "violated": N_("%(have)d 个课时设备的下限高于人数，须一个也没有：查明原因，重新标定后再数"),
+    "disputed": N_("%(have)d 个课时的人数重数过，最多 %(need)d 个：重新标定后再数"),
     "answered": N_("抽到的课时只数了 %(have)d%%，须 %(need)d%%：不能挑着数"),
     "edited": N_("%(have)d 张画面或其人数与当时写入的记录不符，数据库被改过：查明原因，重新标定后再数"),
 }
@@ -94,6 +105,8 @@ class CountView:
     """Whether they are to be counted; else what was counted stands, or they are destroyed."""
     is_open: bool
     """Whether what the device found is shown: not while another class hour of the lesson waits."""
+    may_be_second: bool
+    """Whether a second count may be stated."""
 
 
 @router.get(ROOM_PAGE)
@@ -188,18 +201,55 @@ async def count(request: Request, session_id: str, hour: str) -> Response:
     return RedirectResponse(f"{place}?said={quote(word)}{before}", HTTPStatus.SEE_OTHER)
 
 
+@router.post(ROOM_PAGE + "/{session_id}/{hour}/second")
+async def count_second(request: Request, session_id: str, hour: str) -> Response:
+    """State a second count of a class hour whose first was mistyped, with a reason."""
+    site, form = site_of(request), visit_of(request).form or {}
+    identifier, number = parse_uuid(session_id), _parse_hour(hour)
+    _require_hr(request)
+
+    def work(store: Store) -> str:
+        view = _read_hour(store, identifier, number)
+        counts = None if view is None else _typed(view, form)
+        if view is None:
+            return "count.no_picture"
+        if counts is None:
+            return "count.number"
+        try:
+            reason = form.get("reason", "")
+            hand_in_second(store, site.clock.now(), identifier, number, counts, reason, HR_ACCOUNT)
+        except CountCheckError as error:
+            return f"count.{error.code}"
+        return "second"
+
+    word = await site.logins.run(work)
+    return RedirectResponse(f"{ROOM_PAGE}/{identifier}/{number}?said={quote(word)}", HTTPStatus.SEE_OTHER)
+
+
 def _read_hour(store: Store, session_id: str, hour: int) -> CountView | None:
     drawn = trust.drawn_of_hour(store, session_id, hour)
     asked = trust.asked_hour(store, drawn[0].verdict_id) if drawn else None
     if asked is None:
         return None
+    waits, counted = bool(pictures_to_count(store, session_id, hour)), counted_hour(store, session_id, hour)
+    seconds = {} if counted is None else {look.picture.photo_id: look.second for look in counted.looks}
     looks = tuple(
-        Look(each, trust.check_of(store, each.photo_id), trust.is_kept(store, each.photo_id))
+        Look(
+            each,
+            trust.check_of(store, each.photo_id),
+            trust.is_kept(store, each.photo_id),
+            second=seconds.get(each.photo_id),
+        )
         for each in drawn
     )
     known = classes.training_class(store, asked.class_id)
-    waits = bool(pictures_to_count(store, session_id, hour))
-    return CountView(asked, known, looks, waits, not is_blind(store, session_id))
+    may_be_second = (
+        counted is not None
+        and counted.is_handed_in
+        and not counted.is_counted_again
+        and any(look.is_kept and look.check is not None for look in looks)
+    )
+    return CountView(asked, known, looks, waits, not is_blind(store, session_id), may_be_second)
 
 
 def _typed(view: CountView, form: Mapping[str, str]) -> dict[str, int | None] | None:

@@ -86,6 +86,7 @@ def test_counted_class_hours_without_a_violation_earn_it(room: CountedRoom) -> N
         "days": 4,
         "asked": 30,
         "lower_violated": 0,
+        "lower_disputed": 0,
         "upper_violated": 0,
         "would_be_shown": 30,
         "bound": 0.095034,

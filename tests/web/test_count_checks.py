@@ -122,6 +122,34 @@ def test_hr_count_blind_read_over_what_they_typed_and_hand_it_in_once(
 
 
 @pytest.mark.rule("R6")
+def test_who_mistyped_counts_a_second_time_with_a_reason(visitor: httpx.Client, room: CountedRoom) -> None:
+    session = room.ask(room.clock.wall_us - DAY_US, lower=41, upper=47)
+    (first, second), here = room.photos[0], f"{PAGE}/{session}/1"
+    assert "填错了" not in visitor.get(here).text, "not before the first was handed in"
+    room.hand_in(0, 4, 43)
+    page = visitor.get(here)
+    assert "填错了" in page.text and "下限高于人数" in page.text
+    again = {f"people.{first}": "43", f"people.{second}": "43", "reason": "43 只按了一个键"}
+
+    def enter(**form: str) -> str:
+        answer = visitor.post(f"{here}/second", data={"token": token_in(page), **form})
+        assert answer.status_code == 303
+        return answer.headers["location"].partition("said=")[2]
+
+    assert enter(**again | {"reason": " "}) == "count.no_reason"
+    assert enter(**again | {f"people.{first}": "4x"}) == "count.number"
+    assert enter(**again) == "second"
+    assert enter(**again) == "count.again"
+    for lang, words in (("zh", ("您填的", "4 人", "重数 43 人")), ("en", ("second count: 43",))):
+        shown = visitor.get(here, params={"lang": lang, "said": "second"}).text
+        assert all(each in shown for each in words) and "<details" not in shown
+    stated = facts(room.store, "visibility.people-counted")
+    assert [each["people"] for each in stated] == [4, 43, 43, 43]
+    assert "43 只按了一个键" not in json.dumps(stated, ensure_ascii=False)
+    assert problems_of_facts(room.store) == []
+
+
+@pytest.mark.rule("R6")
 @pytest.mark.promise("I10")
 def test_the_order_needs_the_evidence_and_the_password(visitor: httpx.Client, room: CountedRoom) -> None:
     assert "还没有抽到画面" in visitor.get(PAGE).text
