@@ -6,7 +6,9 @@ thresholds of agent/visibility were chosen on those of `CHOSEN_ON`; of `SEEN_BEF
 when some were set; those of `UNTOUCHED` were run with nothing changed afterwards.
 
     python -m bench.tamper --media FOLDER [--part untouched|seen|chosen] [--only NAME] [--out FILE.json]
-"""
+
+`--afterwards` judges the key frames alone that are counted afterwards, each five seconds, as
+agent.visibility.looking_back does: where nobody looked in time."""
 
 from __future__ import annotations
 
@@ -22,12 +24,12 @@ from typing import Final
 import cv2
 import numpy as np
 
-from agent.visibility.picture_watch import PictureChange, PictureWatch, sight
+from agent.visibility.picture_watch import PictureChange, PictureWatch
 from agent.visibility.view import KnownView, structure
 from bench.tamper_attacks import attacks
 from bench.tamper_case import FEW_FPS, Case, rooms
 from bench.tamper_day import Alarm, run_day
-from bench.tamper_encoder import KeyPicture, encoded
+from bench.tamper_encoder import KeyPicture, encoded, is_counted, seen_at
 from bench.tamper_innocent import innocent
 from bench.tamper_parts import part_covers, part_innocent
 from bench.tamper_scenes import Camera, Room
@@ -65,16 +67,17 @@ def reference(room: Room) -> KnownView:
     return KnownView.of(structure(np.asarray(np.mean(kept, axis=0), np.uint8)))
 
 
-def judge(case: Case, room: Room, known: KnownView | None) -> Result:
-    """Run one stream through the watch's own checks."""
+def judge(case: Case, room: Room, known: KnownView | None, *, afterwards: bool = False) -> Result:
+    """Run one stream through the watch's own checks; `afterwards`: of the key frames that are counted then,
+    without what lies between."""
     result = Result(room.name, case.name, case.strength, case.expected)
     watch = PictureWatch(known)
     looks, spent = 0, 0.0
     for key in encoded(case.pictures(room), fps=case.fps, crf=case.crf, bitrate=case.bitrate):
+        if afterwards and not is_counted(key):
+            continue
         began = time.process_time()
-        change = watch.look(
-            sight(key.luma, round(key.seconds * 1e6), key.seconds, key.between, key.end), is_lesson=True
-        )
+        change = watch.look(seen_at(key, afterwards=afterwards), is_lesson=True, repeats=afterwards)
         spent += time.process_time() - began
         looks += 1
         if change is not None:
@@ -140,6 +143,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="cases whose name contains this")
     parser.add_argument("--rooms", default="", help="names, with commas between, instead of a part's")
     parser.add_argument("--without-reference", action="store_true")
+    parser.add_argument("--afterwards", action="store_true", help="as in counting afterwards")
     parser.add_argument("--what", choices=("all", "cases", "day"), default="all")
     parser.add_argument("--out", type=Path, default=None)
     asked = parser.parse_args()
@@ -153,10 +157,10 @@ def main() -> None:
         if asked.what != "day":
             for case in [*attacks(), *part_covers(), *innocent(), *part_innocent()]:
                 if asked.only in f"{case.name} {case.strength}":
-                    results.append(judge(case, room, known))
+                    results.append(judge(case, room, known, afterwards=asked.afterwards))
                     print(_line(results[-1]), flush=True)
         if asked.what != "cases" and not asked.only:
-            looks, found = run_day(room, known)
+            looks, found = run_day(room, known, afterwards=asked.afterwards)
             days += 1
             alarms += found
             print(f"{name}: a day of {looks} looks, {len(found)} false alarms {found}", flush=True)

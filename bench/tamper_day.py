@@ -9,10 +9,10 @@ from typing import Final
 
 import numpy as np
 
-from agent.visibility.picture_watch import PictureWatch, sight
+from agent.visibility.picture_watch import PictureWatch
 from agent.visibility.view import KnownView
 from bench.tamper_case import BEGINS_S, FEW_FPS
-from bench.tamper_encoder import encoded
+from bench.tamper_encoder import encoded, is_counted, seen_at
 from bench.tamper_innocent import (
     clouds,
     curtain,
@@ -117,13 +117,18 @@ class Alarm:
     """Since the part began."""
 
 
-def run_day(room: Room, known: KnownView | None, *, crf: int = 27) -> tuple[int, list[Alarm]]:
-    """Number of key frames looked at, and what was said."""
+def run_day(
+    room: Room, known: KnownView | None, *, crf: int = 27, afterwards: bool = False
+) -> tuple[int, list[Alarm]]:
+    """Number of key frames looked at, and what was said. `afterwards`: of those of lessons that are counted
+    then."""
     watch, alarms, looks = PictureWatch(known), [], 0
     for key in encoded(_pictures(room), fps=FEW_FPS, crf=crf):
         part, began_s = _part_at(key.seconds)
-        seen = sight(key.luma, round(key.seconds * 1e6), key.seconds, key.between, key.end)
-        change = watch.look(seen, is_lesson=part.is_lesson)
+        if afterwards and not (part.is_lesson and is_counted(key)):
+            continue
+        seen = seen_at(key, afterwards=afterwards)
+        change = watch.look(seen, is_lesson=part.is_lesson, repeats=afterwards)
         looks += 1
         if change is not None and change.kind is not None:
             alarms.append(Alarm(room.name, part.name, change.kind, key.seconds - began_s))

@@ -9,6 +9,7 @@ from fractions import Fraction
 import av
 import numpy as np
 
+from agent.visibility.picture_watch import Sight, sight
 from bench.tamper_scenes import FPS, HEIGHT, WIDTH, Grey
 
 GOP_S = 2.0
@@ -29,6 +30,20 @@ class KeyPicture:
         """The picture just before."""
         pictures = list(decoded(self.group_before))
         return pictures[-1] if pictures else None
+
+
+COUNTED_EVERY_S = 5.0
+
+
+def is_counted(key: KeyPicture) -> bool:
+    """Whether a look each five seconds meets it (agent.visibility.look_plan)."""
+    return -(-key.seconds // COUNTED_EVERY_S) * COUNTED_EVERY_S < key.seconds + GOP_S
+
+
+def seen_at(key: KeyPicture, *, afterwards: bool) -> Sight:
+    """The look at it; `afterwards` nobody asks what lies between two of them."""
+    between, end = (None, None) if afterwards else (key.between, key.end)
+    return sight(key.luma, round(key.seconds * 1e6), key.seconds, between, end)
 
 
 def decoded(units: Iterable[bytes]) -> Iterator[Grey]:

@@ -19,6 +19,7 @@ from typing import Final
 
 from agent.archive import catch_up_rows
 from agent.archive.catch_up_plan import Plan, SegmentKey, plan_of
+from agent.archive.looked_back import with_view
 from agent.archive.part import Word
 from agent.archive.recount_deaths import DEATHS, Deaths, PictureKey
 from agent.archive.recounter import (
@@ -260,6 +261,7 @@ class CatchUp:
         beside = self._harmless_beside(store, plan, frames[0])
         row = plan.rows[frames[0].run_id, frames[0].sequence]
         wanted = self._wanted(store, row, tuple((frame.offset, frame.ticks) for frame in frames))
+        wanted = with_view(store, session, row, wanted)
         is_alone = beside is None and bool(self._deaths.tries(_key(frames[0])))
         self._was_killed = False
         future = self._thread.submit(tried, self._recounter, beside, wanted)

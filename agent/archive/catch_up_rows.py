@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Final, Literal
 
 from agent.archive.catch_up_plan import Plan
+from agent.archive.looked_back import keep_tampered
 from agent.archive.recounter import CounterIdentity
 from agent.clock import Stamp
 from agent.store import calibration, catch_up, classes, heads
@@ -35,8 +36,8 @@ def keep(
     *,
     simulated: bool,
 ) -> None:
-    """Rows of one segment's pictures and the record of those counted, in one transaction: done again after
-    a crash it adds nothing. `simulated`: the node's own word."""
+    """Rows of one segment's pictures, the record of those counted and of those that show a camera tampered
+    with, in one transaction: done again after a crash it adds nothing. `simulated`: the node's own word."""
     fitted = calibration.calibrations_over(
         store, session.room, session.planned_start_us, session.planned_end_us
     )
@@ -53,6 +54,7 @@ def keep(
                 made.append(count)
         if made:
             _state_counted(store, stamp, session, counter, made)
+        keep_tampered(store, stamp, session, row, pictures, simulated=simulated)
 
 
 def _count(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from agent.log import get_logger
 from agent.settings import Settings
-from agent.visibility.recounting import Recounted, Refused, Wanted
+from agent.visibility.recounting import Recounted, Refused, RoomView, Wanted
 
 STOP_S: Final = 3.0
 
@@ -148,6 +149,8 @@ class RecountProcess:
             "fragments": wanted.fragments.hex(),
             "start_ticks": wanted.start_ticks,
             "pictures": wanted.pictures,
+            "start_us": wanted.start_us,
+            "view": None if wanted.view is None else _view(wanted.view),
         }
         trouble = None
         try:
@@ -206,6 +209,10 @@ class RecountProcess:
             return said.trouble
         self._identity = said.counter
         return None
+
+
+def _view(view: RoomView) -> dict[str, Any]:
+    return {"reference": view.reference, "png": base64.b64encode(view.grey_png).decode()}
 
 
 def _cpu_s(process: subprocess.Popen[str]) -> float:

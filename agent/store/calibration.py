@@ -136,6 +136,16 @@ def reference_of(store: Store, room: str) -> ReferenceView | None:
     return None if row is None else ReferenceView(**{**dict(row), "simulated": bool(row["simulated"])})
 
 
+def reference_at(store: Store, room: str, at_us: int) -> ReferenceView | None:
+    """The view that was the reference of `room` at `at_us`; None where there was none yet."""
+    row = store.row(
+        "SELECT view.* FROM room_calibration AS fitted JOIN reference_view AS view ON view.id ="
+        " fitted.reference_id WHERE fitted.room = ? AND fitted.at_us <= ? ORDER BY fitted.id DESC LIMIT 1",
+        (room, at_us),
+    )
+    return None if row is None else ReferenceView(**{**dict(row), "simulated": bool(row["simulated"])})
+
+
 def insert_reference(store: Store, view: ReferenceView) -> int:
     """Insert in the caller's transaction, `id` left aside; returns the row's id."""
     return store.add(

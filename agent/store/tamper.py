@@ -20,9 +20,16 @@ class Stretch:
     since_us: int
     """Time of the first key frame that showed it."""
     noticed_us: int
+    """After `until_us` where it was found afterwards, in the finished recording."""
     until_us: int | None
-    """Of the first key frame that did not any more; None while it lasts."""
+    """Of the first key frame that did not any more; None while it lasts. Found afterwards: just after the
+    last one that did."""
     simulated: bool
+
+    @property
+    def is_found_afterwards(self) -> bool:
+        """Whether nobody looked for it when it was."""
+        return self.until_us is not None and self.noticed_us > self.until_us
 
 
 def stretches(store: Store, room: str, from_us: int, until_us: int) -> list[Stretch]:
@@ -50,6 +57,37 @@ def begin(
         "INSERT INTO camera_tamper (room, kind, since_us, noticed_us, simulated) VALUES (?, ?, ?, ?, ?)",
         (room, kind, since_us, noticed_us, int(simulated)),
     )
+
+
+def keep_found_afterwards(
+    store: Store,
+    room: str,
+    kind: TamperKind,
+    since_us: int,
+    until_us: int,
+    noticed_us: int,
+    reach_us: int,
+    *,
+    simulated: bool,
+) -> Stretch:
+    """A stretch that the finished recording shows, in the caller's transaction; joined to what was found so
+    before of the same kind within `reach_us`."""
+    for found in stretches(store, room, since_us - reach_us, until_us + reach_us):
+        if found.kind == kind and found.is_found_afterwards and found.until_us is not None:
+            since_us, until_us = min(since_us, found.since_us), max(until_us, found.until_us)
+            simulated = simulated or found.simulated
+            store.execute(
+                "UPDATE camera_tamper SET since_us = ?, until_us = ?, noticed_us = ?, simulated = ?"
+                " WHERE id = ?",
+                (since_us, until_us, noticed_us, int(simulated), found.id),
+            )
+            return Stretch(found.id, room, kind, since_us, noticed_us, until_us, simulated)
+    made = store.add(
+        "INSERT INTO camera_tamper (room, kind, since_us, noticed_us, until_us, simulated)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (room, kind, since_us, noticed_us, until_us, int(simulated)),
+    )
+    return Stretch(made, room, kind, since_us, noticed_us, until_us, simulated)
 
 
 def end(store: Store, stretch: Stretch, until_us: int) -> int:

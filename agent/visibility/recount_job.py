@@ -1,7 +1,8 @@
 """The process that counts pictures afterwards: what makes a decoder crash ends it, and nothing else (I12).
 
 JSON lines. On standard input first the counter ({"counter", "models_folder"}), then one line a segment
-({"path", "fragments" as hex, "start_ticks", "pictures": [[offset, ticks], …]}). On standard output first
+({"path", "fragments" as hex, "start_ticks", "pictures": [[offset, ticks], …], "start_us",
+"view": null or {"reference", "png" as base64}}). On standard output first
 {"counter": {"name", "cut", "finds"}}, then a line {"counted": …} or {"refused": …} for each picture as it is
 done, and after a segment {"done": CPU seconds} or {"trouble": {"kind", "zh", "en"}}. It ends with its input,
 so it outlives nobody.
@@ -9,6 +10,7 @@ so it outlives nobody.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sys
@@ -18,22 +20,25 @@ from pathlib import Path
 from typing import Any
 
 from agent.visibility.counting import counter_called
-from agent.visibility.recounting import Recounted, Wanted, recounted
+from agent.visibility.looking_back import LookingBack
+from agent.visibility.recounting import Recounted, RoomView, Wanted, recounted
 from models.heads import HeadCounter
 from models.weights import ModelError
 
 NICENESS = 19
 
 
-def answer(counter: HeadCounter, line: str) -> None:
-    """Count what one line asks for."""
+def answer(counter: HeadCounter, looking: LookingBack, line: str) -> None:
+    """Count what one line asks for. `looking` has seen what the lines before asked for."""
     asked: dict[str, Any] = json.loads(line)
     pictures = tuple((int(offset), int(ticks)) for offset, ticks in asked["pictures"])
     fragments, start_ticks = bytes.fromhex(asked["fragments"]), int(asked["start_ticks"])
-    wanted = Wanted(Path(asked["path"]), fragments, start_ticks, pictures)
+    start_us = int(asked["start_us"])
+    view = None if asked["view"] is None else _view(asked["view"])
+    wanted = Wanted(Path(asked["path"]), fragments, start_ticks, pictures, start_us, view)
     began = time.process_time()
     try:
-        for each in recounted(counter, wanted):
+        for each in recounted(counter, wanted, looking):
             _say({"counted" if isinstance(each, Recounted) else "refused": asdict(each)})
     except ModelError as error:
         _say({"trouble": {"kind": "model", "zh": error.remedy_zh, "en": str(error)}})
@@ -41,6 +46,10 @@ def answer(counter: HeadCounter, line: str) -> None:
         _say({"trouble": {"kind": "disk", "zh": error.strerror or "", "en": error.strerror or ""}})
     else:
         _say({"done": round(time.process_time() - began, 3)})
+
+
+def _view(asked: dict[str, Any]) -> RoomView:
+    return RoomView(asked["reference"], base64.b64decode(asked["png"]))
 
 
 def _say(content: dict[str, Any]) -> None:
@@ -67,8 +76,9 @@ def main() -> None:
         _say({"trouble": {"kind": "model", "zh": error.remedy_zh, "en": str(error)}})
         return
     _say({"counter": {"name": counter.name, "cut": counter.cut, "finds": counter.finds}})
+    looking = LookingBack()
     for line in sys.stdin:
-        answer(counter, line)
+        answer(counter, looking, line)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Counting pictures of a finished segment: only bytes whose hash the segment's record binds (I2, I4).
 
 A picture that is counted at once is counted as it is written. Afterwards the file has lain on a disk, where
-somebody may have put another in its place: so header and fragment are held against their hashes first.
+somebody may have put another in its place: so header and fragment are held against their hashes first. Each
+picture that is counted is held against what the room looks like, too: nobody may have looked for tampering
+when it was taken.
 """
 
 from __future__ import annotations
@@ -10,18 +12,33 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import ConfigDict
 
 from agent import bmff
 from agent.bmff import BoxError, ReadAt
 from agent.store.catch_up import Refusal
 from agent.store.heads import BoxRow
+from agent.store.tamper import TamperKind
 from agent.visibility.recorded_parts import RecordedParts
 
 if TYPE_CHECKING:
+    from agent.visibility.looking_back import LookingBack
     from models.heads import HeadCounter
 
 # PyAV is imported where a picture is counted: the archive, which asks for it, never does so itself.
+
+Measure = Literal["brightness", "contrast", "visible", "transmission", "displacement", "sharpness"]
+
+
+@dataclass(frozen=True, slots=True)
+class RoomView:
+    """What a room looks like when nothing is wrong."""
+
+    reference: int | None
+    """Number of the reference view; None: what the camera showed last while nothing was wrong."""
+    grey_png: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +52,25 @@ class Wanted:
     """Decoding time, within the run, of the segment's first sample."""
     pictures: tuple[tuple[int, int], ...]
     """(offset of the `moof` that begins with it, ticks since the segment's start) of each."""
+    start_us: int = 0
+    """When the segment's first sample was taken, by its own stamps."""
+    view: RoomView | None = None
+    """None: nobody knows, and nothing is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tampered:
+    """What a picture shows is wrong with the camera, or its picture."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    kind: TamperKind
+    since_us: int
+    """Time of the first picture that showed it, as `Wanted.start_us` counts; of those that were looked at."""
+    looks: int
+    """In a row, that agreed when it was found."""
+    measured: dict[Measure, float]
+    """As in the record `camera.tampered`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +84,7 @@ class Recounted:
     boxes: tuple[BoxRow, ...]
     width: int
     height: int
+    tampered: Tampered | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +96,16 @@ class Refused:
     what: str
 
 
-def recounted(counter: HeadCounter, wanted: Wanted) -> Iterator[Recounted | Refused]:
-    """Each of `wanted.pictures`, one after the other. OSError when the file cannot be read now; ModelError
-    when the counter cannot count."""
+def recounted(
+    counter: HeadCounter, wanted: Wanted, looking: LookingBack | None = None
+) -> Iterator[Recounted | Refused]:
+    """Each of `wanted.pictures`, one after the other. `looking`: who looked at the pictures before, so that
+    what lasts is known. OSError when the file cannot be read now; ModelError when the counter cannot
+    count."""
     from agent.visibility.key_frame_decoder import PictureError
+    from agent.visibility.looking_back import LookingBack
+
+    looking = looking or LookingBack()
 
     descriptor = os.open(wanted.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
@@ -72,7 +115,7 @@ def recounted(counter: HeadCounter, wanted: Wanted) -> Iterator[Recounted | Refu
             try:
                 if isinstance(parts, BoxError):
                     raise parts
-                yield _counted(counter, parts, offset, ticks, wanted.start_ticks)
+                yield _counted(counter, looking, wanted, parts, offset, ticks)
             except BoxError as error:
                 yield Refused(ticks, "altered", str(error))
             except PictureError as error:
@@ -82,21 +125,28 @@ def recounted(counter: HeadCounter, wanted: Wanted) -> Iterator[Recounted | Refu
 
 
 def _counted(
-    counter: HeadCounter, parts: RecordedParts, offset: int, ticks: int, start_ticks: int
+    counter: HeadCounter,
+    looking: LookingBack,
+    wanted: Wanted,
+    parts: RecordedParts,
+    offset: int,
+    ticks: int,
 ) -> Recounted:
     from agent.visibility.key_frame_decoder import decode
 
     decoded, presented, data = parts.key_frame_at(offset)
-    if decoded - start_ticks != ticks:  # recorded, too, but elsewhere: copied over this one
+    if decoded - wanted.start_ticks != ticks:  # recorded, too, but elsewhere: copied over this one
         raise BoxError(
-            f"the fragment at byte {offset} is that of tick {decoded - start_ticks}, not of {ticks}"
+            f"the fragment at byte {offset} is that of tick {decoded - wanted.start_ticks}, not of {ticks}"
         )
     picture = decode(parts.track, data)
     boxes = tuple(
         (found.box.left, found.box.top, found.box.right, found.box.bottom, round(found.score, 3))
         for found in counter.count(picture)
     )
-    return Recounted(ticks, presented, boxes, picture.shape[1], picture.shape[0])
+    at_us = wanted.start_us + (presented - wanted.start_ticks) * 1_000_000 // parts.track.timescale
+    tampered = looking.look(picture, at_us, wanted.view)
+    return Recounted(ticks, presented, boxes, picture.shape[1], picture.shape[0], tampered)
 
 
 def _parts(read_at: ReadAt, size: int, fragments: bytes) -> RecordedParts | BoxError:

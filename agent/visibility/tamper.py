@@ -154,6 +154,7 @@ class TamperWatch:
             else {"run": place.run, "sequence": place.sequence, "pts_ticks": place.pts_ticks},
             "reference": self._reference_id,
             "measured": change.measured,
+            "caught_up": False,
         }
         state_camera_fact(store, now, self._room, FactType.CAMERA_TAMPERED, data, simulated=is_simulated)
 

@@ -24,6 +24,7 @@ from agent.store.catch_up import REFUSALS
 from agent.store.classes import Session
 from agent.store.database import Row, Store, Value
 from agent.store.visibility import HourVerdict
+from agent.visibility.looking_back import LookingBack
 from agent.visibility.recounting import Recounted, Refused, Wanted, recounted
 from agent.visibility.watcher import Watcher
 from models.images import BGRImage, Box, Detection
@@ -71,6 +72,7 @@ class InThisProcess:
     meets: Callable[[Wanted], Trouble | None] = field(default=lambda wanted: None)
     answers: Callable[[Recounted | Refused], Recounted | Refused] = field(default=lambda each: each)
     deadly: tuple[str, int] | None = None
+    looking: LookingBack = field(default_factory=LookingBack)
     hangs: bool = False
     """On the deadly picture, until it is ended."""
     let_go: Event = field(default_factory=Event)
@@ -91,7 +93,9 @@ class InThisProcess:
             return Counted((), 0.0, trouble)
         found: list[Recounted | Refused] = []
         try:
-            for (_, ticks), each in zip(wanted.pictures, recounted(self.counter, wanted), strict=True):
+            for (_, ticks), each in zip(
+                wanted.pictures, recounted(self.counter, wanted, self.looking), strict=True
+            ):
                 if (wanted.path.name, ticks) == self.deadly:
                     if self.hangs:
                         self.let_go.clear()
