@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from agent.configuration.message import Payload
 from agent.configuration.timetable_orders import OrderDocument
+from agent.configuration.trust_order import TrustOrder
 from agent.evidence.device_card import DeviceCard
 from agent.evidence.receipt import Receipt
 
@@ -21,6 +22,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "receipt": Receipt,
     "configuration": Payload,
     "timetable-order": OrderDocument,
+    "trust-order": TrustOrder,
     "device-card": DeviceCard,
 }
 

@@ -21,6 +21,7 @@ def apply_config_command(
     from agent.configuration.explanations import applied_sentence, refusal_sentence
     from agent.log import configure_logging
     from agent.store.vault import Vault
+    from agent.visibility.trust_message import carry_out
 
     configure_logging("apply-config", level="ERROR")  # the outcome is said in a sentence below
     found = invocation(context).settings()
@@ -40,7 +41,12 @@ def apply_config_command(
             content,
             simulated=found.simulated,
             carrier="file",
+            order_trust=carry_out,
         )
     if outcome.code is not None:
         refuse(f"{file}: {refusal_sentence(outcome.code, outcome.detail)}")
-    typer.echo(applied_sentence(outcome.revision, outcome.changes, outcome.classes, outcome.orders))
+    typer.echo(
+        applied_sentence(
+            outcome.revision, outcome.changes, outcome.classes, outcome.orders, outcome.about_room
+        )
+    )

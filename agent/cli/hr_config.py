@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from agent import words
 from agent.classes.problems import ClassFileError
 from agent.cli.commissioning import read_password
 from agent.cli.common import ExitCode, refuse
@@ -64,6 +65,28 @@ def hr_config_command(
             "Draw a present trainee, who has so many minutes to look into the door camera.",
         ),
     ] = None,
+    trust: Annotated[
+        int | None,
+        typer.Option(
+            "--trust",
+            metavar="CALIBRATION",
+            min=1,
+            help="此后由设备判定本教室的课时，写明据以数人的标定编号（visibility checks） / "
+            "The device judges its room, by the counts made under this calibration (visibility checks).",
+        ),
+    ] = None,
+    withdraw_trust: Annotated[
+        str | None,
+        typer.Option(
+            "--withdraw-trust",
+            metavar="TRUST",
+            help="撤回这道令（room.trusted 的 trust_id），须写 --reason / "
+            "Take this order back (trust_id of room.trusted); with --reason.",
+        ),
+    ] = None,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="撤回的理由 / Why it is taken back.")
+    ] = "",
     valid_minutes: Annotated[
         int, typer.Option(min=1, max=31 * 24 * 60, help="有效分钟数 / Applied only within so many minutes.")
     ] = 60,
@@ -90,7 +113,10 @@ def hr_config_command(
     network; --out carries them in the file.
     """
     found, hr = _card(card)
-    change = _change(settings or [], class_files or [], timetable, spot_check, by_hand=out is not None)
+    about_room = _about_room(trust, withdraw_trust, reason)
+    change = _change(
+        settings or [], class_files or [], timetable, spot_check, about_room, by_hand=out is not None
+    )
     hr_key = key_from_card(hr, read_password(password_file, "人社部门密码 / HR password"))
     known = _Known(card)
     revision = known.read() if base_revision is None else base_revision
@@ -108,7 +134,7 @@ def hr_config_command(
         return
     destination = _broker(broker, ca, cert, key, card)
     answer = _send(found, destination, seal(revision), wait_seconds)
-    if base_revision is None and _is_stale(answer) and not change.orders:
+    if base_revision is None and _is_stale(answer) and not change.orders and change.trust is None:
         # Values and rosters are absolute, so they may go on top of the newer revision; said, not silent. An
         # order is not: another officer's may have come in between, and who wrote this one looks first.
         typer.echo(
@@ -163,13 +189,31 @@ def _change(
     class_files: list[Path],
     timetable: Path | None,
     spot_check: int | None,
+    about_room: dict[str, Any] | None,
     *,
     by_hand: bool,
 ) -> Change:
     try:
-        return read_change(settings, class_files, spot_check, by_hand=by_hand, timetable=timetable)
+        return read_change(
+            settings, class_files, spot_check, by_hand=by_hand, timetable=timetable, trust=about_room
+        )
     except (ConfigurationError, ClassFileError) as error:
         refuse("\n".join(error.problems), ExitCode.USAGE)
+
+
+def _about_room(give: int | None, withdraw: str | None, reason: str) -> dict[str, Any] | None:
+    """Fields of the order about the room; None without one."""
+    if give is not None and withdraw is not None:
+        refuse("--trust, --withdraw-trust: 二者之一 / one of them", ExitCode.USAGE)
+    if give is not None:
+        return {"action": "give", "calibration": give}
+    if withdraw is None:
+        return None
+    said = words.reason(reason)
+    if said is None:
+        zh, en = words.REASON_WANTED
+        refuse(f"--reason: {zh} / {en}", ExitCode.USAGE)
+    return {"action": "withdraw", "trust": withdraw, "reason": said}
 
 
 def _seal(
@@ -245,4 +289,5 @@ def _conclude(answer: Answer) -> None:
         refuse(refusal_sentence(str(fact.get("code")), str(fact.get("detail", ""))))
     fact = answer.fact
     classes, orders = len(fact.get("classes", [])), fact.get("orders", [])
-    typer.echo(applied_sentence(answer.revision, fact.get("changes", {}), classes, orders))
+    about_room = fact.get("trust", {})
+    typer.echo(applied_sentence(answer.revision, fact.get("changes", {}), classes, orders, about_room))

@@ -37,9 +37,13 @@ def checks_command(
     if as_json:
         said = [{"code": each.code, "have": each.have, "need": each.need} for each in missing]
         content = {**found.as_data(), "waiting": len(found.waiting), "missing": said}
+        made = found.calibration
+        content |= {"calibration": None if made is None else made.id}
         typer.echo(json.dumps(content, ensure_ascii=False, indent=2))
     else:
         typer.echo(bearing)
+        if found.calibration is not None:
+            typer.echo(f"现行标定 calibration in force: {found.calibration.id}")
         typer.echo(
             f"已数课时 class hours counted {len(found.counted)}/{found.asked}，"
             f"其中算证据 evidence {len(found.claimed)}，天 days {found.days}，"

@@ -38,6 +38,7 @@ from agent.configuration.message import (
     open_message,
     read_payload,
 )
+from agent.configuration.trust_order import CarryOut
 from agent.log import get_logger
 from agent.store import configuration as table
 from agent.store.database import Store
@@ -68,6 +69,8 @@ class Outcome:
     """Class documents imported."""
     orders: tuple[Mapping[str, Any], ...] = ()
     """What each timetable order did, as the fact says it."""
+    about_room: Mapping[str, Any] = field(default_factory=dict)
+    """What became of an order about the room, as the fact says it; empty without one."""
     fact_id: int | None = None
 
     @property
@@ -83,6 +86,8 @@ class _Origin:
     signed: bytes
     source: str
     """URN of this device, which names its room."""
+    order_trust: CarryOut | None
+    """Carries out an order about the room that it brings."""
 
 
 def handle_message(
@@ -97,16 +102,17 @@ def handle_message(
     carrier: Carrier = "mqtt",
     record_refusal: bool = True,
     unrecorded_before: int = 0,
+    order_trust: CarryOut | None = None,
 ) -> Outcome:
     """Judge `content`, a message as it came, for the device with URN `source`; apply or refuse it.
     `vault` seals the ID numbers of an imported class.
 
     Never raises for what the message holds (I12); database errors pass through with nothing applied.
     `record_refusal` False only counts a refusal (the caller bounds floods) and `unrecorded_before` says
-    how many were only counted since the last recorded one.
+    how many were only counted since the last recorded one. `order_trust` carries out an order about the room.
     """
     try:
-        return _judge(store, vault, agreement_key, source, stamp, content, simulated, carrier)
+        return _judge(store, vault, agreement_key, source, stamp, content, simulated, carrier, order_trust)
     except RefusedError as refused:
         log.warning("configuration.refused", code=refused.code, message=refused.message_id, carrier=carrier)
         fact_id = None
@@ -131,11 +137,12 @@ def _judge(
     content: bytes,
     simulated: bool,
     carrier: Carrier,
+    order_trust: CarryOut | None,
 ) -> Outcome:
     """RefusedError for whatever is in the way; sqlite3.Error alone passes, because it passes by itself."""
     try:
         opened = open_message(content, agreement_key)
-        return _judge_opened(store, vault, source, stamp, opened, simulated, carrier)
+        return _judge_opened(store, vault, source, stamp, opened, simulated, carrier, order_trust)
     except (RefusedError, sqlite3.Error):
         raise
     except Exception as error:
@@ -146,7 +153,14 @@ def _judge(
 
 
 def _judge_opened(
-    store: Store, vault: Vault, source: str, stamp: Stamp, opened: Opened, simulated: bool, carrier: Carrier
+    store: Store,
+    vault: Vault,
+    source: str,
+    stamp: Stamp,
+    opened: Opened,
+    simulated: bool,
+    carrier: Carrier,
+    order_trust: CarryOut | None,
 ) -> Outcome:
     judged: Payload | None = None
     try:
@@ -170,7 +184,7 @@ def _judge_opened(
                 "credential": credential.id,
                 "expiry_judged": expiry_judged,
             }
-            origin = _Origin(data, opened.signed, source)
+            origin = _Origin(data, opened.signed, source, order_trust)
             return _apply(store, vault, stamp, payload, opened, simulated, origin)
     except sqlite3.Error:
         raise
@@ -220,8 +234,8 @@ def _apply(
     simulated: bool,
     origin: _Origin,
 ) -> Outcome:
-    """Inside the caller's transaction: document, classes, timetable orders, spot check, fact; or RefusedError
-    and nothing."""
+    """Inside the caller's transaction: document, classes, timetable orders, spot check, order about the room,
+    fact; or RefusedError and nothing."""
     before = current_configuration(store)
     if payload.base_revision != before.revision:
         raise RefusedError(
@@ -234,6 +248,7 @@ def _apply(
         entries = carried.import_classes(store, vault, stamp, opened.classes, room, simulated)
         after = with_changes(before, payload.values, entries)
         ordered = carried.carry_out_orders(store, stamp, opened.orders, room, simulated)
+        about_room = carried.order_trust(store, stamp, opened.trust, room, origin.order_trust)
     except ConfigurationError as error:
         raise RefusedError(RefusalCode.INVALID, "; ".join(error.problems), payload.id) from error
     drawn = carried.draw(store, stamp, payload, room, simulated)
@@ -247,6 +262,7 @@ def _apply(
         "classes": [entry.model_dump() for entry in entries],
         **({"orders": ordered} if ordered else {}),
         **drawn,
+        **about_room,
     }
     subject = f"configuration/{after.revision}"
     fact_id = state_fact(store, stamp, Fact(FactType.CONFIGURATION_APPLIED, subject, simulated, data))
@@ -257,6 +273,7 @@ def _apply(
         changes=changes,
         classes=len(entries),
         orders=tuple(ordered),
+        about_room=about_room.get("trust", {}),
         fact_id=fact_id,
     )
 

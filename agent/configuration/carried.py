@@ -1,4 +1,5 @@
-"""What a configuration message brings besides values: class documents, timetable orders, a spot check.
+"""What a configuration message brings besides values: class documents, timetable orders, a spot check, an
+order about the room.
 
 Each is done inside the transaction in which the message is applied, and undone with it.
 """
@@ -10,8 +11,10 @@ from typing import Any
 
 from agent.classes import spot_check
 from agent.clock import Stamp
-from agent.configuration.document import ClassEntry
+from agent.configuration.document import ClassEntry, ConfigurationError
 from agent.configuration.message import Payload, RefusalCode, RefusedError
+from agent.configuration.trust_order import CarryOut, read_order
+from agent.evidence.jws import sha256_hex
 from agent.store.database import Store
 from agent.store.vault import Vault
 
@@ -39,6 +42,22 @@ def carry_out_orders(
     from agent.configuration import timetable_orders
 
     return timetable_orders.carry_out_orders(store, stamp, texts, room=room, simulated=simulated)
+
+
+def order_trust(
+    store: Store, stamp: Stamp, text: str | None, room: str, carry_out: CarryOut | None
+) -> dict[str, Any]:
+    """What became of the order about the room, as the answer says it; empty where there is none.
+    ConfigurationError."""
+    if text is None:
+        return {}
+    if carry_out is None:
+        raise ConfigurationError(["trust: 本程序不收此令 / this program takes no such order"])
+    order = read_order(text)
+    trust_id = carry_out(store, stamp, room, order)
+    return {
+        "trust": {"action": order.action, "trust_id": trust_id, "sha256": sha256_hex(text.encode("utf-8"))}
+    }
 
 
 def draw(store: Store, stamp: Stamp, payload: Payload, room: str, simulated: bool) -> dict[str, str]:

@@ -35,9 +35,14 @@ def refusal_sentence(code: str, detail: str) -> str:
 
 
 def applied_sentence(
-    revision: int, changes: Mapping[str, Any], classes: int, orders: Sequence[Mapping[str, Any]] = ()
+    revision: int,
+    changes: Mapping[str, Any],
+    classes: int,
+    orders: Sequence[Mapping[str, Any]] = (),
+    about_room: Mapping[str, Any] | None = None,
 ) -> str:
-    """`已生效，第 3 版 / applied, revision 3` and a line for each change; `orders` as in the record."""
+    """`已生效，第 3 版 / applied, revision 3` and a line for each change; `orders` and `about_room` as in the
+    record."""
     lines = [f"已生效，第 {revision} 版 / applied, revision {revision}"]
     lines += [f"  {key}: {change['from']} → {change['to']}" for key, change in sorted(changes.items())]
     if classes:
@@ -47,6 +52,10 @@ def applied_sentence(
         lines += [f"    注意 / note: {note}" for note in order.get("notes", [])]
         if rules := " ".join(order.get("rules_not_met", [])):
             lines.append(f"    课程表现不符合 / the plan now falls short of: {rules}")
+    if about_room:
+        gives = about_room.get("action") == "give"
+        said = "此后由设备判定 / the device judges" if gives else "已撤回信任 / taken back"
+        lines.append(f"  trust {about_room.get('trust_id')}: {said}")
     return "\n".join(lines)
 
 

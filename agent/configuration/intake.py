@@ -19,6 +19,7 @@ from joserfc.jwk import OKPKey
 
 from agent.clock import Stamp
 from agent.configuration.apply import Outcome, handle_message
+from agent.configuration.trust_order import CarryOut
 from agent.log import get_logger
 from agent.store.database import Store
 from agent.store.vault import Vault
@@ -55,8 +56,18 @@ class TokenBucket:
 class Intake:
     """Takes messages for one device. Not shared between threads."""
 
-    def __init__(self, vault: Vault, agreement_key: OKPKey, source: str, *, simulated: bool) -> None:
+    def __init__(
+        self,
+        vault: Vault,
+        agreement_key: OKPKey,
+        source: str,
+        *,
+        simulated: bool,
+        order_trust: CarryOut | None = None,
+    ) -> None:
+        """`order_trust`: who carries out an order about the room; None refuses those."""
         self._vault = vault
+        self._order_trust = order_trust
         self._agreement_key = agreement_key
         self._source = source
         self._simulated = simulated
@@ -86,6 +97,7 @@ class Intake:
             simulated=self._simulated,
             record_refusal=record,
             unrecorded_before=self.unrecorded,
+            order_trust=self._order_trust,
         )
         if outcome.applied:
             if record:

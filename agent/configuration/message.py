@@ -1,10 +1,11 @@
 """A configuration message on its way: signed by HR's password key, encrypted to one device.
 
     JWE (ECDH-ES over X25519, A256GCM, RFC 7516, RFC 8037)
-      └─ {"message": JWS (Ed25519 under HR's key), "classes": ["class document", …], "orders": ["order", …]}
+      └─ {"message": JWS (Ed25519 under HR's key), "classes": ["class document", …], "orders": ["order", …],
+          "trust": "order about the room"}
            └─ target, base revision, validity, nonce, new values, SHA-256 of each document and order
 
-Class documents, and the orders that change a timetable, stand beside the JWS and not in it: the device keeps
+Class documents and orders stand beside the JWS and not in it: the device keeps
 the JWS for ever as the proof of who changed what, and a person in a roster or a reason can still be erased
 (I7). Nobody on the wire sees a signature or
 the key's name, so nothing there can be used to try passwords.
@@ -13,7 +14,7 @@ the key's name, so nothing there can be used to try passwords.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Final
@@ -90,12 +91,15 @@ class Payload(_Part):
     """Of each change of a timetable (schema timetable-order), carried out in their order, all or none."""
     spot_check: Annotated[int, Field(ge=1, le=60)] | None = None
     """Draw a present trainee at random, who has so many minutes to look into the door camera (R17, R18)."""
+    trust: Sha256 | None = None
+    """Of HR's order that the device judges its room, or of its end (schema trust-order, R6)."""
 
 
 class _Envelope(_Part):
     message: str
     classes: Annotated[tuple[str, ...], Field(max_length=MAX_CLASSES)]
     orders: Annotated[tuple[str, ...], Field(max_length=MAX_ORDERS)] = ()
+    trust: str | None = None
 
 
 class _Registry(jwe.JWERegistry):
@@ -116,6 +120,12 @@ class Opened:
     """JSON texts of class documents."""
     orders: tuple[str, ...]
     """JSON texts of timetable orders."""
+    trust: str | None = None
+    """JSON text of an order about the room."""
+
+    def texts(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*self.classes, *self.orders, *(() if self.trust is None else (self.trust,)))
 
 
 def build_message(
@@ -125,21 +135,26 @@ def build_message(
     agreement_key: OKPKey,
     *,
     orders: Sequence[str] = (),
+    trust: str | None = None,
     by_wire: bool = True,
 ) -> bytes:
     """Sign `payload` and encrypt it with the class documents and orders to the device.
 
     ValueError when it would be too large, the hashes differ, or, `by_wire`, a full ID number is in it (I6).
     """
-    if _hashes(classes) != payload.classes or _hashes(orders) != payload.orders:
-        raise ValueError("payload.classes and payload.orders must be the SHA-256 of each text, in order")
-    if by_wire and _holds_full_id_number(payload, (*classes, *orders)):
+    opened = Opened(b"", tuple(classes), tuple(orders), trust)
+    if any(_others(opened, payload)):
+        raise ValueError(
+            "payload: classes, orders and trust must be the SHA-256 of each text, in order"
+        )
+    if by_wire and _holds_full_id_number(payload, opened.texts()):
         raise ValueError(
             "名册或配置值含完整身份证号，不能经网络发送 / a class document or a value holds a full ID "
             "number, which never goes over the network: leave it out, or write a file with --out"
         )
     signed = jws.sign(hr_key, hr_key.thumbprint(), MESSAGE_TYP, payload.model_dump_json().encode())
     content = {"message": signed.decode("ascii"), "classes": list(classes), "orders": list(orders)}
+    content |= {} if trust is None else {"trust": trust}
     envelope = json.dumps(content, ensure_ascii=False)
     header = {"alg": "ECDH-ES", "enc": "A256GCM", "kid": agreement_key.thumbprint()}
     size = len(envelope.encode()) * 4 // 3
@@ -170,7 +185,7 @@ def open_message(content: bytes, agreement_key: OKPKey) -> Opened:
         raise RefusedError(
             RefusalCode.UNREADABLE, "no configuration message for this device, or a damaged one"
         ) from error
-    return Opened(envelope.message.encode("utf-8"), envelope.classes, envelope.orders)
+    return Opened(envelope.message.encode("utf-8"), envelope.classes, envelope.orders, envelope.trust)
 
 
 def read_payload(opened: Opened, verification_key: OKPKey) -> Payload:
@@ -190,11 +205,21 @@ def read_payload(opened: Opened, verification_key: OKPKey) -> Payload:
         payload = Payload.model_validate_json(taken.payload)
     except ValidationError as error:
         raise RefusedError(RefusalCode.INVALID, _first(error), claimed) from error
-    if _hashes(opened.classes) != payload.classes:
-        raise RefusedError(RefusalCode.INVALID, "a class document is not the one that was signed", payload.id)
-    if _hashes(opened.orders) != payload.orders:
-        raise RefusedError(RefusalCode.INVALID, "an order is not the one that was signed", payload.id)
+    for other in _others(opened, payload):
+        raise RefusedError(RefusalCode.INVALID, f"{other} is not the one that was signed", payload.id)
     return payload
+
+
+def _others(opened: Opened, payload: Payload) -> Iterator[str]:
+    """What beside the JWS is not what was signed in it."""
+    if _hashes(opened.classes) != payload.classes:
+        yield "a class document"
+    if _hashes(opened.orders) != payload.orders:
+        yield "an order"
+    if _hashes(() if opened.trust is None else (opened.trust,)) != (
+        () if payload.trust is None else (payload.trust,)
+    ):
+        yield "the order about the room"
 
 
 def _hashes(texts: Sequence[str]) -> tuple[str, ...]:
@@ -203,7 +228,7 @@ def _hashes(texts: Sequence[str]) -> tuple[str, ...]:
 
 def holds_full_id_number(opened: Opened, payload: Payload) -> bool:
     """Whether a class document, an order, a key or a value carries what never goes over the network (I6)."""
-    return _holds_full_id_number(payload, (*opened.classes, *opened.orders))
+    return _holds_full_id_number(payload, opened.texts())
 
 
 def _holds_full_id_number(payload: Payload, texts: Sequence[str]) -> bool:

@@ -20,6 +20,7 @@ from agent.configuration.class_documents import document_text
 from agent.configuration.document import ConfigurationError, HrConfiguration, Scalar, with_changes
 from agent.configuration.message import Payload, build_message
 from agent.configuration.order_file import read_orders
+from agent.configuration.trust_order import order_text
 from agent.evidence import jws
 from agent.evidence.device_card import DeviceCard
 from agent.evidence.record import RecordError, read_record
@@ -42,6 +43,8 @@ class Change:
     """JSON texts of timetable orders."""
     spot_check: int | None = None
     """Minutes; None: no spot check."""
+    trust: str | None = None
+    """JSON text of an order about the room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +89,24 @@ def read_change(
     *,
     by_hand: bool,
     timetable: Path | None = None,
+    trust: Mapping[str, Any] | None = None,
 ) -> Change:
     """Values, class files and timetable orders, checked as far as they can be without the device.
     ConfigurationError, ClassFileError.
 
-    `by_hand`: the message is carried as a file, so ID numbers may be in it (I6).
+    `by_hand`: the message is carried as a file, so ID numbers may be in it (I6). `trust`: fields of an order
+    about the room.
     """
     values = parse_values(settings)
     documents = [read_class_file(path).document for path in class_files]
     texts = tuple(document_text(document, with_id_numbers=by_hand) for document in documents)
     orders = () if timetable is None else read_orders(timetable)
-    if not values and not texts and not orders and spot_check is None:
+    if not values and not texts and not orders and spot_check is None and trust is None:
+        zh, en = "没有要更改的内容", "nothing to change"
         raise ConfigurationError(
-            ["没有要更改的内容 / nothing to change: give --set, --class, --timetable or --spot-check"]
+            [f"{zh} / {en}: give --set, --class, --timetable, --spot-check, --trust or --withdraw-trust"]
         )
-    return Change(values, texts, orders, spot_check)
+    return Change(values, texts, orders, spot_check, None if trust is None else order_text(**trust))
 
 
 def seal_change(
@@ -128,10 +134,17 @@ def seal_change(
         classes=tuple(jws.sha256_hex(text.encode()) for text in change.classes),
         orders=tuple(jws.sha256_hex(text.encode()) for text in change.orders),
         spot_check=change.spot_check,
+        trust=None if change.trust is None else jws.sha256_hex(change.trust.encode()),
     )
     agreement_key = OKPKey.import_key(card.agreement_key.model_dump(include={"kty", "crv", "x"}))
     message = build_message(
-        payload, change.classes, hr_key, agreement_key, orders=change.orders, by_wire=not by_hand
+        payload,
+        change.classes,
+        hr_key,
+        agreement_key,
+        orders=change.orders,
+        trust=change.trust,
+        by_wire=not by_hand,
     )
     return payload.id, message
 

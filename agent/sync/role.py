@@ -24,6 +24,7 @@ from agent.store.trouble import IN_THE_WAY, said_of
 from agent.store.vault import Vault
 from agent.sync.link import Link
 from agent.sync.link_status import LinkStatus
+from agent.visibility.trust_message import carry_out
 
 RETRY_S: Final = 5.0
 HANG_S: Final = 180.0
@@ -69,7 +70,7 @@ def _serve(context: RoleContext) -> None:
                 destination,
                 context.paths,
                 context.clock,
-                Intake(vault, agreement_key, settings.source, simulated=simulated),
+                Intake(vault, agreement_key, settings.source, simulated=simulated, order_trust=carry_out),
                 stop,
             )
             for destination in settings.sync.destinations

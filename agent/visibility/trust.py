@@ -140,18 +140,23 @@ def hours_needed(evidence: Evidence, needed: Visibility) -> int:
 def give(store: Store, stamp: Stamp, room: str, account: str = "hr") -> RoomTrust:
     """HR's order, in a transaction of its own: from now on, by a clock that somebody answers for. TrustError
     says what is missing; ConfigurationError when HR's values cannot be read."""
-    needed = current_configuration(store).visibility
     with store.transaction():
-        if standing_trust(store, room) is not None:
-            raise TrustError("trusted")
-        evidence = evidence_of(store, room)
-        if missing := missing_of(evidence, needed):
-            raise TrustError("missing", missing)
-        if vouch(store, stamp) is None:
-            raise TrustError("clock")
-        since_us = max(stamp.wall_us, trust.newest_stamp(store), *evidence.ends())
-        made = _order(evidence, since_us, room, account, needed)
-        state_fact(store, stamp, Fact(FactType.ROOM_TRUSTED, "node", made.simulated, made.data))
+        return give_within(store, stamp, room, account)
+
+
+def give_within(store: Store, stamp: Stamp, room: str, account: str = "hr") -> RoomTrust:
+    """`give` in the caller's transaction."""
+    needed = current_configuration(store).visibility
+    if standing_trust(store, room) is not None:
+        raise TrustError("trusted")
+    evidence = evidence_of(store, room)
+    if missing := missing_of(evidence, needed):
+        raise TrustError("missing", missing)
+    if vouch(store, stamp) is None:
+        raise TrustError("clock")
+    since_us = max(stamp.wall_us, trust.newest_stamp(store), *evidence.ends())
+    made = _order(evidence, since_us, room, account, needed)
+    state_fact(store, stamp, Fact(FactType.ROOM_TRUSTED, "node", made.simulated, made.data))
     log.info("room.trusted", trust=made.id, hours=len(evidence.claimed))
     return made
 
@@ -195,15 +200,20 @@ def _order(evidence: Evidence, since_us: int, room: str, account: str, needed: V
 
 def withdraw(store: Store, stamp: Stamp, room: str, reason: str, account: str = "hr") -> None:
     """HR take their order back, in a transaction of its own. TrustError."""
+    with store.transaction():
+        withdraw_within(store, stamp, room, reason, account)
+
+
+def withdraw_within(store: Store, stamp: Stamp, room: str, reason: str, account: str = "hr") -> None:
+    """`withdraw` in the caller's transaction."""
     said = words.reason(reason)
     if said is None:
         raise TrustError("no_reason")
-    with store.transaction():
-        found = standing_trust(store, room)
-        if found is None:
-            raise TrustError("not_trusted")
-        digest = reason_hmac(store, said)
-        _end(store, stamp, found, stamp.wall_us, "withdrawn", account=account, reason_hmac=digest)
+    found = standing_trust(store, room)
+    if found is None:
+        raise TrustError("not_trusted")
+    digest = reason_hmac(store, said)
+    _end(store, stamp, found, stamp.wall_us, "withdrawn", account=account, reason_hmac=digest)
 
 
 def end_if_over(store: Store, stamp: Stamp, room: str) -> RoomTrust | None:

@@ -73,12 +73,24 @@ class Officer:
         hashes = tuple(sha256_hex(text.encode()) for text in texts)
         return self.seal(self.payload(**{"values": {}, "orders": hashes, **changed}), orders=texts)
 
+    def message_about_room(self, text: str, **changed: Any) -> bytes:
+        """A message that carries an order about the room."""
+        fields = {"values": {}, "trust": sha256_hex(text.encode()), **changed}
+        return self.seal(self.payload(**fields), trust=text)
+
     def seal(
-        self, payload: Payload, *classes: str, orders: Sequence[str] = (), key: OKPKey | None = None
+        self,
+        payload: Payload,
+        *classes: str,
+        orders: Sequence[str] = (),
+        trust: str | None = None,
+        key: OKPKey | None = None,
     ) -> bytes:
         """`payload` signed (by `key` in place of HR's) and encrypted."""
         signer = key or self.key
-        return build_message(payload, classes, signer, self.agreement_key, orders=orders, by_wire=False)
+        return build_message(
+            payload, classes, signer, self.agreement_key, orders=orders, trust=trust, by_wire=False
+        )
 
 
 def commission(store: Store, clock: ManualClock, paths: Paths, password: str = PASSWORD) -> Officer:

@@ -22,6 +22,7 @@ from agent.store.facts import Fact, FactType, state_fact
 from agent.store.vault import Vault
 from agent.sync.link import Link
 from agent.sync.link_status import LinkStatus
+from agent.visibility.trust_message import carry_out
 from tests.mqtt_broker import Broker
 from tests.waiting import wait_until
 
@@ -85,7 +86,13 @@ class Device:
 
     def start_sync(self) -> None:
         self._stop = threading.Event()
-        intake = Intake(Vault(self.paths.keys), self.agreement_key, self.settings.source, simulated=True)
+        intake = Intake(
+            Vault(self.paths.keys),
+            self.agreement_key,
+            self.settings.source,
+            simulated=True,
+            order_trust=carry_out,
+        )
         (destination,) = self.settings.sync.destinations
         self._link = Link(self.settings, destination, self.paths, self.clock, intake, self._stop)
         self._link.start()

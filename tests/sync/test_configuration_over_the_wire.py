@@ -29,14 +29,18 @@ from agent.evidence.topics import Channel
 from agent.paths import Paths
 from agent.settings import Settings
 from agent.store.classes import sessions
+from agent.store.clock_log import Comparison, insert_comparison
 from agent.store.database import Store
 from agent.store.facts import FactType
+from agent.visibility.orders import standing_trust
 from tests.clocks import ManualClock
 from tests.configuration.officer import PASSWORD, commission
 from tests.mqtt_broker import Broker
 from tests.sync.device import Device, settings_for
 from tests.sync.wire import Party
+from tests.visibility.counted_hours import bears_nothing
 from tests.waiting import wait_until
+from tests.web.test_count_checks import known_room
 
 CLASS_TOML = """
 [class]
@@ -275,6 +279,48 @@ def test_what_is_sent_while_the_device_is_off_arrives_when_it_is_on(
     assert "no answer" in result.stderr
     device.start_sync()
     wait_until(lambda: current_configuration(store).checkin.margin == 0.2, 15, "applied in the morning")
+
+
+@pytest.mark.rule("R6")
+@pytest.mark.usefixtures("ledger", "_logging_restored")
+def test_an_order_about_the_room_comes_from_afar_and_by_hand(
+    device: Device, hr_config: RunHrConfig, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given over the wire; its end is carried to the device."""
+    bears_nothing(monkeypatch)
+    room = known_room(store, device.paths, ManualClock(device.clock.now().wall_us), "room")
+    device.start_sync()
+    device.wait_connected()
+    result = hr_config("--trust", "1", "--base-revision", "1")
+    assert result.exit_code == 1 and "0 of 30 class hours counted" in result.stderr
+    room.ask_many()
+    room.count()
+    assert "calibration in force is 1" in hr_config("--trust", "2", "--base-revision", "1").stderr
+    now = device.clock.now()
+    with store.transaction():
+        insert_comparison(
+            store, Comparison(now.boot_id, now.monotonic_ns, now.wall_us, now.wall_us, 60_000_000, None)
+        )
+    result = hr_config("--trust", "1", "--base-revision", "1")
+    standing = standing_trust(store, "room")
+    assert standing is not None, result.output
+    assert f"trust {standing.id}: 此后由设备判定" in result.stdout
+
+    for wrong in (("--trust", "1", "--withdraw-trust", standing.id), ("--withdraw-trust", standing.id)):
+        assert hr_config(*wrong).exit_code == 2
+    message = tmp_path / "carry.jwe"
+    carry = ("--withdraw-trust", standing.id, "--reason", "试用结束", "--base-revision", "2")
+    assert hr_config(*carry, "--out", str(message)).exit_code == 0
+    app = typer.Typer()
+    app.command()(apply_config_command)
+
+    class Installed(Invocation):
+        def settings(self) -> Settings:
+            return device.settings
+
+    result = CliRunner().invoke(app, [str(message)], obj=Installed(tmp_path / "agent.toml"))
+    assert result.exit_code == 0 and "已撤回信任" in result.stdout, result.output
+    assert standing_trust(store, "room") is None
 
 
 @pytest.fixture
