@@ -18,6 +18,11 @@ REASON_WANTED: Final = (
     f"give a reason of at most {LONGEST_REASON} characters, without an ID number",
 )
 """What is asked for where `reason` finds none, in Chinese and English."""
+DECIDED_MEANWHILE: Final = (
+    "您看这一条时别人作了决定：请看现在的结果，再决定一次",
+    "somebody decided while you looked: see how it stands now, and decide again",
+)
+"""Two people had the same case before them, in Chinese and English."""
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 has no character for (its production Char): controls, halves of pairs, U+FFFE, U+FFFF."""
 _NOT_IN_A_LINE = re.compile(

@@ -47,7 +47,7 @@ _PROMPT_OF: Final = {
 }
 
 _PRESENT: Final = frozenset({AnswerKind.ACCEPTED, AnswerKind.ALREADY_CHECKED_IN})
-_NAMED: Final = _PRESENT | {AnswerKind.CHECKED_OUT, AnswerKind.NOT_IN_CLASS}
+_NAMED: Final = _PRESENT | {AnswerKind.CHECKED_OUT, AnswerKind.SEEN, AnswerKind.NOT_IN_CLASS}
 
 log = get_logger(__name__)
 

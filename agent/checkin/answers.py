@@ -31,6 +31,8 @@ class AnswerKind(StrEnum):
     ACCEPTED = "accepted"
     CHECKED_OUT = "checked_out"
     ALREADY_CHECKED_IN = "already_checked_in"
+    SEEN = "seen"
+    """Present already, and drawn for a spot check that this look passed."""
     NOT_IN_CLASS = "not_in_class"
     UNKNOWN = "unknown"
     SUSPECTED_ATTACK = "suspected_attack"
@@ -67,6 +69,7 @@ TEXT: Final[dict[AnswerKind, tuple[str, str]]] = {
     AnswerKind.ACCEPTED: ("签到成功", "Checked in"),
     AnswerKind.CHECKED_OUT: ("签退成功", "Checked out"),
     AnswerKind.ALREADY_CHECKED_IN: ("已经签到过了", "Already checked in"),
+    AnswerKind.SEEN: ("抽查已到", "Spot check passed"),
     AnswerKind.NOT_IN_CLASS: ("不是本班学员", "Not in this class"),
     AnswerKind.UNKNOWN: ("未识别，请用其他方式签到", "Not recognised: please check in the other way"),
     # Neutral: it may be a mistake, and people behind are listening. The record says what was suspected.

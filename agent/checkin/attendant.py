@@ -126,7 +126,10 @@ class Attendant:
         self._visits.append(
             _Visit(case.track_id, recorded.outcome, person_id, case.template, stamp.monotonic_ns)
         )
-        return Reply(case.track_id, _ANSWERS[recorded.outcome], person_id, recorded.check_in_id)
+        said = _ANSWERS[recorded.outcome]
+        if recorded.passed_check and recorded.outcome == "already_checked_in":
+            said = AnswerKind.SEEN  # who was called is told that it is done
+        return Reply(case.track_id, said, person_id, recorded.check_in_id)
 
     def _under_liveness(self, outcome: Outcome, case: Case, session: Session, stamp: Stamp) -> Outcome | None:
         """What the verdict leaves of `outcome`; None when the person must be asked first. An attack is one

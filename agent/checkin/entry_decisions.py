@@ -40,8 +40,10 @@ class DecisionError(RefusedError):
         ),
         "no_entry": ("没有这条待核实的签到", "no such check-in awaits a decision"),
         "decided": ("这条签到已经这样核实过了", "that is how it stands already"),
+        "meanwhile": words.DECIDED_MEANWHILE,
         "over": ("课已结束，由人社部门核实", "the lesson is over: HR staff decide"),
         "not_in_charge": ("须是本课已签到的教师", "only a teacher who checked in to this lesson decides"),
+        "hr_decided": ("人社部门已核实，由人社部门更改", "HR staff have decided: they alone change it"),
         "teachers_entry": ("教师的签到由人社部门核实", "over teachers HR staff decide"),
         "left_class": ("此人已不在班级名册", "the person is no longer on the class's list"),
         "earlier_first": ("请先核实此人较早的一条", "decide over this person's earlier entry first"),
@@ -62,13 +64,22 @@ def _is_in_charge(store: Store, session: Session, person_id: str) -> bool:
 
 
 def decide(
-    store: Store, stamp: Stamp, check_in_id: str, decision: Decision, account: str, reason: str
+    store: Store,
+    stamp: Stamp,
+    check_in_id: str,
+    decision: Decision,
+    account: str,
+    reason: str,
+    *,
+    seen: int | None = None,
 ) -> str:
     """The word of the teacher in charge or HR staff on one entry, in a transaction of its own; returns what
     the check-in counts as. Another decision later takes this one back. DecisionError.
 
     `account` is `HR` or `TEACHER` and the teacher's id: a teacher decides over trainees of the lesson that he
-    was accepted in, never over himself or another teacher. A rejection needs a reason.
+    was accepted in, never over himself or another teacher, and changes no word of HR staff. A rejection needs
+    a reason. `seen`: number of the newest decision that whoever decides was shown, 0 for none; a later one
+    is overturned by nobody who does not know it. None: not asked.
     """
     said = words.reason(reason)
     if said is None and (decision == "rejected" or reason.strip()):
@@ -81,6 +92,8 @@ def decide(
         _check_may_decide(store, session, entry, account)
         if entry.decision == decision:
             raise DecisionError("decided")
+        if seen not in (None, entry.number or 0):
+            raise DecisionError("meanwhile")
         outcome = "rejected"
         if decision == "confirmed":
             outcome = _counts_as(store, session, entry)
@@ -133,6 +146,8 @@ def _check_may_decide(store: Store, session: Session, entry: DecidedCheckIn, acc
         raise DecisionError("not_in_charge")
     if entry.role != "trainee":
         raise DecisionError("teachers_entry")
+    if entry.account == HR:
+        raise DecisionError("hr_decided")
 
 
 def _counts_as(store: Store, session: Session, entry: DecidedCheckIn) -> str:

@@ -71,6 +71,8 @@ class Recorded:
     lesson's middle is past."""
     person_id: str | None
     """None where the person may not be named any more."""
+    passed_check: bool = False
+    """It ended a spot check that the person was drawn for."""
 
 
 class Journal:
@@ -101,8 +103,8 @@ class Journal:
             recorded = Recorded(str(uuid.uuid4()), entry.outcome, entry.person_id)
             self._insert(recorded, entry, session_id, stamp, photo, was_judged=was_judged)
             self._state(recorded, entry, session, stamp, photo)
-            self._follow(recorded, entry, session, stamp, was_judged=was_judged)
-        return recorded
+            passed = self._follow(recorded, entry, session, stamp, was_judged=was_judged)
+        return replace(recorded, passed_check=passed)
 
     def is_settled(self, session_id: str, person_id: str | None, stamp: Stamp) -> bool:
         """Whether one more look at this person changes nothing: present already, no check-out due, no spot
@@ -129,15 +131,18 @@ class Journal:
         stamp: Stamp,
         *,
         was_judged: bool,
-    ) -> None:
-        """What else this answer means: a spot check passed, reason for a suspicion."""
-        named = entry.person_id
+    ) -> bool:
+        """What else this answer means: a spot check passed (whether it was), reason for a suspicion."""
+        named, passed = entry.person_id, False
         if was_judged and named is not None and entry.outcome in _PRESENT:
-            spot_check.passed_by(self._store, stamp, session.id, named, recorded.check_in_id, stamp.wall_us)
+            passed = spot_check.passed_by(
+                self._store, stamp, session.id, named, recorded.check_in_id, stamp.wall_us
+            )
         sight = Sight(
             recorded.check_in_id, recorded.outcome, named, entry.template, entry.threshold, entry.simulated
         )
         self._suspicions.look(self._store, stamp, session, sight)
+        return passed
 
     def _as_it_stands(self, entry: Entry, session: classes.Session, stamp: Stamp) -> Entry:
         """`entry` by what the database says now: the gallery that decided it may be a second old."""

@@ -44,7 +44,7 @@ TEXT: Final[dict[EntryCode, tuple[str, str]]] = {
     "waiting": ("已登记，等待老师确认", "Noted: waiting for the teacher's word"),
     "already_waiting": ("已经登记过了，等待老师确认", "Already noted: waiting for the teacher's word"),
     "already_checked_in": ("已经签到过了", "Already checked in"),
-    "wrong": ("号码或密码不对，请再试", "Number or PIN is wrong: try again"),
+    "wrong": ("编号或密码不对，请再试", "Number or PIN is wrong: try again"),
     "locked": (
         "输错太多，请过一刻钟再试或找老师",
         "Too many wrong tries: wait 15 minutes or ask the teacher",

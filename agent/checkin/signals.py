@@ -23,6 +23,7 @@ _REFUSED: Final = Signal("red", _TWO_SECONDS, _LONG)
 _SIGNALS: Final[dict[AnswerKind, Signal]] = {
     AnswerKind.ACCEPTED: _ACCEPTED,
     AnswerKind.CHECKED_OUT: _ACCEPTED,
+    AnswerKind.SEEN: _ACCEPTED,
     AnswerKind.ALREADY_CHECKED_IN: Signal("green", Blink(0.25, 0.25, 4), _TWICE),
     AnswerKind.CALLED: Signal("yellow", Blink(0.5, 0.5, 4), _TWICE),
 }

@@ -26,17 +26,25 @@ class VerdictError(RefusedError):
     reasons: ClassVar[Mapping[str, tuple[str, str]]] = {
         "no_suspicion": ("没有这条疑点", "there is no such suspicion"),
         "judged": ("这条疑点已经这样核实过了", "that is how it stands already"),
+        "meanwhile": words.DECIDED_MEANWHILE,
         "no_reason": words.REASON_WANTED,
     }
 
 
 def decide(
-    store: Store, stamp: Stamp, suspicion_id: str, decision: Decision, account: str, reason: str
+    store: Store,
+    stamp: Stamp,
+    suspicion_id: str,
+    decision: Decision,
+    account: str,
+    reason: str,
+    *,
+    seen: int | None = None,
 ) -> int:
     """HR's word on a suspicion, in a transaction of its own; returns the decision's number. VerdictError.
 
     A decision is taken back by another: 'reopened', or the opposite. The alarm of R7 is raised or ended with
-    it, in records of their own.
+    it, in records of their own. `seen`: as in `entry_decisions.decide`.
     """
     reason = checked_reason(reason)
     with store.transaction():
@@ -46,6 +54,8 @@ def decide(
         state = "open" if decision == "reopened" else decision
         if row["state"] == state:
             raise VerdictError("judged")
+        if seen not in (None, row["number"] or 0):
+            raise VerdictError("meanwhile")
         store.execute("UPDATE suspicion SET state = ? WHERE id = ?", (state, suspicion_id))
         number = store.add(
             "INSERT INTO suspicion_decision (suspicion_id, decision, account, reason, decided_us)"

@@ -23,6 +23,8 @@ class Sighting:
     check_in_id: str
     at_us: int
     has_photo: bool
+    person: str | None = None
+    """Whom the door named, where it named one face as two people; '' after an erasure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +46,17 @@ class Suspicion:
     account: str | None
     reason: str | None
     decided_us: int | None
+    number: int | None
+    """Of the newest decision."""
     sightings: tuple[Sighting, ...]
-    """The newest, at most `MOST_SIGHTINGS`."""
+    """The newest, at most `MOST_SIGHTINGS`. Of one face as two people also what the other is present by: who
+    judges compares the two."""
 
 
 _SELECT = (
     "SELECT x.id, x.kind, x.state, x.session_id, s.class_id, k.title AS class_title, p.name AS person,"
     " o.name AS other_person, x.first_us, x.last_us, x.simulated, d.account, d.reason, d.decided_us,"
-    " (SELECT count(*) FROM suspicion_sighting WHERE suspicion_id = x.id) AS times"
+    " d.number, (SELECT count(*) FROM suspicion_sighting WHERE suspicion_id = x.id) AS times"
     " FROM suspicion x JOIN session s ON s.id = x.session_id JOIN class k ON k.id = s.class_id"
     " LEFT JOIN person p ON p.id = x.person_id LEFT JOIN person o ON o.id = x.other_person_id"
     " LEFT JOIN suspicion_decision d ON d.number ="
@@ -84,8 +89,23 @@ def _suspicion(store: Store, row: Row) -> Suspicion:
         " WHERE t.suspicion_id = ? ORDER BY c.at_us DESC, c.id LIMIT ?",
         (row["id"], MOST_SIGHTINGS),
     )
-    sightings = tuple(Sighting(s["id"], s["at_us"], bool(s["has_photo"])) for s in seen)
+    is_pair = row["kind"] == "one_face_two_people"
+    named = row["person"] if is_pair else None
+    sightings = tuple(Sighting(s["id"], s["at_us"], bool(s["has_photo"]), named) for s in seen)
+    if is_pair:
+        sightings += _of_the_other(store, row)
     return Suspicion(**{**dict(row), "simulated": bool(row["simulated"])}, sightings=sightings)
+
+
+def _of_the_other(store: Store, row: Row) -> tuple[Sighting, ...]:
+    """The check-in by which the other of two people with one face is present."""
+    found = store.rows(
+        "SELECT c.id, c.at_us, f.id IS NOT NULL AS has_photo FROM suspicion x JOIN check_in c"
+        " ON c.session_id = x.session_id AND c.person_id = x.other_person_id AND c.outcome = 'accepted'"
+        " LEFT JOIN photo f ON f.id = c.photo_id AND f.expired_us IS NULL WHERE x.id = ?",
+        (row["id"],),
+    )
+    return tuple(Sighting(s["id"], s["at_us"], bool(s["has_photo"]), row["other_person"]) for s in found)
 
 
 def suspicion_row(store: Store, suspicion_id: str) -> Row | None:

@@ -39,6 +39,7 @@ OLD_PICTURE_US: Final = 3_000_000
 SAYINGS: Final[dict[str, tuple[str, str]]] = {
     "accepted": (N_("签到成功"), ""),
     "checked_out": (N_("签退成功"), ""),
+    "seen": (N_("抽查已到"), ""),
     "already_checked_in": (N_("已经签到"), ""),
     "not_in_class": (N_("不在本班"), N_("请联系老师")),
     "unknown": (N_("未识别"), N_("请用其他方式签到")),
@@ -49,10 +50,11 @@ SAYINGS: Final[dict[str, tuple[str, str]]] = {
     "no_session": (N_("现在没有课"), ""),
     "waiting": (N_("请看摄像头"), N_("把脸放在椭圆里")),
     "unavailable": (N_("人脸签到暂停"), N_("请用其他方式签到")),
+    "blind": (N_("签到暂停"), N_("请联系老师")),
     "lost": (N_("屏幕正在重新连接"), N_("没有回应时请用其他方式签到")),
 }
 """What stands large on the screen, and the line below it, by the kind of answer or the state of the door.
-Prompts are shown in the door's own words."""
+Prompts are shown in the door's own words. `blind`: without the camera's picture no PIN is taken either."""
 
 FAULTS: Final[dict[str, str]] = {
     "camera": N_("摄像头没有画面"),

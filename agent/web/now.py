@@ -253,7 +253,7 @@ def _boxes(about: dict[str, Any]) -> list[Box]:
     found = []
     for face in about.get("faces", []):
         x, y, width, height = (float(side) for side in face["box"])
-        is_good = face.get("answer") in ("accepted", "already_checked_in")
+        is_good = face.get("answer") in ("accepted", "already_checked_in", "seen")
         found.append(Box(x, y, width, height, "good" if is_good else "plain"))
     for x1, y1, x2, y2, *_ in about.get("boxes", []):
         found.append(Box(float(x1), float(y1), float(x2) - float(x1), float(y2) - float(y1), "plain"))

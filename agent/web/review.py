@@ -151,8 +151,10 @@ async def decide_check_in(request: Request, check_in_id: str) -> Response:
     digest, identifier = visit_of(request).token_sha256, parse_uuid(check_in_id)
     address, decision = client_address(request), form.get("decision", "")
 
+    seen = _seen(form)
+
     def work(store: Store) -> str:
-        if decision not in ("confirmed", "rejected"):
+        if decision not in ("confirmed", "rejected") or seen is None:
             return "form"
         refused = _refused(store, site, form, account, address)
         if refused is not None:
@@ -169,6 +171,7 @@ async def decide_check_in(request: Request, check_in_id: str) -> Response:
                 cast("Decision", decision),
                 account,
                 form.get("reason", "")[: LONGEST_REASON + 1],
+                seen=seen,
             )
         except DecisionError as error:
             return f"entry.{error.code}"
@@ -184,8 +187,10 @@ async def decide_suspicion(request: Request, suspicion_id: str) -> Response:
     digest, identifier = visit_of(request).token_sha256, parse_uuid(suspicion_id)
     address, decision = client_address(request), form.get("decision", "")
 
+    seen = _seen(form)
+
     def work(store: Store) -> str:
-        if decision not in ("confirmed", "rejected", "reopened"):
+        if decision not in ("confirmed", "rejected", "reopened") or seen is None:
             return "form"
         refused = _refused(store, site, form, account, address)
         if refused is not None:
@@ -200,6 +205,7 @@ async def decide_suspicion(request: Request, suspicion_id: str) -> Response:
                 cast("suspicions.Decision", decision),
                 account,
                 form.get("reason", "")[:1000],
+                seen=seen,
             )
         except VerdictError as error:
             return f"suspicion.{error.code}"
@@ -243,6 +249,12 @@ def _refused(store: Store, site: Site, form: dict[str, str], account: str, addre
     if account != HR_ACCOUNT:
         return None if _lesson_of(store, site, account) is not None else "form"
     return password_refusal(store, site.clock, form.get("password", ""), address)
+
+
+def _seen(form: dict[str, str]) -> int | None:
+    """The newest decision that stood on the page when it was sent, 0: none; None: no number."""
+    number = form.get("seen", "")
+    return int(number) if number.isascii() and number.isdecimal() and len(number) <= 18 else None
 
 
 def _has_seen_any(store: Store, digest: bytes, suspicion_id: str) -> bool:

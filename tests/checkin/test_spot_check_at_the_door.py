@@ -69,8 +69,12 @@ def test_who_stands_at_the_door_passes_by_the_next_live_look(lesson: Lesson) -> 
     for doubtful in ("unsure", "attack"):
         look(lesson, door, person, doubtful)
         assert lesson.facts("spot-check.ended") == [], doubtful
-    look(lesson, door, person)
+    seen = look(lesson, door, person)
     assert [data["result"] for _, data in lesson.facts("spot-check.ended")] == ["passed"]
-    look(lesson, door, person)
+    assert isinstance(seen, Reply)
+    assert seen.answer is AnswerKind.SEEN, "who was called is told that it is done"
+    again = look(lesson, door, person)
+    assert isinstance(again, Reply)
+    assert again.answer is AnswerKind.ALREADY_CHECKED_IN
     outcomes = [data["outcome"] for _, data in lesson.facts("check-in.answered")]
     assert outcomes.count("already_checked_in") == 1, "after it the visit is one again"

@@ -27,6 +27,7 @@ PUBLIC_LIST = {
     "/static/keypad.js",
     "/static/kiosk.css",
     "/static/kiosk.js",
+    "/static/leave.js",
     "/static/mark.svg",
     "/static/now.js",
     "/static/page.css",

@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import httpx
 import pytest
+from playwright.sync_api import Browser
 
 from agent.checkin.journal import Entry, Journal, Outcome
 from agent.checkin.liveness import NOT_JUDGED
@@ -25,6 +26,8 @@ from tests.clocks import ManualClock
 from tests.synthetic import picture
 from tests.waiting import wait_until
 from tests.web.conftest import (
+    CHROMIUM,
+    CHROMIUM_FLAGS,
     PASSWORD,
     TOKEN,
     Served,
@@ -69,12 +72,15 @@ class Desk:
         assert entered.check_in_id is not None
         return entered.check_in_id
 
-    def look(self, outcome: Outcome, number: int) -> None:
+    def look(self, outcome: Outcome, number: int, person: str | None = None) -> None:
         """The door answers a made-up face, with a drawn picture."""
+        if person is not None and not self.store.row("SELECT 1 FROM consent WHERE person_id = ?", (person,)):
+            agreed = {"version": "1", "given_us": self.clock.wall_us, "recorded_by": "hr"}
+            self.store.insert("consent", {"person_id": person, **agreed})
         jpeg = cv2.imencode(".jpg", picture(number, 320, 240))[1].tobytes()
         entry = Entry(
             outcome,
-            None,
+            person,
             "made-up",
             0.6,
             0.1,
@@ -101,10 +107,17 @@ def desk(store: Store, served: Served) -> Desk:
 
 
 def send(visitor: httpx.Client, address: str, **fields: str) -> str:
-    """Send a form of the review page; the page that it leads to."""
-    token = TOKEN.search(visitor.get("/review").text)
-    form = {"token": token[1] if token else "", "password": PASSWORD, **fields}
+    """Send a form of the review page as it stands now; the page that it leads to."""
+    page = visitor.get("/review").text
+    token, seen = TOKEN.search(page), seen_of(page, address.partition("?")[0])
+    form = {"token": token[1] if token else "", "password": PASSWORD, "seen": seen, **fields}
     return visitor.post(address, data=form, follow_redirects=True).text
+
+
+def seen_of(page: str, address: str) -> str:
+    """The newest decision's number in the form of the page that is sent to `address`."""
+    found = re.search(rf'action="{re.escape(address)}".*?name="seen" value="(\d+)"', page, re.DOTALL)
+    return found[1] if found else ""
 
 
 def open_photos(visitor: httpx.Client) -> int:
@@ -238,7 +251,7 @@ def test_a_teacher_in_charge_sees_and_decides_the_lessons_entries_and_nothing_el
         assert teacher.get(f"/review/check-in/{stranger}/photo").status_code == 404
         suspicion = desk.store.one("SELECT id FROM suspicion")[0]
         token = token_in(teacher.get("/review"))
-        form = {"token": token, "decision": "confirmed", "reason": "x", "password": PASSWORD}
+        form = {"token": token, "decision": "confirmed", "reason": "x", "password": PASSWORD, "seen": "0"}
         assert teacher.post(f"/review/suspicion/{suspicion}", data=form).status_code == 403
         assert teacher.post("/spot-check", data=form).status_code == 403
         address = f"/review/check-in/{check_in}"
@@ -247,12 +260,81 @@ def test_a_teacher_in_charge_sees_and_decides_the_lessons_entries_and_nothing_el
         assert "done" in teacher.post(address, data=form).headers["location"]
         assert person in desk.present()
         assert desk.facts("check-in.decided")[0]["account"] == f"teacher/{desk.teacher}"
+        assert 'href="/sessions/' not in teacher.get("/review").text, "no link to what is closed to teachers"
         desk.store.execute("UPDATE session SET state = 'closed'")
         late = teacher.post(address, data={**form, "decision": "rejected"})
         assert "done" not in late.headers.get("location", "") and "已核实" not in late.text
         assert len(desk.facts("check-in.decided")) == 1
         assert teacher.get(f"{address}/photo").status_code == 404
     assert person in desk.present()
+
+
+@pytest.mark.promise("I10")
+def test_hrs_word_on_an_entry_stands_against_the_teachers(
+    visitor: httpx.Client, desk: Desk, served: Served
+) -> None:
+    person = desk.lesson.people[18]
+    address = f"/review/check-in/{desk.entry(person)}"
+    given = desk.pin(desk.teacher)
+    open_photos(visitor)
+    assert "写入签名记录" in send(visitor, address, decision="rejected", reason="不是本人")
+    with served.client() as teacher:
+        form = {"token": token_in(teacher.get("/login/teacher")), "number": given.number, "pin": given.pin}
+        teacher.post("/login/teacher", data=form)
+        open_photos(teacher)
+        page = teacher.get("/review")
+        assert "不是本人" in page.text
+        assert address not in page.text.replace(f"{address}/photo", ""), (
+            "no form for what is not his to decide"
+        )
+        seen = str(desk.store.number("SELECT max(number) FROM check_in_decision"))
+        form = {"token": token_in(page), "decision": "confirmed", "seen": seen}
+        assert "由人社部门更改" in teacher.post(address, data=form).text
+    assert person not in desk.present()
+    assert len(desk.facts("check-in.decided")) == 1
+
+
+@pytest.mark.promise("I10")
+def test_of_two_who_had_one_case_open_the_second_is_told_of_the_first(
+    visitor: httpx.Client, desk: Desk, served: Served
+) -> None:
+    check_in = desk.entry(desk.lesson.people[19])
+    desk.look("unknown", 1)
+    suspicion = desk.store.one("SELECT id FROM suspicion")[0]
+    cases = {
+        f"/review/check-in/{check_in}": "check-in.decided",
+        f"/review/suspicion/{suspicion}": "suspicion.decided",
+    }
+    with served.client() as colleague:
+        form = {"token": token_in(colleague.get("/login")), "password": PASSWORD}
+        colleague.post("/login", data=form)
+        for hr in (visitor, colleague):
+            open_photos(hr)
+        token = token_in(colleague.get("/review"))
+        for address, fact in cases.items():
+            assert "写入签名记录" in send(visitor, address, decision="confirmed", reason="看过")
+            late = {"token": token, "password": PASSWORD, "decision": "rejected", "reason": "没看见"}
+            answer = colleague.post(address, data={**late, "seen": "0"})
+            assert "别人作了决定" in answer.text
+            assert "看过" in answer.text, "what was decided stands there"
+            assert "表单填得不对" in colleague.post(address, data=late).text
+            assert [one["decision"] for one in desk.facts(fact)] == ["confirmed"]
+            assert "写入签名记录" in send(colleague, address, decision="rejected", reason="两张照片不像")
+            assert [one["decision"] for one in desk.facts(fact)] == ["confirmed", "rejected"]
+
+
+@pytest.mark.rule("R7")
+def test_one_face_as_two_people_is_judged_by_both_photos(visitor: httpx.Client, desk: Desk) -> None:
+    first, second = desk.lesson.people[18:20]
+    desk.look("accepted", 1, first)
+    desk.clock.advance(60)
+    desk.look("accepted", 1, second)
+    page = visitor.get("/review?photos").text
+    rows = desk.store.rows("SELECT id FROM check_in WHERE person_id IN (?, ?)", (first, second))
+    assert set(OPENED.findall(page)) == {row["id"] for row in rows}
+    case = page.partition('id="suspicions"')[2]
+    names = [desk.store.one("SELECT name FROM person WHERE id = ?", (one,))[0] for one in (second, first)]
+    assert re.findall(r'<p class="who">(\w+) <small', case) == names, "whose photo is whose"
 
 
 @pytest.mark.rule("R17", "R18")
@@ -303,7 +385,7 @@ def test_typed_on_the_screen_at_the_door_it_is_noted(
 
     type_in(str(given.number), "990121")
     page.wait_for_selector("#keypad-outcome:not([hidden])")
-    assert "号码或密码不对" in page.inner_text("#keypad-outcome")
+    assert "编号或密码不对" in page.inner_text("#keypad-outcome")
     assert page.inner_text("#keypad-pin output") == ""
     for key in [*given.pin, "ok"]:  # the number stays, the PIN does not
         page.click(f'#keypad [data-key="{key}"]')
@@ -360,6 +442,32 @@ def test_in_a_browser_the_page_is_read_and_used(
     case.locator('button[value="confirmed"]').click()
     page.wait_for_selector("text=Decided; a signed record says so.")
     assert person in desk.present()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "decided cases, too"
+
+
+@pytest.mark.promise("I10")
+def test_back_shows_no_password_that_was_typed(
+    browser: Browser, visitor: httpx.Client, desk: Desk, served: Served
+) -> None:
+    check_in = desk.entry(desk.lesson.people[19])
+    # Playwright switches off the cache that keeps a left page as it was; people's browsers have it.
+    kind = browser.browser_type
+    with kind.launch(
+        executable_path=CHROMIUM, args=CHROMIUM_FLAGS, ignore_default_args=["--disable-back-forward-cache"]
+    ) as opened:
+        page = opened.new_context(base_url=served.url, ignore_https_errors=True).new_page()
+        log_in_tab(Tab(page, []))
+        page.goto("/review?photos")
+        page.wait_for_load_state("networkidle")
+        page.evaluate("() => { window.isTheSame = true; }")
+        password = page.locator(f'[id="{check_in}"] input[name="password"]')
+        password.fill(PASSWORD)
+        page.click(f'[id="{check_in}"] button[value="confirmed"]')
+        page.wait_for_url("**said=done**")
+        page.evaluate("history.back()")
+        page.wait_for_url("**/review?photos", wait_until="commit")
+        assert page.evaluate("() => window.isTheSame === true"), "the browser kept the page"
+        assert password.input_value() == ""
 
 
 @pytest.mark.promise("I6", "I10")

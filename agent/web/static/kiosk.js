@@ -14,6 +14,7 @@ const EARLIER = 1;
 const KINDS = {
   accepted: ["good", "check", 4000],
   checked_out: ["good", "out", 4000],
+  seen: ["good", "check", 4000],
   already_checked_in: ["again", "checks", 4000],
   not_in_class: ["refused", "stop", 6000],
   unknown: ["refused", "question", 6000],
@@ -29,7 +30,8 @@ const KINDS = {
   hold_still: ["prompt", "still"],
 };
 const ASKS_OTHER_WAY = new Set(["unknown", "failed", "other_way", "suspected_attack"]);
-const STATES = { waiting: ["wait", "face"], no_session: ["wait", "clock"], unavailable: ["down", "warning"], lost: ["lost", "wait"] };
+const BLIND = new Set(["camera", "silent"]); // no picture, so the PIN is taken no more than a face
+const STATES = { waiting: ["wait", "face"], no_session: ["wait", "clock"], unavailable: ["down", "warning"], blind: ["down", "warning"], lost: ["lost", "wait"] };
 
 const element = (id) => document.getElementById(id);
 const picture = element("picture");
@@ -58,13 +60,13 @@ function use(svg, shape) {
 }
 
 // One thing at a time: what is said, how it looks, to whom.
-function say(level, shape, lines, answer, cause = "") {
+function say(level, shape, lines, answer, cause = "", hasOtherWay = true) {
   const said = JSON.stringify([level, shape, lines, answer, cause]);
   if (said === drawn) return;
   drawn = said;
   const [first, second] = lines;
   document.body.dataset.level = level;
-  document.body.dataset.way = level === "down" || ASKS_OTHER_WAY.has(answer?.kind) ? "asked" : "open";
+  document.body.dataset.way = (level === "down" && hasOtherWay) || ASKS_OTHER_WAY.has(answer?.kind) ? "asked" : "open";
   element("name").textContent = answer?.name ?? "";
   const person = element("person");
   person.hidden = !answer?.colour;
@@ -122,7 +124,7 @@ function show() {
   if (now - heardAt > SILENT_MS) return state("lost");
   if (now - pictureAt > SILENT_MS) noPicture(); // a face that stays when its owner has gone
   results = results.filter((result) => result.until > now);
-  if (door.state === "unavailable") return state("unavailable");
+  if (door.state === "unavailable") return state(BLIND.has(door.fault) ? "blind" : "unavailable");
   const last = results.at(-1);
   const promptDue = door.prompt && (!last || (now - last.since > PROMPT_TAKES_OVER_MS && door.prompt.colour !== last.answer.colour));
   if (last && !promptDue) {
@@ -140,7 +142,7 @@ function show() {
 }
 
 function state(name) {
-  say(...STATES[name], words[name], null, name === "unavailable" ? words.faults[door.fault]?.[FIRST] : "");
+  say(...STATES[name], words[name], null, name === "unavailable" || name === "blind" ? words.faults[door.fault]?.[FIRST] : "", name !== "blind");
   earlier(name === "waiting" || name === "no_session" ? results.slice(-EARLIER) : []);
   if (name !== "waiting") noPicture();
 }
