@@ -160,7 +160,8 @@ def _counts_as(store: Store, session: Session, entry: DecidedCheckIn) -> str:
     accepted = check_ins.accepted_row(store, session.id, entry.person_id, besides=entry.id)
     if accepted is None:
         return "accepted"
-    is_leaving = entry.at_us > accepted["at_us"] and check_ins.is_after_the_middle(session, entry.at_us)
+    is_later = entry.at_us > accepted["at_us"]
+    is_leaving = is_later and check_ins.may_leave(store, session, entry.person_id, entry.at_us)
     # By what HR wanted when the person stood there, as attendance goes by it while the word is out.
     leaves = is_leaving and value_of(store, "checkin.check_out", entry.revision) is True
     return "checked_out" if leaves else "already_checked_in"

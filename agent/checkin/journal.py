@@ -116,7 +116,8 @@ class Journal:
             return False
         if self.awaits_look(session_id, person_id):
             return False
-        return not (check_ins.is_after_the_middle(session, stamp.wall_us) and wants_check_out(self._store))
+        may_leave = check_ins.may_leave(self._store, session, person_id, stamp.wall_us)
+        return not (may_leave and wants_check_out(self._store))
 
     def awaits_look(self, session_id: str, person_id: str | None) -> bool:
         """Whether this person was drawn for a spot check and has not been seen since."""
@@ -161,7 +162,8 @@ class Journal:
             return replace(entry, outcome="not_in_class")
         if check_ins.accepted_row(self._store, session.id, entry.person_id) is None:
             return entry
-        leaves = check_ins.is_after_the_middle(session, stamp.wall_us) and wants_check_out(self._store)
+        may_leave = check_ins.may_leave(self._store, session, entry.person_id, stamp.wall_us)
+        leaves = may_leave and wants_check_out(self._store)
         return replace(entry, outcome="checked_out" if leaves else "already_checked_in")
 
     def _insert(

@@ -188,8 +188,8 @@ def _known(store: Store, session: Session, person_id: str, stamp: Stamp) -> Entr
     check = spot_check.running(store, session.id)
     if check is not None and check.person_id == person_id and since_us < check.drawn_us:
         return None
-    middle_us = (session.planned_start_us + session.planned_end_us) // 2
-    leaves = check_ins.is_after_the_middle(session, stamp.wall_us) and since_us < middle_us
+    has_left = any(check_ins.may_leave(store, session, person_id, row["at_us"]) for row in waiting)
+    leaves = check_ins.may_leave(store, session, person_id, stamp.wall_us) and not has_left
     if leaves and wants_check_out(store):
         return None
     return "already_waiting" if waiting else "already_checked_in"

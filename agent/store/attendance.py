@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
 from agent.store import classes
-from agent.store.check_ins import is_after_the_middle
+from agent.store.check_ins import may_leave
 from agent.store.classes import Session
 from agent.store.configuration import value, value_of
 from agent.store.continuity import judgements
@@ -162,7 +162,7 @@ def _leavings(store: Store, session_id: str) -> dict[str, int]:
         " ORDER BY w.at_us",
         (session_id,),
     ):
-        is_late = session is not None and is_after_the_middle(session, row["at_us"])
+        is_late = session is not None and may_leave(store, session, row["person_id"], row["at_us"])
         if is_late and value_of(store, "checkin.check_out", row["revision"]) is True:
             found.setdefault(row["person_id"], row["at_us"])
     return found

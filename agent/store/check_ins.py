@@ -119,9 +119,17 @@ def role_in(store: Store, class_id: str, person_id: str) -> PersonRole | None:
     return None if row is None else row["role"]
 
 
-def is_after_the_middle(session: Session, at_us: int) -> bool:
-    """Whether a look at `at_us` may be a check-out: the lesson's planned time is more than half over."""
-    return 2 * at_us >= session.planned_start_us + session.planned_end_us
+def may_leave(store: Store, session: Session, person_id: str, at_us: int) -> bool:
+    """Whether a person's further look at `at_us` may be a check-out: more than half of the lesson's planned
+    time is over, and no spot check had called the person, who goes back to the seat afterwards."""
+    if 2 * at_us < session.planned_start_us + session.planned_end_us:
+        return False
+    called = store.row(
+        "SELECT 1 FROM spot_check WHERE session_id = ? AND person_id = ? AND drawn_us <= ?"
+        " AND ? <= drawn_us + minutes * 60000000 AND (ended_us IS NULL OR ended_us >= ?)",
+        (session.id, person_id, at_us, at_us, at_us),
+    )
+    return called is None
 
 
 def insert_decision(

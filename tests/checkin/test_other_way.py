@@ -11,11 +11,12 @@ import structlog
 from agent.checkin import other_way
 from agent.checkin.entry_decisions import DecisionError, decide, teacher_in_charge
 from agent.checkin.pins import TEACHER, TRIES_OF_ALL, PinError, remove_pin, weakness
+from agent.classes import spot_check
 from agent.configuration.document import HrConfiguration, with_changes
 from agent.paths import Paths
-from agent.store import access, check_ins, classes
+from agent.store import access, attendance, check_ins, classes
 from agent.store.database import Store
-from tests.checkin.other_rows import JPEG, Lesson
+from tests.checkin.other_rows import JPEG, ROOM, Lesson
 from tests.clocks import ManualClock
 from tests.evidence.schemas import problems_of_facts
 
@@ -295,6 +296,40 @@ def test_leaving_is_noted_by_either_way_where_hr_wants_it(lesson: Lesson) -> Non
     found = classes.present(lesson.store, lesson.session)
     assert {one.person_id for one in found} == {by_face, by_pin}
     assert all(one.left_us is not None and one.left_us > one.at_us for one in found)
+
+
+@pytest.mark.rule("R18")
+def test_who_comes_because_a_spot_check_called_does_not_leave(lesson: Lesson) -> None:
+    want_check_out(lesson)
+    person = lesson.person("甲")
+    lesson.look("accepted", person)
+    lesson.clock.advance(45 * 60)
+    spot_check.draw(lesson.store, lesson.clock.now(), ROOM, 5, "page", simulated=True)
+    called = lesson.look("accepted", person)
+    assert (called.outcome, called.passed_check) == ("already_checked_in", True)
+    assert [one.left_us for one in classes.present(lesson.store, lesson.session)] == [None]
+    assert lesson.look("accepted", person).outcome == "checked_out", "the next look is the leaving"
+
+
+@pytest.mark.rule("R18")
+def test_who_answers_a_spot_check_by_pin_does_not_leave(lesson: Lesson) -> None:
+    want_check_out(lesson)
+    person = lesson.person("甲")
+    given = lesson.give_pin(person)
+    now = lesson.clock.now()
+    decide(lesson.store, now, lesson.noted(given), "confirmed", "hr", "")
+    lesson.clock.advance(45 * 60)
+    spot_check.draw(lesson.store, lesson.clock.now(), ROOM, 5, "page", simulated=True)
+    called = lesson.noted(given)
+    assert lesson.enter(given.number, given.pin).code == "already_waiting"
+    assert attendance.looks(lesson.store, lesson.session).get(person) is None
+    lesson.clock.advance(6 * 60)
+    leaving = lesson.noted(given)
+    assert attendance.looks(lesson.store, lesson.session)[person].leaving_us == lesson.clock.wall_us
+    now = lesson.clock.now()
+    assert decide(lesson.store, now, called, "confirmed", "hr", "") == "already_checked_in"
+    assert [data["result"] for _, data in lesson.facts("spot-check.ended")] == ["passed"]
+    assert decide(lesson.store, now, leaving, "confirmed", "hr", "") == "checked_out"
 
 
 def test_a_leaving_counts_though_hr_wanted_it_while_the_clock_ran_ahead(lesson: Lesson) -> None:
