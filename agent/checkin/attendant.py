@@ -10,6 +10,7 @@ the head before anything is recorded, once a conclusion. Elsewhere its verdict i
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,7 +102,7 @@ class Attendant:
                 return Question(case.track_id)
             outcome = decided
             person_id = None if outcome == "failed" else person_id
-        earlier = self._same_visit(outcome, person_id, case.template)
+        earlier = self._same_visit(outcome, person_id, case)
         if earlier is not None:
             earlier.track_id, earlier.seen_ns = case.track_id, stamp.monotonic_ns
             again: Outcome = "already_checked_in" if outcome == "accepted" else outcome
@@ -145,7 +146,7 @@ class Attendant:
         if liveness.outcome == "live" and not is_asked_always:
             return outcome
         person_id = case.conclusion.person_id
-        if self._same_visit(outcome, person_id, case.template) is not None:
+        if self._same_visit(outcome, person_id, case) is not None:
             return outcome
         if self._journal.is_settled(session.id, person_id, stamp):
             return "already_checked_in"
@@ -164,20 +165,19 @@ class Attendant:
         cooldown_ns = self._thresholds.cooldown_seconds * 1e9
         self._visits = [visit for visit in self._visits if now_ns - visit.seen_ns <= cooldown_ns]
 
-    def _same_visit(self, outcome: Outcome, person_id: str | None, template: Template) -> _Visit | None:
+    def _same_visit(self, outcome: Outcome, person_id: str | None, case: Case) -> _Visit | None:
+        # No looser than the class's own cut: whoever is farther than that is a stranger like any other.
+        reach = min(self._thresholds.match_distance, case.conclusion.cut or math.inf)
         for visit in self._visits:
             if (visit.outcome == "suspected_attack") != (outcome == "suspected_attack"):
                 continue
             if person_id is not None and visit.person_id is not None:
                 if visit.person_id == person_id and (visit.outcome in _PRESENT) == (outcome in _PRESENT):
                     return visit
-            elif person_id is None and self._is_same_face(visit.template, template):
+            elif person_id is None and float(np.linalg.norm(visit.template - case.template)) < reach:
                 # Also where the visit has a name: it is somebody just answered for, turning away.
                 return visit
         return None
-
-    def _is_same_face(self, one: Template, other: Template) -> bool:
-        return float(np.linalg.norm(one - other)) < self._thresholds.match_distance
 
 
 def _outcome(conclusion: Conclusion, gallery: Gallery) -> Outcome:
