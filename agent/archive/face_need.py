@@ -2,6 +2,7 @@
 
 Footage asks when a training ended, years later. Faces go within weeks of that, so here a course is over only
 when its hours were held or HR say so: between two lessons, the next not entered yet, nothing is destroyed.
+What it may still owe then is asked beside (agent.archive.face_owed).
 """
 
 from __future__ import annotations
@@ -34,18 +35,14 @@ def needed_until_us(training: Training, course: Course, now_us: int, grace_us: i
     if training.stated_day is not None and isinstance(last := last_day(training), date):
         return midnight_us(last) + grace_us
     over = course.held(now_us)
-    # Closed further from its plan than a day is what a wrong clock says.
-    ends = [
-        max(lesson.planned_end_us, min(lesson.closed_us or 0, lesson.planned_end_us + DAY_US))
-        for lesson in over
-    ]
-    was = [*ends, *([course.imported_us] if course.imported_us <= now_us else [])]
+    last_us = course.last_end_us(now_us)
+    was = [*([last_us] if over else []), *([course.imported_us] if course.imported_us <= now_us else [])]
     ahead_us = max(was) + AHEAD_US if was else NO_END
     if any(
         each not in over and min(each.planned_end_us + QUIET_US, ahead_us) > now_us for each in course.lessons
     ):
         return None
     if course.has_held_its_hours(now_us):
-        return midnight_us(local_day(max(ends))) + grace_us
+        return midnight_us(local_day(last_us)) + grace_us
     signs = [min(midnight_us(date.fromisoformat(course.opening_day)), ahead_us), *was]
     return max(signs) + max(grace_us, QUIET_US)

@@ -98,7 +98,7 @@ class Retention:
         simulated = self._settings.simulated
         done = expire_verdict_frames(store, stamp, word, policies, simulated=simulated)
         done += expire_check_ins(store, self._vault, stamp, word, policies, simulated=simulated)
-        return done + expire_faces(store, self._vault, stamp, word, simulated=simulated)
+        return done + expire_faces(store, self._vault, stamp, word, policies, simulated=simulated)
 
     def _end_walk(self, stamp: Stamp, trouble: Word | None) -> None:
         self._walk, self._walked_ns, self._trouble = None, stamp.monotonic_ns, trouble

@@ -49,7 +49,7 @@ def expire_all(store: Store, settings: Settings, walk: Walk, clock: Clock) -> Do
         if word is None:
             break
         gone = expire_check_ins(store, vault, stamp, word, walk.policies, simulated=simulated)
-        if not gone + expire_faces(store, vault, stamp, word, simulated=simulated):
+        if not gone + expire_faces(store, vault, stamp, word, walk.policies, simulated=simulated):
             break
     for copy, root in roots_of(settings, paths).items():
         remover = Remover(copy, root)

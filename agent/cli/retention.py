@@ -45,7 +45,7 @@ def plan_command(
         walk = retention_walk(settings)
         groups = plan(store, retention_rules(walk, store))
         sight = look(store, now)
-        faces = face_plan(store, now.wall_us)
+        faces = face_plan(store, now.wall_us, walk.policies, simulated=settings.simulated)
     over = [group for group in groups if group.due_us is not None and group.due_us <= now.wall_us]
     if as_json:
         content = {

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from agent.store.classes import SessionKind, SessionState
 from agent.store.database import Store
 
+_DAY_US = 86_400_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class CourseLesson:
@@ -42,6 +44,15 @@ class Course:
             for each in self.lessons
             if each.state == "closed" or (each.is_elsewhere and each.planned_end_us <= now_us)
         ]
+
+    def last_end_us(self, now_us: int) -> int:
+        """When the last lesson that is over ended; closed further from its plan than a day is what a wrong
+        clock says. 0 without one."""
+        ends = (
+            max(each.planned_end_us, min(each.closed_us or 0, each.planned_end_us + _DAY_US))
+            for each in self.held(now_us)
+        )
+        return max(ends, default=0)
 
     def has_held_its_hours(self, now_us: int) -> bool:
         """Whether as many hours as were planned in rooms are over; examinations count, which some plans count

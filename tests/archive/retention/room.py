@@ -115,6 +115,7 @@ class Room:
         hours: float = 1,
         state: str = "closed",
         room: str = ORIGIN.room,
+        kind: str = "theory",
     ) -> str:
         """A session as it stands in the table."""
         identifier, end_us = str(uuid4()), start_us + round(hours * HOUR_US)
@@ -125,7 +126,7 @@ class Room:
                 "id": identifier,
                 "class_id": class_id,
                 "room": room,
-                "kind": "theory",
+                "kind": kind,
                 "planned_start_us": start_us,
                 "planned_end_us": end_us,
                 "class_hours": 1,

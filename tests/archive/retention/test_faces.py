@@ -1,4 +1,6 @@
-"""Templates and enrolment photos some days after the last class: gone with their key, evidence untouched."""
+"""Templates and enrolment photos some days after the last class: gone with their key, evidence untouched.
+
+Courses end with an examination here: what one owes that had none is in test_faces_owed.py."""
 
 from __future__ import annotations
 
@@ -72,7 +74,7 @@ def test_a_face_goes_with_its_key_thirty_days_after_the_class_and_the_evidence_s
     room: Room, vault: Vault
 ) -> None:
     room.add_class("welding", planned_hours=1)
-    session = room.lesson("welding", room.clock.wall_us - HOUR_US)
+    session = room.lesson("welding", room.clock.wall_us - HOUR_US, kind="examination")
     person = enrol(room, vault, "welding")
     sealed, photo = face(room, vault, person), check_in(room, vault, session, person)
     room.pass_time(29)
@@ -161,7 +163,7 @@ def test_between_two_lessons_of_which_the_next_is_not_entered_yet_no_face_goes(
     room.pass_time(80)
     hourly(room)
     assert vault.open(room.store, person, "template", sealed) == b"a template", "one hour of two was held"
-    room.lesson("welding", room.clock.wall_us - HOUR_US)
+    room.lesson("welding", room.clock.wall_us - HOUR_US, kind="examination")
     room.pass_time(29)
     hourly(room)
     assert vault.open(room.store, person, "template", sealed) == b"a template"
@@ -224,7 +226,13 @@ def test_a_lesson_in_a_room_that_another_device_films_keeps_no_face_for_ever(
 ) -> None:
     room.add_class("welding", planned_hours=2, other_rooms='["elsewhere"]')
     room.lesson("welding", room.clock.wall_us - HOUR_US)
-    room.lesson("welding", room.clock.wall_us + 10 * 24 * HOUR_US, state="planned", room="elsewhere")
+    room.lesson(
+        "welding",
+        room.clock.wall_us + 10 * 24 * HOUR_US,
+        state="planned",
+        room="elsewhere",
+        kind="examination",
+    )
     sealed = face(room, vault, person := enrol(room, vault, "welding"))
     room.pass_time(39)
     hourly(room)
@@ -264,7 +272,7 @@ def test_who_left_by_a_clock_that_nobody_answers_for_stays_until_it_is_known_whe
 @pytest.mark.promise("I7")
 def test_templates_made_anew_for_another_engine_keep_no_face_longer(room: Room, vault: Vault) -> None:
     room.add_class("welding", planned_hours=1)
-    room.lesson("welding", room.clock.wall_us - HOUR_US)
+    room.lesson("welding", room.clock.wall_us - HOUR_US, kind="examination")
     face(room, vault, person := enrol(room, vault, "welding"))
     room.pass_time(20)
     with room.store.transaction():
@@ -296,7 +304,7 @@ class Overtaken(Vault):
 @pytest.mark.promise("I7")
 def test_who_withdraws_in_the_same_moment_withdrew_and_nothing_else_is_said(room: Room, vault: Vault) -> None:
     room.add_class("welding", planned_hours=1)
-    room.lesson("welding", room.clock.wall_us - HOUR_US)
+    room.lesson("welding", room.clock.wall_us - HOUR_US, kind="examination")
     people = [enrol(room, vault, "welding") for _ in range(2)]
     for person in people:
         face(room, vault, person)
@@ -310,7 +318,7 @@ def test_who_withdraws_in_the_same_moment_withdrew_and_nothing_else_is_said(room
 
     word = vouch(room.store, now)
     assert word is not None
-    expire_faces(room.store, Overtaken(vault, withdraw), now, word, simulated=True)
+    expire_faces(room.store, Overtaken(vault, withdraw), now, word, room.policies, simulated=True)
     assert [row["subject"] for row in room.facts(FactType.CONSENT_WITHDRAWN)] == [f"person/{people[0]}"]
     assert [row["subject"] for row in room.facts(FactType.FACE_EXPIRED)] == [f"person/{people[1]}"]
     assert faces(room) == 0
