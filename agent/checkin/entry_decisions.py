@@ -97,6 +97,7 @@ def decide(
         outcome = "rejected"
         if decision == "confirmed":
             outcome = _counts_as(store, session, entry)
+        later = _step_back(store, session, entry) if outcome == "accepted" else None
         number = check_ins.insert_decision(
             store, check_in_id, decision, account, said or "", stamp.wall_us, outcome
         )
@@ -112,6 +113,17 @@ def decide(
         state_of_person(
             store, stamp, FactType.CHECK_IN_DECIDED, session, entry.person_id, data, simulated=entry.simulated
         )
+        if later is not None:
+            counted = {"check_in": later[0], "outcome": later[1], "decision": number}
+            state_of_person(
+                store,
+                stamp,
+                FactType.CHECK_IN_COUNTED,
+                session,
+                entry.person_id,
+                counted,
+                simulated=entry.simulated,
+            )
         if decision == "confirmed":
             spot_check.passed_by(store, stamp, session.id, entry.person_id, check_in_id, entry.at_us)
         if outcome == "accepted":
@@ -134,6 +146,19 @@ def _count_next(store: Store, stamp: Stamp, session: Session, person_id: str, de
     data = {"check_in": row["id"], "outcome": "accepted", "decision": decision}
     state_of_person(store, stamp, FactType.CHECK_IN_COUNTED, session, person_id, data, simulated=simulated)
     suspect_unregistered(store, stamp, session, row["id"], person_id, simulated=simulated)
+
+
+def _step_back(store: Store, session: Session, entry: DecidedCheckIn) -> tuple[str, str] | None:
+    """A rejection is taken back: what counted in the entry's place is a further look again. Its id and
+    what it counts as; None where nothing else counts."""
+    row = check_ins.accepted_row(store, session.id, entry.person_id, besides=entry.id)
+    if row is None:
+        return None
+    leaves = check_ins.may_leave(store, session, entry.person_id, row["at_us"])
+    leaves = leaves and value_of(store, "checkin.check_out", row["revision"]) is True
+    outcome = "checked_out" if leaves else "already_checked_in"
+    store.execute("UPDATE check_in SET outcome = ? WHERE id = ?", (outcome, row["id"]))
+    return row["id"], outcome
 
 
 def _check_may_decide(store: Store, session: Session, entry: DecidedCheckIn, account: str) -> None:
@@ -160,6 +185,8 @@ def _counts_as(store: Store, session: Session, entry: DecidedCheckIn) -> str:
     accepted = check_ins.accepted_row(store, session.id, entry.person_id, besides=entry.id)
     if accepted is None:
         return "accepted"
+    if entry.at_us < accepted["at_us"] and check_ins.was_confirmed(store, entry.id):
+        return "accepted"  # as before it was rejected: from when the person stood there
     is_later = entry.at_us > accepted["at_us"]
     is_leaving = is_later and check_ins.may_leave(store, session, entry.person_id, entry.at_us)
     # By what HR wanted when the person stood there, as attendance goes by it while the word is out.

@@ -81,12 +81,18 @@ def _decided(row: Row) -> DecidedCheckIn:
 
 
 def accepted_row(store: Store, session_id: str, person_id: str, *, besides: str = "") -> Row | None:
-    """The check-in by which a person counts as present (id, at_us), unless it is `besides`."""
+    """The check-in by which a person counts as present (id, at_us, revision), unless it is `besides`."""
     return store.row(
-        "SELECT id, at_us FROM check_in WHERE session_id = ? AND person_id = ? AND outcome = 'accepted'"
-        " AND id <> ?",
+        "SELECT id, at_us, revision FROM check_in WHERE session_id = ? AND person_id = ?"
+        " AND outcome = 'accepted' AND id <> ?",
         (session_id, person_id, besides),
     )
+
+
+def was_confirmed(store: Store, check_in_id: str) -> bool:
+    """Whether people ever confirmed a check-in by PIN, also where they took that back."""
+    query = "SELECT 1 FROM check_in_decision WHERE check_in_id = ? AND decision = 'confirmed'"
+    return store.row(query, (check_in_id,)) is not None
 
 
 def next_sufficient(store: Store, session_id: str, person_id: str) -> Row | None:

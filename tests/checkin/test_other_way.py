@@ -116,8 +116,29 @@ def test_after_a_rejected_entry_the_face_that_came_later_counts(lesson: Lesson) 
         "accepted",
     )
     assert problems_of_facts(lesson.store) == []
-    assert decide(lesson.store, lesson.clock.now(), entry, "confirmed", "hr", "") == "already_checked_in"
-    assert len(present(lesson)) == 1
+
+
+@pytest.mark.promise("I9")
+@pytest.mark.parametrize("leaves", [False, True])
+def test_a_rejection_that_is_taken_back_costs_nobody_time(lesson: Lesson, leaves: bool) -> None:
+    person = lesson.person()
+    entry = lesson.noted(lesson.give_pin(person))
+    came_us = lesson.clock.wall_us
+    decide(lesson.store, lesson.clock.now(), entry, "confirmed", "hr", "")
+    if leaves:
+        want_check_out(lesson)
+        lesson.clock.advance(45 * 60)
+    later = lesson.look("accepted", person)
+    before = lesson.outcome(later.check_in_id)
+    decide(lesson.store, lesson.clock.now(), entry, "rejected", "hr", "照片不是本人")
+    assert lesson.outcome(later.check_in_id) == "accepted"
+    assert decide(lesson.store, lesson.clock.now(), entry, "confirmed", "hr", "看错了") == "accepted"
+    (found,) = classes.present(lesson.store, lesson.session)
+    assert (found.at_us, found.method) == (came_us, "pin")
+    assert lesson.outcome(later.check_in_id) == before == ("checked_out" if leaves else "already_checked_in")
+    said = [(data["check_in"], data["outcome"]) for _, data in lesson.facts("check-in.counted")]
+    assert said == [(later.check_in_id, "accepted"), (later.check_in_id, before)]
+    assert problems_of_facts(lesson.store) == []
 
 
 @pytest.mark.promise("I9")
