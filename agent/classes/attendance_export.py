@@ -143,7 +143,8 @@ def _ground(store: Store, attendance: ClassAttendance, digest: RecordDigest, sta
     for subject in ("make_up_counts", "make_up_video", "opening_head_count", "head_count_by_inspection"):
         limit = attendance.policy.limits.get(subject)
         if limit is not None:
-            rows += [[f"文件 / Notice {limit.rule}", s.clause, s.number] for s in limit.sources]
+            quoted = [[f"文件 / Notice {limit.rule}", s.clause, s.number] for s in limit.sources]
+            rows += [row for row in quoted if row not in rows]  # two subjects may stand in one clause
     rows += [
         [
             "签名记录 / Signed records",

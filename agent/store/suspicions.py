@@ -14,6 +14,7 @@ Decision = Literal["confirmed", "rejected", "reopened"]
 IMPOSTORS: tuple[Kind, ...] = ("stranger", "attack", "one_face_two_people")
 """Kinds that count as impostor attendances (R7); a teacher of no register is R15's."""
 MOST_SIGHTINGS = 6
+NEAR_US = 3 * 60_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,9 @@ class Suspicion:
     sightings: tuple[Sighting, ...]
     """The newest, at most `MOST_SIGHTINGS`. Of one face as two people also what the other is present by: who
     judges compares the two."""
+    typed_near: tuple[str, ...]
+    """Of a stranger: who typed a number and PIN within `NEAR_US` of being seen. Whoever checks in without a
+    face stands before the camera, too, and is nobody whom it knows."""
 
 
 _SELECT = (
@@ -94,7 +98,11 @@ def _suspicion(store: Store, row: Row) -> Suspicion:
     sightings = tuple(Sighting(s["id"], s["at_us"], bool(s["has_photo"]), named) for s in seen)
     if is_pair:
         sightings += _of_the_other(store, row)
-    return Suspicion(**{**dict(row), "simulated": bool(row["simulated"])}, sightings=sightings)
+    is_stranger = row["kind"] == "stranger" and row["person"] is None
+    typed_near = _typed_near(store, row["id"]) if is_stranger else ()
+    return Suspicion(
+        **{**dict(row), "simulated": bool(row["simulated"])}, sightings=sightings, typed_near=typed_near
+    )
 
 
 def _of_the_other(store: Store, row: Row) -> tuple[Sighting, ...]:
@@ -106,6 +114,17 @@ def _of_the_other(store: Store, row: Row) -> tuple[Sighting, ...]:
         (row["id"],),
     )
     return tuple(Sighting(s["id"], s["at_us"], bool(s["has_photo"]), row["other_person"]) for s in found)
+
+
+def _typed_near(store: Store, suspicion_id: str) -> tuple[str, ...]:
+    rows = store.rows(
+        "SELECT DISTINCT p.name FROM suspicion_sighting t JOIN check_in c ON c.id = t.check_in_id"
+        " JOIN check_in w ON w.session_id = c.session_id AND w.method = 'pin' AND w.outcome <> 'not_in_class'"
+        " AND abs(w.at_us - c.at_us) <= ? JOIN person p ON p.id = w.person_id"
+        " WHERE t.suspicion_id = ? AND p.name <> '' ORDER BY p.name",
+        (NEAR_US, suspicion_id),
+    )
+    return tuple(row["name"] for row in rows)
 
 
 def suspicion_row(store: Store, suspicion_id: str) -> Row | None:

@@ -86,6 +86,8 @@ def test_the_workbook_says_the_same_and_runs_nothing(roll: Roll, run: Run, tmp_p
     assert not any(cell.data_type == "f" for sheet in book.worksheets for row in sheet for cell in row)
     words = "\n".join(str(cell.value) for row in ground for cell in row if cell.value)
     assert "70%" in words and "计入培训到课率" in words and "开班人数 2–3" in words
+    lines = [tuple(cell.value for cell in row) for row in ground]
+    assert len(lines) == len(set(lines)), "no clause is quoted twice"
     assert corrected["A1"].value == "课时"
     (stated,) = [
         json.loads(row["data"])

@@ -337,6 +337,18 @@ def test_one_face_as_two_people_is_judged_by_both_photos(visitor: httpx.Client, 
     assert re.findall(r'<p class="who">(\w+) <small', case) == names, "whose photo is whose"
 
 
+def test_a_stranger_who_typed_a_pin_is_no_riddle(visitor: httpx.Client, desk: Desk) -> None:
+    person, hint = desk.lesson.people[19], "内用密码签到：学员酉，"
+    desk.look("unknown", 1)
+    desk.clock.advance(170)
+    desk.entry(person)
+    assert hint in visitor.get("/review").text
+    assert "Checked in by PIN within three minutes of it: 学员酉." in visitor.get("/review?lang=en").text
+    desk.clock.advance(600)
+    desk.look("unknown", 2)
+    assert visitor.get("/review?lang=zh").text.count(hint) == 1, "another stranger, ten minutes later"
+
+
 @pytest.mark.rule("R17", "R18")
 def test_hr_draws_a_trainee_on_the_sessions_page(visitor: httpx.Client, desk: Desk) -> None:
     page = f"/sessions/{desk.lesson.session}"
