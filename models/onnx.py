@@ -5,6 +5,7 @@ onnxruntime is imported when the first model is loaded: a process without one ne
 
 from __future__ import annotations
 
+import ctypes
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
@@ -36,27 +37,25 @@ class OnnxModel:
         options.inter_op_num_threads = 1
         # Threads that spin between two pictures would take the cores that recording and encoding need.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # The template network meets denormal numbers, which processors compute a hundred times slower: 4 to
-        # 7 times the time of a whole template.
+        # Networks meet denormal numbers, which processors compute a hundred times slower: a template network
+        # took 4 to 7 times the time.
         options.add_session_config_entry("session.set_denormal_as_zero", "1")
         # Quantised weights become numbers once, when the file is loaded, and not again for each picture.
         options.add_session_config_entry("session.disable_quant_qdq", "1")
         options.log_severity_level = 3
-
-        def load(content: bytes) -> Any:
-            session = onnxruntime.InferenceSession
-            return _thread().submit(session, content, options, providers=["CPUExecutionProvider"]).result()
-
+        load = onnxruntime.InferenceSession
         try:
-            self._session = load(file.content)
-            if len(self._session.get_inputs()) > 1:
-                self._session = load(without_unread_inputs(file.content))
+            content = without_unread_inputs(file.content)
+            self._session: Any = (
+                _thread().submit(load, content, options, providers=["CPUExecutionProvider"]).result()
+            )
         except _errors() as error:
             raise ModelError(
                 f"{file.path}: onnxruntime cannot read it ({_first_line(error)}); "
                 "run `classroom-agent models install` again"
             ) from error
         self._input = self._session.get_inputs()[0]
+        _give_back_memory()
 
     @property
     def input_shape(self) -> tuple[int | str, ...]:
@@ -74,6 +73,13 @@ def _thread() -> ThreadPoolExecutor:
     """The one thread that loads and runs every model: onnxruntime makes the thread that loads the first one
     take denormals for zero, for good, which is no other code's arithmetic."""
     return ThreadPoolExecutor(1, thread_name_prefix="onnx")
+
+
+def _give_back_memory() -> None:
+    """What loading needed and freed goes back to the system: of a quantised network more than it keeps."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's alone
+    if trim is not None:
+        trim(0)
 
 
 def _errors() -> tuple[type[Exception], ...]:
