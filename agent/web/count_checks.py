@@ -33,7 +33,7 @@ from agent.visibility.count_checks import (
 from agent.visibility.evidence import Evidence, evidence_of
 from agent.visibility.looks import error_model
 from agent.visibility.orders import RoomTrust, newest_trust
-from agent.visibility.trust import Missing, TrustError, give, missing_of, withdraw
+from agent.visibility.trust import Missing, TrustError, give, hours_needed, missing_of, withdraw
 from agent.web.clock import password_refusal
 from agent.web.gate import HR_ACCOUNT
 from agent.web.locale import N_
@@ -86,6 +86,8 @@ class RoomView:
     evidence: Evidence
     missing: tuple[Missing, ...]
     needed: Visibility
+    hours_needed: int
+    """More than HR's value where a class hour is violated and disputed."""
     standing: RoomTrust | None
     ended: RoomTrust | None
     """The last order, when it is over."""
@@ -126,6 +128,7 @@ async def room_page(request: Request) -> Response:
             evidence,
             missing_of(evidence, needed),
             needed,
+            hours_needed(evidence, needed),
             None if is_over else newest,
             newest if is_over else None,
             made is not None and error_model(made.detector) is not None,

@@ -136,13 +136,17 @@ def test_who_mistyped_counts_a_second_time_with_a_reason(visitor: httpx.Client, 
         assert answer.status_code == 303
         return answer.headers["location"].partition("said=")[2]
 
+    assert "<b>1</b>/30" in visitor.get(PAGE).text
     assert enter(**again | {"reason": " "}) == "count.no_reason"
+    assert "<details" in (wrong := visitor.get(f"{here}?said=count.no_reason").text) and " open>" in wrong
     assert enter(**again | {f"people.{first}": "4x"}) == "count.number"
     assert enter(**again) == "second"
     assert enter(**again) == "count.again"
     for lang, words in (("zh", ("您填的", "4 人", "重数 43 人")), ("en", ("second count: 43",))):
         shown = visitor.get(here, params={"lang": lang, "said": "second"}).text
         assert all(each in shown for each in words) and "<details" not in shown
+    evidence = visitor.get(PAGE).text
+    assert "<b>1</b>/49" in evidence and "counted twice" in evidence and "1 of 49 class hours" in evidence
     stated = facts(room.store, "visibility.people-counted")
     assert [each["people"] for each in stated] == [4, 43, 43, 43]
     assert "43 只按了一个键" not in json.dumps(stated, ensure_ascii=False)
