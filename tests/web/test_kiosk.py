@@ -198,6 +198,18 @@ def test_every_answer_is_shown_within_a_second_in_words_shape_and_colour(
     assert len(seen) == len(LEVELS), "told apart without colour, too"
 
 
+def test_a_screen_that_grows_is_written_large_again(
+    open_screen: Callable[..., Page], door: DoorScreen
+) -> None:
+    page = open_screen()
+    says(page, "请看摄像头")
+    page.set_viewport_size({"width": 800, "height": 300})  # before the browser fills the screen
+    page.wait_for_function("() => document.body.dataset.fit !== '0'")
+    page.set_viewport_size({"width": 800, "height": 480})
+    page.wait_for_function("() => document.body.dataset.fit === '0'")
+    assert is_whole(page)
+
+
 def test_a_long_name_stands_whole_beside_the_number_of_its_face(
     open_screen: Callable[..., Page], door: DoorScreen
 ) -> None:

@@ -244,5 +244,6 @@ dialog.addEventListener("pointerdown", () => {
   closing = setTimeout(() => dialog.close(), DIALOG_MS);
 });
 
+addEventListener("resize", fit);
 listen();
 show();
