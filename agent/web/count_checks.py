@@ -43,6 +43,8 @@ from agent.web.site import site_of, visit_of
 from agent.web.verdicts import END_REASONS
 
 ROOM_PAGE: Final = "/visibility/checks"
+ODD_PEOPLE: Final = 3
+"""Two counts of one class hour that differ by more, and by more than a third, are asked about."""
 ANSWERS: Final = {
     "handed_in": ("good", N_("已交出，并写入签名记录。")),
     "second": ("good", N_("重数的人数已写入签名记录，第一次填的仍然有效。")),
@@ -168,6 +170,7 @@ async def count_page(request: Request, session_id: str, hour: str) -> Response:
         view=view,
         form=query,
         typed=typed if "review" in query and view.waits else None,
+        is_odd=_is_odd(typed),
         before=_place(query.get("before", "")),
         answer=ANSWERS.get(said),
     )
@@ -268,6 +271,13 @@ def _typed(view: CountView, form: Mapping[str, str]) -> dict[str, int | None] | 
             return None
         found[photo] = None if cannot else int(people)
     return found
+
+
+def _is_odd(typed: Mapping[str, int | None] | None) -> bool:
+    """Whether the pictures of one class hour were counted so differently that a number may be mistyped: of what
+    was typed alone, so it tells nothing of the device."""
+    numbers = [people for people in (typed or {}).values() if people is not None]
+    return bool(numbers) and max(numbers) - min(numbers) > max(ODD_PEOPLE, max(numbers) // 3)
 
 
 def _next(store: Store, room: str) -> str:

@@ -102,6 +102,9 @@ def test_hr_count_blind_read_over_what_they_typed_and_hand_it_in_once(
     assert "picture 1: 43 people" in english and "cannot be changed" in english
     visitor.get(f"{here}?lang=zh")
     assert "每张请填" in visitor.get(here, params={"review": "1", f"people.{first}": "43"}).text
+    for second_count, is_asked in (("4", True), ("28", True), ("29", False), ("43", False)):
+        typed = {"review": "1", f"people.{first}": "43", f"people.{second}": second_count}
+        assert ("打错了吗" in visitor.get(here, params=typed).text) is is_asked
     assert 'value="43"' in visitor.get(here, params={f"people.{first}": "43"}).text, "and may be changed"
     assert facts(room.store, "visibility.people-counted") == []
     for text in (review, page.text, visitor.get(PAGE).text, visitor.get(f"/sessions/{session}").text):
