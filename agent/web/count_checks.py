@@ -274,8 +274,8 @@ def _typed(view: CountView, form: Mapping[str, str]) -> dict[str, int | None] | 
 
 
 def _is_odd(typed: Mapping[str, int | None] | None) -> bool:
-    """Whether the pictures of one class hour were counted so differently that a number may be mistyped: of what
-    was typed alone, so it tells nothing of the device."""
+    """Whether the pictures of one class hour were counted so differently that a number may be mistyped. Of
+    what was typed alone, so it tells nothing of the device."""
     numbers = [people for people in (typed or {}).values() if people is not None]
     return bool(numbers) and max(numbers) - min(numbers) > max(ODD_PEOPLE, max(numbers) // 3)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.visibility.trust_bound import at_most, upper_bound
+from agent.visibility.trust_bound import at_most, units_for, upper_bound
 
 UNITS = st.integers(1, 400)
 
@@ -39,3 +39,16 @@ def test_the_figures_that_people_are_told() -> None:
     assert (upper_bound(0, 0), upper_bound(5, 5)) == (1.0, 1.0)
     with pytest.raises(ValueError, match="2 errors of 1"):
         upper_bound(2, 1)
+
+
+@pytest.mark.parametrize(("hours", "more"), [(30, 49), (60, 96), (300, 476)])
+def test_with_one_disputed_class_hour_the_bound_is_as_low_and_luck_little_likelier(
+    hours: int, more: int
+) -> None:
+    """A room whose true rate is the bound passes without a violation, or with one among the first hours and
+    none in all that follow."""
+    assert units_for(1, hours) == more and units_for(0, hours) == hours
+    rate = upper_bound(0, hours)
+    assert upper_bound(1, more) <= rate < upper_bound(1, more - 1)
+    second_chance = hours * rate * (1 - rate) ** (more - 1)
+    assert (1 - rate) ** hours + second_chance < 0.076
