@@ -105,7 +105,7 @@ def _looped(
         kept = [key.luma for key in encoded(iter(kept), gop_s=1 / FPS, crf=crf)]
     rng = np.random.default_rng(6)
     skip = round(offset_s * FPS)
-    for number in range(round((AFTER_S + 6) * FPS)):
+    for number in range(round((max(AFTER_S, loop_s) + 8) * FPS)):  # once round, and three looks more
         yield _noisy(kept[(number + skip) % len(kept)], noise, rng)
 
 

@@ -71,8 +71,9 @@ def still_covers(cover: Blocks | None, found: Assessment) -> bool:
 
 
 def is_same_place(found: Assessment, before: Assessment | None) -> bool:
-    """Whether what is hidden was hidden at the look before: true too where nothing can be compared."""
-    if before is None:
+    """Whether what is hidden was hidden at the look before: true too where nothing can be compared, and of a
+    veil over the whole view, which nobody is who walks by."""
+    if before is None or (found.kind == "covered" and found.piece is None):
         return True
     if found.part is not None and before.part is not None:
         apart = abs(found.part.level - before.part.level)

@@ -285,6 +285,19 @@ def test_each_kind_of_tampering_is_seen_within_ten_seconds(name: str) -> None:
     assert all(each.kind is not None for _, each in found), "it lasts as long as the attack does"
 
 
+def hunting_for_focus(number: int) -> Picture:
+    """At one key frame sharp edges are lost, at the next all contrast: now blur, now a veil."""
+    sigma = 9 if number // PER_GOP % 2 == 0 else 4
+    return np.asarray(cv2.GaussianBlur(class_light(number), (0, 0), sigma), np.float32) + noise(number)
+
+
+def test_a_veil_is_nobody_who_walks_by() -> None:
+    """What little of the view it loses is lost now here, now there."""
+    found = watch(since(hunting_for_focus), BEGINS + 6, PictureWatch(reference()))
+    assert [change.kind for _, change in found] == ["out_of_focus"]
+    assert found[0][0] + LATE_S - BEGINS * GOP_S <= 10.0
+
+
 @pytest.mark.rule("R6")
 @pytest.mark.parametrize("bitrate", [400_000, 800_000])
 def test_a_frozen_picture_is_found_within_ten_seconds_at_a_constant_bitrate_too(bitrate: int) -> None:
