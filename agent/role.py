@@ -73,11 +73,16 @@ class RoleContext:
         self._last_report = content
         self._show(content)
         if state != "starting" and self._last_state in (None, "starting"):
-            self._notifier.notify("READY=1")
-        self._notifier.notify(f"WATCHDOG=1\nSTATUS={state} {message_en}".rstrip())
+            self._notify("READY=1")
+        self._notify(f"WATCHDOG=1\nSTATUS={state} {message_en}".rstrip())
         if state != self._last_state:
             log.info("role.state", state=state, message=message_en or None)
             self._last_state = state
+
+    def _notify(self, text: str) -> None:
+        """Send `text` in UTF-8. The library writes Latin-1 and keeps silent about what it cannot write: a
+        role that waited with a driver's words in Chinese gave no sign of life, and was killed as hung."""
+        self._notifier.notify(text.encode("utf-8", "replace").decode("latin-1"))
 
     @property
     def reported_ns(self) -> int | None:
