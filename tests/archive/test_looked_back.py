@@ -264,6 +264,16 @@ def test_two_looks_five_seconds_apart_are_enough(scene: Scene, kind: str, is_ref
     assert shown[1] is not None and shown[1].since_us == EVERY_S * 1_000_000
 
 
+def test_a_picture_that_stands_still_is_found_by_its_noise() -> None:
+    looking, view = LookingBack(), RoomView(1, png())
+    still = bgr(scenes.lesson, 75)
+    for number in range(1, 14):
+        shown = looking.look(
+            bgr(scenes.lesson, number * 10) if number < 8 else still, number * EVERY_S * 1_000_000, view
+        )
+        assert (shown.kind if shown else None) == ("frozen" if number >= 10 else None), number
+
+
 @pytest.mark.parametrize(
     "scene",
     [scenes.lesson, scenes.projector, scenes.curtain, scenes.sunset, scenes.brighter_and_darker,
