@@ -38,6 +38,9 @@ class Evidence:
     """Those under the same calibration, detector and camera that prove nothing, but may disprove."""
     owed: tuple[CountedHour, ...] = ()
     """Those that an order bore on other ground, still to be counted: it may yet prove wrong."""
+    partial: tuple[CountedHour, ...] = ()
+    """Those of lessons of which some class hours are handed in and others wait: what the device found in them
+    is told to nobody, in no number either, and no order is given before they are whole."""
     edited: tuple[str, ...] = ()
     """Photos of which count, picture or verdict is not in the database as it was stated."""
 
@@ -93,7 +96,12 @@ class Evidence:
     @property
     def waiting(self) -> list[CountedHour]:
         """Class hours to be counted, the room's present ground first."""
-        return [each for each in (*self.hours, *self.before, *self.owed) if each.waits]
+        return [each for each in (*self.listed, *self.before, *self.owed) if each.waits]
+
+    @property
+    def listed(self) -> list[CountedHour]:
+        """All that are or will be evidence, in the order of time."""
+        return sorted((*self.hours, *self.partial), key=lambda each: int(each.asked.data["start_us"]))
 
     @property
     def bound(self) -> float:
@@ -107,7 +115,7 @@ class Evidence:
 
     def ends(self) -> list[int]:
         """When its class hours ended, UTC microseconds."""
-        return [int(each.asked.data["end_us"]) for each in (*self.before, *self.hours)]
+        return [int(each.asked.data["end_us"]) for each in (*self.before, *self.listed)]
 
     def checks(self) -> list[CountCheck]:
         """The counts that it rests on."""
@@ -137,12 +145,16 @@ def evidence_of(store: Store, room: str) -> Evidence:
     every = asked_hours(store)
     asked = [each for each in every if each.ground == ground]
     ends = [each.ended_us or 0 for each in trusts(store, room) if each.end_reason in ANEW_AFTER]
+    waiting = {each.asked.session_id for each in asked if each.waits}
+    handed_in = {each.asked.session_id for each in asked if each.is_handed_in}
+    whole = [each for each in asked if each.asked.session_id not in waiting & handed_in]
     since_us = max((0 if made is None else made.at_us), *ends, 0)
     return Evidence(
         made,
         camera,
-        tuple(each for each in asked if each.lesson_us >= since_us),
-        tuple(each for each in asked if each.lesson_us < since_us),
+        tuple(each for each in whole if each.lesson_us >= since_us),
+        tuple(each for each in whole if each.lesson_us < since_us),
         tuple(each for each in every if each.ground != ground and each.borne_by),
+        tuple(each for each in asked if each not in whole),
         edited(store, asked),
     )

@@ -71,6 +71,10 @@ MISSING: Final[Mapping[str, tuple[str, str]]] = {
         "in {have} class hours the device's lower bound lay above the count, none may: find out why,"
         " calibrate anew and count again",
     ),
+    "partial": (
+        "{have} 节课只交出了一部分课时的人数：把其余的数完",
+        "of {have} lessons some class hours are handed in and others wait: count the rest",
+    ),
     "disputed": (
         "{have} 个课时的人数重数过，最多 {need} 个：重新标定后再数",
         "{have} class hours were violated and counted a second time, {need} may be: calibrate anew and count"
@@ -117,6 +121,9 @@ def missing_of(evidence: Evidence, needed: Visibility) -> tuple[Missing, ...]:
     if evidence.calibration is None:
         return (Missing("calibration"),)
     counted, found = len(evidence.claimed), []
+    if evidence.partial:
+        lessons = {each.asked.session_id for each in evidence.partial}
+        found.append(Missing("partial", len(lessons)))
     if evidence.edited:
         found.append(Missing("edited", len(evidence.edited)))
     if len(evidence.lower_violated) > len(evidence.disputed):

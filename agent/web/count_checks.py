@@ -73,6 +73,7 @@ LACKS: Final = {
     "hours": N_("设备会判“全员可见”的课时已数 %(have)d 个，须 %(need)d 个"),
     "days": N_("已数 %(have)d 天，须 %(need)d 天"),
     "violated": N_("%(have)d 个课时设备的下限高于人数，须一个也没有：查明原因，重新标定后再数"),
+    "partial": N_("%(have)d 节课只交出了一部分课时的人数：把其余的数完"),
     "disputed": N_("%(have)d 个课时的人数重数过，最多 %(need)d 个：重新标定后再数"),
     "answered": N_("抽到的课时只数了 %(have)d%%，须 %(need)d%%：不能挑着数"),
     "edited": N_("%(have)d 张画面或其人数与当时写入的记录不符，数据库被改过：查明原因，重新标定后再数"),
@@ -135,7 +136,7 @@ async def room_page(request: Request) -> Response:
             newest if is_over else None,
             made is not None and error_model(made.detector) is not None,
             frozenset(
-                each for each in {hour.asked.session_id for hour in evidence.hours} if is_blind(store, each)
+                each for each in {hour.asked.session_id for hour in evidence.listed} if is_blind(store, each)
             ),
         )
 

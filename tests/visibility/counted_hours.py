@@ -66,10 +66,19 @@ class CountedRoom:
             return calibration.insert_calibration(self.store, made)
 
     def ask(
-        self, start_us: int, *, lower: int = 20, upper: int = 24, proposed: str = "shown", pictures: int = 2
+        self,
+        start_us: int,
+        *,
+        lower: int = 20,
+        upper: int = 24,
+        proposed: str = "shown",
+        pictures: int = 2,
+        lesson: str = "",
     ) -> str:
-        """A lesson of one class hour, judged, with its pictures; returns the lesson."""
-        session, verdict_id = str(uuid4()), str(uuid4())
+        """A lesson of one class hour, judged, with its pictures; returns the lesson. `lesson`: the next class
+        hour of that one."""
+        session, verdict_id = lesson or str(uuid4()), str(uuid4())
+        hour = self.sessions.count(session) + 1
         made = calibration.newest_calibration(self.store, self.room)
         assert made is not None
         proposal = {"verdict": proposed, "reason": "sustained_lower_bound", "lower": lower, "upper": upper}
@@ -77,7 +86,7 @@ class CountedRoom:
         proposal |= {"longest_shown_us": 300_000_000, "longest_not_shown_us": 0}
         data: dict[str, Any] = {
             "kind": "theory",
-            "hour": 1,
+            "hour": hour,
             "start_us": start_us,
             "end_us": start_us + HOUR_US * 3 // 4,
             "verdict": "uncertain",
@@ -104,9 +113,10 @@ class CountedRoom:
         }
         album, photos, drawn = PhotoAlbum(self.paths.photos, Vault(self.paths.keys)), [], []
         with self.store.transaction():
-            self.held(start_us, session)
+            if not lesson:
+                self.held(start_us, session)
             verdict = Verdict(
-                verdict_id, session, 1, "uncertain", None, None, lower, DEVICE, "", data["end_us"], True,
+                verdict_id, session, hour, "uncertain", None, None, lower, DEVICE, "", data["end_us"], True,
                 None, (), data, {},
             )  # fmt: skip
             visibility.insert_verdict(self.store, verdict)
@@ -161,7 +171,9 @@ class CountedRoom:
     def hand_in(self, number: int, *counts: int | None) -> list[CountCheck]:
         """Of the class hour asked for as the `number`-th, from 0, each picture's count."""
         stated = dict(zip(self.photos[number], counts, strict=True))
-        return hand_in(self.store, self.clock.now(), self.sessions[number], 1, stated)
+        session = self.sessions[number]
+        hour = self.sessions[: range(len(self.sessions))[number] + 1].count(session)
+        return hand_in(self.store, self.clock.now(), session, hour, stated)
 
 
 def add_class(store: Store) -> None:

@@ -258,3 +258,21 @@ def test_without_any_log_nothing_is_believed_and_nothing_is_stuck(room: CountedR
     room.ask_many(before_us=room.clock.wall_us + DAY_US)
     room.count(hours=slice(ENOUGH, None))
     give(room.store, room.clock.now(), room.room)
+
+
+@RULE
+def test_of_a_lesson_that_is_handed_in_in_part_no_number_tells_anything_and_no_order_rests_on_it(
+    room: CountedRoom,
+) -> None:
+    """The same people sit in all its class hours; and whoever leaves the rest uncounted hides nothing."""
+    room.count(hours=slice(0, 30))
+    before = evidence_of(room.store, room.room).as_data()
+    lesson = room.ask(room.clock.wall_us - HOUR_US * 3)
+    room.ask(room.clock.wall_us - HOUR_US * 2, lesson=lesson)
+    room.count(3, slice(30, 31))
+    assert evidence_of(room.store, room.room).as_data() == before
+    assert lacks(room) == {"partial": (1, 0)}
+    (waiting,) = evidence_of(room.store, room.room).waiting
+    assert (waiting.asked.session_id, waiting.asked.hour) == (lesson, 2)
+    room.count(22, slice(31, 32))
+    assert lacks(room) == {"violated": (1, 0)}
