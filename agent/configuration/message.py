@@ -144,9 +144,7 @@ def build_message(
     """
     opened = Opened(b"", tuple(classes), tuple(orders), trust)
     if any(_others(opened, payload)):
-        raise ValueError(
-            "payload: classes, orders and trust must be the SHA-256 of each text, in order"
-        )
+        raise ValueError("payload: classes, orders and trust must be the SHA-256 of each text, in order")
     if by_wire and _holds_full_id_number(payload, opened.texts()):
         raise ValueError(
             "名册或配置值含完整身份证号，不能经网络发送 / a class document or a value holds a full ID "
