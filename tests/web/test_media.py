@@ -325,7 +325,7 @@ def test_what_is_served_of_others_is_what_they_published() -> None:
         content = (FOLDER / entry["file"]).read_bytes()
         assert hashlib.sha256(content).hexdigest() == entry["sha256"], entry["file"]
         assert (FOLDER / entry["licence_file"]).read_text(encoding="utf-8").strip()
-    ours = {"calibration.js", "door.js", "keypad.js", "kiosk.js", "now.js", "people.js", "player.js"}
+    ours = {"calibration.js", "door.js", "keypad.js", "kiosk.js", "leave.js", "now.js", "people.js", "player.js"}
     assert {file.name for file in FOLDER.glob("*.js")} - ours == {entry["file"] for entry in listed}
 
 
