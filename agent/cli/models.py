@@ -13,7 +13,7 @@ from agent.cli.common import EXIT_CODES, ExitCode, invocation, open_store, refus
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from models.weights import Weights
+    from models.weights import ModelError, Weights
 
 models_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
@@ -106,7 +106,30 @@ def install_command(
             "没有课时自动生效，上课中则在下课后；也可重启签到 / in force by itself while no lesson is on, "
             "else after it; or: systemctl restart classroom-agent-checkin"
         )
+    unusable = _unusable_of_packages(target)
+    for name, why in unusable.items():
+        typer.echo(
+            f"✗  {name}: 随 Python 包来的文件不可用，{why.remedy_zh} / "
+            f"the file of its Python package cannot be used: {why}",
+            err=True,
+        )
     _refuse_what_was_wrong(done.refused)
+    if unusable:
+        refuse(f"{len(unusable)} 个模型不可用 / models cannot be used", ExitCode.FAULT)
+
+
+def _unusable_of_packages(folder: Path) -> dict[str, ModelError]:
+    """What came with a Python package and cannot be used: nothing that is fetched here mends it."""
+    from models.weights import ModelError, all_weights, verified_path
+
+    found: dict[str, ModelError] = {}
+    for row in all_weights():
+        if row.package is not None:
+            try:
+                verified_path(row.name, folder)
+            except ModelError as error:
+                found[row.name] = error
+    return found
 
 
 def _refuse_what_was_wrong(refused: Mapping[str, Exception]) -> None:

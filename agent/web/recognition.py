@@ -27,8 +27,10 @@ def recognition_view(detail: Mapping[str, Any], words: Words) -> RecognitionView
     if passed_over:
         remarks.append(
             words.gettext(
-                "更好的识别模型没有装好，请技术员运行 classroom-agent models install，然后重启签到。"
+                "更好的识别模型用不了，请技术员运行 classroom-agent models install 并照它说的做，"
+                "然后重启签到。原因：%(why)s"
             )
+            % {"why": "; ".join(str(why) for why in passed_over)}
         )
     count = detail.get("people_to_enrol_again")
     if isinstance(count, int) and count > 0:

@@ -323,6 +323,20 @@ def test_without_npm_and_with_an_npm_that_hangs_the_remedy_is_said(
         install(tmp_path / "models", quiet)
 
 
+@pytest.mark.promise("I9")
+def test_a_file_of_a_python_package_that_cannot_be_used_is_named_with_what_mends_it(tmp_path: Path) -> None:
+    """Else the technician is told that all is there, and the door stays with the poorer engine."""
+    sface = weights("sface-128-v1")
+    shutil.copy(installed_models() / ROW.file, tmp_path)
+    (tmp_path / sface.file).write_bytes(b"of a former version")
+    done = models("install", "--folder", tmp_path, "--from", tmp_path)
+    assert done.exit_code == 3, done.output
+    assert f"already and good: {ROW.name}" in done.output
+    assert f"{sface.name}: 随 Python 包来的文件不可用，请删除 {tmp_path / sface.file}" in done.output
+    (tmp_path / sface.file).unlink()
+    assert models("install", "--folder", tmp_path, "--from", tmp_path).exit_code == 0
+
+
 def test_list_says_use_licence_state_and_what_was_measured_chinese_first(tmp_path: Path) -> None:
     done = models("list", "--folder", tmp_path)
     assert done.exit_code == 0, done.output

@@ -11,9 +11,18 @@ import pytest
 
 from models.faces import FALLBACK_ENGINE, choose_engine, load_engine
 from models.self_test import TOLERANCE, self_test
-from models.weights import ModelError, verified, verified_path, weights
+from models.weights import ModelError, all_weights, verified, verified_path, weights
 
 NAMES = ("dlib-resnet-v1", "dlib-5-landmarks")
+PINNED = Path(__file__).resolve().parents[2] / "constraints.txt"
+
+
+def test_the_package_of_every_file_is_of_the_version_that_is_installed() -> None:
+    """Another version may ship another file, which would be refused."""
+    pinned = PINNED.read_text(encoding="utf-8").splitlines()
+    shipped = {row.package for row in all_weights() if row.package is not None}
+    assert len(shipped) == 2
+    assert shipped <= set(pinned)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -61,6 +70,19 @@ def test_a_model_that_differs_is_an_error(tmp_path: Path, damage: str) -> None:
         (tmp_path / path.name).write_bytes(content)
     with pytest.raises(ModelError, match=r"resnet.*SHA-256 is .*expected"):
         load_engine(models_folder=tmp_path)
+
+
+@pytest.mark.promise("I9")
+def test_a_leftover_in_the_place_of_a_packages_file_is_named_to_be_removed(tmp_path: Path) -> None:
+    """Installing the package again, the other remedy, would leave it there for good."""
+    row = weights("sface-128-v1")
+    (tmp_path / row.file).write_bytes(b"of a former version")
+    with pytest.raises(ModelError, match="remove this file") as refused:
+        verified(row.name, tmp_path)
+    assert str(tmp_path / row.file) in str(refused.value)
+    assert str(tmp_path / row.file) in refused.value.remedy_zh
+    (tmp_path / row.file).unlink()
+    assert verified(row.name, tmp_path).content
 
 
 @pytest.mark.promise("I9")

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
@@ -144,33 +145,69 @@ def test_scripts_explain_themselves_and_do_nothing_on_wrong_usage(script: str) -
     assert wrong.returncode == 2
 
 
+def _install_script(folder: Path, real: Collection[str], places: Mapping[str, Path]) -> Path:
+    """The script with its own order of steps; those not in `real` say their names and do nothing else.
+    `places`: values of its constants."""
+    script = (REPOSITORY / "scripts" / "install.sh").read_text(encoding="utf-8")
+    for name, value in places.items():
+        script, found = re.subn(rf"^(readonly )?{name}=.*$", f"{name}={value}", script, flags=re.MULTILINE)
+        assert found == 1, name
+    functions, begin, steps = script.partition('parse "$@"\n')
+    stubs = "\n".join(f"{step}() {{ echo did {step}; }}" for step in steps.split() if step not in real)
+    made = folder / "scripts" / "install.sh"
+    made.parent.mkdir()
+    made.write_text(f"{functions}\n{stubs}\n{begin}{steps}", encoding="utf-8")
+    return made
+
+
+def _settings(path: Path, old: str, new: str) -> None:
+    example = (REPOSITORY / "config" / "agent.toml").read_text(encoding="utf-8")
+    assert old in example
+    path.write_text(example.replace(old, new), encoding="utf-8")
+
+
 @pytest.mark.parametrize(("driver", "goes_on"), [("rtsp", True), ("rstp", False)])
 def test_an_upgrade_with_wrong_settings_leaves_units_and_roles_alone(
     tmp_path: Path, driver: str, goes_on: bool
 ) -> None:
-    """The script's own order of steps, its steps on the machine replaced by their names."""
-    config = tmp_path / "agent.toml"
-    example = (REPOSITORY / "config" / "agent.toml").read_text(encoding="utf-8")
-    config.write_text(example.replace('driver = "rtsp"', f'driver = "{driver}"'), encoding="utf-8")
-    command = tmp_path / "classroom-agent"
+    config, command = tmp_path / "agent.toml", tmp_path / "classroom-agent"
+    _settings(config, 'driver = "rtsp"', f'driver = "{driver}"')
     command.write_text(
         f'#!/bin/sh\ncd "{REPOSITORY}" && exec "{sys.executable}" -m agent --config "{config}" "$@"\n',
         encoding="utf-8",
     )
     command.chmod(0o755)
-    script = (REPOSITORY / "scripts" / "install.sh").read_text(encoding="utf-8")
-    script = re.sub(r"^readonly COMMAND=.*$", f"readonly COMMAND={command}", script, flags=re.MULTILINE)
-    functions, begin, steps = script.partition('parse "$@"\n')
-    replaced = [step for step in steps.split() if step != "check_settings"]
-    stubs = "\n".join(f"{step}() {{ echo did {step}; }}" for step in replaced)
-    (tmp_path / "install.sh").write_text(f"{functions}\n{stubs}\n{begin}{steps}", encoding="utf-8")
-    done = subprocess.run(
-        ["bash", tmp_path / "install.sh"], capture_output=True, text=True, check=False, timeout=60
-    )
+    script = _install_script(tmp_path, {"check_settings"}, {"COMMAND": command})
+    done = subprocess.run(["bash", script], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode == 0) == goes_on, done.stderr
     for step in ("install_units", "mark_video_disk", "finish"):
         assert (f"did {step}" in done.stdout) == goes_on
     assert goes_on or "left alone" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("engine", "goes_on"), [("auto", True), ("dlib-resnet-v1", True), ("mobile-512-v1", False)]
+)
+def test_an_upgrade_that_would_not_start_with_these_settings_replaces_nothing(
+    tmp_path: Path, engine: str, goes_on: bool
+) -> None:
+    """An engine of a former version, say: with the program replaced, the recorder's next restart would be its
+    last."""
+    config = tmp_path / "etc"
+    config.mkdir()
+    _settings(config / "agent.toml", 'engine = "auto"', f'engine = "{engine}"')
+    venv = tmp_path / "venv"
+    (venv / "bin").mkdir(parents=True)
+    (venv / "bin" / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
+    (venv / "bin" / "python").chmod(0o755)
+    script = _install_script(
+        tmp_path, {"check_settings_for_upgrade"}, {"CONFIG": config, "VENV": venv, "HERE": REPOSITORY}
+    )
+    done = subprocess.run(["bash", script], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode == 0) == goes_on, done.stderr
+    for step in ("install_users_and_folders", "install_program", "finish"):
+        assert (f"did {step}" in done.stdout) == goes_on
+    assert goes_on or ("nothing was changed" in done.stderr and engine in done.stderr)
 
 
 def test_deleting_the_evidence_takes_what_a_killed_trial_left_and_nothing_of_others(tmp_path: Path) -> None:

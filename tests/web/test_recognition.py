@@ -37,6 +37,7 @@ def test_a_fallback_and_people_without_templates_are_told_with_the_remedy(
     page = visitor.get("/health").text
     assert "dlib-resnet-v1" in page
     assert "classroom-agent models install" in page
+    assert why in page
     assert "3 人须重新采集" in page
     assert "3 people must enrol again" in visitor.get("/health?lang=en").text
 
