@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from agent.store import check_ins
 from agent.store.database import Row, Store
 
 Kind = Literal["stranger", "attack", "one_face_two_people", "unregistered_teacher"]
@@ -97,7 +98,7 @@ def _suspicion(store: Store, row: Row) -> Suspicion:
     named = row["person"] if is_pair else None
     sightings = tuple(Sighting(s["id"], s["at_us"], bool(s["has_photo"]), named) for s in seen)
     if is_pair:
-        sightings += _of_the_other(store, row)
+        sightings += _of_the_other(store, row, row["other_person"])
     is_stranger = row["kind"] == "stranger" and row["person"] is None
     typed_near = _typed_near(store, row["id"]) if is_stranger else ()
     return Suspicion(
@@ -105,7 +106,7 @@ def _suspicion(store: Store, row: Row) -> Suspicion:
     )
 
 
-def _of_the_other(store: Store, row: Row) -> tuple[Sighting, ...]:
+def _of_the_other(store: Store, row: Row, name: str | None) -> tuple[Sighting, ...]:
     """The check-in by which the other of two people with one face is present."""
     found = store.rows(
         "SELECT c.id, c.at_us, f.id IS NOT NULL AS has_photo FROM suspicion x JOIN check_in c"
@@ -113,7 +114,27 @@ def _of_the_other(store: Store, row: Row) -> tuple[Sighting, ...]:
         " LEFT JOIN photo f ON f.id = c.photo_id AND f.expired_us IS NULL WHERE x.id = ?",
         (row["id"],),
     )
-    return tuple(Sighting(s["id"], s["at_us"], bool(s["has_photo"]), row["other_person"]) for s in found)
+    return tuple(Sighting(s["id"], s["at_us"], bool(s["has_photo"]), name) for s in found)
+
+
+def has_seen_enough(store: Store, token_sha256: bytes, suspicion_id: str) -> bool:
+    """Whether a visitor opened what is left of the photos that a suspicion is judged by: one of its sightings;
+    of one face as two people also that by which the other is present, for one photo shows no pair."""
+    row = store.row("SELECT * FROM suspicion WHERE id = ?", (suspicion_id,))
+    if row is None:
+        return True  # there is nothing to open: whoever decides is told that it is no suspicion
+    seen = store.rows(
+        "SELECT v.photo_id IS NOT NULL AS is_seen FROM suspicion_sighting t"
+        " JOIN check_in c ON c.id = t.check_in_id JOIN photo p ON p.id = c.photo_id AND p.expired_us IS NULL"
+        " LEFT JOIN photo_view v ON v.photo_id = p.id AND v.token_sha256 = ? WHERE t.suspicion_id = ?",
+        (token_sha256, suspicion_id),
+    )
+    if seen and not any(one["is_seen"] for one in seen):
+        return False
+    if row["kind"] != "one_face_two_people":
+        return True
+    others = [one.check_in_id for one in _of_the_other(store, row, "") if one.has_photo]
+    return all(check_ins.has_seen(store, token_sha256, one) for one in others)
 
 
 def _typed_near(store: Store, suspicion_id: str) -> tuple[str, ...]:

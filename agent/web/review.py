@@ -195,7 +195,7 @@ async def decide_suspicion(request: Request, suspicion_id: str) -> Response:
         refused = _refused(store, site, form, account, address)
         if refused is not None:
             return refused
-        if decision != "reopened" and not _has_seen_any(store, digest, identifier):
+        if decision != "reopened" and not suspicions.has_seen_enough(store, digest, identifier):
             return "unseen"
         try:
             verdicts.decide(
@@ -255,16 +255,6 @@ def _seen(form: dict[str, str]) -> int | None:
     """The newest decision that stood on the page when it was sent, 0: none; None: no number."""
     number = form.get("seen", "")
     return int(number) if number.isascii() and number.isdecimal() and len(number) <= 18 else None
-
-
-def _has_seen_any(store: Store, digest: bytes, suspicion_id: str) -> bool:
-    """Whether the visitor opened a photo of the suspicion, where one is left."""
-    rows = store.rows(
-        "SELECT t.check_in_id FROM suspicion_sighting t JOIN check_in c ON c.id = t.check_in_id"
-        " JOIN photo p ON p.id = c.photo_id WHERE t.suspicion_id = ? AND p.expired_us IS NULL",
-        (suspicion_id,),
-    )
-    return not rows or any(check_ins.has_seen(store, digest, row["check_in_id"]) for row in rows)
 
 
 async def _answer(request: Request, word: str, identifier: str) -> Response:

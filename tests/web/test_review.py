@@ -335,6 +335,14 @@ def test_one_face_as_two_people_is_judged_by_both_photos(visitor: httpx.Client, 
     case = page.partition('id="suspicions"')[2]
     names = [desk.store.one("SELECT name FROM person WHERE id = ?", (one,))[0] for one in (second, first)]
     assert re.findall(r'<p class="who">(\w+) <small', case) == names, "whose photo is whose"
+    suspicion = desk.store.one("SELECT id FROM suspicion")[0]
+    address = f"/review/suspicion/{suspicion}"
+    of_the_second, of_the_first = OPENED.findall(case)
+    for opened in (of_the_second, of_the_first):
+        assert "先打开照片" in send(visitor, address, decision="confirmed", reason="同一张脸"), "not both"
+        assert visitor.get(f"/review/check-in/{opened}/photo").status_code == 200
+    assert desk.facts("suspicion.decided") == []
+    assert "写入签名记录" in send(visitor, address, decision="confirmed", reason="同一张脸")
 
 
 def test_a_stranger_who_typed_a_pin_is_no_riddle(visitor: httpx.Client, desk: Desk) -> None:
