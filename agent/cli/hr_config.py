@@ -13,6 +13,7 @@ from agent import words
 from agent.classes.problems import ClassFileError
 from agent.cli.commissioning import read_password
 from agent.cli.common import ExitCode, refuse
+from agent.cli.last_heard import KnownOrder, KnownRevision
 from agent.clock import SystemClock
 from agent.configuration.card import key_from_card
 from agent.configuration.document import ConfigurationError, value_keys
@@ -75,6 +76,15 @@ def hr_config_command(
             "The device judges its room, by the counts made under this calibration (visibility checks).",
         ),
     ] = None,
+    after: Annotated[
+        str | None,
+        typer.Option(
+            "--after",
+            metavar="TRUST:END",
+            help="下令时本教室最近的一道令（visibility checks），没有过写 none；不写则用本机上次听到的 "
+            "/ With --trust: the room's newest order (visibility checks), or none; by itself as last heard.",
+        ),
+    ] = None,
     withdraw_trust: Annotated[
         str | None,
         typer.Option(
@@ -113,12 +123,13 @@ def hr_config_command(
     network; --out carries them in the file.
     """
     found, hr = _card(card)
-    about_room = _about_room(trust, withdraw_trust, reason)
+    known_trust = KnownOrder(card)
+    about_room = _about_room(trust, after, withdraw_trust, reason, known_trust)
     change = _change(
         settings or [], class_files or [], timetable, spot_check, about_room, by_hand=out is not None
     )
     hr_key = key_from_card(hr, read_password(password_file, "人社部门密码 / HR password"))
-    known = _Known(card)
+    known = KnownRevision(card)
     revision = known.read() if base_revision is None else base_revision
 
     def seal(revision: int) -> tuple[str, bytes]:
@@ -144,26 +155,8 @@ def hr_config_command(
         )
         answer = _send(found, destination, seal(answer.revision), wait_seconds)
     known.write(answer.revision)
+    known_trust.hear(answer)
     _conclude(answer)
-
-
-class _Known:
-    """The revision that this computer last heard of, beside the card: a hint, which the device judges."""
-
-    def __init__(self, card: Path) -> None:
-        self._path = card.with_name(card.name + ".revision")
-
-    def read(self) -> int:
-        try:
-            return int(self._path.read_text(encoding="ascii"))
-        except (OSError, ValueError):
-            return 0
-
-    def write(self, revision: int) -> None:
-        try:
-            self._path.write_text(str(revision), encoding="ascii")
-        except OSError:
-            return  # a read-only card folder costs one more exchange next time
 
 
 def _card(path: Path) -> tuple[DeviceCard, HrDerivation]:
@@ -201,12 +194,22 @@ def _change(
         refuse("\n".join(error.problems), ExitCode.USAGE)
 
 
-def _about_room(give: int | None, withdraw: str | None, reason: str) -> dict[str, Any] | None:
+def _about_room(
+    give: int | None, after: str | None, withdraw: str | None, reason: str, known: KnownOrder
+) -> dict[str, Any] | None:
     """Fields of the order about the room; None without one."""
     if give is not None and withdraw is not None:
         refuse("--trust, --withdraw-trust: 二者之一 / one of them", ExitCode.USAGE)
+    if after is not None and give is None:
+        refuse("--after: 只与 --trust 同用 / only with --trust", ExitCode.USAGE)
     if give is not None:
-        return {"action": "give", "calibration": give}
+        newest = known.read() if after is None else after
+        typer.echo(
+            f"下令时本教室最近的令 / the room's newest order when this one is made: {newest}"
+            + ("（本机上次听到的 / as this computer last heard）" if after is None else ""),
+            err=True,
+        )
+        return {"action": "give", "calibration": give, "after": newest}
     if withdraw is None:
         return None
     said = words.reason(reason)
@@ -286,7 +289,10 @@ def _is_stale(answer: Answer) -> bool:
 def _conclude(answer: Answer) -> None:
     if not answer.applied:
         fact = answer.fact
-        refuse(refusal_sentence(str(fact.get("code")), str(fact.get("detail", ""))))
+        said = refusal_sentence(str(fact.get("code")), str(fact.get("detail", "")))
+        if fact.get("newest_trust"):
+            said += "\n  看过后可再发，本机已记下 / once you looked at it send again: it is remembered here"
+        refuse(said)
     fact = answer.fact
     classes, orders = len(fact.get("classes", [])), fact.get("orders", [])
     about_room = fact.get("trust", {})

@@ -27,6 +27,7 @@ def checks_command(
     """
     from agent.configuration.document import current_configuration
     from agent.visibility.evidence import evidence_of
+    from agent.visibility.orders import newest_trust, state_of
     from agent.visibility.trust import missing_of
 
     settings = invocation(context).settings()
@@ -34,16 +35,18 @@ def checks_command(
         found = evidence_of(store, settings.node.room)
         missing = missing_of(found, current_configuration(store).visibility)
         bearing = bearing_line(store, settings.node.room)
+        newest = state_of(newest_trust(store, settings.node.room))
     if as_json:
         said = [{"code": each.code, "have": each.have, "need": each.need} for each in missing]
         content = {**found.as_data(), "waiting": len(found.waiting), "missing": said}
         made = found.calibration
-        content |= {"calibration": None if made is None else made.id}
+        content |= {"calibration": None if made is None else made.id, "newest_order": newest}
         typer.echo(json.dumps(content, ensure_ascii=False, indent=2))
     else:
         typer.echo(bearing)
         if found.calibration is not None:
             typer.echo(f"现行标定 calibration in force: {found.calibration.id}")
+        typer.echo(f"最近的令 newest order: {newest}")
         typer.echo(
             f"已数课时 class hours counted {len(found.counted)}/{found.asked}，"
             f"其中算证据 evidence {len(found.claimed)}，天 days {found.days}，"

@@ -38,7 +38,7 @@ from agent.configuration.message import (
     open_message,
     read_payload,
 )
-from agent.configuration.trust_order import CarryOut
+from agent.configuration.trust_order import CarryOut, StaleOrderError
 from agent.log import get_logger
 from agent.store import configuration as table
 from agent.store.database import Store
@@ -196,7 +196,7 @@ def _judge_opened(
         with store.transaction():
             table.remember_nonce(store, judged.nonce, stamp.wall_us)
         if isinstance(error, RefusedError):
-            raise RefusedError(error.code, error.detail, judged.id) from error
+            raise RefusedError(error.code, error.detail, judged.id, error.newest_trust) from error
         log.exception("configuration.failed", carrier=carrier, message=judged.id)
         raise RefusedError(RefusalCode.FAILED, type(error).__name__, judged.id) from error
 
@@ -250,7 +250,8 @@ def _apply(
         ordered = carried.carry_out_orders(store, stamp, opened.orders, room, simulated)
         about_room = carried.order_trust(store, stamp, opened.trust, room, origin.order_trust)
     except ConfigurationError as error:
-        raise RefusedError(RefusalCode.INVALID, "; ".join(error.problems), payload.id) from error
+        newest = error.newest if isinstance(error, StaleOrderError) else None
+        raise RefusedError(RefusalCode.INVALID, "; ".join(error.problems), payload.id, newest) from error
     drawn = carried.draw(store, stamp, payload, room, simulated)
     changes = difference(before, after)
     _insert(store, stamp, after, origin.signed)
@@ -303,6 +304,7 @@ def _record_refusal(
         "detail": refused.detail,
         "revision": current_revision(store),
         "unrecorded_before": unrecorded,
+        **({} if refused.newest_trust is None else {"newest_trust": refused.newest_trust}),
     }
     with store.transaction():
         return state_fact(

@@ -54,12 +54,16 @@ class RefusalCode(StrEnum):
 
 
 class RefusedError(Exception):
-    """The message is refused. `message_id` is what it claims to be, once that much could be read."""
+    """The message is refused. `message_id` is what it claims to be, once that much could be read;
+    `newest_trust` what an order about the room had to come after, where that is why."""
 
-    def __init__(self, code: RefusalCode, detail: str, message_id: str | None = None) -> None:
+    def __init__(
+        self, code: RefusalCode, detail: str, message_id: str | None = None, newest_trust: str | None = None
+    ) -> None:
         self.code = code
         self.detail = detail[:500]
         self.message_id = message_id
+        self.newest_trust = newest_trust
         super().__init__(f"{code}: {detail}")
 
 

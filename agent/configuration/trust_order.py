@@ -1,8 +1,9 @@
 """HR's order that the device judges a room's class hours, or its end, inside a configuration message (R6).
 
 The text stands beside the JWS as a timetable's order does: a reason may name a person, and the JWS is kept
-for ever (I7). What it was made for is in it: an order is for one calibration, an end for one order. So one
-that comes late does nothing to what came in between.
+for ever (I7). What it was made for is in it: an order is for one calibration and comes after the newest order
+that HR saw, an end is for one order. So one that comes late, or again after an older database was put back,
+does nothing to what came in between: the device holds it against its statements, which outlive its rows.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from agent.store.database import Store
 EXPECTED: Final = {
     "action": "give withdraw",
     "calibration": "7 (give)",
+    "after": "none, 9d3c…:withdrawn (give)",
     "trust": "9d3c…, UUID (withdraw)",
     "reason": "≤ 500 (withdraw)",
     "salt": "22…64 A-Z a-z 0-9 _ -",
@@ -35,6 +37,18 @@ class TrustOrder(BaseModel):
     action: Literal["give", "withdraw"]
     calibration: Annotated[int, Field(ge=1, lt=2**62)] | None = None
     """Of `give`: the calibration in whose force people counted; the order is refused under any other."""
+    after: (
+        Annotated[
+            str,
+            StringConstraints(
+                pattern=r"^(none|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}:[a-z_]{1,32})\z",
+            ),
+        ]
+        | None
+    ) = None
+    """Of `give`: the room's newest order as HR saw it, `none` or TRUST_ID:END, where END is the reason of its
+    end (room.trust-ended) or `standing`; the order is refused where the device's newest is another, or ended
+    otherwise."""
     trust: (
         Annotated[
             str,
@@ -53,11 +67,25 @@ class TrustOrder(BaseModel):
     @model_validator(mode="after")
     def _is_whole(self) -> TrustOrder:
         gives = self.action == "give"
-        if (self.calibration is not None) != gives or (self.trust is None) != gives:
-            raise ValueError("give names a calibration, withdraw an order")
+        names = (self.calibration is not None, self.after is not None, self.trust is None)
+        if names != (gives, gives, gives):
+            raise ValueError("give names a calibration and the newest order, withdraw an order")
         if gives and self.reason:
             raise ValueError("give has no reason")
         return self
+
+
+class StaleOrderError(ConfigurationError):
+    """Another order about the room came in between. `newest`: the room's newest, as `after` names one."""
+
+    def __init__(self, newest: str) -> None:
+        super().__init__(
+            [
+                f"trust.after: 其间有别的令，本教室最近的令是 {newest}，请看过再下令 / another order came in"
+                f" between, the room's newest is {newest}: look at it first"
+            ]
+        )
+        self.newest = newest
 
 
 CarryOut = Callable[[Store, Stamp, str, TrustOrder], str]

@@ -72,6 +72,11 @@ def newest_trust(store: Store, room: str) -> RoomTrust | None:
     return next(reversed(trusts(store, room)), None)
 
 
+def state_of(order: RoomTrust | None) -> str:
+    """`none`, TRUST_ID:standing, or TRUST_ID and why it ended: what HR must have seen who order anew."""
+    return "none" if order is None else f"{order.id}:{order.end_reason or 'standing'}"
+
+
 def standing_trust(store: Store, room: str) -> RoomTrust | None:
     """The order in force; None without one."""
     found = newest_trust(store, room)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.clock import Stamp
 from agent.configuration.document import ConfigurationError
-from agent.configuration.trust_order import TrustOrder
+from agent.configuration.trust_order import StaleOrderError, TrustOrder
 from agent.store.database import Store
 
 
@@ -13,7 +13,7 @@ def carry_out(store: Store, stamp: Stamp, room: str, order: TrustOrder) -> str:
     ConfigurationError says what is in the way, and that something came in between."""
     # Imported only now: NumPy is not sync's to hold for an order a year.
     from agent.store.calibration import calibration_of
-    from agent.visibility.orders import standing_trust
+    from agent.visibility.orders import newest_trust, standing_trust, state_of
     from agent.visibility.trust import TrustError, give_within, withdraw_within
 
     try:
@@ -27,6 +27,9 @@ def carry_out(store: Store, stamp: Stamp, room: str, order: TrustOrder) -> str:
                         f"the calibration in force is {now}: look at its evidence first"
                     ]
                 )
+            newest = state_of(newest_trust(store, room))
+            if order.after != newest:
+                raise StaleOrderError(newest)
             return give_within(store, stamp, room).id
         found = standing_trust(store, room)
         if found is None or found.id != order.trust:

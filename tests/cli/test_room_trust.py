@@ -60,4 +60,6 @@ def test_the_evidence_is_told_the_order_taken_and_taken_back(
     assert "already" in ask("trust", code=1)
     assert "reason" in ask("trust", "--withdraw", " ", code=1)
     assert "recorded" in ask("trust", "--withdraw", "试用结束")
-    assert "trust ended: withdrawn" in ask("checks")
+    said = ask("checks")
+    assert "trust ended: withdrawn" in said and ":withdrawn\n" in said, "what the next order comes after"
+    assert json.loads(ask("checks", "--json"))["newest_order"] in said

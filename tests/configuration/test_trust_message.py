@@ -18,8 +18,8 @@ from agent.configuration.trust_order import order_text
 from agent.paths import Paths
 from agent.store.database import Store
 from agent.store.vault import Vault
-from agent.visibility.orders import standing_trust
-from agent.visibility.trust import give
+from agent.visibility.orders import newest_trust, standing_trust, state_of
+from agent.visibility.trust import give, withdraw
 from agent.visibility.trust_message import carry_out
 from tests.clocks import ManualClock
 from tests.configuration.officer import SOURCE, Officer, commission
@@ -58,6 +58,9 @@ def judge(room: CountedRoom, content: bytes) -> Outcome:
 
 
 def order(room: CountedRoom, officer: Officer, **fields: Any) -> bytes:
+    """As HR write it who see the room as it stands."""
+    if fields["action"] == "give":
+        fields = {"after": state_of(newest_trust(room.store, "room"))} | fields
     revision = room.store.number("SELECT max(revision) FROM configuration")
     return officer.message_about_room(order_text(**fields), base_revision=revision)
 
@@ -104,6 +107,7 @@ def test_what_came_in_between_makes_it_stale(room: CountedRoom, officer: Officer
     again = order(room, officer, action="withdraw", trust=first.id, reason="不准")
     assert "does not stand now" in judge(room, again).detail, "the end of the first ends no second"
     assert standing_trust(room.store, "room") == second
+    withdraw(room.store, room.clock.now(), "room", "数得不准")
     room.calibrate(room.clock.wall_us)
     outcome = judge(room, order(room, officer, action="give", calibration=1))
     assert outcome.code is RefusalCode.INVALID and "calibration in force is 2" in outcome.detail
@@ -111,8 +115,42 @@ def test_what_came_in_between_makes_it_stale(room: CountedRoom, officer: Officer
 
 @pytest.mark.rule("R6")
 @pytest.mark.promise("I10")
+def test_a_held_back_order_revives_none_that_hr_took_back(room: CountedRoom, officer: Officer) -> None:
+    """Page and console make no revision: whoever carries a message may keep it for a month."""
+    held_back = order(room, officer, action="give", calibration=1)
+    first = give(room.store, room.clock.now(), "room")
+    while_it_stood = order(room, officer, action="give", calibration=1)
+    withdraw(room.store, room.clock.now(), "room", "数得不准")
+    newest = f"{first.id}:withdrawn"
+    for message in (held_back, while_it_stood):
+        outcome = judge(room, message)
+        assert outcome.code is RefusalCode.INVALID and "another order came in between" in outcome.detail
+        assert facts(room.store, "configuration.refused")[-1]["newest_trust"] == newest
+        assert standing_trust(room.store, "room") is None
+    assert judge(room, order(room, officer, action="give", calibration=1, after=newest)).applied
+    assert len(facts(room.store, "room.trusted")) == 2 and problems_of_facts(room.store) == []
+
+
+@pytest.mark.rule("R6")
+@pytest.mark.promise("I10")
+def test_an_older_database_that_is_put_back_takes_no_order_again(room: CountedRoom, officer: Officer) -> None:
+    """Revision and nonce go back with the rows; what was stated does not."""
+    message = order(room, officer, action="give", calibration=1)
+    assert judge(room, message).applied
+    standing = standing_trust(room.store, "room")
+    assert standing is not None
+    assert judge(room, order(room, officer, action="withdraw", trust=standing.id, reason="不准")).applied
+    room.store.execute("DELETE FROM configuration WHERE revision > 1")
+    room.store.execute("DELETE FROM configuration_nonce")
+    outcome = judge(room, message)
+    assert outcome.code is RefusalCode.INVALID and "another order came in between" in outcome.detail
+    assert standing_trust(room.store, "room") is None and len(facts(room.store, "room.trusted")) == 1
+
+
+@pytest.mark.rule("R6")
+@pytest.mark.promise("I10")
 def test_who_is_not_hr_or_lacks_the_evidence_gives_none(room: CountedRoom, officer: Officer) -> None:
-    text = order_text(action="give", calibration=1)
+    text = order_text(action="give", calibration=1, after="none")
     right = order(room, officer, action="give", calibration=1)
     forged = Officer(OKPKey.generate_key("Ed25519"), officer.agreement_key, officer.clock)
     assert judge(room, order(room, forged, action="give", calibration=1)).code is RefusalCode.WRONG_KEY
@@ -131,18 +169,26 @@ def test_who_is_not_hr_or_lacks_the_evidence_gives_none(room: CountedRoom, offic
 
 def test_an_order_says_what_it_is_for() -> None:
     assert (
-        list(validator("trust-order").iter_errors(json.loads(order_text(action="give", calibration=7)))) == []
+        list(
+            validator("trust-order").iter_errors(
+                json.loads(order_text(action="give", calibration=7, after="none"))
+            )
+        )
+        == []
     )
-    first, second = (order_text(action="give", calibration=7) for _ in range(2))
+    first, second = (order_text(action="give", calibration=7, after="none") for _ in range(2))
     assert first != second, "a salt, so that nobody tries a name against the hash"
     for wrong in (
-        {"action": "give"},
-        {"action": "give", "calibration": 0},
-        {"action": "give", "calibration": 1, "reason": "x"},
+        {"action": "give", "after": "none"},
+        {"action": "give", "calibration": 1},
+        {"action": "give", "calibration": 1, "after": "x"},
+        {"action": "give", "calibration": 0, "after": "none"},
+        {"action": "give", "calibration": 1, "after": "none", "reason": "x"},
+        {"action": "withdraw", "trust": str(uuid4()), "after": "none"},
         {"action": "withdraw", "reason": "x"},
         {"action": "withdraw", "trust": "x"},
         {"action": "dance"},
-        {"action": "give", "calibration": 1, "name": "x"},
+        {"action": "give", "calibration": 1, "after": "none", "name": "x"},
     ):
         with pytest.raises(ConfigurationError, match="expected"):
             order_text(**wrong)

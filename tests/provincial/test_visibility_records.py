@@ -78,11 +78,11 @@ def a_term_of_statements(lesson: Lesson) -> CountedRoom:
         )
         assert found.applied, found.detail
 
-    send(action="give", calibration=1)
+    send(action="give", calibration=1, after="none")
     standing = standing_trust(lesson.store, ORIGIN.room)
     assert standing is not None and standing.disputed
     send(action="withdraw", trust=standing.id, reason="试用")
-    send(action="give", calibration=1)
+    send(action="give", calibration=1, after=f"{standing.id}:withdrawn")
     room.clock.advance(60)
     room.ask(room.clock.wall_us)
     room.count(3, slice(-1, None))

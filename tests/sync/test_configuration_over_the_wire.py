@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
+from uuid import uuid4
 
 import pytest
 import structlog
@@ -301,12 +302,20 @@ def test_an_order_about_the_room_comes_from_afar_and_by_hand(
         insert_comparison(
             store, Comparison(now.boot_id, now.monotonic_ns, now.wall_us, now.wall_us, 60_000_000, None)
         )
+    result = hr_config("--trust", "1", "--base-revision", "1", "--after", f"{uuid4()}:withdrawn")
+    assert result.exit_code == 1 and "the room's newest is none" in result.stderr
     result = hr_config("--trust", "1", "--base-revision", "1")
+    assert "when this one is made: none" in result.stderr
     standing = standing_trust(store, "room")
     assert standing is not None, result.output
     assert f"trust {standing.id}: 此后由设备判定" in result.stdout
 
-    for wrong in (("--trust", "1", "--withdraw-trust", standing.id), ("--withdraw-trust", standing.id)):
+    for wrong in (
+        ("--trust", "1", "--withdraw-trust", standing.id),
+        ("--withdraw-trust", standing.id),
+        ("--withdraw-trust", standing.id, "--reason", "x", "--after", "none"),
+        ("--trust", "1", "--after", "x"),
+    ):
         assert hr_config(*wrong).exit_code == 2
     message = tmp_path / "carry.jwe"
     carry = ("--withdraw-trust", standing.id, "--reason", "试用结束", "--base-revision", "2")
@@ -321,6 +330,14 @@ def test_an_order_about_the_room_comes_from_afar_and_by_hand(
     result = CliRunner().invoke(app, [str(message)], obj=Installed(tmp_path / "agent.toml"))
     assert result.exit_code == 0 and "已撤回信任" in result.stdout, result.output
     assert standing_trust(store, "room") is None
+
+    again = ("--trust", "1", "--base-revision", "3")
+    result = hr_config(*again)
+    assert f"when this one is made: {standing.id}:standing" in result.stderr, "it heard of no end"
+    assert result.exit_code == 1 and f"newest is {standing.id}:withdrawn" in result.stderr
+    result = hr_config(*again)
+    assert result.exit_code == 0 and f"{standing.id}:withdrawn" in result.stderr, result.output
+    assert standing_trust(store, "room") is not None
 
 
 @pytest.fixture
