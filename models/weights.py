@@ -157,13 +157,14 @@ def verified_path(name: str, folder: Path | None = None) -> Path:
 
 
 def installed_files(folder: Path) -> frozenset[tuple[str, int, int]]:
-    """Name, size in bytes and time of change in nanoseconds of each file in the models folder that the
-    product knows: another answer later means that somebody installed or removed one."""
+    """Name, size in bytes and time of change in nanoseconds of each file that the product knows, in the
+    models folder or in the Python package that ships it: another answer later means that somebody installed
+    or removed one."""
     found = set()
     for row in all_weights():
         try:
-            about = (folder / row.file).stat()
-        except OSError:  # not there, or not to be seen: whoever loads it says why
+            about = _place(row, folder).stat()
+        except (OSError, ModelError):  # not there, or not to be seen: whoever loads it says why
             continue
         found.add((row.name, about.st_size, about.st_mtime_ns))
     return frozenset(found)

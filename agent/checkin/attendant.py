@@ -94,7 +94,7 @@ class Attendant:
         self._forget_past_visits(stamp.monotonic_ns)
         outcome = _outcome(case.conclusion, gallery)
         person_id = case.conclusion.person_id
-        if self._journal.awaits_look(session.id, person_id):  # asked to look again: this is another visit
+        if self._journal.awaits_look(session.id, person_id, stamp):  # called: another visit
             self._visits = [visit for visit in self._visits if visit.person_id != person_id]
         if self._liveness_decides:
             decided = self._under_liveness(outcome, case, session, stamp)
@@ -166,17 +166,20 @@ class Attendant:
         self._visits = [visit for visit in self._visits if now_ns - visit.seen_ns <= cooldown_ns]
 
     def _same_visit(self, outcome: Outcome, person_id: str | None, case: Case) -> _Visit | None:
-        # No looser than the class's own cut: whoever is farther than that is a stranger like any other.
-        reach = min(self._thresholds.match_distance, case.conclusion.cut or math.inf)
+        limit = self._thresholds.match_distance
         for visit in self._visits:
             if (visit.outcome == "suspected_attack") != (outcome == "suspected_attack"):
                 continue
             if person_id is not None and visit.person_id is not None:
                 if visit.person_id == person_id and (visit.outcome in _PRESENT) == (outcome in _PRESENT):
                     return visit
-            elif person_id is None and float(np.linalg.norm(visit.template - case.template)) < reach:
-                # Also where the visit has a name: it is somebody just answered for, turning away.
-                return visit
+            elif person_id is None:
+                # Also where the visit has a name: it is somebody just answered for, turning away. On another
+                # track no looser than the class's own cut: whoever is farther is a stranger like any other.
+                is_held = visit.track_id == case.track_id or visit.person_id is None
+                reach = limit if is_held else min(limit, case.conclusion.cut or math.inf)
+                if float(np.linalg.norm(visit.template - case.template)) < reach:
+                    return visit
         return None
 
 

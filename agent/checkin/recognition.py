@@ -11,6 +11,7 @@ from agent.checkin.thresholds import CheckinThresholds
 from agent.log import get_logger
 from agent.role import RoleContext
 from agent.store.database import Store
+from agent.store.templates import people_without
 from agent.store.vault import Vault
 from models.faces import FaceEngine, choose_engine
 
@@ -34,6 +35,24 @@ class Recognition:
             "engine_passed_over": list(self.passed_over),
             "people_to_enrol_again": self.to_enrol_again,
         }
+
+
+class TakenTemplates:
+    """Whether somebody's templates of the door's engine were replaced by another engine's while it runs: by
+    `models rederive`, or by enrolling anew, where the files of a better engine have come meanwhile."""
+
+    def __init__(self, engine: str) -> None:
+        self._engine = engine
+        self._people = 0
+        self._without: frozenset[str] | None = None
+
+    def look(self, store: Store, people: int) -> bool:
+        """`people`: in the gallery now. Asks the database only when they have become fewer. sqlite3.Error."""
+        fewer, self._people = people < self._people, people
+        if self._without is not None and not fewer:
+            return False
+        before, self._without = self._without, frozenset(people_without(store, self._engine))
+        return before is not None and bool(self._without - before)
 
 
 def recognition(

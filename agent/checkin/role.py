@@ -25,7 +25,7 @@ from agent.checkin.journal import Journal
 from agent.checkin.liveness import PassiveJudge
 from agent.checkin.photos import PhotoAlbum
 from agent.checkin.picture import LivePicture
-from agent.checkin.recognition import Recognition
+from agent.checkin.recognition import Recognition, TakenTemplates
 from agent.checkin.spot_check import Caller
 from agent.checkin.thresholds import CheckinThresholds
 from agent.checkin.waiting import (
@@ -142,13 +142,16 @@ class _Attendance:
         front.names_from(self._name)
         self._thresholds_changed = False
         self._models = InstalledModels(context.settings.checkin.models_folder, models)
+        self._taken_templates = TakenTemplates(known.engine.name)
+        self._templates_taken = False
         self._caller = Caller()
         self._reported_ns = 0
         self._frames_reported = 0
         self._database_fault: str | None = None
 
     def serve(self) -> None:
-        """Reconnect whenever the camera fails; return when stopped or when the thresholds changed."""
+        """Reconnect whenever the camera fails; return when stopped, or when thresholds, model files or the
+        engine of somebody's templates changed."""
         backoff = Backoff()
         while not self._context.stop.is_set():
             connected_ns: int | None = None
@@ -158,6 +161,9 @@ class _Attendance:
                     self._take(frame)
                     if self._context.stop.is_set() or self._thresholds_changed or self._models_are_due:
                         return
+                    if self._templates_taken:
+                        log.warning("templates.of-another-engine", engine=self._known.engine.name)
+                        return  # also while a lesson is on: this engine knows these people no more
             except CameraError as error:
                 held = 0.0 if connected_ns is None else (time.monotonic_ns() - connected_ns) / 1e9
                 self._wait_for_camera(error, backoff.failed(held))
@@ -189,6 +195,8 @@ class _Attendance:
         self._models.look(time.monotonic_ns())
         try:
             self._door.refresh()
+            gallery = self._door.situation.gallery
+            self._templates_taken = self._taken_templates.look(self._store, len(gallery))
             self._thresholds_changed = usable_thresholds(self._store) != self._thresholds
             session = self._door.situation.session
             call = self._caller.due(self._store, session.id if session else None, self._context.clock.now())

