@@ -31,6 +31,7 @@ from agent.visibility.asked_hours import CountedHour, asked_hours
 from agent.visibility.evidence import ANSWERED, Evidence, evidence_of
 from agent.visibility.orders import EndReason, RoomTrust, standing_trust, trusts
 from agent.visibility.trust_bound import units_for
+from agent.visibility.trust_times import begin_us, end_us
 
 SIZED: Final = 2
 """One in so many of the class hours asked for must have had as many people as an order holds for: thirty of
@@ -159,9 +160,10 @@ def give_within(store: Store, stamp: Stamp, room: str, account: str = "hr") -> R
     evidence = evidence_of(store, room)
     if missing := missing_of(evidence, needed):
         raise TrustError("missing", missing)
-    if vouch(store, stamp) is None:
+    word = vouch(store, stamp)
+    if word is None:
         raise TrustError("clock")
-    since_us = max(stamp.wall_us, trust.newest_stamp(store), *evidence.ends())
+    since_us = begin_us(store, stamp, word, evidence.ends())
     made = _order(evidence, since_us, room, account, needed)
     state_fact(store, stamp, Fact(FactType.ROOM_TRUSTED, "node", made.simulated, made.data))
     log.info("room.trusted", trust=made.id, hours=len(evidence.claimed))
@@ -284,11 +286,11 @@ def _violation(hours: Sequence[CountedHour], order: RoomTrust) -> str | None:
     return None
 
 
-def _end(store: Store, stamp: Stamp, found: RoomTrust, ended_us: int, reason: EndReason, **said: Any) -> None:
+def _end(store: Store, stamp: Stamp, found: RoomTrust, said_us: int, reason: EndReason, **said: Any) -> None:
     data = {
         "trust_id": found.id,
         "room": found.room,
-        "ended_us": max(found.since_us, ended_us),
+        "ended_us": end_us(store, stamp, found, said_us),
         "reason": reason,
         "account": said.get("account"),
         "check_id": said.get("check_id"),

@@ -12,11 +12,11 @@ from agent.checkin.photos import PhotoAlbum
 from agent.configuration.document import HrConfiguration
 from agent.configuration.document import Visibility as VisibilityValues
 from agent.paths import Paths
-from agent.store import calibration, configuration, trust, visibility
+from agent.store import calibration, configuration, visibility
 from agent.store.calibration import RoomCalibration
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
-from agent.store.trust import CountCheck, DrawnPicture
+from agent.store.trust import CountCheck, DrawnPicture, insert_drawn
 from agent.store.vault import Vault
 from agent.store.visibility import DEVICE, Verdict
 from agent.visibility import looks
@@ -74,9 +74,10 @@ class CountedRoom:
         proposed: str = "shown",
         pictures: int = 2,
         lesson: str = "",
+        trust: str | None = None,
     ) -> str:
         """A lesson of one class hour, judged, with its pictures; returns the lesson. `lesson`: the next class
-        hour of that one."""
+        hour of that one. `trust`: the order that it rested on."""
         session, verdict_id = lesson or str(uuid4()), str(uuid4())
         hour = self.sessions.count(session) + 1
         made = calibration.newest_calibration(self.store, self.room)
@@ -108,7 +109,7 @@ class CountedRoom:
             "detector": made.detector,
             "calibration": made.id,
             "camera": self.camera,
-            "trust": None,
+            "trust": trust,
             "proposal": proposal,
         }
         album, photos, drawn = PhotoAlbum(self.paths.photos, Vault(self.paths.keys)), [], []
@@ -124,7 +125,7 @@ class CountedRoom:
                 run, at_us = str(uuid4()), start_us + (number + 1) * 60_000_000
                 with album.kept(self.store, verdict_id, JPEG, at_us) as photo:
                     picture = DrawnPicture(verdict_id, run, number, 90_000, photo.id, at_us, lower, upper)
-                    trust.insert_drawn(self.store, picture)
+                    insert_drawn(self.store, picture)
                 photos.append(photo.id)
                 drawn.append(
                     {"photo": photo.id, "sha256": photo.sha256.hex(), "run": run, "sequence": number}

@@ -276,3 +276,43 @@ def test_of_a_lesson_that_is_handed_in_in_part_no_number_tells_anything_and_no_o
     assert (waiting.asked.session_id, waiting.asked.hour) == (lesson, 2)
     room.count(22, slice(31, 32))
     assert lacks(room) == {"violated": (1, 0)}
+
+
+@RULE
+@pytest.mark.promise("I8")
+@pytest.mark.parametrize("happens", ["withdrawn", "camera_changed", "calibrated_anew"])
+def test_no_clock_that_runs_ahead_leaves_an_ended_order_bearing(room: CountedRoom, happens: str) -> None:
+    """The node's battery pulled, or the date set by hand, before HR take their order back."""
+    earn(room)
+    room.clock.advance(60)
+    stayed_us = room.clock.wall_us
+    room.ask(stayed_us, trust=newest(room).id)
+    room.clock.advance(4000)
+    right = room.clock.now()
+    ahead = replace(right, wall_us=right.wall_us + 365 * DAY_US, clock_state="unsynchronised")
+    if happens == "withdrawn":
+        withdraw(room.store, ahead, room.room, "数得不准")
+    elif happens == "camera_changed":
+        room.store.execute("UPDATE run SET driver = 'rtsp'")
+        assert end_if_over(room.store, ahead, room.room) is not None
+    else:
+        room.calibrate(ahead.wall_us)
+        assert end_if_over(room.store, right, room.room) is not None
+    assert newest(room).end_reason == happens
+    assert borne(room, stayed_us) is not None, "what it bore stays"
+    room.clock.advance(DAY_US / 1e6)
+    for days in (0, 1, 200):
+        assert borne(room, room.clock.wall_us + days * DAY_US) is None
+    assert problems_of_facts(room.store) == []
+
+
+@RULE
+@pytest.mark.promise("I8")
+def test_what_a_clock_that_ran_ahead_said_delays_no_order(room: CountedRoom) -> None:
+    right = room.clock.now()
+    room.clock.wall_us += 365 * DAY_US
+    room.clock.clock_state = "unsynchronised"
+    room.count()
+    room.clock.wall_us, room.clock.clock_state = right.wall_us, "synchronised"
+    since_us = give(room.store, room.clock.now(), room.room).since_us
+    assert since_us - right.wall_us < HOUR_US
