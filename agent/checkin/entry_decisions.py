@@ -124,8 +124,7 @@ def decide(
                 counted,
                 simulated=entry.simulated,
             )
-        if decision == "confirmed":
-            spot_check.passed_by(store, stamp, session.id, entry.person_id, check_in_id, entry.at_us)
+        spot_check.settle(store, stamp, check_in_id)
         if outcome == "accepted":
             suspect_unregistered(
                 store, stamp, session, check_in_id, entry.person_id, simulated=entry.simulated
@@ -154,7 +153,7 @@ def _step_back(store: Store, session: Session, entry: DecidedCheckIn) -> tuple[s
     row = check_ins.accepted_row(store, session.id, entry.person_id, besides=entry.id)
     if row is None:
         return None
-    leaves = check_ins.may_leave(store, session, entry.person_id, row["at_us"])
+    leaves = check_ins.may_leave(session, row["at_us"], row["spot_check_id"])
     leaves = leaves and value_of(store, "checkin.check_out", row["revision"]) is True
     outcome = "checked_out" if leaves else "already_checked_in"
     store.execute("UPDATE check_in SET outcome = ? WHERE id = ?", (outcome, row["id"]))
@@ -188,7 +187,7 @@ def _counts_as(store: Store, session: Session, entry: DecidedCheckIn) -> str:
     if entry.at_us < accepted["at_us"] and check_ins.was_confirmed(store, entry.id):
         return "accepted"  # as before it was rejected: from when the person stood there
     is_later = entry.at_us > accepted["at_us"]
-    is_leaving = is_later and check_ins.may_leave(store, session, entry.person_id, entry.at_us)
+    is_leaving = is_later and check_ins.may_leave(session, entry.at_us, entry.spot_check_id)
     # By what HR wanted when the person stood there, as attendance goes by it while the word is out.
     leaves = is_leaving and value_of(store, "checkin.check_out", entry.revision) is True
     return "checked_out" if leaves else "already_checked_in"

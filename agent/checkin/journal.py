@@ -17,6 +17,7 @@ from agent.checkin.liveness import Liveness
 from agent.checkin.photos import PhotoAlbum, SealedPhoto
 from agent.checkin.suspicion import Sight, Suspicions
 from agent.classes import spot_check
+from agent.classes.spot_check import Called
 from agent.clock import Stamp
 from agent.configuration.document import wants_check_out
 from agent.store import check_ins, classes
@@ -93,7 +94,9 @@ class Journal:
             if session is None or session.state != "open":
                 return None
             was_judged = entry.outcome == "accepted"  # not: known to be present, and not looked at closely
-            entry = self._as_it_stands(entry, session, stamp)
+            call = self._answered(entry, session_id, stamp)
+            entry = self._as_it_stands(entry, session, stamp, call)
+            call = call if entry.outcome in _PRESENT else None
             photo = None
             if entry.outcome != "already_checked_in":  # the acceptance already has one
                 subject = entry.person_id or str(uuid.uuid4())
@@ -101,51 +104,50 @@ class Journal:
                     self._album.kept(self._store, subject, entry.portrait, stamp.wall_us)
                 )
             recorded = Recorded(str(uuid.uuid4()), entry.outcome, entry.person_id)
-            self._insert(recorded, entry, session_id, stamp, photo, was_judged=was_judged)
+            self._insert(recorded, entry, session_id, stamp, photo, call, was_judged=was_judged)
             self._state(recorded, entry, session, stamp, photo)
-            passed = self._follow(recorded, entry, session, stamp, was_judged=was_judged)
+            passed = self._follow(recorded, entry, session, stamp)
         return replace(recorded, passed_check=passed)
 
     def is_settled(self, session_id: str, person_id: str | None, stamp: Stamp) -> bool:
         """Whether one more look at this person changes nothing: present already, no check-out due, no spot
-        check running."""
+        check to answer."""
         session = classes.session(self._store, session_id)
         if person_id is None or session is None:
             return False
         if check_ins.accepted_row(self._store, session_id, person_id) is None:
             return False
-        if self.awaits_look(session_id, person_id):
+        if self.awaits_look(session_id, person_id, stamp):
             return False
-        may_leave = check_ins.may_leave(self._store, session, person_id, stamp.wall_us)
-        return not (may_leave and wants_check_out(self._store))
+        return not (check_ins.may_leave(session, stamp.wall_us, None) and wants_check_out(self._store))
 
-    def awaits_look(self, session_id: str, person_id: str | None) -> bool:
-        """Whether this person was drawn for a spot check and has not been seen since."""
-        check = None if person_id is None else spot_check.running(self._store, session_id)
-        return check is not None and check.person_id == person_id
+    def awaits_look(self, session_id: str, person_id: str | None, stamp: Stamp) -> bool:
+        """Whether this person was drawn for a spot check and has not been seen since, in time or not."""
+        return person_id is not None and bool(spot_check.called(self._store, stamp, session_id, person_id))
 
-    def _follow(
-        self,
-        recorded: Recorded,
-        entry: Entry,
-        session: classes.Session,
-        stamp: Stamp,
-        *,
-        was_judged: bool,
-    ) -> bool:
+    def _answered(self, entry: Entry, session_id: str, stamp: Stamp) -> Called | None:
+        """The call that this answer of the door is an answer to; a face not judged in full is none."""
+        if entry.outcome != "accepted" or entry.person_id is None:
+            return None
+        return spot_check.called(self._store, stamp, session_id, entry.person_id)
+
+    def _follow(self, recorded: Recorded, entry: Entry, session: classes.Session, stamp: Stamp) -> bool:
         """What else this answer means: a spot check passed (whether it was), reason for a suspicion."""
-        named, passed = entry.person_id, False
-        if was_judged and named is not None and entry.outcome in _PRESENT:
-            passed = spot_check.passed_by(
-                self._store, stamp, session.id, named, recorded.check_in_id, stamp.wall_us
-            )
+        passed = spot_check.settle(self._store, stamp, recorded.check_in_id)
         sight = Sight(
-            recorded.check_in_id, recorded.outcome, named, entry.template, entry.threshold, entry.simulated
+            recorded.check_in_id,
+            recorded.outcome,
+            entry.person_id,
+            entry.template,
+            entry.threshold,
+            entry.simulated,
         )
         self._suspicions.look(self._store, stamp, session, sight)
         return passed
 
-    def _as_it_stands(self, entry: Entry, session: classes.Session, stamp: Stamp) -> Entry:
+    def _as_it_stands(
+        self, entry: Entry, session: classes.Session, stamp: Stamp, call: Called | None
+    ) -> Entry:
         """`entry` by what the database says now: the gallery that decided it may be a second old."""
         if entry.person_id is None:
             return entry
@@ -162,7 +164,7 @@ class Journal:
             return replace(entry, outcome="not_in_class")
         if check_ins.accepted_row(self._store, session.id, entry.person_id) is None:
             return entry
-        may_leave = check_ins.may_leave(self._store, session, entry.person_id, stamp.wall_us)
+        may_leave = check_ins.may_leave(session, stamp.wall_us, call.id if call else None)
         leaves = may_leave and wants_check_out(self._store)
         return replace(entry, outcome="checked_out" if leaves else "already_checked_in")
 
@@ -173,6 +175,7 @@ class Journal:
         session_id: str,
         stamp: Stamp,
         photo: SealedPhoto | None,
+        call: Called | None,
         *,
         was_judged: bool,
     ) -> None:
@@ -192,6 +195,8 @@ class Journal:
                 "frames": entry.frames,
                 "liveness": entry.liveness.outcome,
                 "photo_id": photo.id if photo else None,
+                "spot_check_id": call.id if call else None,
+                "in_time": int(call.in_time) if call else None,
                 "simulated": int(entry.simulated),
                 "sufficient": int(was_judged and entry.outcome in _PRESENT),
             },

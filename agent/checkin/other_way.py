@@ -155,6 +155,7 @@ def _note(
             return Entered(known, person_id=person_id)
         if check_ins.photo_was_used(store, session_id, picture.at_us):  # somebody was faster with it
             return Entered("no_picture", person_id=person_id)
+        call = spot_check.called(store, stamp, session.id, person_id) if outcome != "not_in_class" else None
         photo = photos.enter_context(album.kept(store, person_id, picture.jpeg, picture.at_us))
         identifier = str(uuid.uuid4())
         store.insert(
@@ -169,6 +170,8 @@ def _note(
                 "revision": revision_in_force(store),
                 "liveness": "not_judged",
                 "photo_id": photo.id,
+                "spot_check_id": call.id if call else None,
+                "in_time": int(call.in_time) if call else None,
                 "simulated": int(simulated),
             },
         )
@@ -179,17 +182,16 @@ def _note(
 
 
 def _known(store: Store, session: Session, person_id: str, stamp: Stamp) -> EntryCode | None:
-    """Why this entry would say nothing new; None when it does: the first, a check-out, or a spot check's."""
+    """Why this entry would say nothing new; None when it does: the first, a check-out, a call's answer."""
     waiting = check_ins.awaiting_of(store, session.id, person_id)
     accepted = check_ins.accepted_row(store, session.id, person_id)
     if accepted is None and not waiting:
         return None
-    since_us = max([row["at_us"] for row in waiting], default=0)
-    check = spot_check.running(store, session.id)
-    if check is not None and check.person_id == person_id and since_us < check.drawn_us:
+    call = spot_check.called(store, stamp, session.id, person_id)
+    if call is not None and call.id not in [row["spot_check_id"] for row in waiting]:
         return None
-    has_left = any(check_ins.may_leave(store, session, person_id, row["at_us"]) for row in waiting)
-    leaves = check_ins.may_leave(store, session, person_id, stamp.wall_us) and not has_left
+    has_left = any(check_ins.may_leave(session, row["at_us"], row["spot_check_id"]) for row in waiting)
+    leaves = check_ins.may_leave(session, stamp.wall_us, call.id if call else None) and not has_left
     if leaves and wants_check_out(store):
         return None
     return "already_waiting" if waiting else "already_checked_in"

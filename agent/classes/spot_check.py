@@ -3,7 +3,9 @@
 Nobody chooses whom: the draw is the machine's own randomness, and the record carries the seed and a hash of
 the candidates, so that it can be done again. The check is passed by the door's next answer to that very
 person (the journal says so), missed when its minutes are over, and void where nobody could have passed it.
-Minutes are counted by the monotonic clock: setting the wall clock saves nobody.
+Minutes are counted by the monotonic clock: setting the wall clock saves and condemns nobody. Whatever became
+of the check, the person's next look answers it: each look carries the check that it answers, and whether it
+came in time.
 """
 
 from __future__ import annotations
@@ -56,6 +58,16 @@ class SpotCheck:
     def until_us(self) -> int:
         """By the wall clock, for people; the monotonic clock decides."""
         return self.drawn_us + self.minutes * 60_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A person who was drawn and whose next look is the answer."""
+
+    id: str
+    """Of the check."""
+    in_time: bool
+    """A look at this instant passes it."""
 
 
 def draw(
@@ -136,24 +148,60 @@ def checks(store: Store, session_id: str) -> list[SpotCheck]:
     return [SpotCheck(**dict(row)) for row in rows]
 
 
-def passed_by(
-    store: Store, stamp: Stamp, session_id: str, person_id: str, check_in_id: str, at_us: int
-) -> bool:
-    """The door answered this person: end their running check as passed. In the caller's transaction.
+def called(store: Store, stamp: Stamp, session_id: str, person_id: str) -> Called | None:
+    """The check that a look of this person now would answer: the newest while it runs, and after it as long
+    as the person was not seen since. An entry by PIN has seen the person unless people reject it."""
+    row = store.row(
+        "SELECT * FROM spot_check WHERE session_id = ? AND person_id = ? ORDER BY rowid DESC LIMIT 1",
+        (session_id, person_id),
+    )
+    if row is None:
+        return None
+    runs = row["result"] is None and not _is_over(row, stamp)
+    if not runs and store.row(
+        "SELECT 1 FROM check_in WHERE spot_check_id = ? AND outcome <> 'rejected'", (row["id"],)
+    ):
+        return None
+    return Called(row["id"], runs)
 
-    `at_us`: when the person stood there, `stamp`: now; they differ where people decided in between.
+
+def settle(store: Store, stamp: Stamp, check_in_id: str) -> bool:
+    """What a check-in that was just recorded or decided over makes of the check that it answers; whether it
+    passed it. In the caller's transaction.
+
+    People's word may come when the check is over: whose entry in time is confirmed has passed, and where the
+    entry that passed it is rejected the check runs on, or was missed. The newest record holds.
     """
     row = store.row(
-        "SELECT * FROM spot_check WHERE session_id = ? AND person_id = ? AND result IS NULL"
-        " AND drawn_us <= ?",
-        (session_id, person_id, at_us),
+        "SELECT m.*, c.outcome, c.method FROM check_in c JOIN spot_check m ON m.id = c.spot_check_id"
+        " WHERE c.id = ? AND c.in_time = 1",
+        (check_in_id,),
     )
-    if row is None or (at_us == stamp.wall_us and _is_over(row, stamp)):
+    if row is None:
         return False
-    if at_us > row["drawn_us"] + row["minutes"] * 60_000_000:
-        return False
-    _end(store, stamp, row, "passed", check_in_id, (at_us - row["drawn_us"]) // 1_000_000)
-    return True
+    by = store.row(
+        "SELECT id, at_us FROM check_in WHERE spot_check_id = ? AND in_time = 1"
+        " AND outcome NOT IN ('awaiting_confirmation', 'rejected') ORDER BY rowid LIMIT 1",
+        (row["id"],),
+    )
+    if by is not None and (row["result"] != "passed" or row["outcome"] == "rejected"):
+        since_s = (by["at_us"] - row["drawn_us"]) // 1_000_000
+        if row["method"] == "face":  # just now
+            since_s = (stamp.monotonic_ns - row["monotonic_ns"]) // 1_000_000_000
+        _end(store, stamp, row, "passed", by["id"], max(0, min(since_s, row["minutes"] * 60)))
+        return bool(by["id"] == check_in_id)
+    if by is None and row["result"] == "passed":
+        if _can_run_on(store, row, stamp):
+            store.execute("UPDATE spot_check SET result = NULL, ended_us = NULL WHERE id = ?", (row["id"],))
+        else:
+            _end(store, stamp, row, "missed", None, None)
+    return False
+
+
+def _can_run_on(store: Store, row: Row, stamp: Stamp) -> bool:
+    session = classes.session(store, row["session_id"])
+    is_open = session is not None and session.state == "open"
+    return is_open and not _is_over(row, stamp) and running(store, row["session_id"]) is None
 
 
 def expire(store: Store, stamp: Stamp) -> int:
@@ -172,9 +220,8 @@ def expire(store: Store, stamp: Stamp) -> int:
 
 
 def _result_now(store: Store, row: Row, stamp: Stamp) -> Result | None:
-    until_us = row["drawn_us"] + row["minutes"] * 60_000_000
     waiting = check_ins.awaiting_of(store, row["session_id"], row["person_id"])
-    if any(row["drawn_us"] <= entry["at_us"] <= until_us for entry in waiting):
+    if any(entry["spot_check_id"] == row["id"] and entry["in_time"] for entry in waiting):
         return None  # came by PIN, and people have not decided yet
     session = classes.session(store, row["session_id"])
     is_over = _is_over(row, stamp)

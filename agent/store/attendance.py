@@ -130,7 +130,8 @@ class Looks:
     """The first entry by PIN after the person was accepted that waits for a word and was a leaving if it is
     confirmed: by what HR wanted then, not by their word of today."""
     missed: tuple[tuple[int, int | None], ...]
-    """Spot checks that were missed: from the draw until the door saw the person again (None: never did)."""
+    """Spot checks that were missed: from the draw until the door judged the person's face anew, or people
+    confirmed an entry by PIN (None: never)."""
 
 
 def looks(store: Store, session_id: str) -> dict[str, Looks]:
@@ -139,9 +140,10 @@ def looks(store: Store, session_id: str) -> dict[str, Looks]:
     leaving = _leavings(store, session_id)
     missed: dict[str, list[tuple[int, int | None]]] = {}
     for row in store.rows(
-        "SELECT m.person_id, m.drawn_us, (SELECT min(c.at_us) FROM check_in c"
-        " WHERE c.session_id = m.session_id AND c.person_id = m.person_id AND c.at_us > m.drawn_us"
-        " AND c.outcome IN ('accepted', 'already_checked_in', 'checked_out')) AS seen_us"
+        "SELECT m.person_id, m.drawn_us, (SELECT max(c.at_us, m.drawn_us) FROM check_in c"
+        " JOIN spot_check l ON l.id = c.spot_check_id WHERE l.session_id = m.session_id"
+        " AND l.person_id = m.person_id AND l.rowid >= m.rowid"
+        " AND c.outcome NOT IN ('awaiting_confirmation', 'rejected') ORDER BY c.rowid LIMIT 1) AS seen_us"
         " FROM spot_check m WHERE m.session_id = ? AND m.result = 'missed' ORDER BY m.drawn_us",
         (session_id,),
     ):
@@ -156,13 +158,13 @@ def _leavings(store: Store, session_id: str) -> dict[str, int]:
     session = classes.session(store, session_id)
     found: dict[str, int] = {}
     for row in store.rows(
-        "SELECT w.person_id, w.at_us, w.revision FROM check_in w JOIN check_in a"
+        "SELECT w.person_id, w.at_us, w.revision, w.spot_check_id FROM check_in w JOIN check_in a"
         " ON a.session_id = w.session_id AND a.person_id = w.person_id AND a.outcome = 'accepted'"
         " WHERE w.session_id = ? AND w.outcome = 'awaiting_confirmation' AND w.at_us > a.at_us"
         " ORDER BY w.at_us",
         (session_id,),
     ):
-        is_late = session is not None and may_leave(store, session, row["person_id"], row["at_us"])
+        is_late = session is not None and may_leave(session, row["at_us"], row["spot_check_id"])
         if is_late and value_of(store, "checkin.check_out", row["revision"]) is True:
             found.setdefault(row["person_id"], row["at_us"])
     return found

@@ -26,6 +26,8 @@ class DecidedCheckIn:
     """Of HR's configuration that was in force then."""
     outcome: str
     photo_id: str | None
+    spot_check_id: str | None
+    """The call that it answers."""
     simulated: bool
     decision: Decision | None
     account: str | None
@@ -37,7 +39,7 @@ class DecidedCheckIn:
 
 _SELECT = (
     "SELECT c.id, c.session_id, c.person_id, p.name, e.role, c.at_us, c.revision, c.outcome, c.photo_id,"
-    " c.simulated, d.decision, d.account, d.reason, d.decided_us, d.number FROM check_in c"
+    " c.spot_check_id, c.simulated, d.decision, d.account, d.reason, d.decided_us, d.number FROM check_in c"
     " JOIN person p ON p.id = c.person_id JOIN session s ON s.id = c.session_id"
     " LEFT JOIN enrolment e ON e.class_id = s.class_id AND e.person_id = c.person_id AND e.left_us IS NULL"
     " LEFT JOIN check_in_decision d ON d.number ="
@@ -81,9 +83,10 @@ def _decided(row: Row) -> DecidedCheckIn:
 
 
 def accepted_row(store: Store, session_id: str, person_id: str, *, besides: str = "") -> Row | None:
-    """The check-in by which a person counts as present (id, at_us, revision), unless it is `besides`."""
+    """The check-in by which a person counts as present (id, at_us, revision, spot_check_id), unless it is
+    `besides`."""
     return store.row(
-        "SELECT id, at_us, revision FROM check_in WHERE session_id = ? AND person_id = ?"
+        "SELECT id, at_us, revision, spot_check_id FROM check_in WHERE session_id = ? AND person_id = ?"
         " AND outcome = 'accepted' AND id <> ?",
         (session_id, person_id, besides),
     )
@@ -108,9 +111,10 @@ def next_sufficient(store: Store, session_id: str, person_id: str) -> Row | None
 
 
 def awaiting_of(store: Store, session_id: str, person_id: str) -> list[Row]:
-    """A person's check-ins of a session that await a decision (id, at_us), oldest first."""
+    """A person's check-ins of a session that await a decision (id, at_us, spot_check_id, in_time), oldest
+    first."""
     return store.rows(
-        "SELECT id, at_us FROM check_in WHERE session_id = ? AND person_id = ?"
+        "SELECT id, at_us, spot_check_id, in_time FROM check_in WHERE session_id = ? AND person_id = ?"
         " AND outcome = 'awaiting_confirmation' ORDER BY at_us, id",
         (session_id, person_id),
     )
@@ -125,17 +129,10 @@ def role_in(store: Store, class_id: str, person_id: str) -> PersonRole | None:
     return None if row is None else row["role"]
 
 
-def may_leave(store: Store, session: Session, person_id: str, at_us: int) -> bool:
+def may_leave(session: Session, at_us: int, spot_check_id: str | None) -> bool:
     """Whether a person's further look at `at_us` may be a check-out: more than half of the lesson's planned
-    time is over, and no spot check had called the person, who goes back to the seat afterwards."""
-    if 2 * at_us < session.planned_start_us + session.planned_end_us:
-        return False
-    called = store.row(
-        "SELECT 1 FROM spot_check WHERE session_id = ? AND person_id = ? AND drawn_us <= ?"
-        " AND ? <= drawn_us + minutes * 60000000 AND (ended_us IS NULL OR ended_us >= ?)",
-        (session.id, person_id, at_us, at_us, at_us),
-    )
-    return called is None
+    time is over, and it answers no call. Who was called by a spot check goes back to the seat afterwards."""
+    return spot_check_id is None and 2 * at_us >= session.planned_start_us + session.planned_end_us
 
 
 def insert_decision(

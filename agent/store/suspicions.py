@@ -118,7 +118,7 @@ def _of_the_other(store: Store, row: Row, name: str | None) -> tuple[Sighting, .
 
 
 def has_seen_enough(store: Store, token_sha256: bytes, suspicion_id: str) -> bool:
-    """Whether a visitor opened what is left of the photos that a suspicion is judged by: one of its sightings;
+    """Whether a visitor opened what is left of the photos that a suspicion is judged by: a sighting's;
     of one face as two people also that by which the other is present, for one photo shows no pair."""
     row = store.row("SELECT * FROM suspicion WHERE id = ?", (suspicion_id,))
     if row is None:

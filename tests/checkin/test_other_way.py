@@ -332,6 +332,93 @@ def test_who_comes_because_a_spot_check_called_does_not_leave(lesson: Lesson) ->
     assert lesson.look("accepted", person).outcome == "checked_out", "the next look is the leaving"
 
 
+@pytest.mark.rule("R17", "R18")
+@pytest.mark.parametrize("why", ["late", "late, not yet missed", "void", "set on", "set back"])
+def test_the_first_look_after_a_call_is_its_answer_whatever_the_wall_clock_says(
+    lesson: Lesson, why: str
+) -> None:
+    want_check_out(lesson)
+    person = lesson.person("甲")
+    lesson.look("accepted", person)
+    lesson.clock.advance(45 * 60)
+    spot_check.draw(lesson.store, lesson.clock.now(), ROOM, 5, "page", simulated=True)
+    lesson.clock.advance(305 if why.startswith("late") else 60)
+    if why == "void":
+        lesson.clock.boot_id = "00000000-0000-4000-8000-000000000002"
+    if why in ("late", "void"):
+        assert spot_check.expire(lesson.store, lesson.clock.now()) == 1
+    if why.startswith("set"):
+        lesson.clock.step_wall(3600 if why == "set on" else -600)
+    called = lesson.look("accepted", person)
+    assert (called.outcome, called.passed_check) == ("already_checked_in", why.startswith("set"))
+    if why == "late":
+        missed = attendance.looks(lesson.store, lesson.session)[person].missed
+        assert [seen_us for _, seen_us in missed] == [lesson.clock.wall_us], "open until now, and no longer"
+    if why == "set back":
+        lesson.clock.step_wall(600)
+    assert lesson.look("accepted", person).outcome == "checked_out", "the next look is the leaving"
+    spot_check.expire(lesson.store, lesson.clock.now())
+    ended = [data["result"] for _, data in lesson.facts("spot-check.ended")]
+    assert ended == ["void" if why == "void" else "passed" if why.startswith("set") else "missed"]
+
+
+@pytest.mark.rule("R17", "R18")
+@pytest.mark.parametrize("step", [0, 3600, -600])
+def test_an_entry_by_pin_answers_a_call_in_time_by_the_monotonic_clock(lesson: Lesson, step: int) -> None:
+    want_check_out(lesson)
+    person = lesson.person("甲")
+    given = lesson.give_pin(person)
+    lesson.look("accepted", person)
+    lesson.clock.advance(45 * 60)
+    spot_check.draw(lesson.store, lesson.clock.now(), ROOM, 5, "page", simulated=True)
+    lesson.clock.step_wall(step)
+    entry = lesson.noted(given)
+    lesson.clock.step_wall(-step)
+    lesson.clock.advance(400)
+    assert spot_check.expire(lesson.store, lesson.clock.now()) == 0, "people have not decided"
+    now = lesson.clock.now()
+    assert decide(lesson.store, now, entry, "confirmed", "hr", "") == "already_checked_in"
+    assert [data["result"] for _, data in lesson.facts("spot-check.ended")] == ["passed"]
+    spot_check.draw(lesson.store, lesson.clock.now(), ROOM, 5, "page", simulated=True)
+    lesson.clock.advance(301)
+    late = lesson.noted(given)
+    assert spot_check.expire(lesson.store, lesson.clock.now()) == 1, "one that came late holds nothing open"
+    now = lesson.clock.now()
+    assert decide(lesson.store, now, late, "confirmed", "hr", "") == "already_checked_in"
+    assert [data["result"] for _, data in lesson.facts("spot-check.ended")] == ["passed", "missed"]
+    assert attendance.looks(lesson.store, lesson.session)[person].missed[0][1] is not None
+
+
+@pytest.mark.rule("R17", "R18")
+@pytest.mark.parametrize("when", ["in time", "in time, another runs", "later"])
+def test_whose_entry_is_rejected_after_it_passed_a_spot_check_has_not_passed_it(
+    lesson: Lesson, when: str
+) -> None:
+    """A friend typed the PIN, the teacher confirmed it; HR staff look at the picture."""
+    person, account = lesson.person("甲"), TEACHER + lesson.person("赵", "teacher")
+    given = lesson.give_pin(person)
+    lesson.look("accepted", account.removeprefix(TEACHER))
+    lesson.look("accepted", person)
+    spot_check.draw(lesson.store, lesson.clock.now(), ROOM, 5, "page", simulated=True)
+    entry = lesson.noted(given)
+    decide(lesson.store, lesson.clock.now(), entry, "confirmed", account, "")
+    if when == "in time, another runs":
+        spot_check.draw(lesson.store, lesson.clock.now(), ROOM, 5, "page", simulated=True)
+        lesson.look("accepted", person)
+        spot_check.draw(lesson.store, lesson.clock.now(), ROOM, 5, "page", simulated=True)
+    lesson.clock.advance(301 if when == "later" else 10)
+    decide(lesson.store, lesson.clock.now(), entry, "rejected", "hr", "照片不是本人")
+    check = spot_check.checks(lesson.store, lesson.session)[0]
+    assert check.result == (None if when == "in time" else "missed")
+    if when == "in time":
+        assert lesson.look("accepted", person).passed_check, "there is time left"
+    decide(lesson.store, lesson.clock.now(), entry, "confirmed", "hr", "看错了")
+    assert spot_check.checks(lesson.store, lesson.session)[0].result == "passed"
+    said = [data["result"] for _, data in lesson.facts("spot-check.ended") if data["spot_check"] == check.id]
+    assert said == (["passed", "passed"] if when == "in time" else ["passed", "missed", "passed"])
+    assert problems_of_facts(lesson.store) == []
+
+
 @pytest.mark.rule("R18")
 def test_who_answers_a_spot_check_by_pin_does_not_leave(lesson: Lesson) -> None:
     want_check_out(lesson)

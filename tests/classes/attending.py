@@ -7,9 +7,11 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from agent.classes import spot_check
 from agent.classes.attendance import attendance_of
 from agent.classes.attendance_table import ClassAttendance, State
 from agent.classes.document import SHANGHAI
+from agent.clock import Stamp
 from agent.policy import load_policies
 from agent.store import classes, make_ups
 from agent.store.classes import SessionKind
@@ -21,6 +23,8 @@ ROOM = "R101"
 MINUTE = 60_000_000
 HOUR_MINUTES = 45
 CLASS = "C1"
+LATER = Stamp(0, 0, "another boot", "synchronised")
+"""No spot check runs any more by it."""
 
 
 def at(moment: str) -> int:
@@ -107,13 +111,16 @@ class Roll:
         """The door's answer, so many minutes after the lesson's planned start."""
         found = classes.session(self.store, session)
         assert found is not None
-        identifier = str(uuid.uuid4())
+        identifier, person = str(uuid.uuid4()), self.people.get(letter, letter)
+        call = spot_check.called(self.store, LATER, session, person)
         self.store.insert(
             "check_in",
             {
                 "id": identifier,
                 "session_id": session,
-                "person_id": self.people.get(letter, letter),
+                "person_id": person,
+                "spot_check_id": call.id if call else None,
+                "in_time": int(call.in_time) if call else None,
                 "outcome": outcome,
                 "method": method,
                 "at_us": found.planned_start_us + round(minute * MINUTE),
