@@ -1,8 +1,8 @@
 """When an order about a room begins and ends, by clocks that may be wrong (R6, I8).
 
 An order bears class hours between the two, so each errs to the side that bears fewer: it begins no earlier
-than anything known, and ends no later than the latest moment that is known to have come. A clock that ran ahead
-when an order was taken back would leave it bearing verdicts until then.
+than anything known, and ends no later than the latest moment that is known to have come. A clock that ran
+ahead when an order was taken back would leave it bearing verdicts until then.
 """
 
 from __future__ import annotations

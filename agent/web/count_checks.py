@@ -155,7 +155,8 @@ async def room_page(request: Request) -> Response:
 
 @router.get(ROOM_PAGE + "/{session_id}/{hour}")
 async def count_page(request: Request, session_id: str, hour: str) -> Response:
-    """The pictures of a class hour and a field for each; with `review`, what was typed is read over."""
+    """The pictures of a class hour and a field for each; with `review`, what was typed is read over, with
+    `second`, too, that of a second count."""
     site, identifier, number = site_of(request), parse_uuid(session_id), _parse_hour(hour)
     _require_hr(request)
     view = await site.store.run(lambda store: _read_hour(store, identifier, number))
@@ -163,14 +164,17 @@ async def count_page(request: Request, session_id: str, hour: str) -> Response:
         raise HTTPException(HTTPStatus.NOT_FOUND)
     query = request.query_params
     typed, said = _typed(view, query), query.get("said", "")
-    if "review" in query and view.waits and typed is None:
+    is_second = "second" in query and view.may_be_second
+    is_review = "review" in query and (view.waits or is_second)
+    if is_review and typed is None:
         said = "count.number"
     return site.render(
         request,
         "count_check.html",
         view=view,
         form=query,
-        typed=typed if "review" in query and view.waits else None,
+        typed=typed if is_review else None,
+        is_second=is_second,
         is_odd=_is_odd(typed),
         before=_place(query.get("before", "")),
         answer=ANSWERS.get(said),
@@ -192,11 +196,9 @@ async def count(request: Request, session_id: str, hour: str) -> Response:
             return ROOM_PAGE, "count.no_picture"
         if not view.waits:
             return here, "count.handed_in"
-        counts = _typed(view, form)
-        if counts is None:
-            return here, "count.number"
-        if not all(check_ins.has_seen_photo(store, digest, photo) for photo in counts):
-            return here, "unseen"
+        counts = _counts(store, view, form, digest)
+        if isinstance(counts, str):
+            return here, counts
         try:
             hand_in(store, site.clock.now(), identifier, number, counts, HR_ACCOUNT)
         except CountCheckError as error:
@@ -212,16 +214,16 @@ async def count(request: Request, session_id: str, hour: str) -> Response:
 async def count_second(request: Request, session_id: str, hour: str) -> Response:
     """State a second count of a class hour whose first was mistyped, with a reason."""
     site, form = site_of(request), visit_of(request).form or {}
-    identifier, number = parse_uuid(session_id), _parse_hour(hour)
+    identifier, number, digest = parse_uuid(session_id), _parse_hour(hour), visit_of(request).token_sha256
     _require_hr(request)
 
     def work(store: Store) -> str:
         view = _read_hour(store, identifier, number)
-        counts = None if view is None else _typed(view, form)
         if view is None:
             return "count.no_picture"
-        if counts is None:
-            return "count.number"
+        counts = _counts(store, view, form, digest)
+        if isinstance(counts, str):
+            return counts
         try:
             reason = form.get("reason", "")
             hand_in_second(store, site.clock.now(), identifier, number, counts, reason, HR_ACCOUNT)
@@ -230,7 +232,9 @@ async def count_second(request: Request, session_id: str, hour: str) -> Response
         return "second"
 
     word = await site.logins.run(work)
-    return RedirectResponse(f"{ROOM_PAGE}/{identifier}/{number}?said={quote(word)}", HTTPStatus.SEE_OTHER)
+    anew = "" if word == "second" else "&second=1"
+    place = f"{ROOM_PAGE}/{identifier}/{number}?said={quote(word)}{anew}"
+    return RedirectResponse(place, HTTPStatus.SEE_OTHER)
 
 
 def _read_hour(store: Store, session_id: str, hour: int) -> CountView | None:
@@ -272,6 +276,19 @@ def _typed(view: CountView, form: Mapping[str, str]) -> dict[str, int | None] | 
             return None
         found[photo] = None if cannot else int(people)
     return found
+
+
+def _counts(
+    store: Store, view: CountView, form: Mapping[str, str], digest: bytes
+) -> dict[str, int | None] | str:
+    """What was typed, by somebody who opened each picture that is left; else what is in the way, for ANSWERS.
+    The same of a first and a second count: the device's bounds stand on the page of the second."""
+    counts = _typed(view, form)
+    if counts is None:
+        return "count.number"
+    if not all(check_ins.has_seen_photo(store, digest, photo) for photo in counts):
+        return "unseen"
+    return counts
 
 
 def _is_odd(typed: Mapping[str, int | None] | None) -> bool:

@@ -140,11 +140,28 @@ def test_who_mistyped_counts_a_second_time_with_a_reason(visitor: httpx.Client, 
         return answer.headers["location"].partition("said=")[2]
 
     assert "<b>1</b>/30" in visitor.get(PAGE).text
-    assert enter(**again | {"reason": " "}) == "count.no_reason"
-    assert "<details" in (wrong := visitor.get(f"{here}?said=count.no_reason").text) and " open>" in wrong
-    assert enter(**again | {f"people.{first}": "4x"}) == "count.number"
+    assert enter(**again) == "unseen&second=1", "nobody counts a second time who looked at nothing"
+    visitor.get(f"/visibility/frame/{first}")
+    assert enter(**again) == "unseen&second=1", "each picture is opened"
+    visitor.get(f"/visibility/frame/{second}")
+    assert len(facts(room.store, "visibility.people-counted")) == 2
+    assert enter(**again | {"reason": " "}) == "count.no_reason&second=1"
+    wrong = visitor.get(f"{here}?said=count.no_reason&second=1").text
+    assert "<details" in wrong and " open>" in wrong
+    assert enter(**again | {f"people.{first}": "4x"}) == "count.number&second=1"
+    asked = {"second": "1", "review": "1", f"people.{first}": "43", f"people.{second}": "4"}
+    review = visitor.get(here, params=asked).text
+    assert "第 1 张 43 人" in review and "第 2 张 4 人" in review and "打错了吗" in review
+    assert f'action="{here}/second"' in review and 'name="reason"' in review
+    assert f'action="{here}/second"' not in page.text, "read over before it is handed in"
+    del asked["review"]
+    back = visitor.get(here, params=asked).text
+    assert 'value="43"' in back and " open>" in back, "and may be changed"
+    asked["review"] = "1"
+    assert "每张请填" in visitor.get(here, params=asked | {f"people.{second}": "x"}).text
     assert enter(**again) == "second"
-    assert enter(**again) == "count.again"
+    assert enter(**again) == "count.again&second=1"
+    assert "/second" not in visitor.get(here, params=asked).text, "once"
     for lang, words in (("zh", ("您填的", "4 人", "重数 43 人")), ("en", ("second count: 43",))):
         shown = visitor.get(here, params={"lang": lang, "said": "second"}).text
         assert all(each in shown for each in words) and "<details" not in shown
