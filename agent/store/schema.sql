@@ -283,10 +283,10 @@ CREATE TABLE check_in (
   frames      INTEGER,                                 -- frames that agreed
   liveness    TEXT NOT NULL CHECK (liveness IN ('live', 'attack', 'unsure', 'not_judged')),
   photo_id    TEXT REFERENCES photo (id),
-  spot_check_id TEXT REFERENCES spot_check (id),       -- the call that it answers, and so no leaving; NULL: none
-  in_time     INTEGER CHECK (in_time IN (0, 1)),       -- by the monotonic clock, when the person stood there
   simulated   INTEGER NOT NULL CHECK (simulated IN (0, 1)),
-  CHECK ((spot_check_id IS NULL) = (in_time IS NULL))
+  spot_check_id TEXT REFERENCES spot_check (id),       -- the call that it answers, and so no leaving; NULL: none
+  in_time     INTEGER CHECK (in_time IN (0, 1))        -- by the monotonic clock, when the person stood there
+                      CHECK ((spot_check_id IS NULL) = (in_time IS NULL))
 ) STRICT;
 CREATE INDEX check_in_by_spot_check ON check_in (spot_check_id) WHERE spot_check_id IS NOT NULL;
 CREATE UNIQUE INDEX accepted_once ON check_in (session_id, person_id) WHERE outcome = 'accepted';

@@ -283,12 +283,8 @@ CREATE TABLE check_in (
   frames      INTEGER,                                 -- frames that agreed
   liveness    TEXT NOT NULL CHECK (liveness IN ('live', 'attack', 'unsure', 'not_judged')),
   photo_id    TEXT REFERENCES photo (id),
-  spot_check_id TEXT REFERENCES spot_check (id),       -- the call that it answers, and so no leaving; NULL: none
-  in_time     INTEGER CHECK (in_time IN (0, 1)),       -- by the monotonic clock, when the person stood there
-  simulated   INTEGER NOT NULL CHECK (simulated IN (0, 1)),
-  CHECK ((spot_check_id IS NULL) = (in_time IS NULL))
+  simulated   INTEGER NOT NULL CHECK (simulated IN (0, 1))
 ) STRICT;
-CREATE INDEX check_in_by_spot_check ON check_in (spot_check_id) WHERE spot_check_id IS NOT NULL;
 CREATE UNIQUE INDEX accepted_once ON check_in (session_id, person_id) WHERE outcome = 'accepted';
 CREATE INDEX check_in_by_session ON check_in (session_id, at_us);
 CREATE INDEX check_in_awaiting ON check_in (session_id) WHERE outcome = 'awaiting_confirmation';
@@ -606,19 +602,6 @@ CREATE TABLE picture_refused (
   ticks      INTEGER NOT NULL,                         -- decoding time of the key frame, as in segment.gops
   reason     TEXT    NOT NULL CHECK (reason IN ('altered', 'undecodable', 'crashed', 'unreadable')),
   refused_us INTEGER NOT NULL,
-  PRIMARY KEY (run_id, sequence, ticks)
-) STRICT;
-
--- Pictures on which the counting process ended, so that what was learned of them outlives the archive's own
--- process: nobody tries a deadly picture without end, and none is refused for what was forgotten. Gone once the
--- picture was answered.
-CREATE TABLE recount_death (
-  run_id   TEXT    NOT NULL REFERENCES run (id),
-  sequence INTEGER NOT NULL,
-  ticks    INTEGER NOT NULL,                           -- as in picture_refused
-  deaths   INTEGER NOT NULL CHECK (deaths >= 1),
-  blamed   INTEGER NOT NULL CHECK (blamed BETWEEN 0 AND deaths),  -- of those, right after it counted another
-  last_us  INTEGER NOT NULL,
   PRIMARY KEY (run_id, sequence, ticks)
 ) STRICT;
 
