@@ -8,7 +8,7 @@ page says while the lesson runs is not held back: whoever stands in the room com
 
 from __future__ import annotations
 
-from agent.classes.class_hours import class_hours
+from agent.classes.class_hours import ClassHour, class_hours
 from agent.configuration.document import current_configuration
 from agent.store import classes, visibility
 from agent.store.calibration import newest_calibration
@@ -25,25 +25,36 @@ def is_blind(store: Store, session_id: str) -> bool:
     session = classes.session(store, session_id)
     if session is None or session.state not in ("open", "closed"):
         return False
+    if may_be_asked_for(store, session) and unjudged_hours(store, session):
+        return True
     judged = {each.hour for each in visibility.verdicts_of(store, session.id)}
-    may_be_asked = may_be_asked_for(store, session)
-    return any(
-        (number not in judged and may_be_asked) or pictures_to_count(store, session.id, number)
-        for number in {hour.number for hour in class_hours(session)} | judged
-    )
+    return any(pictures_to_count(store, session.id, number) for number in judged)
+
+
+def unjudged_hours(store: Store, session: Session) -> tuple[ClassHour, ...]:
+    """Its class hours of which nothing was stated yet and that are fit to be counted: they run on, or the
+    file of a picture that was drawn is away."""
+    if not is_fit(store, session):
+        return ()
+    judged = {each.hour for each in visibility.verdicts_of(store, session.id)}
+    return tuple(hour for hour in class_hours(session) if hour.number not in judged)
 
 
 def may_be_asked_for(store: Store, session: Session) -> bool:
-    """Whether pictures of its class hours may be drawn for people to count: they sit, in a calibrated room
-    where HR staff count or that is trusted, and the detector's scores are probabilities that bear no verdict
-    everywhere. ConfigurationError when HR's values cannot be read."""
+    """Whether pictures of its class hours may be drawn for people to count: it is fit for that, in a room
+    where HR staff count or that is trusted. ConfigurationError when HR's values cannot be read."""
+    return is_fit(store, session) and (
+        current_configuration(store).visibility.count_checks
+        or standing_trust(store, session.room) is not None
+    )
+
+
+def is_fit(store: Store, session: Session) -> bool:
+    """Whether people's counts of its pictures would say anything: they sit, in a calibrated room, and the
+    detector's scores are probabilities that bear no verdict everywhere."""
     made = newest_calibration(store, session.room)
     return (
-        (
-            current_configuration(store).visibility.count_checks
-            or standing_trust(store, session.room) is not None
-        )
-        and session.kind != "practical"
+        session.kind != "practical"
         and made is not None
         and scored_model(made.detector) is not None
         and error_model(made.detector) is None

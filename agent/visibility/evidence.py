@@ -10,11 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from agent.store import trust
+from agent.classes.class_hours import ClassHour
+from agent.store import trust, visibility
 from agent.store.calibration import RoomCalibration, calibration_of
 from agent.store.database import Store
 from agent.store.trust import CountCheck
 from agent.visibility.asked_hours import CountedHour, asked_hours, edited
+from agent.visibility.blindness import unjudged_hours
 from agent.visibility.orders import EndReason, trusts
 from agent.visibility.trust_bound import CONFIDENCE, upper_bound
 
@@ -23,6 +25,9 @@ ANSWERED: Final = 0.9
 leave out the full ones would choose the evidence."""
 ANEW_AFTER: Final[tuple[EndReason, ...]] = ("camera_moved", "camera_changed")
 """Ends of an order after which old counts earn no other, though the same calibration is in force again."""
+
+EVER_US: Final = 2**62
+"""No lesson begins later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +44,12 @@ class Evidence:
     owed: tuple[CountedHour, ...] = ()
     """Those that an order bore on other ground, still to be counted: it may yet prove wrong."""
     partial: tuple[CountedHour, ...] = ()
-    """Those of lessons of which some class hours are handed in and others wait: what the device found in them
-    is told to nobody, in no number either, and no order is given before they are whole."""
+    """Those of lessons of which some class hours are handed in and others wait, to be counted or judged: what
+    the device found in them is told to nobody, in no number either, and no order is given before they are
+    whole."""
+    unjudged: tuple[ClassHour, ...] = ()
+    """Those of which nothing was stated yet, their drawn footage is away perhaps: asked for and unanswered as
+    long as that lasts. Else whoever hid the files of some for a fortnight chose the evidence."""
     edited: tuple[str, ...] = ()
     """Photos of which count, picture or verdict is not in the database as it was stated."""
 
@@ -84,9 +93,15 @@ class Evidence:
 
     @property
     def asked(self) -> int:
-        """Class hours asked for up to the last one that was counted."""
+        """Class hours asked for up to the last one that was counted, and those before it not judged."""
         last = max((n for n, each in enumerate(self.hours) if each.is_counted), default=-1)
-        return last + 1
+        return last + 1 + len(self.away)
+
+    @property
+    def away(self) -> list[ClassHour]:
+        """Those that are not judged, though later ones were counted."""
+        last_us = max((int(each.asked.data["start_us"]) for each in self.counted), default=0)
+        return [each for each in self.unjudged if each.start_us < last_us]
 
     @property
     def answered(self) -> float:
@@ -145,9 +160,14 @@ def evidence_of(store: Store, room: str) -> Evidence:
     every = asked_hours(store)
     asked = [each for each in every if each.ground == ground]
     ends = [each.ended_us or 0 for each in trusts(store, room) if each.end_reason in ANEW_AFTER]
-    waiting = {each.asked.session_id for each in asked if each.waits}
-    handed_in = {each.asked.session_id for each in asked if each.is_handed_in}
-    whole = [each for each in asked if each.asked.session_id not in waiting & handed_in]
+    unjudged = {
+        session: hours
+        for session in visibility.sessions_to_judge(store, room, EVER_US, -1)
+        if (hours := unjudged_hours(store, session))
+    }
+    waiting = {each.asked.session_id for each in asked if each.waits} | {each.id for each in unjudged}
+    partly = waiting & {each.asked.session_id for each in asked if each.is_handed_in}
+    whole = [each for each in asked if each.asked.session_id not in partly]
     since_us = max((0 if made is None else made.at_us), *ends, 0)
     return Evidence(
         made,
@@ -155,6 +175,12 @@ def evidence_of(store: Store, room: str) -> Evidence:
         tuple(each for each in whole if each.lesson_us >= since_us),
         tuple(each for each in whole if each.lesson_us < since_us),
         tuple(each for each in every if each.ground != ground and each.borne_by),
-        tuple(each for each in asked if each not in whole),
+        tuple(each for each in asked if each.asked.session_id in partly),
+        tuple(
+            hour
+            for session, hours in unjudged.items()
+            if session.planned_start_us >= since_us
+            for hour in hours
+        ),
         edited(store, asked),
     )

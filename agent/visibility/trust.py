@@ -73,13 +73,19 @@ MISSING: Final[Mapping[str, tuple[str, str]]] = {
         " calibrate anew and count again",
     ),
     "partial": (
-        "{have} 节课只交出了一部分课时的人数：把其余的数完",
-        "of {have} lessons some class hours are handed in and others wait: count the rest",
+        "{have} 节课只交出了一部分课时的人数：把其余的数完，没判定的等判定",
+        "of {have} lessons some class hours are handed in and others wait, to be counted or judged: count"
+        " the rest",
     ),
     "disputed": (
         "{have} 个课时的人数重数过，最多 {need} 个：重新标定后再数",
         "{have} class hours were violated and counted a second time, {need} may be: calibrate anew and count"
         " again",
+    ),
+    "away": (
+        "{have} 个课时还没有判定，画面抽不到，按没数计：录像文件不在的，把录像盘接回",
+        "{have} class hours are not judged yet and count as unanswered: where their recording is away, put"
+        " its disk back",
     ),
     "answered": (
         "抽到的课时只数了 {have}%，须 {need}%：不能挑着数",
@@ -136,6 +142,8 @@ def missing_of(evidence: Evidence, needed: Visibility) -> tuple[Missing, ...]:
     if evidence.days < needed.trust_days:
         found.append(Missing("days", evidence.days, needed.trust_days))
     if evidence.answered < ANSWERED:
+        if evidence.away:
+            found.append(Missing("away", len(evidence.away)))
         found.append(Missing("answered", int(evidence.answered * 100), round(ANSWERED * 100)))
     return tuple(found)
 

@@ -16,6 +16,7 @@ from agent.store import classes
 from agent.visibility.asked_hours import asked_hours, edited
 from agent.visibility.blindness import is_blind
 from agent.visibility.count_checks import hand_in, pictures_to_count
+from agent.visibility.evidence import evidence_of
 from agent.visibility.recorded_parts import RecordedParts
 from tests.archive.catching import Lesson, hold, lesson, slow_clip
 from tests.archive.test_visibility import key_frames, made
@@ -97,7 +98,8 @@ def test_a_class_hour_of_which_a_file_was_damaged_is_asked_and_stays_unanswered(
 def test_a_class_hour_whose_disk_is_away_is_judged_when_it_is_back(
     rig: Rig, paths: Paths, monkeypatch: pytest.MonkeyPatch, comes_back: bool
 ) -> None:
-    """Until then nothing of it is shown; after a fortnight it is stated as unanswered."""
+    """Until then nothing of it is shown, and it is asked for and unanswered; after a fortnight it is stated
+    so."""
     bears_nothing(monkeypatch)
     room = CountedRoom(rig.store, paths, rig.clock, ORIGIN.room)
     rig.begin(124)
@@ -118,6 +120,8 @@ def test_a_class_hour_whose_disk_is_away_is_judged_when_it_is_back(
     for _ in range(5):
         wait_until(is_waiting, 20, "it still does")
     assert lesson.facts("visibility.judged") == [] and is_blind(rig.store, SESSION)
+    found = evidence_of(rig.store, ORIGIN.room)
+    assert ([each.number for each in found.unjudged], found.hours) == ([1], ())
     if comes_back:
         away.rename(paths.segments)
     else:
@@ -127,6 +131,8 @@ def test_a_class_hour_whose_disk_is_away_is_judged_when_it_is_back(
     (data,) = lesson.facts("visibility.judged")
     assert [entry["sha256"] is not None for entry in data["drawn"]] == [comes_back] * 2
     assert len(pictures_to_count(rig.store, SESSION, 1)) == (2 if comes_back else 0)
+    found = evidence_of(rig.store, ORIGIN.room)
+    assert ([each.waits for each in found.hours], found.unjudged) == ([comes_back], ())
     assert lesson.judge.step(rig.store, rig.clock.now()) == Word()
     assert problems_of_facts(rig.store) == []
     lesson.judge.close()

@@ -146,13 +146,14 @@ class CountedRoom:
         self.sessions.append(session)
         return session
 
-    def held(self, start_us: int, session: str = "", state: str = "closed") -> str:
-        """A lesson of one class hour."""
-        session, end_us = session or str(uuid4()), start_us + HOUR_US * 3 // 4
+    def held(self, start_us: int, session: str = "", state: str = "closed", hours: int = 1) -> str:
+        """A lesson of so many class hours."""
+        session, end_us = session or str(uuid4()), start_us + hours * HOUR_US * 3 // 4
+        closed_us = end_us if state == "closed" else None
         self.store.execute(
             "INSERT INTO session (id, class_id, room, kind, planned_start_us, planned_end_us, class_hours,"
-            " state, opened_us, closed_us) VALUES (?, 'c-1', ?, 'theory', ?, ?, 1, ?, ?, ?)",
-            (session, self.room, start_us, end_us, state, start_us, end_us if state == "closed" else None),
+            " state, opened_us, closed_us) VALUES (?, 'c-1', ?, 'theory', ?, ?, ?, ?, ?, ?)",
+            (session, self.room, start_us, end_us, hours, state, start_us, closed_us),
         )
         return session
 

@@ -8,8 +8,11 @@ import pytest
 
 from agent.archive.bearing import Bearing
 from agent.classes.class_hours import ClassHour
-from agent.store import records, tamper
+from agent.configuration.document import HrConfiguration
+from agent.configuration.document import Visibility as VisibilityValues
+from agent.store import configuration, records, tamper
 from agent.store.database import Store
+from agent.visibility.blindness import is_blind
 from agent.visibility.evidence import evidence_of
 from agent.visibility.orders import RoomTrust, newest_trust, standing_trust, trusts_over
 from agent.visibility.trust import TrustError, end_if_over, give, withdraw
@@ -276,6 +279,53 @@ def test_of_a_lesson_that_is_handed_in_in_part_no_number_tells_anything_and_no_o
     assert (waiting.asked.session_id, waiting.asked.hour) == (lesson, 2)
     room.count(22, slice(31, 32))
     assert lacks(room) == {"violated": (1, 0)}
+
+
+@RULE
+def test_of_a_lesson_of_which_a_class_hour_is_not_judged_yet_no_number_tells_anything_either(
+    room: CountedRoom,
+) -> None:
+    """It runs on, or waits for its footage: the same people sit there."""
+    room.count(hours=slice(0, 30))
+    before = evidence_of(room.store, room.room).as_data()
+    lesson = room.held(room.clock.wall_us - HOUR_US * 3, hours=2, state="open")
+    room.ask(room.clock.wall_us - HOUR_US * 3, lesson=lesson)
+    room.count(3, slice(30, 31))
+    assert is_blind(room.store, lesson)
+    assert evidence_of(room.store, room.room).as_data() == before
+    assert lacks(room) == {"partial": (1, 0)}
+    room.ask(room.clock.wall_us - HOUR_US * 2, lesson=lesson)
+    assert lacks(room) == {"partial": (1, 0)}
+    room.count(22, slice(31, 32))
+    assert lacks(room) == {"violated": (1, 0)}
+
+
+@RULE
+@pytest.mark.parametrize("counts_on", [True, False])
+def test_class_hours_whose_footage_is_away_count_as_unanswered_at_once(
+    room: CountedRoom, counts_on: bool
+) -> None:
+    """Whoever hid some for a fortnight chose the evidence, and had an order before they were told."""
+    now_us = room.clock.wall_us
+    lessons = [room.held(now_us - DAY_US * 3 + HOUR_US * (10 + n)) for n in range(4)]
+    room.count()
+    if not counts_on:
+        # HR think that enough was counted: what was hidden until then is asked for still.
+        values = HrConfiguration(revision=2, visibility=VisibilityValues(trust_hours=ENOUGH))
+        configuration.insert_revision(
+            room.store, revision=2, document=values.model_dump_json(), message=None, applied_us=1
+        )
+    assert lacks(room) == {"away": (4, 0), "answered": (88, 90)}
+    evidence = evidence_of(room.store, room.room)
+    assert (evidence.asked, len(evidence.counted), evidence.waiting) == (34, 30, [])
+    later = room.held(now_us - HOUR_US)
+    assert evidence_of(room.store, room.room).asked == 34, "nobody could count what is newer than all"
+    for n, lesson in enumerate(lessons):
+        room.ask(now_us - DAY_US * 3 + HOUR_US * (10 + n), lesson=lesson)
+    assert lacks(room) == {"answered": (88, 90)}
+    room.store.execute("DELETE FROM session WHERE id = ?", (later,))
+    room.count(hours=slice(30, 31))
+    give(room.store, room.clock.now(), room.room)
 
 
 @RULE
