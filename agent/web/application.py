@@ -35,6 +35,7 @@ from agent.web import (
     pins,
     player,
     review,
+    room_checks,
     sessions,
     storage,
     teacher_login,
@@ -88,7 +89,15 @@ def build_routes(site: Site) -> FastAPI:
         app.router.routes.extend(module.router.routes)  # flat, so that every route can be enumerated
     for module in (door_enrolment, people, class_form, class_upload, kiosk_pin, review, pins, teacher_login):
         app.router.routes.extend(module.router.routes)  # flat, so that every route can be enumerated
-    for module in (class_attendance, class_rules, timetable, inspections, calibration, count_checks):
+    for module in (
+        class_attendance,
+        class_rules,
+        timetable,
+        inspections,
+        calibration,
+        count_checks,
+        room_checks,
+    ):
         app.router.routes.extend(module.router.routes)  # flat, so that every route can be enumerated
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(sqlite3.OperationalError, _on_database_error)

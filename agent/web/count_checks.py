@@ -1,4 +1,4 @@
-"""Counting people by hand in pictures drawn by lot, and HR's order that the device judges this room (R6).
+"""Counting people by hand in pictures drawn by lot (R6).
 
 Whoever counts sees the pictures of a class hour and nothing that the device found in it, reads over what
 they typed, and hands all of it in at once; what the device found is shown from then on, and no number is
@@ -16,7 +16,6 @@ from urllib.parse import quote
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
-from agent.configuration.document import ConfigurationError, Visibility, current_configuration
 from agent.store import check_ins, classes, trust
 from agent.store.classes import TrainingClass
 from agent.store.database import Store
@@ -30,17 +29,11 @@ from agent.visibility.count_checks import (
     hand_in_second,
     pictures_to_count,
 )
-from agent.visibility.evidence import Evidence, evidence_of
-from agent.visibility.looks import error_model
-from agent.visibility.orders import RoomTrust, newest_trust
-from agent.visibility.trust import Missing, TrustError, give, hours_needed, missing_of, withdraw
-from agent.web.clock import password_refusal
+from agent.visibility.evidence import evidence_of
 from agent.web.gate import HR_ACCOUNT
 from agent.web.locale import N_
-from agent.web.login import client_address
 from agent.web.sessions import parse_uuid
 from agent.web.site import site_of, visit_of
-from agent.web.verdicts import END_REASONS
 
 ROOM_PAGE: Final = "/visibility/checks"
 ODD_PEOPLE: Final = 3
@@ -68,35 +61,7 @@ ANSWERS: Final = {
     "trust.no_reason": ("bad", N_("须写明理由，最多 500 字，不写身份证号。")),
 }
 """What a form answered, by the word that the page's address carries."""
-LACKS: Final = {
-    "calibration": N_("教室还没有有效的标定，先标定"),
-    "hours": N_("设备会判“全员可见”的课时已数 %(have)d 个，须 %(need)d 个"),
-    "days": N_("已数 %(have)d 天，须 %(need)d 天"),
-    "violated": N_("%(have)d 个课时设备的下限高于人数，须一个也没有：查明原因，重新标定后再数"),
-    "partial": N_("%(have)d 节课只交出了一部分课时的人数：把其余的数完"),
-    "disputed": N_("%(have)d 个课时的人数重数过，最多 %(need)d 个：重新标定后再数"),
-    "answered": N_("抽到的课时只数了 %(have)d%%，须 %(need)d%%：不能挑着数"),
-    "edited": N_("%(have)d 张画面或其人数与当时写入的记录不符，数据库被改过：查明原因，重新标定后再数"),
-}
-
 router = APIRouter()
-
-
-@dataclass(frozen=True, slots=True)
-class RoomView:
-    """Where the room stands."""
-
-    evidence: Evidence
-    missing: tuple[Missing, ...]
-    needed: Visibility
-    hours_needed: int
-    """More than HR's value where a class hour is violated and disputed."""
-    standing: RoomTrust | None
-    ended: RoomTrust | None
-    """The last order, when it is over."""
-    bears_anyway: bool
-    blind: frozenset[str]
-    """Lessons of which nothing that the device found is shown yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,51 +79,12 @@ class CountView:
     """Whether a second count may be stated."""
 
 
-@router.get(ROOM_PAGE)
-async def room_page(request: Request) -> Response:
-    site = site_of(request)
-    _require_hr(request)
-    room = site.settings.node.room
-
-    def work(store: Store) -> RoomView:
-        try:
-            needed = current_configuration(store).visibility
-        except ConfigurationError:
-            needed = Visibility()
-        evidence, newest = evidence_of(store, room), newest_trust(store, room)
-        made, is_over = evidence.calibration, newest is not None and newest.ended_us is not None
-        return RoomView(
-            evidence,
-            missing_of(evidence, needed),
-            needed,
-            hours_needed(evidence, needed),
-            None if is_over else newest,
-            newest if is_over else None,
-            made is not None and error_model(made.detector) is not None,
-            frozenset(
-                each for each in {hour.asked.session_id for hour in evidence.listed} if is_blind(store, each)
-            ),
-        )
-
-    view = await site.store.run(work)
-    answer = ANSWERS.get(request.query_params.get("said", ""))
-    return site.render(
-        request,
-        "count_checks.html",
-        view=view,
-        answer=answer,
-        before=_place(request.query_params.get("before", "")),
-        end_reasons=END_REASONS,
-        lacks=LACKS,
-    )
-
-
 @router.get(ROOM_PAGE + "/{session_id}/{hour}")
 async def count_page(request: Request, session_id: str, hour: str) -> Response:
     """The pictures of a class hour and a field for each; with `review`, what was typed is read over, with
     `second`, too, that of a second count."""
-    site, identifier, number = site_of(request), parse_uuid(session_id), _parse_hour(hour)
-    _require_hr(request)
+    site, identifier, number = site_of(request), parse_uuid(session_id), parse_hour(hour)
+    require_hr(request)
     view = await site.store.run(lambda store: _read_hour(store, identifier, number))
     if view is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
@@ -176,7 +102,7 @@ async def count_page(request: Request, session_id: str, hour: str) -> Response:
         typed=typed if is_review else None,
         is_second=is_second,
         is_odd=_is_odd(typed),
-        before=_place(query.get("before", "")),
+        before=place_of(query.get("before", "")),
         answer=ANSWERS.get(said),
     )
 
@@ -185,9 +111,9 @@ async def count_page(request: Request, session_id: str, hour: str) -> Response:
 async def count(request: Request, session_id: str, hour: str) -> Response:
     """Hand in what was counted in the pictures of a class hour; the next class hour follows."""
     site, form = site_of(request), visit_of(request).form or {}
-    identifier, number = parse_uuid(session_id), _parse_hour(hour)
+    identifier, number = parse_uuid(session_id), parse_hour(hour)
     digest, here = visit_of(request).token_sha256, f"{ROOM_PAGE}/{identifier}/{number}"
-    _require_hr(request)
+    require_hr(request)
     room = site.settings.node.room
 
     def work(store: Store) -> tuple[str, str]:
@@ -214,8 +140,8 @@ async def count(request: Request, session_id: str, hour: str) -> Response:
 async def count_second(request: Request, session_id: str, hour: str) -> Response:
     """State a second count of a class hour whose first was mistyped, with a reason."""
     site, form = site_of(request), visit_of(request).form or {}
-    identifier, number, digest = parse_uuid(session_id), _parse_hour(hour), visit_of(request).token_sha256
-    _require_hr(request)
+    identifier, number, digest = parse_uuid(session_id), parse_hour(hour), visit_of(request).token_sha256
+    require_hr(request)
 
     def work(store: Store) -> str:
         view = _read_hour(store, identifier, number)
@@ -306,46 +232,21 @@ def _next(store: Store, room: str) -> str:
     return f"{ROOM_PAGE}/{waiting[0].asked.session_id}/{waiting[0].asked.hour}"
 
 
-def _parse_hour(text: str) -> int:
+def parse_hour(text: str) -> int:
     """HTTPException 404 for what is no number of a class hour."""
     if not (text.isascii() and text.isdecimal() and len(text) <= 3):
         raise HTTPException(HTTPStatus.NOT_FOUND)
     return int(text)
 
 
-def _place(text: str) -> str:
+def place_of(text: str) -> str:
     """`LESSON/HOUR` of the class hour counted before; '' for none."""
     session_id, _, hour = text.partition("/")
-    return f"{parse_uuid(session_id)}/{_parse_hour(hour)}" if text else ""
+    return f"{parse_uuid(session_id)}/{parse_hour(hour)}" if text else ""
 
 
-@router.post("/visibility/trust")
-async def order(request: Request) -> Response:
-    """HR's order, or its withdrawal; with the password."""
-    site, form = site_of(request), visit_of(request).form or {}
-    _require_hr(request)
-    address, room = client_address(request), site.settings.node.room
-
-    def work(store: Store) -> str:
-        refused = password_refusal(store, site.clock, form.get("password", ""), address)
-        if refused is not None:
-            return refused
-        try:
-            if form.get("order") == "withdraw":
-                withdraw(store, site.clock.now(), room, form.get("reason", ""), HR_ACCOUNT)
-                return "withdrawn"
-            give(store, site.clock.now(), room, HR_ACCOUNT)
-        except TrustError as error:
-            return f"trust.{error.code}"
-        except ConfigurationError:
-            return "configuration"
-        return "trusted"
-
-    word = await site.logins.run(work)
-    return RedirectResponse(f"{ROOM_PAGE}?said={quote(word)}", HTTPStatus.SEE_OTHER)
-
-
-def _require_hr(request: Request) -> None:
+def require_hr(request: Request) -> None:
+    """HTTPException 404 for everybody else."""
     visitor = visit_of(request).visitor
     if visitor is None or visitor.account != HR_ACCOUNT:
         raise HTTPException(HTTPStatus.NOT_FOUND)

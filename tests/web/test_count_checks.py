@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import httpx
@@ -15,12 +15,12 @@ from agent.store import visibility
 from agent.store.database import Store
 from agent.store.vault import Vault
 from agent.store.visibility import VerdictFrame
-from agent.visibility.asked_hours import asked_hours
+from agent.visibility.asked_hours import Look, asked_hours
 from agent.visibility.orders import standing_trust
 from agent.visibility.trust import end_if_over
 from tests.clocks import ManualClock
 from tests.evidence.schemas import problems_of_facts
-from tests.visibility.counted_hours import DAY_US, JPEG, CountedRoom, add_class, bears_nothing
+from tests.visibility.counted_hours import DAY_US, HOUR_US, JPEG, CountedRoom, add_class, bears_nothing
 from tests.web.conftest import PASSWORD, token_in
 from tests.web.lesson import count_heads
 
@@ -171,6 +171,41 @@ def test_who_mistyped_counts_a_second_time_with_a_reason(visitor: httpx.Client, 
     assert [each["people"] for each in stated] == [4, 43, 43, 43]
     assert "43 只按了一个键" not in json.dumps(stated, ensure_ascii=False)
     assert problems_of_facts(room.store) == []
+
+
+@pytest.mark.rule("R6")
+def test_of_many_class_hours_a_page_shows_the_newest_and_asks_each_once(
+    visitor: httpx.Client, room: CountedRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three years of a room that counts are thousands; kiosk and first page wait for each page."""
+    looked = 0
+    is_low = cast(property, Look.is_low).fget
+    assert is_low is not None
+
+    def counted(look: Look) -> bool:
+        nonlocal looked
+        looked += 1
+        return bool(is_low(look))
+
+    monkeypatch.setattr(Look, "is_low", property(counted))
+    room.ask_many(60)
+    room.count()
+    visitor.get(PAGE)
+    before, looked = looked, 0
+    room.ask_many(60, before_us=room.clock.wall_us - 10 * DAY_US)
+    room.count(hours=slice(60, None))
+    room.ask(room.clock.wall_us - 30 * DAY_US + HOUR_US)
+    room.hand_in(-1, 19, 22)
+    looked = 0
+    newest = visitor.get(PAGE).text
+    assert looked < 2.5 * before, "twice as many looks cost twice as much"
+    assert newest.count('class="when"') == 100 and "第 1–100 个，共 121 个" in newest
+    assert "下限高于人数</span>" not in newest.split("<tbody>")[1]
+    older = visitor.get(f"{PAGE}?page=1").text
+    assert older.count('class="when"') == 21 and f'href="{PAGE}"' in older and "page=2" not in older
+    assert f'href="{PAGE}?page=1"' in newest and "下限高于人数" in older.split("<tbody>")[1]
+    for wrong in ("2", "x", "-1", "9999"):
+        assert visitor.get(f"{PAGE}?page={wrong}").status_code == 404
 
 
 @pytest.mark.rule("R6")
