@@ -2,7 +2,7 @@
 
 Each person is one transaction: until it commits they have the templates they had, afterwards those of this
 engine alone. Killed in between, the next start goes on with whoever is left. People whose photos show no
-face to this engine, or cannot be opened, keep what they have: the engine that made it can still use it. So
+face to this engine, or cannot be opened, keep what they have, for the engine that made it, and the people page says so. So
 does who turns out to have somebody else's very face: which of the two it is, people must find out.
 """
 

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from agent import board
 from agent.checkin.consent import withdraw_consent
 from agent.log import get_logger
 from agent.store import classes
@@ -76,27 +77,38 @@ def _make_room(kept: Waiting) -> None:
         del _waiting[others.pop(0)]
 
 
-def _faces_of(store: Store, class_id: str) -> list[Row]:
+def _faces_of(store: Store, class_id: str, engine: str | None) -> list[Row]:
+    """`known`: whether the door's engine has templates of the person; of any engine while it names none."""
     return store.rows(
         "SELECT p.id, p.name, e.role, c.version, c.given_us, c.recorded_by,"
-        " (SELECT count(*) FROM template t WHERE t.person_id = p.id) AS templates"
+        " EXISTS (SELECT 1 FROM template t WHERE t.person_id = p.id) AS enrolled,"
+        " EXISTS (SELECT 1 FROM template t WHERE t.person_id = p.id"
+        "  AND t.engine = coalesce(?, t.engine)) AS known"
         " FROM enrolment e JOIN person p ON p.id = e.person_id"
         " LEFT JOIN consent c ON c.id = (SELECT max(id) FROM consent"
         "  WHERE person_id = p.id AND withdrawn_us IS NULL)"
         " WHERE e.class_id = ? AND e.left_us IS NULL ORDER BY e.role DESC, p.name, p.id",
-        (class_id,),
+        (engine, class_id),
     )
+
+
+def _engine_of_the_door(status: dict[str, Any] | None) -> str | None:
+    """As the check-in role's status names it."""
+    detail = (status or {}).get("detail")
+    engine = detail.get("engine") if isinstance(detail, dict) else None
+    return engine if isinstance(engine, str) else None
 
 
 async def _page(
     request: Request, class_id: str | None, status: int = 200, result: dict[str, Any] | None = None
 ) -> Response:
     site = site_of(request)
+    engine = _engine_of_the_door(board.read_json(site.paths.status / "checkin.json"))
 
     def work(store: Store) -> tuple[list[classes.TrainingClass], list[Row]]:
         found = classes.training_classes(store)
         wanted = class_id or (found[0].id if found else "")
-        return found, _faces_of(store, wanted)
+        return found, _faces_of(store, wanted, engine)
 
     found, people = await site.store.run(work)
     chosen = class_id or (found[0].id if found else "")

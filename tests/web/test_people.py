@@ -19,7 +19,7 @@ from agent.web.site import Site, Visit
 from tests.clocks import ManualClock
 from tests.sample_media import sample_files
 from tests.web.conftest import PASSWORD, Served, Tab, log_in_tab, set_password, token_in
-from tests.web.lesson import settings_for
+from tests.web.lesson import report, settings_for
 
 PERSON = "11111111-1111-4111-8111-111111111111"
 
@@ -136,6 +136,33 @@ def test_photos_that_wait_have_a_bound_and_the_oldest_are_asked_for_again(
     form = {"token": token, "class": roster, "consent_version": "1", "source": "photos", "password": PASSWORD}
     answer = visitor.post(f"/people/{PERSON}/enrol", data=form)
     assert answer.status_code == 400 and "没有收到照片" in answer.text
+
+
+@pytest.mark.promise("I9")
+def test_whom_the_doors_engine_does_not_know_must_enrol_again_and_is_named(
+    roster: str, visitor: httpx.Client, store: Store, paths: Paths, served: Served
+) -> None:
+    """Left over after a change of engine: enrolled by the table, and a stranger at the door."""
+    assert "未登记" in visitor.get("/people").text
+    store.insert(
+        "template",
+        {
+            "id": str(uuid.uuid4()),
+            "person_id": PERSON,
+            "engine": "former-1",
+            "sealed": b"x",
+            "quality": 1.0,
+            "created_us": 0,
+        },
+    )
+    assert "须重新登记" not in visitor.get("/people").text, "no engine is named yet"
+    report(paths, served.clock, "checkin", engine="sface-128-v1")
+    page = visitor.get("/people").text
+    assert "须重新登记" in page
+    assert "已登记" not in page
+    assert "enrol again" in visitor.get("/people?lang=en").text
+    report(paths, served.clock, "checkin", engine="former-1")
+    assert "须重新登记" not in visitor.get("/people").text
 
 
 def test_a_class_that_is_not_there_is_not_found(visitor: httpx.Client) -> None:
