@@ -1,7 +1,8 @@
 """People's word on check-ins by PIN: the teacher in charge or HR staff, who see the picture beside the name.
 
-Confirmed an entry counts as any other, from the instant at which the person stood there; undecided or
-rejected it counts nothing (I9).
+Confirmed an entry counts as any other, from the instant at which the person stood there, also where the door
+knew the face later; undecided or rejected it counts nothing (I9). The same words come to the same, in
+whatever order and however often they were said.
 """
 
 from __future__ import annotations
@@ -148,8 +149,8 @@ def _count_next(store: Store, stamp: Stamp, session: Session, person_id: str, de
 
 
 def _step_back(store: Store, session: Session, entry: DecidedCheckIn) -> tuple[str, str] | None:
-    """A rejection is taken back: what counted in the entry's place is a further look again. Its id and
-    what it counts as; None where nothing else counts."""
+    """The entry came first: what counted in its place is a further look. Its id and what it counts as; None
+    where nothing else counts."""
     row = check_ins.accepted_row(store, session.id, entry.person_id, besides=entry.id)
     if row is None:
         return None
@@ -182,12 +183,9 @@ def _counts_as(store: Store, session: Session, entry: DecidedCheckIn) -> str:
     if earlier and earlier[0] != entry.id and entry.outcome == "awaiting_confirmation":
         raise DecisionError("earlier_first")
     accepted = check_ins.accepted_row(store, session.id, entry.person_id, besides=entry.id)
-    if accepted is None:
-        return "accepted"
-    if entry.at_us < accepted["at_us"] and check_ins.was_confirmed(store, entry.id):
-        return "accepted"  # as before it was rejected: from when the person stood there
-    is_later = entry.at_us > accepted["at_us"]
-    is_leaving = is_later and check_ins.may_leave(session, entry.at_us, entry.spot_check_id)
+    if accepted is None or entry.at_us < accepted["at_us"]:
+        return "accepted"  # from when the person stood there, however late and often people spoke
+    is_leaving = check_ins.may_leave(session, entry.at_us, entry.spot_check_id)
     # By what HR wanted when the person stood there, as attendance goes by it while the word is out.
     leaves = is_leaving and value_of(store, "checkin.check_out", entry.revision) is True
     return "checked_out" if leaves else "already_checked_in"

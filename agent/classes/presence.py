@@ -52,6 +52,9 @@ def presence(session: Session, stay: Stay | None, seen: Looks, rules: Attendance
     left_us = end_us if stay.left_us is None else min(stay.left_us, end_us)
     possible: Spans = ((stay.at_us, left_us),) if left_us > stay.at_us else ()
     sure, reasons = possible, list[Reason]()
+    if stay.waiting_us is not None:
+        possible = ((stay.waiting_us, left_us),) if left_us > stay.waiting_us else ()
+        reasons.append("pending")
     if stay.is_pending or seen.doubt is not None:
         sure = ()
         reasons.append("pending" if stay.is_pending else seen.doubt or "suspicion")

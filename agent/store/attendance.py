@@ -6,7 +6,7 @@ Queries only; what a class hour counts as is judged by agent/classes/attendance.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
@@ -48,11 +48,14 @@ class Stay:
     simulated: bool
     void: bool
     """HR confirmed that this very check-in was an impostor's (R7)."""
+    waiting_us: int | None = None
+    """An earlier entry by PIN waits for a word: confirmed, the person was here from then."""
 
 
 def stays(store: Store, session_ids: Iterable[str]) -> list[Stay]:
     """The first check-in that counts, or would if it were confirmed, of each person in each session, in the
-    order of time. Rejected entries are none. One that was confirmed hides the same person's pending ones."""
+    order of time. Rejected entries are none. One that was confirmed hides the same person's pending ones, but
+    for the time of an earlier one."""
     return [stay for session_id in session_ids for stay in _stays_of(store, session_id)]
 
 
@@ -75,7 +78,9 @@ def _stays_of(store: Store, session_id: str) -> list[Stay]:
     found: dict[str, Stay] = {}
     for row in rows:
         flags = {key: bool(row[key]) for key in ("is_pending", "simulated", "void")}
-        found.setdefault(row["person_id"], Stay(**{**dict(row), **flags}))
+        stay = found.setdefault(row["person_id"], Stay(**{**dict(row), **flags}))
+        if not stay.is_pending and row["at_us"] < stay.at_us and stay.waiting_us is None:
+            found[row["person_id"]] = replace(stay, waiting_us=row["at_us"])
     return sorted(found.values(), key=lambda stay: (stay.at_us, stay.check_in_id))
 
 
@@ -95,6 +100,8 @@ def expected_over(store: Store, session_id: str, *, with_pending: bool | None = 
         with_pending = value(store, "attendance.expect_pending") is not False
     counted = [stay for stay in _stays_of(store, session_id) if with_pending or not stay.is_pending]
     found = [stay for stay in counted if not stay.void]
+    if with_pending:
+        found = [one if one.waiting_us is None else replace(one, at_us=one.waiting_us) for one in found]
     return _steps(session, session.opened_us, found)
 
 
@@ -127,8 +134,9 @@ class Looks:
     doubt: Literal["suspicion", "impostor"] | None
     """A suspicion of an impostor that names the person is open, or is confirmed of another check-in."""
     leaving_us: int | None
-    """The first entry by PIN after the person was accepted that waits for a word and was a leaving if it is
-    confirmed: by what HR wanted then, not by their word of today."""
+    """The first look that is a leaving if an entry by PIN that waits for a word is confirmed: that entry,
+    after the person was accepted, or what was accepted after the entry. By what HR wanted then, not by their
+    word of today."""
     missed: tuple[tuple[int, int | None], ...]
     """Spot checks that were missed: from the draw until the door judged the person's face anew, or people
     confirmed an entry by PIN (None: never)."""
@@ -158,10 +166,10 @@ def _leavings(store: Store, session_id: str) -> dict[str, int]:
     session = classes.session(store, session_id)
     found: dict[str, int] = {}
     for row in store.rows(
-        "SELECT w.person_id, w.at_us, w.revision, w.spot_check_id FROM check_in w JOIN check_in a"
+        "SELECT l.person_id, l.at_us, l.revision, l.spot_check_id FROM check_in w JOIN check_in a"
         " ON a.session_id = w.session_id AND a.person_id = w.person_id AND a.outcome = 'accepted'"
-        " WHERE w.session_id = ? AND w.outcome = 'awaiting_confirmation' AND w.at_us > a.at_us"
-        " ORDER BY w.at_us",
+        " JOIN check_in l ON l.id = CASE WHEN w.at_us > a.at_us THEN w.id ELSE a.id END"
+        " WHERE w.session_id = ? AND w.outcome = 'awaiting_confirmation' ORDER BY l.at_us",
         (session_id,),
     ):
         is_late = session is not None and may_leave(session, row["at_us"], row["spot_check_id"])

@@ -35,13 +35,19 @@ class DecidedCheckIn:
     decided_us: int | None
     number: int | None
     """Of the newest decision."""
+    counted_id: str | None
+    """What the person is present by, where that is a later look: confirmed, the entry takes its place."""
+    counted_us: int | None
 
 
 _SELECT = (
     "SELECT c.id, c.session_id, c.person_id, p.name, e.role, c.at_us, c.revision, c.outcome, c.photo_id,"
-    " c.spot_check_id, c.simulated, d.decision, d.account, d.reason, d.decided_us, d.number FROM check_in c"
+    " c.spot_check_id, c.simulated, d.decision, d.account, d.reason, d.decided_us, d.number,"
+    " a.id AS counted_id, a.at_us AS counted_us FROM check_in c"
     " JOIN person p ON p.id = c.person_id JOIN session s ON s.id = c.session_id"
     " LEFT JOIN enrolment e ON e.class_id = s.class_id AND e.person_id = c.person_id AND e.left_us IS NULL"
+    " LEFT JOIN check_in a ON a.session_id = c.session_id AND a.person_id = c.person_id"
+    " AND a.outcome = 'accepted' AND a.at_us > c.at_us"
     " LEFT JOIN check_in_decision d ON d.number ="
     " (SELECT max(number) FROM check_in_decision WHERE check_in_id = c.id)"
 )
@@ -90,12 +96,6 @@ def accepted_row(store: Store, session_id: str, person_id: str, *, besides: str 
         " AND outcome = 'accepted' AND id <> ?",
         (session_id, person_id, besides),
     )
-
-
-def was_confirmed(store: Store, check_in_id: str) -> bool:
-    """Whether people ever confirmed a check-in by PIN, also where they took that back."""
-    query = "SELECT 1 FROM check_in_decision WHERE check_in_id = ? AND decision = 'confirmed'"
-    return store.row(query, (check_in_id,)) is not None
 
 
 def next_sufficient(store: Store, session_id: str, person_id: str) -> Row | None:

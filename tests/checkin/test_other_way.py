@@ -87,7 +87,7 @@ def test_by_face_and_by_pin_a_person_counts_once(lesson: Lesson) -> None:
     first, second = lesson.person("甲"), lesson.person("乙")
     waiting = lesson.noted(lesson.give_pin(first))
     lesson.look("accepted", first)
-    assert decide(lesson.store, lesson.clock.now(), waiting, "confirmed", "hr", "") == "already_checked_in"
+    assert decide(lesson.store, lesson.clock.now(), waiting, "confirmed", "hr", "") == "accepted"
     lesson.look("accepted", second)
     given = lesson.give_pin(second, "593024")
     assert lesson.enter(given.number, given.pin).code == "already_checked_in"
@@ -138,6 +138,37 @@ def test_a_rejection_that_is_taken_back_costs_nobody_time(lesson: Lesson, leaves
     assert lesson.outcome(later.check_in_id) == before == ("checked_out" if leaves else "already_checked_in")
     said = [(data["check_in"], data["outcome"]) for _, data in lesson.facts("check-in.counted")]
     assert said == [(later.check_in_id, "accepted"), (later.check_in_id, before)]
+    assert problems_of_facts(lesson.store) == []
+
+
+@pytest.mark.promise("I9")
+@pytest.mark.rule("R17", "R18")
+@pytest.mark.parametrize("face_after", [1200, 2400])
+def test_the_same_words_come_to_the_same_in_whatever_order_they_are_said(
+    lesson: Lesson, face_after: int
+) -> None:
+    """Who stood there at eight and whom the door knows later is here from eight, once people say so."""
+    want_check_out(lesson)
+    found = []
+    for order in ("FC", "CF", "FCRC", "FRC", "CFRC", "CRFC"):
+        lesson.new_session()
+        person = lesson.person(order)
+        entry, face = lesson.noted(lesson.give_pin(person, None)), ""
+        came_us = lesson.clock.wall_us
+        for step in order:
+            now = lesson.clock.now()
+            if step == "F":
+                lesson.clock.advance(face_after)
+                face = lesson.look("accepted", person).check_in_id
+            else:
+                word = "confirmed" if step == "C" else "rejected"
+                decide(lesson.store, now, entry, word, "hr", "看过照片")  # type: ignore[arg-type]
+        ((one),) = classes.present(lesson.store, lesson.session)
+        left_s = None if one.left_us is None else (one.left_us - came_us) // 1_000_000
+        found.append((one.at_us - came_us, one.method, left_s, lesson.outcome(entry), lesson.outcome(face)))
+    leaves = face_after == 2400
+    further = ((face_after + 1), "checked_out") if leaves else (None, "already_checked_in")
+    assert found == [(0, "pin", further[0], "accepted", further[1])] * 6
     assert problems_of_facts(lesson.store) == []
 
 

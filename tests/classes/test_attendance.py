@@ -109,6 +109,21 @@ def test_who_waits_for_a_word_is_undecided_and_only_where_it_matters(roll: Roll)
     assert roll.states("A") == ["absent", "absent"]
 
 
+@pytest.mark.promise("I9")
+@pytest.mark.parametrize("leaves", [False, True])
+def test_who_typed_a_pin_and_was_known_later_was_perhaps_here_from_the_first(
+    roll: Roll, leaves: bool
+) -> None:
+    """Where check-out is wanted the later look is perhaps the leaving: then no hour is sure."""
+    lesson = roll.lesson(f"{DAY} 08:00", hours=3)
+    roll.configure(check_out=leaves)
+    entry = roll.answer(lesson, "A", 0, "awaiting_confirmation", method="pin")
+    roll.answer(lesson, "A", 80)
+    assert roll.states("A") == ["undecided", "undecided", "undecided" if leaves else "attended"]
+    roll.store.execute("UPDATE check_in SET outcome = 'rejected' WHERE id = ?", (entry,))
+    assert roll.states("A") == ["absent", "absent", "attended"]
+
+
 def test_a_leaving_that_waits_for_a_word_is_undecided_where_leavings_count(roll: Roll) -> None:
     lesson = roll.lesson(f"{DAY} 08:00", hours=2)
     roll.answer(lesson, "A", 0)

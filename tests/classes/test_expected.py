@@ -77,6 +77,22 @@ def test_who_waits_for_a_word_is_expected_and_who_is_rejected_is_not(store: Stor
     assert expected_over(store, lesson.session, with_pending=True)[-1].trainees == 0
 
 
+@pytest.mark.rule("R6")
+@pytest.mark.parametrize("with_pending", [False, True])
+def test_who_typed_a_pin_and_was_known_later_is_expected_from_when_hr_say(
+    store: Store, lesson: Lesson, with_pending: bool
+) -> None:
+    person = lesson.person()
+    lesson.noted(lesson.give_pin(person))
+    typed_us = lesson.clock.wall_us
+    lesson.clock.advance(600)
+    lesson.look("accepted", person)
+    (one,) = [
+        step for step in expected_over(store, lesson.session, with_pending=with_pending) if step.trainees
+    ]
+    assert one.from_us == (typed_us if with_pending else lesson.clock.wall_us)
+
+
 @pytest.mark.rule("R7")
 def test_one_face_for_two_people_is_one_person_once_hr_confirmed_it(store: Store, lesson: Lesson) -> None:
     lesson.look("accepted", lesson.person("学员甲"), face(1))

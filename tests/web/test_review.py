@@ -160,6 +160,26 @@ def test_hr_confirms_an_entry_after_looking_at_its_photo(visitor: httpx.Client, 
     assert "看错人了" in visitor.get("/review").text
 
 
+@pytest.mark.rule("R17")
+def test_what_a_word_gives_is_said_where_the_door_knew_the_person_later(
+    visitor: httpx.Client, desk: Desk
+) -> None:
+    person = desk.lesson.people[19]
+    address, came_us = f"/review/check-in/{desk.entry(person)}", desk.clock.wall_us
+    hint = "现在从 [0-9:]+ 算到课；确认后改从 [0-9:]+ 算起"
+    assert not re.search(hint, visitor.get("/review").text)
+    desk.clock.advance(600)
+    desk.look("accepted", 1, person)
+    assert re.search(hint, visitor.get("/review").text)
+    assert "confirmed, from" in visitor.get("/review?lang=en").text
+    visitor.get("/review?lang=zh")
+    open_photos(visitor)
+    assert "写入签名记录" in send(visitor, address, decision="confirmed")
+    assert not re.search(hint, visitor.get("/review").text)
+    here = {one.person_id: one.at_us for one in classes.present(desk.store, desk.lesson.session)}
+    assert here[person] == came_us
+
+
 @pytest.mark.rule("R7")
 @pytest.mark.promise("I6", "I10")
 def test_three_confirmed_suspicions_raise_the_alarm_on_the_page(visitor: httpx.Client, desk: Desk) -> None:
