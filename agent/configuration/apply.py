@@ -247,6 +247,8 @@ def _apply(
     try:
         entries = carried.import_classes(store, vault, stamp, opened.classes, room, simulated)
         after = with_changes(before, payload.values, entries)
+        # Whatever it orders is judged by the values that it puts in force.
+        _insert(store, stamp, after, origin.signed)
         ordered = carried.carry_out_orders(store, stamp, opened.orders, room, simulated)
         about_room = carried.order_trust(store, stamp, opened.trust, room, origin.order_trust)
     except ConfigurationError as error:
@@ -254,7 +256,6 @@ def _apply(
         raise RefusedError(RefusalCode.INVALID, "; ".join(error.problems), payload.id, newest) from error
     drawn = carried.draw(store, stamp, payload, room, simulated)
     changes = difference(before, after)
-    _insert(store, stamp, after, origin.signed)
     data = {
         **origin.data,
         "revision": after.revision,

@@ -167,6 +167,23 @@ def test_who_is_not_hr_or_lacks_the_evidence_gives_none(room: CountedRoom, offic
     assert facts(room.store, "room.trusted") == [] and problems_of_facts(room.store) == []
 
 
+@pytest.mark.rule("R6")
+@pytest.mark.promise("I10")
+def test_an_order_is_judged_by_the_values_that_its_message_puts_in_force(
+    room: CountedRoom, officer: Officer
+) -> None:
+    def both(hours: int) -> Outcome:
+        text = order_text(action="give", calibration=1, after="none")
+        values = {"visibility.trust_hours": hours}
+        return judge(room, officer.message_about_room(text, base_revision=1, values=values))
+
+    outcome = both(300)
+    assert outcome.code is RefusalCode.INVALID and "30 of 300 class hours counted" in outcome.detail
+    assert standing_trust(room.store, "room") is None
+    assert room.store.number("SELECT max(revision) FROM configuration") == 1, "nothing of it was applied"
+    assert both(31).code is RefusalCode.INVALID and both(30).applied
+
+
 def test_an_order_says_what_it_is_for() -> None:
     assert (
         list(
