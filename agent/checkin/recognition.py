@@ -82,7 +82,7 @@ def recognition(
             f"识别引擎已换为 {chosen.engine.name}，正在重新生成人脸特征：{done}/{of}",
             f"the engine is now {chosen.engine.name}; making templates anew: {done} of {of}",
         )
-        front.unavailable("model")
+        front.unavailable("preparing")  # nobody films meanwhile, so no PIN can be taken either
         return not context.stop.is_set()
 
     made = rederive(store, vault, chosen.engine, context.clock, progress, simulated=simulated)

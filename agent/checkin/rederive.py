@@ -2,8 +2,9 @@
 
 Each person is one transaction: until it commits they have the templates they had, afterwards those of this
 engine alone. Killed in between, the next start goes on with whoever is left. People whose photos show no
-face to this engine, or cannot be opened, keep what they have, for the engine that made it, and the people page says so. So
-does who turns out to have somebody else's very face: which of the two it is, people must find out.
+face to this engine, or cannot be opened, keep what they have, for the engine that made it; the people page
+names them. So does who turns out to have somebody else's very face: which of the two it is, people must
+find out.
 """
 
 from __future__ import annotations

@@ -59,6 +59,7 @@ Prompts are shown in the door's own words. `blind`: without the camera's picture
 FAULTS: Final[dict[str, str]] = {
     "camera": N_("摄像头没有画面"),
     "model": N_("人脸模型不可用"),
+    "preparing": N_("人脸特征正在更新，请稍候"),
     "engine": N_("人脸识别出错"),
     "record": N_("签到无法保存"),
     "database": N_("数据库不可用"),

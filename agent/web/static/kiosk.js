@@ -30,7 +30,7 @@ const KINDS = {
   hold_still: ["prompt", "still"],
 };
 const ASKS_OTHER_WAY = new Set(["unknown", "failed", "other_way", "suspected_attack"]);
-const BLIND = new Set(["camera", "silent"]); // no picture, so the PIN is taken no more than a face
+const BLIND = new Set(["camera", "preparing", "silent"]); // no picture, so the PIN is taken no more than a face
 const STATES = { waiting: ["wait", "face"], no_session: ["wait", "clock"], unavailable: ["down", "warning"], blind: ["down", "warning"], lost: ["lost", "wait"] };
 
 const element = (id) => document.getElementById(id);
