@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.store import database
+from agent.store import attendance, database
 from agent.store.database import Store, StoreError
 from agent.store.facts import Fact, FactType, state_fact
 from tests.clocks import ManualClock
@@ -50,6 +50,37 @@ def test_an_upgraded_database_equals_a_fresh_one(tmp_path: Path, version: int) -
     fresh = tmp_path / "fresh.sqlite"
     Store(fresh).close()
     assert schema_of(upgraded) == schema_of(fresh)
+
+
+@pytest.mark.rule("R17", "R18")
+def test_a_check_that_was_missed_before_the_upgrade_ends_with_the_look_that_ended_it(tmp_path: Path) -> None:
+    path = made_by(1, tmp_path / "landed.sqlite")
+    with sqlite3.connect(path) as old:  # foreign keys are off: persons and classes do not matter here
+        old.execute(
+            "INSERT INTO session (id, class_id, room, kind, planned_start_us, planned_end_us, class_hours,"
+            " state) VALUES ('s', 'c', 'r', 'theory', 0, 3600000000, 1, 'open')"
+        )
+        for name, minute, result in (("m", 10, "missed"), ("p", 40, "passed")):
+            row = (name, minute * 60_000_000, result, minute * 60_000_000)
+            old.execute("INSERT INTO spot_check VALUES (?, 's', 'a', ?, 5, 0, 'b', ?, ?, 0)", row)
+        for name, minute, outcome in (
+            ("came", 1, "accepted"),
+            ("late", 20, "already_checked_in"),
+            ("again", 30, "already_checked_in"),
+            ("in time", 42, "already_checked_in"),
+            ("left", 50, "checked_out"),
+        ):
+            old.execute(
+                "INSERT INTO check_in (id, session_id, person_id, outcome, method, at_us, liveness,"
+                " simulated) VALUES (?, 's', 'a', ?, 'face', ?, 'live', 1)",
+                (name, outcome, minute * 60_000_000),
+            )
+    old.close()
+    store = Store(path)
+    rows = store.rows("SELECT id, spot_check_id, in_time FROM check_in WHERE spot_check_id IS NOT NULL")
+    assert [tuple(row) for row in rows] == [("late", "m", 0), ("in time", "p", 1)]
+    assert attendance.looks(store, "s")["a"].missed == ((600_000_000, 1_200_000_000),)
+    store.close()
 
 
 def test_a_database_of_a_newer_program_is_refused(tmp_path: Path) -> None:
