@@ -47,6 +47,8 @@ _PROMPT_OF: Final = {
 }
 
 _PRESENT: Final = frozenset({AnswerKind.ACCEPTED, AnswerKind.ALREADY_CHECKED_IN})
+_SAID_BEFORE: Final = (AnswerKind.ACCEPTED, AnswerKind.SEEN, AnswerKind.CHECKED_OUT)
+"""After one of these "already checked in" is no news, and over "seen" or "good-bye" a contradiction."""
 _NAMED: Final = _PRESENT | {AnswerKind.CHECKED_OUT, AnswerKind.SEEN, AnswerKind.NOT_IN_CLASS}
 
 log = get_logger(__name__)
@@ -166,7 +168,8 @@ class Announcer:
         addressee = reply.person_id or f"track {reply.track_id}"
         kind = AnswerKind.ACCEPTED if reply.answer in _PRESENT else reply.answer
         self._said = {key: at for key, at in self._said.items() if now_ns - at < REPEAT_NS}
-        if (addressee, kind) in self._said:
+        said_by = _SAID_BEFORE if reply.answer is AnswerKind.ALREADY_CHECKED_IN else (kind,)
+        if any((addressee, one) in self._said for one in said_by):
             return
         self._said[addressee, kind] = now_ns
         given = replace(self._addressed(reply), colour=self._colours.get(reply.track_id))

@@ -50,6 +50,23 @@ def test_no_name_is_whole_anywhere_and_none_goes_to_a_suspected_attack(scene: Sc
     assert "照片" not in suspected["zh"], "neutral: others stand by"
 
 
+@pytest.mark.rule("R18")
+@pytest.mark.parametrize("first", [AnswerKind.SEEN, AnswerKind.CHECKED_OUT])
+def test_who_was_seen_or_left_is_not_told_already_checked_in_over_it(scene: Scene, first: AnswerKind) -> None:
+    scene.faces[1] = GateReason.TAKEN
+    scene.reply(1, AnswerKind.ACCEPTED, "p1")
+    scene.look()
+    scene.faces, scene.answers = {2: GateReason.TAKEN}, {}
+    scene.look(9)
+    scene.reply(2, first, "p1")
+    scene.look(1)
+    scene.faces, scene.answers = {3: GateReason.TAKEN}, {}
+    scene.reply(3, AnswerKind.ALREADY_CHECKED_IN, "p1")
+    scene.look(1)
+    kinds = {each["kind"] for each in scene.board()["answers"]}
+    assert kinds == {"accepted", first.value}, "it is said, and stands"
+
+
 def test_a_face_that_is_lost_and_found_again_is_not_answered_twice(scene: Scene) -> None:
     scene.faces[1] = GateReason.TAKEN
     scene.reply(1, AnswerKind.ACCEPTED, "p1")
