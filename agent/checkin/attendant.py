@@ -119,6 +119,7 @@ class Attendant:
             portrait=portrait(*case.best),
             simulated=self._simulated,
             template=case.template,
+            same_stranger=self._thresholds.match_distance,
         )
         recorded = self._journal.record(entry, session.id, stamp)
         if recorded is None:

@@ -60,6 +60,8 @@ class Entry:
     simulated: bool
     template: Template | None = None
     """Of the face that was answered, to know it again in the same lesson; never written anywhere (I7)."""
+    same_stranger: float | None = None
+    """HR's limit of the match distance; `threshold` may be nearer, for the class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,7 @@ class Journal:
             entry.template,
             entry.threshold,
             entry.simulated,
+            entry.same_stranger,
         )
         self._suspicions.look(self._store, stamp, session, sight)
         return passed

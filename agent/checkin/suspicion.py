@@ -37,7 +37,11 @@ class Sight:
     person_id: str | None
     template: Template | None
     match_distance: float
+    """The class's cut: so near a face must be to be named."""
     simulated: bool
+    same_stranger: float | None = None
+    """HR's limit: so near two looks without a name are one stranger; None: the cut. The cut is held against
+    templates that were enrolled; two poor looks of one face lie farther apart far oftener."""
 
 
 @dataclass(slots=True)
@@ -118,7 +122,7 @@ class Suspicions:
             return None
         apart = distances(sight.template, np.stack([known.template for known in among]))
         nearest = int(np.argmin(apart))
-        reach = sight.match_distance * (SAME_FACE if accepted else 1.0)
+        reach = sight.match_distance * SAME_FACE if accepted else sight.same_stranger or sight.match_distance
         return among[nearest] if float(apart[nearest]) < reach else None
 
 

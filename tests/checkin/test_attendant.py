@@ -12,7 +12,7 @@ from agent.checkin.gallery import Gallery
 from agent.checkin.liveness import Liveness, NoLivenessJudge
 from agent.checkin.thresholds import CheckinThresholds
 from agent.paths import Paths
-from agent.store import classes
+from agent.store import classes, suspicions
 from agent.store.database import Store
 from models.faces import DetectedFace, Template
 from models.images import Box
@@ -103,6 +103,20 @@ def test_looks_of_one_face_that_differ_are_one_visit_and_accuse_once(lesson: Les
     answer(lesson, door, None, away(5), CUT, track=2)
     answer(lesson, door, None, away(5 + CUT + 0.01), CUT, track=3)
     assert outcomes(lesson) == ["accepted", "unknown"], "a stranger whose track broke is still that stranger"
+
+
+@pytest.mark.rule("R7")
+def test_one_stranger_who_comes_again_is_one_suspicion_however_poor_the_looks(
+    lesson: Lesson, door: Attendant
+) -> None:
+    """Three visits, each look farther from the last than the class's cut: R7's alarm was one person."""
+    for visit in range(3):
+        answer(lesson, door, None, away(5 + visit * (CUT + 0.01)), CUT, track=visit)
+        lesson.clock.advance(60)
+    assert outcomes(lesson) == ["unknown"] * 3
+    answer(lesson, door, None, away(8), CUT, track=9)
+    times = [one.times for one in suspicions.suspicions(lesson.store)]
+    assert sorted(times) == [1, 3], "and somebody else is another"
 
 
 def outcomes(lesson: Lesson) -> list[str]:
