@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, cast
 from uuid import uuid4
 
@@ -21,7 +22,7 @@ from agent.visibility.trust import end_if_over
 from tests.clocks import ManualClock
 from tests.evidence.schemas import problems_of_facts
 from tests.visibility.counted_hours import DAY_US, HOUR_US, JPEG, CountedRoom, add_class, bears_nothing
-from tests.web.conftest import PASSWORD, token_in
+from tests.web.conftest import PASSWORD, Tab, log_in_tab, token_in
 from tests.web.lesson import count_heads
 
 PAGE = "/visibility/checks"
@@ -171,6 +172,34 @@ def test_who_mistyped_counts_a_second_time_with_a_reason(visitor: httpx.Client, 
     assert [each["people"] for each in stated] == [4, 43, 43, 43]
     assert "43 只按了一个键" not in json.dumps(stated, ensure_ascii=False)
     assert problems_of_facts(room.store) == []
+
+
+@pytest.mark.rule("R6")
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.usefixtures("visitor")
+def test_a_second_count_in_a_browser(room: CountedRoom, open_tab: Callable[..., Tab], width: int) -> None:
+    """Whoever opens the page has its pictures opened by it; the numbers come before the reason."""
+    session = room.ask(room.clock.wall_us - DAY_US, lower=41, upper=47)
+    room.hand_in(0, 4, 43)
+    tab = open_tab(width)
+    log_in_tab(tab)
+    page = tab.page
+    page.goto(f"{PAGE}/{session}/1?lang=en")
+    page.click("text=Mistyped?")
+    for photo, people in zip(room.photos[0], ("43", "4"), strict=True):
+        page.fill(f'input[name="people.{photo}"]', people)
+    page.click("text=Read over, then hand in")
+    page.wait_for_selector("text=picture 2: 4 people")
+    assert len(facts(room.store, "visibility.people-counted")) == 2, "read over first"
+    page.click("text=Back, change them")
+    page.fill(f'input[name="people.{room.photos[0][1]}"]', "43")
+    page.click("text=Read over, then hand in")
+    page.fill('input[name="reason"]', "one key only")
+    assert "one" not in page.url
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.click("text=Hand in the second count")
+    page.wait_for_selector("text=second count: 43")
+    assert [each["people"] for each in facts(room.store, "visibility.people-counted")] == [4, 43, 43, 43]
 
 
 @pytest.mark.rule("R6")
