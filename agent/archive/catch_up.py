@@ -19,6 +19,7 @@ from typing import Final
 
 from agent.archive import catch_up_rows
 from agent.archive.catch_up_plan import Plan, SegmentKey, plan_of
+from agent.archive.counted_before import CountedBefore, wanted_of
 from agent.archive.looked_back import with_view
 from agent.archive.part import Word
 from agent.archive.recount_deaths import DEATHS, Deaths, PictureKey
@@ -35,14 +36,12 @@ from agent.archive.rounds import RECENT_US, ROUND_NS, Rounds
 from agent.classes.class_hours import class_hours
 from agent.clock import Stamp
 from agent.log import get_logger
-from agent.recording.gops import Gop, unpack_gops
 from agent.role import RoleContext
 from agent.store import catch_up, classes
 from agent.store.classes import Session
-from agent.store.database import Row, Store
-from agent.store.true_time import PlacedRow
+from agent.store.database import Store
 from agent.visibility.look_plan import PlannedFrame
-from agent.visibility.recounting import Refused, Wanted
+from agent.visibility.recounting import Recounted, Refused
 
 BATCH: Final = 12
 """Pictures a transaction: a minute of the lesson, and what a kill costs at the most."""
@@ -58,8 +57,6 @@ FAILURES: Final = 3
 """So often a file may be unreadable before its pictures are refused."""
 AGAIN_NS: Final = 600_000_000_000
 """When what was in the way is tried again."""
-NEIGHBOURS: Final = 8
-"""Segments among which a picture is looked for that is counted before a suspect one."""
 HUNG_NS: Final = 600_000_000_000
 """A dozen pictures that take longer hang."""
 
@@ -72,7 +69,8 @@ class _Work:
     plan: Plan
     frames: tuple[PlannedFrame, ...]
     is_alone: bool
-    """The recording has no other picture that could be counted before the first of them."""
+    """The recording has no other picture that could be counted before the first of them, a suspect."""
+    has_beside: bool
     future: Future[Tried]
     began_ns: int
 
@@ -99,7 +97,10 @@ class CatchUp:
         self._soon: deque[str] = deque()
         self._rounds = Rounds(catch_up.opened_sessions, context.settings.node.room)
         self._current: str | None = None
+        self._suspected: dict[str, None] = {}
+        """Lessons of which pictures under suspicion are due: when nothing else is, one at a time."""
         self._deaths = Deaths()
+        self._before = CountedBefore(context.paths.video, context.settings.node.room, self._deaths)
         self._was_killed = False
         self._answered: frozenset[PictureKey] = frozenset()
         """Of the newest batch: none of them may be missing any more."""
@@ -161,7 +162,7 @@ class CatchUp:
         return self._counter is not None
 
     def _go_on(self, store: Store, stamp: Stamp) -> None:
-        session = self._session(store, stamp)
+        session, is_last = self._session(store, stamp)
         if session is None or self._counter is None:
             self._word = Word()
             self._recounter.end()
@@ -174,28 +175,37 @@ class CatchUp:
             return
         if self._is_stuck(store, stamp, session, plan):
             return
-        frames = self._first_of(plan, stamp)
+        frames, suspects = self._first_of(plan, stamp)
+        self._current = session.id if frames else None
+        if suspects and not frames:
+            self._suspected[session.id] = None
+            frames = suspects[:1] if is_last else ()
         if frames:
-            self._current = session.id
             self._begin(store, stamp, session, plan, frames)
             return
-        self._current, self._word = None, Word()
+        self._word = Word()
         if plan.is_complete and session.state == "closed" and (plan.made or plan.refused):
             self._end(store, stamp, session, plan, "done")
 
-    def _session(self, store: Store, stamp: Stamp) -> Session | None:
-        """The lesson that is being caught up, else the next to be looked at; None when this round is
-        over."""
+    def _session(self, store: Store, stamp: Stamp) -> tuple[Session | None, bool]:
+        """The lesson that is being caught up, else the next to be looked at, else None. True where a picture
+        under suspicion may be tried: this round is over, or each lesson was looked at since it waits."""
         if self._current is None and not self._soon and stamp.monotonic_ns >= self._soon_ns:
             self._soon_ns = stamp.monotonic_ns + ROUND_NS
             room = self._context.settings.node.room
             self._soon.extend(catch_up.opened_sessions(store, room, stamp.wall_us - SOON_US))
-        found = self._current or (self._soon.popleft() if self._soon else self._rounds.next(store, stamp))
+        found = self._current or (self._soon.popleft() if self._soon else None)
+        is_last = False
+        if found is None:
+            found = self._rounds.next(store, stamp) or next(iter(self._suspected), None)
+            is_last = found in self._suspected
+        if is_last and found is not None:
+            del self._suspected[found]
         session = None if found is None else classes.session(store, found)
         if session is not None and session.state in ("open", "closed"):
-            return session
+            return session, is_last
         self._current = None
-        return None
+        return None, False
 
     def _is_stuck(self, store: Store, stamp: Stamp, session: Session, plan: Plan) -> bool:
         """Whether pictures are missing still that were answered a moment ago: they would be asked for
@@ -212,60 +222,36 @@ class CatchUp:
         log.error("catch-up.stuck", session=session.id, path=row["path"], pictures=len(stuck))
         return True
 
-    def _first_of(self, plan: Plan, stamp: Stamp) -> tuple[PlannedFrame, ...]:
-        """The next dozen of one segment, of those that may be tried now; one on which the process ended
-        before is tried by itself."""
+    def _first_of(
+        self, plan: Plan, stamp: Stamp
+    ) -> tuple[tuple[PlannedFrame, ...], tuple[PlannedFrame, ...]]:
+        """The next dozen of one segment, of those that may be tried now; and all those of files in which the
+        process ended, to be tried by themselves."""
         frames = [
             frame
             for frame in plan.missing
             if self._not_before_ns.get((frame.run_id, frame.sequence), 0) <= stamp.monotonic_ns
             and not self._deaths.is_aside(_key(frame), stamp)
         ]
-        harmless = [frame for frame in frames if not self._deaths.tries(_key(frame))]
-        if not harmless:
-            return tuple(frames[:1])
-        first = [each for each in harmless if each.run_id == harmless[0].run_id]
-        return tuple(each for each in first if each.sequence == harmless[0].sequence)[:BATCH]
-
-    def _harmless_beside(self, store: Store, plan: Plan, frame: PlannedFrame) -> Wanted | None:
-        """A picture to be counted before a suspect one, another each time: of the same file, else of another
-        of this camera; kept nowhere. None when there is none, or no suspicion."""
-        tries = self._deaths.tries(_key(frame))
-        if not tries:
-            return None
-        own = plan.rows[frame.run_id, frame.sequence]
-        room = self._context.settings.node.room
-        for rows in ([own], catch_up.newest_segments(store, room, NEIGHBOURS)):
-            others: list[tuple[PlacedRow | Row, Gop]] = [
-                (row, gop)
-                for row in rows
-                for gop in unpack_gops(row["gops"])
-                if not self._deaths.tries((row["run_id"], row["sequence"], gop.ticks))
-            ]
-            if others:
-                row, gop = others[(tries + self._deaths.in_a_row) % len(others)]  # it may be deadly itself
-                return self._wanted(store, row, ((gop.offset, gop.ticks),))
-        return None
-
-    def _wanted(self, store: Store, row: PlacedRow | Row, pictures: tuple[tuple[int, int], ...]) -> Wanted:
-        return Wanted(
-            self._context.paths.video / row["path"],
-            catch_up.fragment_hashes(store, row["run_id"], row["sequence"]),
-            int(row["start_ticks"]),
-            pictures,
-        )
+        deadly = self._deaths.segments()
+        harmless = [frame for frame in frames if _key(frame)[:2] not in deadly]
+        first = [each for each in harmless if _key(each)[:2] == _key(harmless[0])[:2]]
+        return tuple(first)[:BATCH], tuple(frame for frame in frames if _key(frame)[:2] in deadly)
 
     def _begin(
         self, store: Store, stamp: Stamp, session: Session, plan: Plan, frames: tuple[PlannedFrame, ...]
     ) -> None:
-        beside = self._harmless_beside(store, plan, frames[0])
-        row = plan.rows[frames[0].run_id, frames[0].sequence]
-        wanted = self._wanted(store, row, tuple((frame.offset, frame.ticks) for frame in frames))
+        first = _key(frames[0])
+        row, is_suspect = plan.rows[first[:2]], first[:2] in self._deaths.segments()
+        # After a death the next picture is tried behind another, too: it may be deadly as well.
+        beside = self._before.pick(store, row, first) if is_suspect or self._deaths.in_a_row else None
+        pictures = tuple((frame.offset, frame.ticks) for frame in frames)
+        wanted = wanted_of(store, self._context.paths.video, row, pictures)
         wanted = with_view(store, session, row, wanted)
-        is_alone = beside is None and bool(self._deaths.tries(_key(frames[0])))
+        is_alone = beside is None and is_suspect
         self._was_killed = False
         future = self._thread.submit(tried, self._recounter, beside, wanted)
-        self._work = _Work(session, plan, frames, is_alone, future, stamp.monotonic_ns)
+        self._work = _Work(session, plan, frames, is_alone, beside is not None, future, stamp.monotonic_ns)
         done, refused = plan.made, sum(plan.refused.values())
         of = done + refused + len(plan.missing)
         self._word = Word(
@@ -279,8 +265,12 @@ class CatchUp:
         known = work.future.result()
         found = known.counted
         pictures = list(found.pictures)
-        for frame, _ in zip(work.frames, pictures, strict=False):
+        for frame, picture in zip(work.frames, pictures, strict=False):
             self._deaths.cleared(store, _key(frame))
+            if isinstance(picture, Recounted):
+                row, place = work.plan.rows[work.key], ((frame.offset, frame.ticks),)
+                video = self._context.paths.video
+                self._before.counted(_key(frame), wanted_of(store, video, row, place))
         if found.trouble is None:
             self._deaths.survived()
             self._trouble = None
@@ -307,6 +297,8 @@ class CatchUp:
         keys = [_key(frame) for frame in work.frames]
         at = len(known.counted.pictures)
         on = keys[at] if known.is_reached and at < len(keys) else None
+        if work.has_beside and not known.has_counted:
+            self._before.failed()
         is_proven = self._deaths.died(
             store,
             stamp,

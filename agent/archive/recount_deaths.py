@@ -2,8 +2,9 @@
 
 A damaged picture ends it, and so do a machine without memory and one without time. Only of a process that
 had just counted another picture can it be said that this one ended it: the suspect is tried again by itself,
-behind a picture that is under no suspicion. Everything else is waited out, longer each time. What is known of
-a suspect is kept in the database: the archive's process may begin anew at any time.
+behind a picture that is under no suspicion, and so is all else of its file, which may be deadly whole.
+Everything else is waited out, longer each time. What is known of a suspect is kept in the database: the
+archive's process may begin anew at any time.
 """
 
 from __future__ import annotations
@@ -63,6 +64,11 @@ class Deaths:
     def tries(self, picture: PictureKey) -> int:
         """How often the process ended on it; 0 of a picture that is under no suspicion."""
         return self._tries[picture]
+
+    def segments(self) -> frozenset[tuple[str, int]]:
+        """Run and sequence of the files that hold such a picture: the others in them are under suspicion,
+        too."""
+        return frozenset(picture[:2] for picture, tries in self._tries.items() if tries)
 
     def is_aside(self, picture: PictureKey, stamp: Stamp) -> bool:
         """Whether it is not to be tried by now."""

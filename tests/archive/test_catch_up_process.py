@@ -120,6 +120,65 @@ def test_a_deadly_picture_that_is_all_there_is_is_refused_after_a_day_of_trials(
     assert 20 < (lesson.rig.clock.monotonic_ns - began_ns) / 3600e9 < 48
 
 
+def test_a_file_on_which_it_always_dies_is_refused_and_keeps_nothing_else_waiting(lesson: Lesson) -> None:
+    """Its header, or what the camera says of itself there: each picture of it ends the process, so none of
+    them is the harmless one before another."""
+    lesson.play(180, watched=False)
+    lesson.finish()
+    rows, clock = lesson.rig.segments(), lesson.rig.clock
+    earlier = "00000000-0000-4000-8000-00000000000e"
+    lesson.store.execute(
+        "INSERT INTO session (id, class_id, room, kind, planned_start_us, planned_end_us, class_hours, state,"
+        " opened_us, closed_us) SELECT ?, class_id, room, kind, planned_start_us - 1, ?, 1, 'closed',"
+        " opened_us, ? FROM session",
+        (earlier, lesson.start_us + 80_000_000, lesson.start_us + 80_000_000),
+    )
+    lesson.store.execute(
+        "UPDATE session SET planned_start_us = ? WHERE id = ?", (lesson.start_us + 80_000_000, SESSION)
+    )
+    name = Path(rows[6]["path"]).name
+    lesson.recounter.meets = lambda wanted: DIED if wanted.path.name == name else None
+    began_ns, others_ns = clock.monotonic_ns, 0
+    while stated_end(lesson.store, SESSION) is None:
+        lesson.catching.step(lesson.store, clock.now())
+        wait_until(lambda: lesson.catching.is_idle, 20, "it is tried")
+        clock.advance(60)
+        if not others_ns and stated_end(lesson.store, earlier) is not None:
+            others_ns = clock.monotonic_ns - began_ns
+        assert clock.monotonic_ns - began_ns < 86_400e9
+    ended, other = stated_end(lesson.store, SESSION), stated_end(lesson.store, earlier)
+    assert ended is not None and other is not None
+    assert (ended.refused["crashed"], ended.left, ended.made) == (4, 0, 17)
+    assert (sum(other.refused.values()), other.left) == (0, 0) and other.made
+    assert 0 < others_ns < 3600e9
+    assert catch_up.deaths(lesson.store) == []
+
+
+def test_files_on_which_it_always_dies_cost_half_a_minute_each_and_the_good_ones_are_counted_first(
+    lesson: Lesson,
+) -> None:
+    """Half of the lesson: its deaths are no row of which each doubles the pause."""
+    lesson.play(240, watched=False)
+    lesson.finish()
+    clock = lesson.rig.clock
+    deadly = {Path(row["path"]).name for row in lesson.rig.segments()[1::2]}
+    lesson.recounter.meets = lambda wanted: DIED if wanted.path.name in deadly else None
+    began_ns = clock.monotonic_ns
+    good = sum(Path(row["path"]).name not in deadly for row in lesson.rig.segments())
+    while len(lesson.caught_up()) < 4 * (good - 1) + 1:  # one in the last file
+        lesson.catching.step(lesson.store, clock.now())
+        wait_until(lambda: lesson.catching.is_idle, 20, "it is tried")
+        clock.advance(10)
+        assert clock.monotonic_ns - began_ns < 1200e9
+    while stated_end(lesson.store, SESSION) is None:
+        lesson.catching.step(lesson.store, clock.now())
+        wait_until(lambda: lesson.catching.is_idle, 20, "it is tried")
+        clock.advance(60)
+        assert clock.monotonic_ns - began_ns < 86_400e9
+    ended = stated_end(lesson.store, SESSION)
+    assert ended is not None and (ended.refused["crashed"], ended.left) == (4 * len(deadly), 0)
+
+
 def test_a_process_that_cannot_live_here_costs_no_picture_and_little_time(lesson: Lesson) -> None:
     """Without memory it dies on whatever it is given, on each picture more often than any may be deadly; when
     there is memory again, all is counted."""
