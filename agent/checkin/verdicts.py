@@ -28,6 +28,10 @@ class VerdictError(RefusedError):
         "judged": ("这条疑点已经这样核实过了", "that is how it stands already"),
         "meanwhile": words.DECIDED_MEANWHILE,
         "no_reason": words.REASON_WANTED,
+        "grown": (
+            "这条疑点刚刚又见到一次，请看过新照片再核实",
+            "it was seen once more since: look at the new photo first",
+        ),
     }
 
 
@@ -40,11 +44,13 @@ def decide(
     reason: str,
     *,
     seen: int | None = None,
+    times: int | None = None,
 ) -> int:
     """HR's word on a suspicion, in a transaction of its own; returns the decision's number. VerdictError.
 
     A decision is taken back by another: 'reopened', or the opposite. The alarm of R7 is raised or ended with
-    it, in records of their own. `seen`: as in `entry_decisions.decide`.
+    it, in records of their own. `seen`: as in `entry_decisions.decide`. `times`: how many
+    sightings whoever decides was shown; of one that joined since nobody has said a word. None: not asked.
     """
     reason = checked_reason(reason)
     with store.transaction():
@@ -56,6 +62,8 @@ def decide(
             raise VerdictError("judged")
         if seen not in (None, row["number"] or 0):
             raise VerdictError("meanwhile")
+        if times is not None and table.times_seen(store, suspicion_id) > times:
+            raise VerdictError("grown")
         store.execute("UPDATE suspicion SET state = ? WHERE id = ?", (state, suspicion_id))
         number = store.add(
             "INSERT INTO suspicion_decision (suspicion_id, decision, account, reason, decided_us)"

@@ -190,6 +190,11 @@ def cleared_in_class(store: Store, kind: Kind, class_id: str, person_id: str) ->
     return row is not None and row["state"] == "rejected"
 
 
+def times_seen(store: Store, suspicion_id: str) -> int:
+    """How many answers of the door a suspicion rests on."""
+    return store.number("SELECT count(*) FROM suspicion_sighting WHERE suspicion_id = ?", (suspicion_id,))
+
+
 def see_again(store: Store, suspicion_id: str, check_in_id: str, at_us: int) -> None:
     """One more sighting; in the caller's transaction."""
     store.execute("UPDATE suspicion SET last_us = max(last_us, ?) WHERE id = ?", (at_us, suspicion_id))

@@ -187,7 +187,7 @@ async def decide_suspicion(request: Request, suspicion_id: str) -> Response:
     digest, identifier = visit_of(request).token_sha256, parse_uuid(suspicion_id)
     address, decision = client_address(request), form.get("decision", "")
 
-    seen = _seen(form)
+    seen, times = _seen(form), _seen(form, "times") or 0
 
     def work(store: Store) -> str:
         if decision not in ("confirmed", "rejected", "reopened") or seen is None:
@@ -206,6 +206,7 @@ async def decide_suspicion(request: Request, suspicion_id: str) -> Response:
                 account,
                 form.get("reason", "")[:1000],
                 seen=seen,
+                times=times,
             )
         except VerdictError as error:
             return f"suspicion.{error.code}"
@@ -251,9 +252,10 @@ def _refused(store: Store, site: Site, form: dict[str, str], account: str, addre
     return password_refusal(store, site.clock, form.get("password", ""), address)
 
 
-def _seen(form: dict[str, str]) -> int | None:
-    """The newest decision that stood on the page when it was sent, 0: none; None: no number."""
-    number = form.get("seen", "")
+def _seen(form: dict[str, str], name: str = "seen") -> int | None:
+    """The newest decision that stood on the page when it was sent, 0: none; or how many sightings did, by
+    `name`. None: no number."""
+    number = form.get(name, "")
     return int(number) if number.isascii() and number.isdecimal() and len(number) <= 18 else None
 
 

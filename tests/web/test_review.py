@@ -111,12 +111,13 @@ def send(visitor: httpx.Client, address: str, **fields: str) -> str:
     page = visitor.get("/review").text
     token, seen = TOKEN.search(page), seen_of(page, address.partition("?")[0])
     form = {"token": token[1] if token else "", "password": PASSWORD, "seen": seen, **fields}
+    form.setdefault("times", seen_of(page, address.partition("?")[0], "times"))
     return visitor.post(address, data=form, follow_redirects=True).text
 
 
-def seen_of(page: str, address: str) -> str:
+def seen_of(page: str, address: str, name: str = "seen") -> str:
     """The newest decision's number in the form of the page that is sent to `address`."""
-    found = re.search(rf'action="{re.escape(address)}".*?name="seen" value="(\d+)"', page, re.DOTALL)
+    found = re.search(rf'action="{re.escape(address)}".*?name="{name}" value="(\d+)"', page, re.DOTALL)
     return found[1] if found else ""
 
 
@@ -341,6 +342,21 @@ def test_of_two_who_had_one_case_open_the_second_is_told_of_the_first(
             assert [one["decision"] for one in desk.facts(fact)] == ["confirmed"]
             assert "写入签名记录" in send(colleague, address, decision="rejected", reason="两张照片不像")
             assert [one["decision"] for one in desk.facts(fact)] == ["confirmed", "rejected"]
+
+
+@pytest.mark.rule("R7")
+def test_a_look_that_joined_a_suspicion_since_is_not_judged_unseen(visitor: httpx.Client, desk: Desk) -> None:
+    desk.look("suspected_attack", 1, desk.lesson.people[3])
+    assert open_photos(visitor) == 1
+    suspicion = desk.store.one("SELECT id FROM suspicion")[0]
+    address = f"/review/suspicion/{suspicion}"
+    desk.clock.advance(120)
+    desk.look("suspected_attack", 2, desk.lesson.people[3])
+    for old in ("1", ""):
+        answer = send(visitor, address, decision="rejected", reason="本人", times=old)
+        assert "又见到一次" in answer
+    assert desk.facts("suspicion.decided") == []
+    assert "写入签名记录" in send(visitor, address, decision="rejected", reason="本人")
 
 
 @pytest.mark.rule("R7")
