@@ -56,6 +56,7 @@ ANSWERS: Final = {
     "count.no_reason": ("bad", N_("须写明理由，最多 500 字，不写身份证号。")),
     "trust.missing": ("bad", N_("证据不够，见下面缺什么。")),
     "trust.trusted": ("bad", N_("本教室已获信任。")),
+    "trust.stale": ("bad", N_("其间有别的令，没有记录：看过再下令。")),
     "trust.not_trusted": ("bad", N_("本教室现在没有信任可撤回。")),
     "trust.clock": ("bad", N_("没有人为本机时钟担保，先对时。没有记录。")),
     "trust.no_reason": ("bad", N_("须写明理由，最多 500 字，不写身份证号。")),

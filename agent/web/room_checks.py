@@ -21,8 +21,8 @@ from agent.visibility.asked_hours import CountedHour
 from agent.visibility.blindness import is_blind
 from agent.visibility.evidence import Evidence, evidence_of
 from agent.visibility.looks import error_model
-from agent.visibility.orders import RoomTrust, newest_trust
-from agent.visibility.trust import Missing, TrustError, give, hours_needed, missing_of, withdraw
+from agent.visibility.orders import RoomTrust, newest_trust, state_of
+from agent.visibility.trust import Missing, TrustError, give_within, hours_needed, missing_of, withdraw
 from agent.web.clock import password_refusal
 from agent.web.count_checks import ANSWERS, ROOM_PAGE, parse_hour, place_of, require_hr
 from agent.web.gate import HR_ACCOUNT
@@ -72,6 +72,8 @@ class RoomView:
     standing: RoomTrust | None
     ended: RoomTrust | None
     """The last order, when it is over."""
+    after: str
+    """What HR have seen of it who order anew from this page."""
     bears_anyway: bool
     rows: tuple[Row, ...]
     """Class hours of this page, the newest first."""
@@ -116,6 +118,7 @@ async def room_page(request: Request) -> Response:
             hours_needed(evidence, needed),
             None if is_over else newest,
             newest if is_over else None,
+            state_of(newest),
             made is not None and error_model(made.detector) is not None,
             _rows(store, shown, low, high),
             page,
@@ -155,7 +158,10 @@ async def order(request: Request) -> Response:
             if form.get("order") == "withdraw":
                 withdraw(store, site.clock.now(), room, form.get("reason", ""), HR_ACCOUNT)
                 return "withdrawn"
-            give(store, site.clock.now(), room, HR_ACCOUNT)
+            with store.transaction():
+                if form.get("after") != state_of(newest_trust(store, room)):
+                    return "trust.stale"
+                give_within(store, site.clock.now(), room, HR_ACCOUNT)
         except TrustError as error:
             return f"trust.{error.code}"
         except ConfigurationError:

@@ -250,7 +250,8 @@ def test_the_order_needs_the_evidence_and_the_password(visitor: httpx.Client, ro
     token = token_in(page)
 
     def order(**form: str) -> str:
-        answer = visitor.post("/visibility/trust", data={"token": token, "order": "give", **form})
+        seen = {"token": token, "order": "give", "after": "none"}
+        answer = visitor.post("/visibility/trust", data=seen | form)
         return answer.headers["location"].removeprefix(f"{PAGE}?said=")
 
     assert order(password=PASSWORD) == "trust.missing"
@@ -265,7 +266,14 @@ def test_the_order_needs_the_evidence_and_the_password(visitor: httpx.Client, ro
     assert order(password="wrong", order="withdraw", reason="x") == "password"
     assert standing_trust(room.store, room.room) is not None
     assert order(password=PASSWORD, order="withdraw", reason="试用结束") == "withdrawn"
-    assert "人社部门撤回" in visitor.get(PAGE).text
+    text = visitor.get(PAGE).text
+    assert "人社部门撤回" in text
+    assert order(password=PASSWORD) == "trust.stale", "a page that was open since before shows no withdrawal"
+    assert standing_trust(room.store, room.room) is None
+    (ended,) = facts(room.store, "room.trust-ended")
+    after = f"{ended['trust_id']}:withdrawn"
+    assert f'name="after" value="{after}"' in text
+    assert order(password=PASSWORD, after=after) == "trusted"
     assert problems_of_facts(room.store) == []
 
 
@@ -274,7 +282,9 @@ def test_the_end_of_the_trust_is_said_on_the_first_page(visitor: httpx.Client, r
     room.ask_many()
     room.count()
     token = token_in(visitor.get(PAGE))
-    visitor.post("/visibility/trust", data={"token": token, "order": "give", "password": PASSWORD})
+    visitor.post(
+        "/visibility/trust", data={"token": token, "order": "give", "after": "none", "password": PASSWORD}
+    )
     room.ask(room.clock.wall_us)
     room.count(3, slice(-1, None))
     assert end_if_over(room.store, room.clock.now(), room.room) is not None
