@@ -7,7 +7,8 @@ there is something to count and takes no one along when a damaged file ends it. 
 one core while a lesson is on in the room, a larger one otherwise, newest lessons first.
 
 Every picture that can be counted is counted once; one that cannot is a row that says why; a lesson older
-than `OLDEST_US` is given up. Each of the three is a record, and each is an end.
+than `OLDEST_US` is given up. Each of the three is a record, and each is an end; the last by a clock that
+somebody answers for, because it may have been set (I8).
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from agent.log import get_logger
 from agent.role import RoleContext
 from agent.store import catch_up, classes
 from agent.store.classes import Session
+from agent.store.clock import vouch
 from agent.store.database import Store
 from agent.visibility.look_plan import PlannedFrame
 from agent.visibility.recounting import Recounted, Refused
@@ -168,9 +170,11 @@ class CatchUp:
             self._recounter.end()
             return
         plan = plan_of(store, session, self._every_us, self._counter.name, stamp.wall_us - GRACE_US)
-        if stamp.wall_us - session.planned_end_us > OLDEST_US:
+        age_us = stamp.wall_us - session.planned_end_us
+        if age_us > OLDEST_US:
             self._current = None
-            if plan.missing and stamp.clock_state == "synchronised":
+            word = vouch(store, stamp)
+            if plan.missing and word is not None and age_us - word.uncertainty_us > OLDEST_US:
                 self._end(store, stamp, session, plan, "too_old")
             return
         if self._is_stuck(store, stamp, session, plan):

@@ -14,6 +14,7 @@ from agent.archive.recounter import Trouble
 from agent.archive.rounds import LATEST_US, RECENT_NS
 from agent.store import visibility
 from agent.store.catch_up import Ended, stated_end
+from agent.store.clock_log import Comparison, insert_comparison
 from agent.timekeeping.watch import ClockWatch, Instruments
 from agent.visibility.watcher import Watcher
 from tests.archive.catching import (
@@ -202,6 +203,33 @@ def test_a_lesson_too_long_ago_is_given_up_and_that_is_said(lesson: Lesson) -> N
     assert lesson.recounter.asked == []
     (ended,) = lesson.facts("visibility.catch-up-ended")
     assert (ended["made"], ended["left"], ended["reason"]) == (0, 7, "too_old")
+
+
+@pytest.mark.promise("I8")
+def test_it_is_given_up_by_a_clock_that_somebody_answers_for_alone(lesson: Lesson) -> None:
+    """A place without network, where HR's comparison is the word for the clock; until then it may be a clock
+    that was set ahead."""
+    lesson.play(30, watched=False)
+    lesson.finish()
+    clock = lesson.rig.clock
+    clock.clock_state = "unsynchronised"
+    clock.advance(OLDEST_US / 1e6)
+    lesson.catch_up()
+    assert lesson.recounter.asked == [] and lesson.facts("visibility.catch-up-ended") == []
+    half_an_hour_us = 1_800_000_000
+    with lesson.store.transaction():
+        insert_comparison(
+            lesson.store,
+            Comparison(
+                clock.boot_id, clock.monotonic_ns, clock.wall_us, clock.wall_us, half_an_hour_us, None
+            ),
+        )
+    lesson.catch_up(CatchUp(lesson.context, lesson.recounter))
+    assert lesson.facts("visibility.catch-up-ended") == [], "the clock may be wrong by as much"
+    clock.advance(half_an_hour_us * 2 / 1e6)
+    lesson.catch_up(CatchUp(lesson.context, lesson.recounter))
+    (ended,) = lesson.facts("visibility.catch-up-ended")
+    assert (ended["left"], ended["reason"]) == (7, "too_old")
 
 
 def test_where_no_lesson_was_nobody_asks_who_counts(lesson: Lesson) -> None:
