@@ -13,6 +13,7 @@ from agent.classes.attendance import attendance_of
 from agent.classes.make_up import MISSED
 from agent.classes.rules import rules_of
 from agent.policy import Policies, PolicyError
+from agent.store import classes
 from agent.store.courses import Course
 from agent.store.database import Store
 from agent.store.trainings import Training
@@ -33,7 +34,8 @@ class Debt:
     examination: bool
     """All of its people are asked to it."""
     to_make_up: frozenset[str]
-    """Ids of the trainees who may make something up."""
+    """Ids of the trainees who may make something up, and of the class's teachers while any may: a lesson is
+    opened by who teaches it."""
 
     def of(self, person_id: str) -> Owed | None:
         """What this person is waited for."""
@@ -65,4 +67,6 @@ def debt_of(
     missed = frozenset(
         each.person.id for each in found.current if any(cell.state in MISSED for cell in each.cells.values())
     )
-    return Debt(until_us, examination=False, to_make_up=missed)
+    people = classes.people_of(store, training.class_id) if missed else []
+    teachers = frozenset(each.id for each in people if each.role == "teacher")
+    return Debt(until_us, examination=False, to_make_up=missed | teachers)

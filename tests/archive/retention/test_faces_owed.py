@@ -107,6 +107,30 @@ def test_who_missed_a_lesson_keeps_the_face_to_make_it_up_before_the_final_exami
     assert (faces(room) == 0) is (comes != "nothing")
 
 
+@pytest.mark.rule("R5")
+@pytest.mark.promise("I7")
+@pytest.mark.parametrize("is_missed", [True, False])
+def test_who_teaches_the_class_is_known_at_the_door_while_anybody_has_a_lesson_to_make_up(
+    room: Room, vault: Vault, is_missed: bool
+) -> None:
+    """A lesson is opened by who teaches it."""
+    room.add_class("welding", city="zhengzhou", planned_hours=1)
+    held = room.lesson("welding", room.clock.wall_us - HOUR_US)
+    trainee, teacher = (enrol(room, vault, "welding") for _ in range(2))
+    room.store.execute("UPDATE enrolment SET role = 'teacher' WHERE person_id = ?", (teacher,))
+    for person in (trainee, teacher):
+        face(room, vault, person)
+    if not is_missed:
+        attend(room, held, trainee)
+    assert planned(room) == [("make_up" if is_missed else "class_over", 2)]
+    room.pass_time(32)
+    hourly(room)
+    assert faces(room) == (2 * ONE if is_missed else 0)
+    room.pass_time(60)
+    hourly(room)
+    assert faces(room) == 0
+
+
 def bind(room: Room, make_up: str, missed: str, person: str) -> None:
     """The make-up lesson stands for it, and was filmed whole."""
     room.store.insert(
