@@ -1,4 +1,8 @@
-"""HR's trust in a room's counts ends by itself when what it rests on is no more (R6)."""
+"""HR's trust in a room's counts ends by itself when what it rests on is no more (R6).
+
+It does not end because nobody can count what was drawn since, but that is said: whoever takes the footage of
+a class hour away, or damages it, leaves a verdict that nobody can check.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,9 @@ from agent.archive.part import Word
 from agent.clock import Stamp
 from agent.role import RoleContext
 from agent.store.database import Store
+from agent.visibility.asked_hours import asked_hours
+from agent.visibility.evidence import ANSWERED
+from agent.visibility.orders import standing_trust
 from agent.visibility.trust import end_if_over
 
 EACH_NS: Final = 60_000_000_000
@@ -21,12 +28,39 @@ class TrustWatch:
     def __init__(self, context: RoleContext) -> None:
         self._room = context.settings.node.room
         self._next_ns = 0
+        self._word = Word()
 
     def step(self, store: Store, stamp: Stamp) -> Word:
         if stamp.monotonic_ns >= self._next_ns:
             end_if_over(store, stamp, self._room)
+            self._word = _lost(store, self._room)
             self._next_ns = stamp.monotonic_ns + EACH_NS
-        return Word()
+        return self._word
 
     def close(self) -> None:
         """Nothing runs."""
+
+
+def _lost(store: Store, room: str) -> Word:
+    """Of the class hours drawn since the standing order those of which the recording did not give a picture;
+    nothing while they are as few as may be left out of the evidence."""
+    order = standing_trust(store, room)
+    if order is None:
+        return Word()
+    ground = order.calibration_id, order.detector, order.camera
+    drawn = [
+        each.asked.data["drawn"]
+        for each in asked_hours(store)
+        if each.ground == ground and each.asked.data["start_us"] >= order.since_us
+    ]
+    lost = sum(any(picture["sha256"] is None for picture in pictures) for pictures in drawn)
+    if len(drawn) - lost >= len(drawn) * ANSWERED:
+        return Word()
+    return Word(
+        "fault",
+        f"获信任以来抽到的 {len(drawn)} 个课时中有 {lost} 个的画面录像里取不出，没有人能核对："
+        "查明原因，或撤回信任",
+        f"of {len(drawn)} class hours drawn since the room is trusted the recording does not give the"
+        f" pictures of {lost}, and nobody can check them: find out why, or withdraw the order",
+        {"drawn": len(drawn), "lost": lost},
+    )

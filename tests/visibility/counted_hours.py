@@ -75,9 +75,11 @@ class CountedRoom:
         pictures: int = 2,
         lesson: str = "",
         trust: str | None = None,
+        is_given: bool = True,
     ) -> str:
         """A lesson of one class hour, judged, with its pictures; returns the lesson. `lesson`: the next class
-        hour of that one. `trust`: the order that it rested on."""
+        hour of that one. `trust`: the order that it rested on. Not `is_given`: the recording
+        did not give the pictures."""
         session, verdict_id = lesson or str(uuid4()), str(uuid4())
         hour = self.sessions.count(session) + 1
         made = calibration.newest_calibration(self.store, self.room)
@@ -126,10 +128,13 @@ class CountedRoom:
                 with album.kept(self.store, verdict_id, JPEG, at_us) as photo:
                     picture = DrawnPicture(verdict_id, run, number, 90_000, photo.id, at_us, lower, upper)
                     insert_drawn(self.store, picture)
+                if not is_given:
+                    self.store.execute("UPDATE photo SET expired_us = ? WHERE id = ?", (at_us, photo.id))
                 photos.append(photo.id)
                 drawn.append(
-                    {"photo": photo.id, "sha256": photo.sha256.hex(), "run": run, "sequence": number}
-                    | {"pts_ticks": 90_000, "key_frame_sha256": "0" * 64, "at_us": at_us}
+                    {"photo": photo.id, "sha256": photo.sha256.hex() if is_given else None, "run": run}
+                    | {"sequence": number, "pts_ticks": 90_000}
+                    | {"key_frame_sha256": "0" * 64 if is_given else None, "at_us": at_us}
                     | {"lower": lower, "upper": upper}
                 )
             stated = {"verdict_id": verdict_id, "supersedes": None, "because": [], **data}

@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 
 from agent.archive.bearing import Bearing
+from agent.archive.trust_watch import EACH_NS, TrustWatch
 from agent.classes.class_hours import ClassHour
 from agent.configuration.document import HrConfiguration
 from agent.configuration.document import Visibility as VisibilityValues
+from agent.role import RoleContext
 from agent.store import configuration, records, tamper
 from agent.store.database import Store
 from agent.visibility.blindness import is_blind
@@ -32,6 +34,7 @@ from tests.visibility.counted_hours import (
     edit,
 )
 from tests.visibility.test_trust import earn, facts, lacks, room
+from tests.web.lesson import settings_for
 
 __all__ = ["place", "room"]
 
@@ -326,6 +329,35 @@ def test_class_hours_whose_footage_is_away_count_as_unanswered_at_once(
     room.store.execute("DELETE FROM session WHERE id = ?", (later,))
     room.count(hours=slice(30, 31))
     give(room.store, room.clock.now(), room.room)
+
+
+@RULE
+def test_pictures_that_are_gone_while_an_order_stands_are_said(room: CountedRoom) -> None:
+    """Nine in ten is asked of the evidence; of what is drawn afterwards nobody asked anything."""
+    earn(room)
+    settings = settings_for(room.paths, 1)
+    node = settings.node.model_copy(update={"room": room.room})
+    settings = settings.model_copy(update={"node": node})
+    watch = TrustWatch(RoleContext("archive", settings, room.paths, room.clock))
+
+    def said() -> tuple[str, dict[str, int]]:
+        room.clock.advance(EACH_NS / 1e9)
+        word = watch.step(room.store, room.clock.now())
+        return word.state, dict(word.detail)
+
+    def drawn(hours: int, *, is_given: bool) -> None:
+        for _ in range(hours):
+            room.clock.advance(3600)
+            room.ask(room.clock.wall_us, trust=newest(room).id, is_given=is_given)
+
+    drawn(18, is_given=True)
+    drawn(2, is_given=False)
+    assert said() == ("running", {}), "so few may be left out of the evidence; the others wait to be counted"
+    drawn(1, is_given=False)
+    assert said() == ("fault", {"drawn": 21, "lost": 3})
+    assert problems_of_facts(room.store) == [] and standing_trust(room.store, room.room) is not None
+    withdraw(room.store, room.clock.now(), room.room, "查明原因")
+    assert said() == ("running", {})
 
 
 @RULE
