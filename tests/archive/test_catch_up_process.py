@@ -137,20 +137,30 @@ def test_a_file_on_which_it_always_dies_is_refused_and_keeps_nothing_else_waitin
         "UPDATE session SET planned_start_us = ? WHERE id = ?", (lesson.start_us + 80_000_000, SESSION)
     )
     name = Path(rows[6]["path"]).name
-    lesson.recounter.meets = lambda wanted: DIED if wanted.path.name == name else None
-    began_ns, others_ns = clock.monotonic_ns, 0
+    deaths: list[Wanted] = []
+
+    def meets(wanted: Wanted) -> Trouble | None:
+        if wanted.path.name != name:
+            return None
+        deaths.append(wanted)
+        return DIED
+
+    lesson.recounter.meets = meets
+    began_ns, others_ns, deaths_then = clock.monotonic_ns, 0, 0
     while stated_end(lesson.store, SESSION) is None:
         lesson.catching.step(lesson.store, clock.now())
         wait_until(lambda: lesson.catching.is_idle, 20, "it is tried")
         clock.advance(60)
         if not others_ns and stated_end(lesson.store, earlier) is not None:
-            others_ns = clock.monotonic_ns - began_ns
+            others_ns, deaths_then = clock.monotonic_ns - began_ns, len(deaths)
         assert clock.monotonic_ns - began_ns < 86_400e9
     ended, other = stated_end(lesson.store, SESSION), stated_end(lesson.store, earlier)
     assert ended is not None and other is not None
     assert (ended.refused["crashed"], ended.left, ended.made) == (4, 0, 17)
     assert (sum(other.refused.values()), other.left) == (0, 0) and other.made
-    assert 0 < others_ns < 3600e9
+    assert 0 < others_ns < 3600e9 and deaths_then == 1, (
+        "what is under suspicion is tried when all else is done"
+    )
     assert catch_up.deaths(lesson.store) == []
 
 
@@ -177,6 +187,25 @@ def test_files_on_which_it_always_dies_cost_half_a_minute_each_and_the_good_ones
         assert clock.monotonic_ns - began_ns < 86_400e9
     ended = stated_end(lesson.store, SESSION)
     assert ended is not None and (ended.refused["crashed"], ended.left) == (4 * len(deadly), 0)
+
+
+def test_the_newest_files_may_all_be_deadly_and_one_that_is_not_is_found(lesson: Lesson) -> None:
+    """They are of no lesson, so nothing of them is ever asked for but to be the harmless one."""
+    lesson.play(30)
+    lesson.play(240, watched=False)
+    lesson.finish()
+    clock, rows = lesson.rig.clock, lesson.rig.segments()
+    lesson.store.execute("UPDATE session SET planned_end_us = ?", (lesson.start_us + 60_000_000,))
+    deadly = {Path(row["path"]).name for row in rows[1:]}
+    lesson.recounter.meets = lambda wanted: DIED if wanted.path.name in deadly else None
+    began_ns = clock.monotonic_ns
+    while stated_end(lesson.store, SESSION) is None:
+        lesson.catching.step(lesson.store, clock.now())
+        wait_until(lambda: lesson.catching.is_idle, 20, "it is tried")
+        clock.advance(60)
+        assert clock.monotonic_ns - began_ns < 86_400e9
+    ended = stated_end(lesson.store, SESSION)
+    assert ended is not None and (ended.refused["crashed"] > 0, ended.made, ended.left) == (True, 0, 0)
 
 
 def test_a_process_that_cannot_live_here_costs_no_picture_and_little_time(lesson: Lesson) -> None:
