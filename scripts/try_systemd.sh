@@ -53,7 +53,8 @@ was_restarted() { (($(show "$1" NRestarts) > $2)) && is_active "$1"; }
 
 build_root() {
   if [[ ! -e $ROOT/etc/os-release ]]; then
-    mkdir -p "$ROOT"
+    mkdir -p "$CACHE"
+    install -d -m 0755 "$ROOT"  # whatever umask this runs under: its users must enter it, dbus first of all
     debootstrap --variant=minbase \
       --include=systemd,systemd-sysv,dbus,python3,python3-venv,ca-certificates,ffmpeg,tzdata,systemd-timesyncd,procps \
       "$SUITE" "$ROOT" >"$CACHE/debootstrap.log"
