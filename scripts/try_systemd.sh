@@ -4,6 +4,9 @@
 # Needs root, debootstrap, systemd-nspawn, ffmpeg and the checkout's virtual environment; about 3 minutes once the
 # root file system is there. Nothing of this machine is changed but the cache folder.
 set -euo pipefail
+# Whatever the caller's: the container's own users must enter its root and read its camera. What is tried under the
+# strictest one sets it itself.
+umask 022
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly HERE
@@ -53,8 +56,7 @@ was_restarted() { (($(show "$1" NRestarts) > $2)) && is_active "$1"; }
 
 build_root() {
   if [[ ! -e $ROOT/etc/os-release ]]; then
-    mkdir -p "$CACHE"
-    install -d -m 0755 "$ROOT"  # whatever umask this runs under: its users must enter it, dbus first of all
+    mkdir -p "$ROOT"
     debootstrap --variant=minbase \
       --include=systemd,systemd-sysv,dbus,python3,python3-venv,ca-certificates,ffmpeg,tzdata,systemd-timesyncd,procps \
       "$SUITE" "$ROOT" >"$CACHE/debootstrap.log"
