@@ -196,7 +196,8 @@ class _Attendance:
         try:
             self._door.refresh()
             gallery = self._door.situation.gallery
-            self._templates_taken = self._taken_templates.look(self._store, len(gallery))
+            # Kept until it was acted on: without its camera the door looks too, and does not begin anew.
+            self._templates_taken |= self._taken_templates.look(self._store, len(gallery))
             self._thresholds_changed = usable_thresholds(self._store) != self._thresholds
             session = self._door.situation.session
             call = self._caller.due(self._store, session.id if session else None, self._context.clock.now())
