@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from models.training.crops import Floats, Labelled, batch, build_cache, open_cache
 from models.training.network import HeadNet
+from models.training.warm_start import warm_net
 
 SHARES = {"train_scenes": 0.72, "train_rooms": 0.28}
 """Share of the crops from each folder; the rooms' pictures are few and look like what the device sees."""
@@ -109,8 +110,9 @@ def step(net: nn.Module, pictures: Any, wanted: Floats, device: torch.device, re
     return loss.detach()
 
 
-def train(rank: int, recipe: Recipe, work: Path, device_name: str) -> None:
-    """One process of the training; goes on where `work`/last.pt stands."""
+def train(rank: int, recipe: Recipe, work: Path, device_name: str, exported: Path | None) -> None:
+    """One process of the training; goes on where `work`/last.pt stands, else begins with the weights
+    `exported`, or with none."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     torch.manual_seed(recipe.seed)
@@ -118,7 +120,9 @@ def train(rank: int, recipe: Recipe, work: Path, device_name: str) -> None:
     if recipe.ranks > 1:
         place = f"file://{work}/meeting"
         distributed.init_process_group("gloo", init_method=place, rank=rank, world_size=recipe.ranks)
-    net = HeadNet().to(device=device, memory_format=torch.channels_last)
+    data = open_cache(work / "cache")
+    net = HeadNet() if exported is None else warm_net(exported, data, recipe.seed)
+    net = net.to(device=device, memory_format=torch.channels_last)
     groups = [
         {"params": [p for p in net.parameters() if p.ndim > 1], "weight_decay": recipe.decay},
         {"params": [p for p in net.parameters() if p.ndim == 1], "weight_decay": 0.0},
@@ -132,7 +136,7 @@ def train(rank: int, recipe: Recipe, work: Path, device_name: str) -> None:
         average._steps = state["seen"] // recipe.batch // recipe.together
         optimizer.load_state_dict(state["optimizer"])
         seen = state["seen"]
-    _loop(rank, recipe, work, open_cache(work / "cache"), net, optimizer, average, seen, device)
+    _loop(rank, recipe, work, data, net, optimizer, average, seen, device)
 
 
 def _loop(
@@ -204,6 +208,7 @@ def main() -> None:
     parser.add_argument("--ranks", type=int, default=2, help="processes, one core each")
     parser.add_argument("--seed", type=int, default=20261122)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--weights", type=Path, help="begin with this exported net, not with none")
     words = parser.parse_args()
     words.work.mkdir(parents=True, exist_ok=True)
     if not (words.work / "cache.json").exists():
@@ -222,9 +227,9 @@ def main() -> None:
         together=8,
     )
     if recipe.ranks == 1:
-        train(0, recipe, words.work, words.device)
+        train(0, recipe, words.work, words.device, words.weights)
     else:
-        multiprocessing.spawn(train, (recipe, words.work, words.device), nprocs=recipe.ranks)
+        multiprocessing.spawn(train, (recipe, words.work, words.device, words.weights), nprocs=recipe.ranks)
 
 
 if __name__ == "__main__":
