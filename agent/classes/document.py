@@ -6,8 +6,7 @@ unnoticed. Problems name row and column and never repeat an ID or telephone numb
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo
@@ -18,17 +17,17 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    StringConstraints,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from agent import id_number
+from agent.classes import document_values as values
 from agent.classes import row_checks
 from agent.classes.class_hours import MINUTE_US, breaks_between, breaks_problem, cut_hours, shortest_us
+from agent.classes.document_values import Breaks, IdNumber, OptionalText, PersonName, Phone, Text
 from agent.settings import Identifier
 from agent.store.classes import SessionKind
-from agent.words import one_line
 
 SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
 MOST_PEOPLE: Final = 500
@@ -39,116 +38,13 @@ LONGEST_SESSION: Final = timedelta(hours=12)
 ROWS_DISAGREE: Final = "rows_disagree"
 """pydantic error type of a document whose rows contradict one another; its context lists them."""
 
-GROUPS: Final = (
-    "贫困家庭子女",
-    "毕业学年高校毕业生",
-    "城乡未继续升学应届初高中毕业生",
-    "农村转移就业劳动者",
-    "城镇登记失业人员",
-)
-"""群体类别 ①..⑤ of the roster."""
-
-HENAN_CITIES: Final[Mapping[str, str]] = {
-    "郑州": "zhengzhou",
-    "开封": "kaifeng",
-    "洛阳": "luoyang",
-    "平顶山": "pingdingshan",
-    "安阳": "anyang",
-    "鹤壁": "hebi",
-    "新乡": "xinxiang",
-    "焦作": "jiaozuo",
-    "濮阳": "puyang",
-    "许昌": "xuchang",
-    "漯河": "luohe",
-    "三门峡": "sanmenxia",
-    "南阳": "nanyang",
-    "商丘": "shangqiu",
-    "信阳": "xinyang",
-    "周口": "zhoukou",
-    "驻马店": "zhumadian",
-    "济源": "jiyuan",
-}
-
-
-def _city(value: object) -> object:
-    return HENAN_CITIES.get(value.strip().removesuffix("市"), value) if isinstance(value, str) else value
-
-
-def _group(value: object) -> object:
-    """Accepts ①..⑤, 1..5 and the words themselves, as rosters are filled in."""
-    text = re.sub(r"\s", "", str(value)) if isinstance(value, str | int) else ""
-    if text[:1] and text[0] in "①②③④⑤":
-        index = "①②③④⑤".index(text[0])
-        return GROUPS[index] if text[1:] in ("", GROUPS[index]) else value
-    return GROUPS[int(text) - 1] if text in ("1", "2", "3", "4", "5") else value
-
-
-def _empty_to_none(value: object) -> object:
-    return None if isinstance(value, str) and not value.strip() else value
-
 
 def _local_time(value: datetime) -> datetime:
     """A time without offset is China's; an instant with one is that instant."""
     return value.replace(tzinfo=SHANGHAI) if value.tzinfo is None else value.astimezone(SHANGHAI)
 
 
-Text = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(one_line)
-]
-OptionalText = Annotated[
-    str, StringConstraints(strip_whitespace=True, max_length=100), AfterValidator(one_line)
-]
-PersonName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40), AfterValidator(one_line)
-]
-IdNumber = Annotated[str, AfterValidator(id_number.require_id_number)]
-Phone = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^\+?[0-9][0-9 -]{4,18}[0-9]$")]
-
-
-def _rooms(value: object) -> object:
-    """`a、b` of a spreadsheet's cell is the same as a list."""
-    return [each for each in re.split(r"[\s,，、;；]+", value) if each] if isinstance(value, str) else value
-
-
 LocalTime = Annotated[datetime, AfterValidator(_local_time)]
-
-
-def _breaks(value: object) -> object:
-    """`10`, `10分钟` or `09:15-09:25、10:10-10:20` of a spreadsheet's cell; minutes or pairs of times."""
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return 0
-    if isinstance(value, float) and value.is_integer():
-        return int(value)  # a spreadsheet's number
-    if not isinstance(value, str):
-        return value
-    text = re.sub(r"\s|分钟?$", "", value.replace("：", ":"))
-    if text.isascii() and text.isdecimal() and len(text) <= 3:
-        return int(text)
-    pairs = [re.split(r"[-–—~～至到]", each) for each in re.split(r"[,，、;；]", text) if each]
-    if not all(len(pair) == 2 and all(re.match(r"^\d{1,2}:\d{2}$", each) for each in pair) for pair in pairs):
-        raise ValueError(
-            "课间写作分钟数（如 10）或起止时间（如 09:15-09:25、10:10-10:20） / "
-            "expected minutes between class hours (10) or times (09:15-09:25, 10:10-10:20)"
-        )
-    return [[each.rjust(5, "0") for each in pair] for pair in pairs]
-
-
-_MISSED: Final = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d(:\d{1,2})?$")
-
-
-def _makes_up(value: object) -> object:
-    """`2026-11-21 08:30、2026-11-22 08:30:2` of a spreadsheet's cell is the same as a list."""
-    parts = re.split(r"[、,，;；]", value.replace("：", ":")) if isinstance(value, str) else value
-    if not isinstance(parts, list):
-        return value
-    return [re.sub(r"[\sT]+", " ", each).strip() if isinstance(each, str) else each for each in parts]
-
-
-BreakMinutes = Annotated[int, Field(ge=0, le=120, strict=True)]
-Breaks = Annotated[
-    BreakMinutes | Annotated[tuple[tuple[time, time], ...], Field(max_length=23)], BeforeValidator(_breaks)
-]
-"""Minutes between every two class hours, or each break's beginning and end, times of the classroom."""
 
 
 class _Section(BaseModel):
@@ -168,14 +64,14 @@ class ClassHead(_Section):
     """班期数, given by the HR department (R22)."""
     approval: OptionalText = ""
     """Reference of the approval; empty: hours do not count yet (R22)."""
-    city: Annotated[Identifier, BeforeValidator(_city)]
+    city: Annotated[Identifier, BeforeValidator(values.city)]
     opening_day: date
     planned_hours: Annotated[int, Field(ge=1, le=2000)]
     """All class hours, theory and practical, online ones too."""
     practical_hours: Annotated[int, Field(ge=0, le=2000)]
     online_hours: Annotated[int, Field(ge=0, le=2000)] = 0
     workplaces: Annotated[int, Field(ge=1, le=1000)] | None = None
-    other_rooms: Annotated[tuple[Identifier, ...], BeforeValidator(_rooms), Field(max_length=50)] = ()
+    other_rooms: Annotated[tuple[Identifier, ...], BeforeValidator(values.rooms), Field(max_length=50)] = ()
     """Rooms of the timetable that another device films. Any other room than the device's own is a mistake:
     its lessons would be filmed by nobody, or look unscheduled here and be deleted after 30 days."""
     schedule: Literal["白天班", "晚上班", "假日班", "其他"] = "白天班"
@@ -199,16 +95,16 @@ class Trainee(_Section):
     of them for its evidence."""
 
     name: PersonName
-    sex: Annotated[Literal["男", "女"] | None, BeforeValidator(_empty_to_none)] = None
-    age: Annotated[Annotated[int, Field(ge=14, le=100)] | None, BeforeValidator(_empty_to_none)] = None
-    id_number: Annotated[IdNumber | None, BeforeValidator(_empty_to_none)] = None
-    phone: Annotated[Phone | None, BeforeValidator(_empty_to_none)] = None
-    group: Annotated[str | None, BeforeValidator(_group), BeforeValidator(_empty_to_none)] = None
+    sex: Annotated[Literal["男", "女"] | None, BeforeValidator(values.empty_to_none)] = None
+    age: Annotated[Annotated[int, Field(ge=14, le=100)] | None, BeforeValidator(values.empty_to_none)] = None
+    id_number: Annotated[IdNumber | None, BeforeValidator(values.empty_to_none)] = None
+    phone: Annotated[Phone | None, BeforeValidator(values.empty_to_none)] = None
+    group: Annotated[str | None, BeforeValidator(values.group), BeforeValidator(values.empty_to_none)] = None
 
     @model_validator(mode="after")
     def _known_group(self) -> Self:
-        if self.group is not None and self.group not in GROUPS:
-            raise ValueError(f"group: 群体类别应为 / expected one of ①..⑤ {'、'.join(GROUPS)}")
+        if self.group is not None and self.group not in values.GROUPS:
+            raise ValueError(f"group: 群体类别应为 / expected one of ①..⑤ {'、'.join(values.GROUPS)}")
         if self.id_number is not None and self.sex not in (None, id_number.sex_of(self.id_number)):
             raise ValueError("sex: 性别与身份证号不符 / does not agree with the ID number")
         return self
@@ -218,7 +114,7 @@ class Teacher(_Section):
     """授课教师; checks in like a trainee (R15)."""
 
     name: PersonName
-    id_number: Annotated[IdNumber | None, BeforeValidator(_empty_to_none)] = None
+    id_number: Annotated[IdNumber | None, BeforeValidator(values.empty_to_none)] = None
 
 
 class PlannedSession(_Section):
@@ -230,7 +126,7 @@ class PlannedSession(_Section):
     end: LocalTime
     class_hours: Annotated[int, Field(ge=1, le=24)]
     breaks: Breaks = 0
-    makes_up: Annotated[tuple[str, ...], BeforeValidator(_makes_up), Field(max_length=24)] = ()
+    makes_up: Annotated[tuple[str, ...], BeforeValidator(values.makes_up), Field(max_length=24)] = ()
     """Of a make-up lesson in a timetable by itself: the lessons that it stands for by their planned start, or
     one class hour of such a lesson, `2026-11-21 08:30:2`."""
 
@@ -238,7 +134,7 @@ class PlannedSession(_Section):
     def _make_up(self) -> Self:
         if self.makes_up and self.kind != "make_up":
             raise ValueError("makes_up: 只有补课可填补哪次课 / only a make-up lesson stands for another")
-        if not all(_MISSED.match(each) for each in self.makes_up):
+        if not all(values.MISSED.match(each) for each in self.makes_up):
             raise ValueError(
                 "makes_up: 补哪次课写作 2026-11-21 08:30，或某一课时 2026-11-21 08:30:2，用、分开 / "
                 "expected lessons by their start, 2026-11-21 08:30, or one class hour, 2026-11-21 08:30:2"

@@ -19,7 +19,7 @@ import openpyxl
 from defusedxml.common import DefusedXmlException
 from openpyxl.utils.exceptions import InvalidFileException
 
-from agent.classes.document import HENAN_CITIES
+from agent.classes.document_values import HENAN_CITIES
 
 LARGEST_UNPACKED: Final = 20 << 20
 MOST_PARTS: Final = 500

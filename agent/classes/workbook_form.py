@@ -13,7 +13,7 @@ from openpyxl.styles import Font, PatternFill
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
-from agent.classes.document import GROUPS, HENAN_CITIES
+from agent.classes.document_values import GROUPS, HENAN_CITIES
 from agent.classes.workbook import CLASS_ROWS, CLASS_SHEET, KINDS, TABLES, TIMETABLE_ONLY
 
 _ROWS: Final = 501
