@@ -194,11 +194,12 @@ def set_basis(store: Store, verdict_id: str, basis: Mapping[str, str]) -> None:
 def sessions_to_judge(store: Store, room: str, now_us: int, limit: int) -> list[Session]:
     """Lessons of `room` that were opened and began before now, with fewer class hours judged than they have,
     oldest first. What was opened by a wrong clock was planned again, and is none."""
+    # The plus keeps SQLite from the index of what supersedes what: all first verdicts ever, for each lesson.
     rows = store.rows(
         "SELECT * FROM session AS s WHERE room = ? AND state IN ('open', 'closed') AND planned_start_us < ?"
         " AND close_reason IS NOT 'clock_was_wrong'"
         " AND class_hours > (SELECT count(*) FROM visibility_verdict AS v WHERE v.session_id = s.id"
-        " AND v.supersedes IS NULL AND v.hour <= s.class_hours) ORDER BY planned_start_us LIMIT ?",
+        " AND +v.supersedes IS NULL AND v.hour <= s.class_hours) ORDER BY planned_start_us LIMIT ?",
         (room, now_us, limit),
     )
     return [session_of(row) for row in rows]

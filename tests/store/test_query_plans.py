@@ -22,6 +22,7 @@ from agent.store import (
     overview,
     playback,
     records,
+    visibility,
 )
 from agent.store.classes import Session
 from agent.store.database import Store
@@ -115,6 +116,14 @@ def test_what_watch_asks_while_it_holds_the_write_lock(store: Store, session: Se
     assert whole_readings(store, ran) == []
     assert any("fact_heads_counted" in step for step in plan(store, ran, "last_count"))
     assert any("head_count_by_session" in step for step in plan(store, ran, "total(counted"))
+
+
+def test_lessons_to_judge_are_found_by_each_lessons_own_verdicts(store: Store, session: Session) -> None:
+    """Asked each twenty seconds; all first verdicts ever, read for each lesson, would be quadratic."""
+    with noting(store) as ran:
+        visibility.sessions_to_judge(store, session.room, session.planned_start_us + 1, 10)
+    steps = [step for step in plan(store, ran, "class_hours >") if " v " in f"{step} "]
+    assert steps and all("session_id=?" in step for step in steps), steps
 
 
 def test_the_list_of_all_segments_is_read_without_their_hashes(store: Store) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from agent.checkin.photos import PhotoAlbum
 from agent.paths import Paths
-from agent.store import visibility
+from agent.store import configuration, visibility
 from agent.store.database import Store
 from agent.store.vault import Vault
 from agent.store.visibility import VerdictFrame
@@ -349,3 +349,20 @@ def test_what_was_counted_look_by_look_is_not_drawn_before_it_was_handed_in(
     assert 'class="counted"' not in visitor.get(f"/sessions/{later}").text
     room.store.execute("UPDATE session SET kind = 'practical' WHERE id = ?", (later,))
     assert 'class="counted"' in visitor.get(f"/sessions/{later}").text, "practicals are never asked for"
+
+
+@pytest.mark.rule("R6")
+def test_the_page_stays_where_what_hr_set_cannot_be_read(visitor: httpx.Client, room: CountedRoom) -> None:
+    """Of another version of the program: it may ask for counts, so a lesson with a class hour that is not
+    judged yet waits."""
+    session = room.ask(room.clock.wall_us - DAY_US)
+    room.store.execute("UPDATE session SET class_hours = 2 WHERE id = ?", (session,))
+    unreadable = json.dumps({"revision": 9, "of_another_version": 1})
+    configuration.insert_revision(room.store, revision=9, document=unreadable, message=None, applied_us=9)
+    for counted in (False, True):
+        if counted:
+            room.count()
+        for address in (PAGE, f"{PAGE}/{session}/1"):
+            assert visitor.get(address).status_code == 200, address
+        assert "20–24" not in visitor.get(f"{PAGE}/{session}/1").text
+    assert visitor.get(f"/sessions/{session}").status_code == 200
