@@ -18,7 +18,7 @@ from icalendar import Calendar
 
 from agent.classes.document import MOST_SESSIONS, SHANGHAI
 from agent.classes.row_checks import LONGEST_CLASS
-from agent.classes.workbook import Workbook
+from agent.classes.sheet_table import Workbook
 
 FREQUENCIES: Final = frozenset({"DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
 NOT_BY: Final = frozenset({"BYHOUR", "BYMINUTE", "BYSECOND", "BYSETPOS", "BYYEARDAY", "BYWEEKNO"})

@@ -24,7 +24,7 @@ from agent.classes.document import (
 )
 from agent.classes.problems import ClassFileError
 from agent.classes.row_checks import Disagreement, Location, disagreements
-from agent.classes.workbook import Workbook
+from agent.classes.sheet_table import Workbook
 
 _Model = TypeVar("_Model", ClassDocument, Roster, Timetable)
 

@@ -11,7 +11,7 @@ from agent.classes.binding import BindingError, held_lesson
 from agent.classes.class_hours import breaks_problem
 from agent.classes.document import SHANGHAI, PlannedSession, microseconds
 from agent.classes.lesson_plan import KINDS, LessonPlan, TimetableError, local, plan_of_row, said
-from agent.classes.workbook import KINDS as WORDS
+from agent.classes.sheet_columns import KINDS as WORDS
 
 POSSIBLE_YEARS = range(2000, 2200)
 """Others are slips, and the first and last that can be written are no time in UTC."""

@@ -13,7 +13,8 @@ from agent.classes.checking import checked
 from agent.classes.document import ClassDocument, Roster
 from agent.classes.problems import ClassFileError
 from agent.classes.roster_csv import read_roster
-from agent.classes.workbook import Workbook, read_workbook
+from agent.classes.sheet_table import Workbook
+from agent.classes.workbook import read_workbook
 
 LARGEST_FILE: Final = 5 << 20
 """Bytes; a class of 500 with its timetable needs a tenth of it."""

@@ -20,7 +20,9 @@ from pydantic import Base64Bytes, BaseModel, ConfigDict
 from agent.classes.problems import ClassFileError
 from agent.classes.reading import RosterFile, read_class_bytes
 from agent.classes.roster_csv import read_roster
-from agent.classes.workbook import CLASS_SHEET, TABLES, Workbook, read_workbook
+from agent.classes.sheet_columns import CLASS_SHEET, TABLES
+from agent.classes.sheet_table import Workbook
+from agent.classes.workbook import read_workbook
 
 MEMORY_BYTES: Final = 512 << 20
 """Beyond what the process holds with its libraries loaded; a workbook of 20 MiB unpacked needs a third."""

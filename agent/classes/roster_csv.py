@@ -13,7 +13,8 @@ import io
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from agent.classes.workbook import MOST_COLUMNS, MOST_ROWS, OPTIONAL, TABLES, Cell, Workbook, read_table
+from agent.classes.sheet_columns import OPTIONAL, TABLES
+from agent.classes.sheet_table import MOST_COLUMNS, MOST_ROWS, Cell, Workbook, read_table
 
 ROSTER_SHEET: Final = "学员"
 ENGLISH: Final[Mapping[str, str]] = {

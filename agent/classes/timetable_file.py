@@ -14,14 +14,10 @@ from agent.classes.lesson_plan import LessonPlan, TimetableError, plan_of, plan_
 from agent.classes.problems import ClassFileError
 from agent.classes.reading import read_bounded
 from agent.classes.roster_csv import read_csv
+from agent.classes.sheet_columns import ROOM_IS_KNOWN, TIMETABLE_SHEET
+from agent.classes.sheet_table import Workbook, join_times
 from agent.classes.timetable_edit import Change
-from agent.classes.workbook import (
-    ROOM_IS_KNOWN,
-    TIMETABLE_SHEET,
-    Workbook,
-    join_times,
-    read_timetable_sheet,
-)
+from agent.classes.workbook import read_timetable_sheet
 from agent.store import classes as table
 from agent.store.bindings import TAKEN_BACK
 from agent.store.classes import Session

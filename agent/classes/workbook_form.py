@@ -14,7 +14,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
 from agent.classes.document_values import GROUPS, HENAN_CITIES
-from agent.classes.workbook import CLASS_ROWS, CLASS_SHEET, KINDS, TABLES, TIMETABLE_ONLY
+from agent.classes.sheet_columns import CLASS_ROWS, CLASS_SHEET, KINDS, TABLES, TIMETABLE_ONLY
 
 _ROWS: Final = 501
 _HEADER = PatternFill("solid", fgColor="DDE6F0")

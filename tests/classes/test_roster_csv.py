@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from agent.classes.problems import ClassFileError
 from agent.classes.reading import RosterFile, SourceFile, read_class_bytes, read_class_file, read_roster_file
-from agent.classes.workbook import MOST_ROWS
+from agent.classes.sheet_table import MOST_ROWS
 from agent.cli import app
 from tests.classes.documents import id_number
 

@@ -17,7 +17,8 @@ from agent.classes import workbook
 from agent.classes.checking import check_document
 from agent.classes.problems import ClassFileError
 from agent.classes.reading import read_class_bytes
-from agent.classes.workbook import TABLES
+from agent.classes.sheet_columns import TABLES
+from agent.classes.sheet_table import MOST_ROWS
 from agent.classes.workbook_form import write_form
 from tests.classes.documents import class_content, id_number
 
@@ -138,7 +139,7 @@ def test_xml_entities_are_refused(tmp_path: Path) -> None:
 
 def test_too_many_rows_are_refused(tmp_path: Path) -> None:
     def flood(book: Any) -> None:
-        for number in range(workbook.MOST_ROWS + 50):
+        for number in range(MOST_ROWS + 50):
             book["学员"].append([f"学员{number}"])
 
     with pytest.raises(ClassFileError, match="rows"):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import openpyxl
 
-from agent.classes.workbook import CLASS_SHEET, TABLES
+from agent.classes.sheet_columns import CLASS_SHEET, TABLES
 from agent.store.database import Store
 from tests.web.conftest import Served, Tab, log_in_tab, set_password
 
