@@ -5,13 +5,14 @@ A binding is a plan. Whether the make-up hour was held, recorded and attended is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from agent.classes.attendance_table import ClassAttendance, State
+from agent.classes.attendance_table import TraineeAttendance
 from agent.classes.class_hours import class_hours
 from agent.classes.lesson_plan import TimetableError, local, plan_of, said
+from agent.classes.make_up_standing import MISSED, refusal, why_nobody, without_make_up
 from agent.classes.reckoned import Reckoned
 from agent.classes.rules import rules_of
 from agent.clock import Stamp
@@ -21,10 +22,6 @@ from agent.store.classes import Session
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 from agent.store.make_ups import MakeUp
-
-MISSED: Final[frozenset[State]] = frozenset({"absent", "excused", "void", "undecided"})
-"""Where a make-up lesson has something to stand for. `undecided` may turn out attended: then nothing counts
-twice, because the table counts an hour once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,62 +57,64 @@ def bind(
     if problem := after_the_final(store, session):
         raise TimetableError([problem])
     attendance = reckoned.of(store, stamp, session.class_id)
-    states = {each.person.id: each.cells for each in attendance.current}
-    names = {each.person.id: each.person.name for each in attendance.current}
+    trainees = {each.person.id: each for each in attendance.current}
     problems: list[str] = []
     made: list[MakeUp] = []
+    freed: list[MakeUp] = []
     for wanted in missed:
         problem = _missed_problem(store, stamp, session, wanted)
         if problem is not None:
             problems.append(problem)
             continue
-        key = (wanted.session_id, wanted.hour)
-        asked = without_make_up(store, attendance, wanted) if people is None else people
+        key, named = (wanted.session_id, wanted.hour), _named(store, wanted)
+        asked = without_make_up(store, attendance, session.id, *key) if people is None else people
         if not asked:
-            problems.append(
-                f"{_named(store, wanted)}: 没有人缺课，或都已安排 / nobody missed it, or all are bound"
-            )
+            problems.append(f"{named}: {why_nobody(store, attendance, *key)}")
         for person in asked:
-            if person not in states:
+            trainee = trainees.get(person)
+            if trainee is None:
                 problems.append(f"{person}: 不是本班在册学员 / is no trainee of the class")
                 continue
-            if states[person][key].state not in MISSED:
-                problems.append(
-                    f"{_named(store, wanted)} {names[person]}: 没有缺课，无须补 / missed nothing there: "
-                    f"{states[person][key].state}"
-                )
-                continue
-            outcome = _bind_one(store, stamp, session, wanted, person)
+            before = make_ups.binding(store, person, *key)
+            problem = _hour_problem(trainee, key)
+            if problem is None and before is not None:
+                problem = refusal(store, trainee, before, session.id, attendance)
+            outcome = problem or _bind_one(store, stamp, session, wanted, person, before)
             if isinstance(outcome, MakeUp):
                 made.append(outcome)
+                freed += [before] if before else []
             else:
-                problems.append(f"{_named(store, wanted)} {names[person]}: {outcome}")
+                problems.append(f"{named} {trainee.person.name}: {outcome}")
     if problems:
         raise TimetableError(problems)
+    _state_released(store, stamp, freed, simulated=reckoned.simulated)
     _state(store, stamp, FactType.MAKE_UP_BOUND, session, made, simulated=reckoned.simulated)
     return made
 
 
-def without_make_up(store: Store, attendance: ClassAttendance, missed: MissedHour) -> list[str]:
-    """Ids of the trainees who missed the hour and for whom nothing stands for it yet. [] for an hour that the
-    class never had."""
-    bound = {each.person_id for each in _standing(store, missed)}
-    key = (missed.session_id, missed.hour)
-    return [
-        each.person.id
-        for each in attendance.current
-        if key in each.cells and each.cells[key].state in MISSED and each.person.id not in bound
-    ]
+def release_of(
+    store: Store, stamp: Stamp, session_id: str, *, people: Collection[str] | None = None, simulated: bool
+) -> int:
+    """Take back the bindings of a make-up lesson, of `people` (ids) or all of them, in the CALLER's
+    transaction, with the record; how many.
 
-
-def release_of(store: Store, stamp: Stamp, session_id: str, *, simulated: bool) -> int:
-    """Take back every binding of a make-up lesson, in the CALLER's transaction, with the record; how many."""
-    session, bound = table.session(store, session_id), make_ups.bound_to(store, session_id)
-    if session is None or not bound:
-        return 0
+    TimetableError with everybody of `people` who is not bound to it.
+    """
+    bound = make_ups.bound_to(store, session_id)
+    if people is not None:
+        names = {each.person_id for each in bound}
+        if unknown := [each for each in people if each not in names]:
+            raise TimetableError(
+                [
+                    f"{each}: 没有安排在这次补课，见 timetable show / "
+                    "is not bound to this make-up lesson, see `timetable show`"
+                    for each in unknown
+                ]
+            )
+        bound = [each for each in bound if each.person_id in people]
     for each in bound:
         make_ups.release(store, each)
-    _state(store, stamp, FactType.MAKE_UP_RELEASED, session, bound, simulated=simulated)
+    _state_released(store, stamp, bound, simulated=simulated)
     return len(bound)
 
 
@@ -205,24 +204,15 @@ def _missed_problem(store: Store, stamp: Stamp, session: Session, wanted: Missed
     return None
 
 
-def _standing(store: Store, wanted: MissedHour) -> list[MakeUp]:
-    """The bindings of a missed hour whose make-up lesson was not called off."""
-    return [
-        bound
-        for bound in make_ups.missed_in(store, wanted.session_id)
-        if bound.missed_hour == wanted.hour
-        and (other := table.session(store, bound.session_id)) is not None
-        and other.state != "cancelled"
-    ]
+def _hour_problem(trainee: TraineeAttendance, key: tuple[str, int]) -> str | None:
+    state = trainee.cells[key].state
+    return None if state in MISSED else f"没有缺课，无须补 / missed nothing there: {state}"
 
 
-def _bind_one(store: Store, stamp: Stamp, session: Session, wanted: MissedHour, person: str) -> MakeUp | str:
-    bound = make_ups.binding(store, person, wanted.session_id, wanted.hour)
-    if bound is not None:
-        other = table.session(store, bound.session_id)
-        if other is not None and other.state != "cancelled":
-            return f"已安排补课 / is made up already: {said(plan_of(other))}"
-        make_ups.release(store, bound)  # that make-up lesson was not held: the hour is free again
+def _bind_one(
+    store: Store, stamp: Stamp, session: Session, wanted: MissedHour, person: str, before: MakeUp | None
+) -> MakeUp | str:
+    """`before`: the binding whose place this one takes; the log keeps that it was."""
     taken = make_ups.hours_taken(store, person, session.id)
     free = next((hour for hour in range(1, session.class_hours + 1) if hour not in taken), None)
     if free is None:
@@ -230,6 +220,8 @@ def _bind_one(store: Store, stamp: Stamp, session: Session, wanted: MissedHour, 
             f"这次补课只有{session.class_hours}课时，都已安排 / "
             f"all {session.class_hours} class hours of this lesson stand for others of this trainee"
         )
+    if before is not None:
+        make_ups.release(store, before)
     made = MakeUp(session.id, free, person, wanted.session_id, wanted.hour, stamp.wall_us)
     make_ups.bind(store, made)
     return made
@@ -246,6 +238,15 @@ def _named(store: Store, wanted: MissedHour) -> str:
     missed = table.session(store, wanted.session_id)
     day = "?" if missed is None else f"{local(missed.planned_start_us):%Y-%m-%d %H:%M}"
     return f"{day} 第{wanted.hour}课时 hour {wanted.hour}"
+
+
+def _state_released(store: Store, stamp: Stamp, bindings: Sequence[MakeUp], *, simulated: bool) -> None:
+    """One record a make-up lesson."""
+    for session_id in dict.fromkeys(each.session_id for each in bindings):
+        session = table.session(store, session_id)
+        if session is not None:
+            of_it = [each for each in bindings if each.session_id == session_id]
+            _state(store, stamp, FactType.MAKE_UP_RELEASED, session, of_it, simulated=simulated)
 
 
 def _state(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from agent.classes import make_up
 from agent.classes.lesson_plan import LessonPlan, TimetableError
 from agent.classes.make_up import MissedHour
+from agent.classes.make_up_standing import why_nobody, without_make_up
 from agent.classes.orders import Desk, lesson_named, missed_hour
 from agent.classes.reckoned import Reckoned
 from agent.classes.timetable_file import TimetableFile
@@ -54,10 +55,16 @@ def _wanted(
         if is_whole and not _was_held(store, hours[0]):
             wanted += hours  # `bind` says of each that it is not over
             continue
-        left = [each for each in hours if make_up.without_make_up(store, attendance, each)]
-        if not left and not any((each.session_id, each.hour) in bound for each in hours):
+        left = [
+            each
+            for each in hours
+            if without_make_up(store, attendance, session.id, each.session_id, each.hour)
+        ]
+        is_settled = session.state == "closed" or any((e.session_id, e.hour) in bound for e in hours)
+        if not left and not is_settled:
             if is_whole:
-                raise TimetableError([f"{text}: 没有人缺课，或都已安排 / nobody missed it, or all are bound"])
+                whys = [why_nobody(store, attendance, each.session_id, each.hour) for each in hours]
+                raise TimetableError([f"{text}: {why}" for why in dict.fromkeys(whys)])
             left = hours  # `bind` says why not
         wanted += left
     return list(dict.fromkeys(wanted))

@@ -57,7 +57,7 @@ class Order(BaseModel):
     missed: Annotated[tuple[Text, ...], Field(max_length=100)] = ()
     """Class hours that were missed: a lesson as above, a colon, the class hour: `2026-11-21 08:30:2`."""
     people: Annotated[tuple[Text, ...], Field(max_length=500)] = ()
-    """Trainees by name or id; () means all who missed the hours."""
+    """Trainees by name or id; () means all who missed the hours, of a release all who are bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,8 @@ def done(
         return Done(hours=_bind(store, stamp, order, reckoned))
     if order.action == "release":
         found = lesson_named(store, order.class_id, order.lesson)
-        return Done(hours=make_up.release_of(store, stamp, found.id, simulated=desk.simulated))
+        who = trainees_named(store, order.class_id, order.people) if order.people else None
+        return Done(hours=make_up.release_of(store, stamp, found.id, people=who, simulated=desk.simulated))
     if order.action == "undo":
         made = timetable_edit.undo(
             store,

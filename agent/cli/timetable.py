@@ -270,13 +270,24 @@ def make_up_command(
     people: Annotated[
         str | None,
         typer.Option(
-            "--people", help="学员编号或姓名，用逗号分开；默认缺课的所有人 / Default: all who missed it."
+            "--people",
+            help="学员编号或姓名，用逗号分开；默认所有人 / Default: all who missed it or are bound.",
         ),
     ] = None,
-    release: Annotated[bool, typer.Option("--release", help="取消这次补课的全部安排 / Release all.")] = False,
+    release: Annotated[
+        bool,
+        typer.Option(
+            "--release", help="取消这次补课的安排，可只取消 --people 的 / Release all, or --people."
+        ),
+    ] = False,
     password_file: PasswordFile = None,
 ) -> None:
-    """把一次补课对应到缺的课时（R5）/ Bind a make-up lesson to the hours that were missed."""
+    """把一次补课对应到缺的课时（R5）/ Bind a make-up lesson to the hours that were missed.
+
+    \b
+    已安排的补课上完而不算数（没来，或录像不完整），缺的课时可再安排到另一次补课。
+    An hour whose make-up is over and did not count (nobody came, video not whole) can be bound again.
+    """
     if release == bool(missed):
         refuse("请给出 --for 或 --release / give --for SESSION:HOUR or --release", ExitCode.USAGE)
     words = tuple(word for each in re.split("[,，、]", people or "") if (word := each.strip()))

@@ -7,7 +7,7 @@ from typing import Final
 
 from agent.classes.attendance_table import ClassAttendance
 from agent.classes.lesson_plan import LessonPlan
-from agent.classes.make_up import MISSED
+from agent.classes.make_up_standing import MISSED
 from agent.store import classes, timetable_edits
 from agent.store.classes import Person, Session
 from agent.store.database import Store

@@ -123,7 +123,7 @@ def test_where_nothing_was_missed_nothing_is_made_up(case: Case) -> None:
 
 def test_an_hour_is_bound_once_and_an_hour_of_the_make_up_lesson_stands_for_one(case: Case) -> None:
     case.bind(1, people="B")
-    assert "made up already" in case.refused(1, people="B")
+    assert "is bound already" in case.refused(1, people="B")
     case.bind(2, people="B")
     more = case.roll.lesson("2025-10-11 08:00")
     assert "all 2 class hours" in case.refused(1, people="B", missed=more)

@@ -66,7 +66,7 @@ def test_a_whole_lesson_or_a_class_hour_of_it_is_bound_and_the_file_may_come_aga
     assert bound(desk) == [(1, 2), (2, 4)]
     assert take(desk, tmp_path, rows) == [] and bound(desk) == [(1, 2), (2, 4)]
     rows += "2026-11-24,09:00,10:30,补课,2,2026-11-21 08:30:2\n"
-    with pytest.raises(TimetableError, match=r"row 5.*all are bound"):
+    with pytest.raises(TimetableError, match=r"row 5.*all who missed it are bound"):
         take(desk, tmp_path, rows)
     assert bound(desk) == [(1, 2), (2, 4)]
 
@@ -91,6 +91,27 @@ def test_a_whole_lesson_is_what_somebody_missed_of_it_and_who_is_found_absent_la
     assert "bound 2 " in line
     assert who_is_bound(desk) == {"学员丙": [1, 2], "学员乙": [1, 2]}
     assert take(desk, tmp_path, rows) == []
+
+
+@pytest.mark.rule("R5")
+def test_a_file_that_comes_again_leaves_the_make_up_lesson_that_was_missed_and_fills_the_next(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """Nobody came to the first make-up lesson: a second row for the same hour binds everybody anew."""
+    rows = "2026-11-21,18:00,18:45,补课,1,2026-11-21 08:30:1\n"
+    (line,) = take(desk, tmp_path, rows)
+    assert "bound 3 " in line
+    (first,) = [each for each in table.sessions(desk.store, class_id="dgjc-1") if each.kind == "make_up"]
+    with desk.store.transaction():
+        table.set_open(desk.store, first.id, first.planned_start_us)
+        table.set_closed(desk.store, first.id, first.planned_end_us, "planned_end")
+    desk.clock.advance(12 * 3600)
+    assert take(desk, tmp_path, rows) == [], "nobody is bound to it anew"
+    rows += "2026-11-24,09:00,09:45,补课,1,2026-11-21 08:30:1\n"
+    (line,) = take(desk, tmp_path, rows)
+    assert "row 5" in line and "bound 3 " in line
+    assert make_ups.bound_to(desk.store, first.id) == []
+    assert take(desk, tmp_path, rows) == [], "the file may come again"
 
 
 @pytest.mark.rule("R5")

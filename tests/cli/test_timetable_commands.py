@@ -137,7 +137,33 @@ def test_a_make_up_lesson_is_bound_at_the_console(roll: Roll, run: Run) -> None:
     (first, second) = lessons(run)
     assert len(first["made_up_by"]) == len(second["stands_for"]) == 3
     assert "学员" not in json.dumps([first, second], ensure_ascii=False)
-    assert "已取消 released 3" in run("timetable", "make-up", make_up, "--release").output
+    assert (
+        "已取消 released 1" in run("timetable", "make-up", make_up, "--release", "--people", "学员C").output
+    )
+    refused = run("timetable", "make-up", make_up, "--release", "--people", "学员C", code=1).output
+    assert "is not bound to this make-up lesson" in refused
+    assert "已取消 released 2" in run("timetable", "make-up", make_up, "--release").output
+
+
+@pytest.mark.rule("R5")
+def test_who_missed_the_make_up_lesson_is_bound_to_another_at_the_console(roll: Roll, run: Run) -> None:
+    """The audit's case: two hours missed by two, one of whom came to the make-up lesson."""
+    missed = roll.lesson(f"{day(-5)} 08:00")
+    roll.answer(missed, "C", 0, simulated=True)
+    first = roll.lesson(f"{day(-3)} 08:00", kind="make_up")
+    another = roll.lesson(f"{day(2)} 14:00", kind="make_up", state="planned")
+    hours = ("--for", f"{missed}:1", "--for", f"{missed}:2")
+    assert "已安排 bound 4" in run("timetable", "make-up", first, *hours).output
+    roll.answer(first, "B", 0, simulated=True)
+    waits = run("timetable", "make-up", another, *hours, "--people", "学员B", code=1).output
+    assert "is not decided yet" in waits and "--release --people" in waits
+    roll.judge(first, "met", "met", simulated=True)
+    assert "已安排 bound 2" in run("timetable", "make-up", another, *hours).output, "A alone"
+    table = json.loads(run("attendance", "show", "C1", "--json").stdout)
+    states = {each["person"]: each["made_up"] for each in table["trainees"]}
+    assert states[roll.people["B"]] == 2 and states[roll.people["A"]] == 0
+    said = run("timetable", "make-up", another, *hours, code=1).output
+    assert "is still to come" in said and "nobody missed it" not in said
 
 
 @pytest.mark.rule("R14")

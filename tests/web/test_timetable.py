@@ -117,5 +117,8 @@ def test_a_make_up_lesson_is_bound_and_released_on_the_page(desk: Desk) -> None:
     assert desk.send("make_up", lesson=lesson.id, missed=f"{missed}:1").status_code == 303
     bound = make_ups.bound_to(desk.store, lesson.id)
     assert {each.person_id for each in bound} == {desk.roll.people["B"], desk.roll.people["C"]}
+    one = desk.send("release", lesson=lesson.id, people=desk.roll.people["B"])
+    assert one.status_code == 303
+    assert [each.person_id for each in make_ups.bound_to(desk.store, lesson.id)] == [desk.roll.people["C"]]
     assert desk.send("release", lesson=lesson.id).status_code == 303
     assert make_ups.bound_to(desk.store, lesson.id) == []
