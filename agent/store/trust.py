@@ -141,13 +141,14 @@ def cameras_of(store: Store, runs: Iterable[str]) -> set[str]:
 
 
 def newest_camera(store: Store, room: str) -> str | None:
-    """The same of the run that the newest segment of `room` belongs to."""
+    """The same of the newest run of `room` that has footage. Runs stand in the order in which they began,
+    whatever the clock said: one that ran ahead once would have its camera be the newest for as long."""
     row = store.row(
-        "SELECT run_id FROM segment JOIN run ON run.id = run_id WHERE run.room = ? AND run.camera = 'rear'"
-        " ORDER BY segment.start_us DESC LIMIT 1",
+        "SELECT id FROM run WHERE room = ? AND camera = 'rear'"
+        " AND EXISTS (SELECT 1 FROM segment WHERE run_id = run.id) ORDER BY run.rowid DESC LIMIT 1",
         (room,),
     )
-    return None if row is None else next(iter(cameras_of(store, [row["run_id"]])), None)
+    return None if row is None else next(iter(cameras_of(store, [row["id"]])), None)
 
 
 def newest_detector(store: Store, room: str, since_us: int) -> tuple[int, str] | None:

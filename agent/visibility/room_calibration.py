@@ -13,6 +13,7 @@ import numpy as np
 from agent.clock import Stamp
 from agent.store import calibration
 from agent.store.calibration import Account, Mask, Polygon, ReferenceView, RoomCalibration
+from agent.store.configuration import newest_synchronised_us
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 from agent.store.tamper import lasting
@@ -89,7 +90,11 @@ def calibrate(
     pictures of the empty room; `hidden`: regions that somebody marked as out of the camera's sight.
 
     Without a new reference the last one stays, unless the camera is moved: then it holds no more. The same
-    for masks and the teacher's zone where none are given. CalibrationError."""
+    for masks and the teacher's zone where none are given. CalibrationError.
+
+    It begins no earlier than what a synchronised clock stated: one that was set back would have it judge
+    lessons that are over."""
+    began_us = max(now.wall_us, newest_synchronised_us(store) or 0)
     width, height = _size([*counted, *empty])
     check_regions([teacher_zone, *hidden])
     before = calibration.newest_calibration(store, room)
@@ -103,7 +108,8 @@ def calibrate(
     if not empty and before is not None and before.detector == counter.name:
         masks = before.masks
     if before is not None and before.detector == counter.name and not counted:
-        return _kept(store, now, before, account, reference_id, masks, teacher_zone, hidden, counter)
+        kept = replace(before, at_us=began_us, account=account, reference_id=reference_id, masks=masks)
+        return _kept(store, now, kept, teacher_zone, hidden, counter)
     fit = fit_cut(counted, counter.cut, masks)
     sizes = sizes_of(counted, counter.cut if fit.cut is None else fit.cut, masks)
     smallest = (
@@ -112,7 +118,7 @@ def calibrate(
     found = RoomCalibration(
         id=0,
         room=room,
-        at_us=now.wall_us,
+        at_us=began_us,
         account=account,
         reference_id=reference_id,
         width=width or (before.width if before else 1),
@@ -132,24 +138,14 @@ def calibrate(
 def _kept(
     store: Store,
     now: Stamp,
-    before: RoomCalibration,
-    account: Account,
-    reference_id: int | None,
-    masks: tuple[Mask, ...],
+    kept: RoomCalibration,
     teacher_zone: Polygon,
     hidden: Sequence[Polygon],
     counter: Counter,
 ) -> RoomCalibration:
     """Nobody was counted: what was fitted stays, beside what is new."""
-    made = replace(
-        before,
-        at_us=now.wall_us,
-        account=account,
-        reference_id=reference_id,
-        masks=masks,
-        teacher_zone=teacher_zone or before.teacher_zone,
-        blind=(*before.blind, *hidden),
-    )
+    zone = teacher_zone or kept.teacher_zone
+    made = replace(kept, teacher_zone=zone, blind=(*kept.blind, *hidden))
     return _keep(store, now, made, counter)
 
 

@@ -298,7 +298,7 @@ def _end(store: Store, stamp: Stamp, found: RoomTrust, said_us: int, reason: End
     data = {
         "trust_id": found.id,
         "room": found.room,
-        "ended_us": end_us(store, stamp, found, said_us),
+        "ended_us": end_us(store, stamp, found, said_us, reason),
         "reason": reason,
         "account": said.get("account"),
         "check_id": said.get("check_id"),

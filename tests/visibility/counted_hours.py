@@ -59,6 +59,7 @@ class CountedRoom:
 
     def calibrate(self, at_us: int, detector: str = DETECTOR) -> int:
         fit: dict[str, Any] = {"frames": 3, "people": 60, "bias_before": 0.0, "bias_after": 0.0}
+        fit["error_left_out"] = None
         made = RoomCalibration(
             0, self.room, at_us, "hr", None, 1280, 720, detector, None, None, (), (), (), fit, True
         )
