@@ -10,8 +10,10 @@ and an overrun that was entered in the timetable has moved the borders. While ev
 room for five minutes and more, nobody who checked in surely was there: undecided, until people look.
 
 In this order: who left the class is not asked any more; an hour not yet over is `not_yet`; an impostor's
-attendance is void, whatever was corrected; what a teacher and HR corrected holds; else the check-ins decide;
-an hour that still does not count is `made_up` where a make-up lesson stands for it.
+attendance is void, whatever was corrected; what a teacher and HR corrected holds; else the check-ins decide,
+and who was not there because they were not in the class (they joined later, or left and came back) owes the
+hour like one that was missed, by the word `not_joined`; an hour that still does not count is `made_up` where
+a make-up lesson stands for it.
 """
 
 from __future__ import annotations
@@ -224,8 +226,18 @@ def _cell(
     # Where only the word is open (late or not) and the hour counts either way, the better word is no claim.
     state: State = most if least == most or sure else "undecided"
     touched = state != "absent" or "missed_spot_check" in there.reasons
+    if not touched and (why := _outside(person, held.hour)) is not None:
+        return Cell("not_joined", False, False, (False, False), (why,), word)
     reasons = there.reasons if touched else ()
     return Cell(state, sure, possible, (sure, possible), reasons, word, there.simulated and touched)
+
+
+def _outside(person: Person, hour: ClassHour) -> Reason | None:
+    """Why a trainee of the class could not be there: not in it when the hour began."""
+    for from_us, until_us in person.away:
+        if from_us <= hour.start_us < until_us:
+            return "joined_later" if from_us == 0 else "came_back"
+    return None
 
 
 def _with_make_up(cell: Cell, surely: bool, possibly: bool, reasons: tuple[Reason, ...]) -> Cell:

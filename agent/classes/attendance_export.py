@@ -90,6 +90,8 @@ def _hour_head(held: HeldHour, language: int) -> str:
 def _row(each: TraineeAttendance, hours: tuple[HeldHour, ...]) -> list[Any]:
     cells = [each.cells[held.key] for held in hours]
     remarks = ["已离班 / left the class"] if each.person.left_us is not None else []
+    if outside := sum(cell.state == "not_joined" for cell in cells):
+        remarks.append(f"{outside} 个课时未入班 / {outside} class hours before joining")
     open_ = (reason for cell in cells if cell.state == "undecided" for reason in cell.reasons)
     remarks += [" / ".join(REASONS[reason]) for reason in dict.fromkeys(open_)]
     return [

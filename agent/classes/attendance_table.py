@@ -15,10 +15,11 @@ from agent.store.classes import Person, Session, TrainingClass
 
 State = Literal[
     "attended", "late", "left_early", "absent", "excused", "made_up", "void", "undecided", "not_yet",
-    "not_asked",
+    "not_asked", "not_joined",
 ]  # fmt: skip
 COUNTS: Final[frozenset[State]] = frozenset({"attended", "late", "left_early", "made_up"})
-"""What counts as attended. `excused` does not: no notice knows an excuse, only a make-up lesson (R5)."""
+"""What counts as attended. `excused` does not: no notice knows an excuse, only a make-up lesson (R5).
+`not_joined` is the `absent` of who was not in the class then."""
 
 Key = tuple[str, int]
 """(session, number of the class hour)."""

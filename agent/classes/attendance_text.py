@@ -20,6 +20,7 @@ STATES: Final[Mapping[State, tuple[str, str]]] = {
     "undecided": ("待定", "undecided"),
     "not_yet": ("未结束", "not over yet"),
     "not_asked": ("不要求", "not asked"),
+    "not_joined": ("未入班", "not in the class yet"),
 }
 """State → Chinese, English."""
 SIGNS: Final[Mapping[State, tuple[str, str]]] = {
@@ -33,6 +34,7 @@ SIGNS: Final[Mapping[State, tuple[str, str]]] = {
     "undecided": ("?", "?"),
     "not_yet": ("·", "·"),
     "not_asked": ("–", "–"),
+    "not_joined": ("未", "N"),
 }
 """State → what stands in a narrow cell, Chinese, English."""
 LEVELS: Final[Mapping[State, str]] = {
@@ -46,6 +48,7 @@ LEVELS: Final[Mapping[State, str]] = {
     "undecided": "info",
     "not_yet": "plain",
     "not_asked": "plain",
+    "not_joined": "bad",
 }
 """State → which colour goes with it."""
 REASONS: Final[Mapping[Reason, tuple[str, str]]] = {
@@ -56,6 +59,8 @@ REASONS: Final[Mapping[Reason, tuple[str, str]]] = {
     "missed_spot_check": ("抽查未到", "missed a spot check"),
     "void": ("确认冒名顶替", "confirmed as an impostor's"),
     "left_class": ("已离班", "left the class"),
+    "joined_later": ("当时尚未入班，按缺课计，可补课", "had not joined then: missed, can be made up"),
+    "came_back": ("当时已离班，后又回班，按缺课计，可补课", "had left and came back: missed, can be made up"),
     "correction": ("教师和人社部门更正", "corrected by a teacher and HR"),
     "video_not_judged": ("补课录像尚未判定", "the make-up's video is not judged yet"),
     "video_not_whole": ("补课录像不完整，不计", "the make-up's video is not whole: does not count"),
@@ -101,6 +106,11 @@ def rules_text(rules: AttendanceRules) -> list[tuple[str, str]]:
         (
             "补课须在结业考核前、全程录像，按所补课时计入到课率",
             "make-up lessons count before the final test and filmed whole, for the hour they stand for (R5)",
+        ),
+        (
+            "入班之前和离班期间的课时计入应到课时，按缺课计，可补课；离班后不再要求",
+            "class hours before joining, or between leaving and coming back, are owed as missed and can be "
+            "made up (R5: the whole prescribed course); after leaving none is asked for",
         ),
         (
             "请假不计到课；确认冒名顶替的课时作废",

@@ -18,7 +18,7 @@ from agent.store import make_ups
 from agent.store.database import Store
 from agent.store.make_ups import MakeUp
 
-MISSED: Final[frozenset[State]] = frozenset({"absent", "excused", "void", "undecided"})
+MISSED: Final[frozenset[State]] = frozenset({"absent", "excused", "void", "undecided", "not_joined"})
 """Where a make-up lesson has something to stand for. `undecided` may turn out attended: then nothing counts
 twice, because the table counts an hour once."""
 

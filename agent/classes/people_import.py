@@ -6,6 +6,7 @@ are sealed under the person's evidence key; the last four digits alone are reada
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -74,9 +75,10 @@ def write_people(store: Store, vault: Vault, stamp: Stamp, document: ClassDocume
             store.execute("UPDATE person SET name = ? WHERE id = ?", (entry.row.name, person_id))
         _seal_id_number(store, vault, person_id, entry.row.id_number)
         store.execute(
-            "INSERT INTO enrolment (class_id, person_id, role) VALUES (?, ?, ?)"
-            " ON CONFLICT (class_id, person_id) DO UPDATE SET role = excluded.role, left_us = NULL",
-            (class_id, person_id, entry.role),
+            "INSERT INTO enrolment (class_id, person_id, role, away) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (class_id, person_id) DO UPDATE SET role = excluded.role, left_us = NULL,"
+            " away = excluded.away",
+            (class_id, person_id, entry.role, json.dumps(_away(plan, person_id, stamp.wall_us))),
         )
     for person in plan.leaving:
         store.execute(
@@ -88,6 +90,17 @@ def write_people(store: Store, vault: Vault, stamp: Stamp, document: ClassDocume
         "people_kept": len({entry.known for entry in plan.entries} - {None}),
         "people_left": len(plan.leaving),
     }
+
+
+def _away(plan: PeoplePlan, person_id: str, now_us: int) -> list[tuple[int, int]]:
+    """When whom the document names was not in the class: the first list that a class has is its beginning,
+    and by this database's clock, like the leaving, which the attendance table holds against lessons."""
+    if not plan.before:
+        return []
+    before = plan.before.get(person_id)
+    if before is None:
+        return [(0, now_us)]
+    return [*before.away, *([] if before.left_us is None else [(before.left_us, now_us)])]
 
 
 def _known_person(

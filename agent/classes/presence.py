@@ -18,6 +18,7 @@ from agent.store.classes import Session
 Reason = Literal[
     "pending", "pending_leaving", "suspicion", "impostor", "missed_spot_check", "void", "left_class",
     "correction", "video_not_judged", "video_not_whole", "after_examination", "made_up_here", "room_empty",
+    "joined_later", "came_back",
 ]  # fmt: skip
 """Why a class hour counts as it does, where the check-in alone does not say it."""
 Kept = Literal["attended", "late", "left_early", "absent"]

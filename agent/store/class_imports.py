@@ -90,9 +90,14 @@ def _last(row: Row) -> LastImport:
 
 
 def is_as_left(store: Store, last: LastImport) -> bool:
-    """Whether every row that the import made or changed is still as it left it."""
+    """Whether every row that the import made or changed is still as it left it, in the columns that there
+    were then."""
     now = picture(store, last.class_id)
-    return all(now[table].get(key) == row for table in _TABLES for key, row in last.after[table].items())
+    return all(
+        row.items() <= now[table].get(key, {}).items()
+        for table in _TABLES
+        for key, row in last.after[table].items()
+    )
 
 
 def is_in_use(store: Store, last: LastImport) -> bool:

@@ -81,6 +81,9 @@ class Person:
     role: PersonRole
     id_number_last4: str | None
     left_us: int | None
+    away: tuple[tuple[int, int], ...] = ()
+    """[from_us, until_us) each, in order, when they were not in the class that they are in again: from 0 for
+    who joined it late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +119,22 @@ def training_classes(store: Store) -> list[TrainingClass]:
 def people_of(store: Store, class_id: str, *, also_left: bool = False) -> list[Person]:
     """Trainees and teachers of a class by name; with `also_left`, those too who left it."""
     rows = store.rows(
-        "SELECT p.id, p.name, e.role, p.id_number_last4, e.left_us"
+        "SELECT p.id, p.name, e.role, p.id_number_last4, e.left_us, e.away"
         " FROM enrolment e JOIN person p ON p.id = e.person_id"
         " WHERE e.class_id = ? AND (e.left_us IS NULL OR ?) ORDER BY e.role DESC, p.name, p.id",
         (class_id, also_left),
     )
-    return [Person(*row) for row in rows]
+    return [
+        Person(
+            row["id"],
+            row["name"],
+            row["role"],
+            row["id_number_last4"],
+            row["left_us"],
+            tuple((from_us, until_us) for from_us, until_us in json.loads(row["away"])),
+        )
+        for row in rows
+    ]
 
 
 def classes_of(store: Store, person_id: str) -> list[str]:

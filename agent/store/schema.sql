@@ -197,6 +197,9 @@ CREATE TABLE enrolment (
   person_id  TEXT NOT NULL REFERENCES person (id),
   role       TEXT NOT NULL CHECK (role IN ('trainee', 'teacher')),
   left_us    INTEGER,
+  away       TEXT NOT NULL DEFAULT '[]' CHECK (json_type(away) = 'array'),  -- [[from_us, until_us], …] when they
+                                                       -- were not in the class: from 0 until they joined it late,
+                                                       -- from their leaving until they came back
   PRIMARY KEY (class_id, person_id)
 ) STRICT;
 

@@ -18,7 +18,7 @@ from agent.cli import app
 from agent.paths import Paths
 from agent.store.database import Store
 from agent.store.vault import Vault
-from tests.classes.attending import Roll
+from tests.classes.attending import Roll, at
 from tests.cli.test_cli import SETTINGS
 from tests.clocks import ManualClock
 
@@ -67,6 +67,19 @@ def test_the_table_at_the_console(roll: Roll, run: Run) -> None:
     assert found["opening"]["trainees"] == {"at_least": 2, "at_most": 3}
     unknown = run("show", "no-such-class")
     assert (unknown.exit_code, "no such class" in unknown.output) == (1, True)
+
+
+@pytest.mark.rule("R5")
+def test_who_joined_later_has_a_word_of_their_own_at_the_console(roll: Roll, run: Run, store: Store) -> None:
+    joined_us = at(f"{DAY} 08:45")
+    away = json.dumps([[0, joined_us]])
+    store.execute("UPDATE enrolment SET away = ? WHERE person_id = ?", (away, roll.people["B"]))
+    shown = run("show", "C1").output
+    assert "学员B\t1/2\t50.0%\t未✓" in shown
+    assert "未 未入班 not in the class yet" in shown and "the whole prescribed course" in shown
+    found = json.loads(run("show", "C1", "--json").stdout)
+    cell = found["hours"][0]["states"][roll.people["B"]]
+    assert cell == {"state": "not_joined", "reasons": ["joined_later"]}
 
 
 @pytest.mark.promise("I12")

@@ -16,7 +16,11 @@ from agent.store.database import Store, StoreError
 from agent.store.facts import Fact, FactType, state_fact
 from tests.clocks import ManualClock
 
-LANDED = {1: "d5a46350d34e6bdd648cfa6588b50046ff34b05a4a2f015dbcd162c504d0b1df"}
+LANDED = {
+    1: "d5a46350d34e6bdd648cfa6588b50046ff34b05a4a2f015dbcd162c504d0b1df",
+    2: "2dd46e3c076006c86436b907b4afdde196cf4466a88fee49d92b796d7bdeec83",
+    3: "effd0235383fb3c7dc96c0943b37d6112adebaa809d5fcd987225429dc5687fc",
+}
 """SHA-256 of every migration that nodes may have run: another text would leave them without what it adds."""
 
 

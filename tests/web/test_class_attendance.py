@@ -17,7 +17,7 @@ from agent.store import access, classes
 from agent.store.access import View
 from agent.store.database import Store
 from agent.store.vault import Vault
-from tests.classes.attending import Roll
+from tests.classes.attending import Roll, at
 from tests.web.conftest import PASSWORD, Served, Tab, log_in_tab, set_password, token_in
 
 DAY = "2025-10-09"
@@ -64,6 +64,16 @@ def test_the_table_in_both_languages(visitor: httpx.Client, roll: Roll) -> None:
     assert not CHINESE.search(rest), CHINESE.findall(rest)
     assert visitor.get("/attendance/no-such-class").status_code == 404
     assert visitor.get("/attendance/..%2f..%2fetc").status_code == 404
+
+
+@pytest.mark.rule("R5")
+def test_who_joined_later_has_a_word_of_their_own_on_the_page(
+    visitor: httpx.Client, roll: Roll, store: Store
+) -> None:
+    away = json.dumps([[0, at(f"{DAY} 12:00")]])
+    store.execute("UPDATE enrolment SET away = ? WHERE person_id = ?", (away, roll.people["F"]))
+    assert visitor.get(PAGE).text.count('title="未入班；当时尚未入班，按缺课计，可补课"') == 4
+    assert 'title="not in the class yet; had not joined then' in visitor.get(f"{PAGE}?lang=en").text
 
 
 def test_without_a_class_and_without_a_lesson_the_page_says_so(visitor: httpx.Client, store: Store) -> None:
