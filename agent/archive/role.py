@@ -22,12 +22,15 @@ from agent.archive.second_copies import SecondCopies
 from agent.archive.shortage import Storage
 from agent.archive.trust_watch import TrustWatch
 from agent.archive.visibility import VisibilityJudge
+from agent.clock import Stamp
 from agent.log import get_logger
 from agent.role import RoleContext, State
 from agent.store.database import Store
 from agent.store.trouble import IN_THE_WAY, Trouble, said_of
 
 STEP_S = 1.0
+FAILED_NS = 60_000_000_000
+"""When a part that failed in a way that nobody foresaw is called again."""
 NICENESS = 10
 _WORSE: tuple[State, ...] = ("running", "starting", "waiting", "fault")
 
@@ -69,6 +72,8 @@ class Archive:
         self._parts = parts
         self._store: Store | None = None
         self._troubles: dict[str, str] = {}
+        self._failed: dict[str, tuple[int, Word]] = {}
+        """Part → when it is called again, and what is said until then."""
 
     def step(self) -> None:
         """One step of every part, then one report. Without a database nothing can be decided: all parts wait,
@@ -83,7 +88,7 @@ class Archive:
         words: dict[str, Word] = {}
         for part in self._parts:
             try:
-                words[part.name] = part.step(store, stamp)
+                words[part.name] = self._stepped(part, store, stamp)
             except IN_THE_WAY as error:
                 words[part.name] = self._word_of(error)
                 if isinstance(error, sqlite3.DatabaseError) and not isinstance(
@@ -92,6 +97,30 @@ class Archive:
                     self._close_store()  # damaged or replaced: the next step opens it anew
                     break
         self._report(words)
+
+    def _stepped(self, part: Part, store: Store, stamp: Stamp) -> Word:
+        """One step of it. What nobody foresaw is a fault of this part alone, each time in the log: without
+        the others the disk fills up, and nothing has a second copy."""
+        again_ns, word = self._failed.get(part.name, (0, Word()))
+        if stamp.monotonic_ns < again_ns:
+            return word
+        try:
+            found = part.step(store, stamp)
+        except IN_THE_WAY:
+            raise
+        except Exception as error:
+            log.exception("archive.part-failed", part=part.name)
+            kind = type(error).__name__
+            word = Word(
+                "fault",
+                f"存档的 {part.name} 部分出错（{kind}），见日志；其余照常，一分钟后再试",
+                f"the archive's part {part.name} failed ({kind}), see the log; the others go on, and it is"
+                " tried again in a minute",
+            )
+            self._failed[part.name] = stamp.monotonic_ns + FAILED_NS, word
+            return word
+        self._failed.pop(part.name, None)
+        return found
 
     def close(self) -> None:
         for part in self._parts:

@@ -16,6 +16,7 @@ from agent.store import records, trust, visibility
 from agent.store.database import Store
 from agent.store.facts import FactType
 from agent.store.trust import AskedHour, CountCheck, DrawnPicture
+from agent.visibility.whole_statements import is_whole
 
 ZONE: Final = ZoneInfo("Asia/Shanghai")
 
@@ -140,10 +141,19 @@ class CountedHour:
 
 def asked_hours(store: Store) -> list[CountedHour]:
     """All of them, in the order of time. Several verdicts of one class hour are one."""
+    return asked_and_spoilt(store)[0]
+
+
+def asked_and_spoilt(store: Store) -> tuple[list[CountedHour], list[Stated]]:
+    """The same, and the statements that lack something, so that they are in none."""
     judged: dict[tuple[str, int], list[Stated]] = {}
     counts: dict[str, dict[str, Stated]] = {}
     begins: dict[str, int] = {}
+    spoilt: list[Stated] = []
     for each in stated(store, FactType.VISIBILITY_JUDGED, FactType.PEOPLE_COUNTED):
+        if not is_whole(each):
+            spoilt.append(each)
+            continue
         if each.kind == FactType.PEOPLE_COUNTED:
             counts.setdefault(each.data["photo"], {}).setdefault(each.data["check_id"], each)
             continue
@@ -155,7 +165,8 @@ def asked_hours(store: Store) -> list[CountedHour]:
         for (subject, _), group in judged.items()
         if any(each.data["drawn"] for each in group)
     ]
-    return sorted(found, key=lambda hour: (hour.asked.data["start_us"], hour.asked.verdict_id))
+    found.sort(key=lambda hour: (hour.asked.data["start_us"], hour.asked.verdict_id))
+    return found, spoilt
 
 
 def counted_hour(store: Store, session_id: str, hour: int) -> CountedHour | None:

@@ -7,17 +7,19 @@ other light, on several days.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from agent.classes.class_hours import ClassHour
+from agent.evidence.stated import Stated
 from agent.store import trust, visibility
 from agent.store.calibration import RoomCalibration, calibration_of
 from agent.store.database import Store
 from agent.store.trust import CountCheck
-from agent.visibility.asked_hours import CountedHour, asked_hours, edited
+from agent.visibility.asked_hours import CountedHour, asked_and_spoilt, edited
 from agent.visibility.blindness import unjudged_hours
-from agent.visibility.orders import EndReason, trusts
+from agent.visibility.orders import EndReason, spoilt_orders, trusts
 from agent.visibility.trust_bound import CONFIDENCE, upper_bound
 
 ANSWERED: Final = 0.9
@@ -51,7 +53,8 @@ class Evidence:
     """Those of which nothing was stated yet, their drawn footage is away perhaps: asked for and unanswered as
     long as that lasts. Else whoever hid the files of some for a fortnight chose the evidence."""
     edited: tuple[str, ...] = ()
-    """Photos of which count, picture or verdict is not in the database as it was stated."""
+    """Photos of which count, picture or verdict is not in the database as it was stated, and what was stated
+    since the calibration and lacks something: its kind."""
 
     @property
     def counted(self) -> list[CountedHour]:
@@ -157,7 +160,7 @@ def evidence_of(store: Store, room: str) -> Evidence:
     another, though that was undone since."""
     made, camera = calibration_of(store, room), trust.newest_camera(store, room)
     ground = None if made is None or camera is None else (made.id, made.detector, camera)
-    every = asked_hours(store)
+    every, spoilt = asked_and_spoilt(store)
     asked = [each for each in every if each.ground == ground]
     ends = [each.ended_us or 0 for each in trusts(store, room) if each.end_reason in ANEW_AFTER]
     unjudged = {
@@ -182,5 +185,12 @@ def evidence_of(store: Store, room: str) -> Evidence:
             if session.planned_start_us >= since_us
             for hour in hours
         ),
-        edited(store, asked),
+        edited(store, asked) + spoilt_since(store, made, spoilt),
     )
+
+
+def spoilt_since(store: Store, made: RoomCalibration | None, spoilt: Sequence[Stated]) -> tuple[str, ...]:
+    """Of `spoilt` statements and orders the kinds of those since the calibration: a new one begins anew."""
+    since_us = 0 if made is None else made.at_us
+    every = [*spoilt, *spoilt_orders(store)]
+    return tuple(each.kind.value for each in every if each.at_us >= since_us)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from agent.evidence.stated import Stated, stated
 from agent.store.database import Store
 from agent.store.facts import FactType
+from agent.visibility.whole_statements import is_whole
 
 EndReason = Literal[
     "withdrawn", "violated", "calibrated_anew", "detector_changed", "camera_moved", "camera_changed"
@@ -43,6 +44,12 @@ class RoomTrust:
     """When that was stated."""
 
     @property
+    def fewest(self) -> int:
+        """It holds for class hours with at least so many people expected: half of what was counted. In a
+        smaller class the same false places weigh more than they did in any count."""
+        return -(-self.people // 2)
+
+    @property
     def bears_not_shown(self) -> bool:
         """Whether the upper bounds were never violated either."""
         return bool(self.data["bears_not_shown"])
@@ -57,6 +64,10 @@ def trusts(store: Store, room: str | None = None) -> list[RoomTrust]:
     """All orders (of `room`), in the order in which they were given."""
     found: dict[str, RoomTrust] = {}
     for each in stated(store, FactType.ROOM_TRUSTED, FactType.ROOM_TRUST_ENDED):
+        if not is_whole(each):
+            if each.kind == FactType.ROOM_TRUST_ENDED:
+                found = {key: _ended_by_any(order, each) for key, order in found.items()}
+            continue
         if room not in (None, each.data["room"]):
             continue
         identifier = each.data["trust_id"]
@@ -65,6 +76,13 @@ def trusts(store: Store, room: str | None = None) -> list[RoomTrust]:
         elif identifier in found:
             found[identifier] = _ended(found[identifier], each)
     return list(found.values())
+
+
+def spoilt_orders(store: Store) -> list[Stated]:
+    """Orders and ends that lack something: such an order is none, such an end is that of every order before
+    it."""
+    every = stated(store, FactType.ROOM_TRUSTED, FactType.ROOM_TRUST_ENDED)
+    return [each for each in every if not is_whole(each)]
 
 
 def newest_trust(store: Store, room: str) -> RoomTrust | None:
@@ -105,6 +123,13 @@ def _order(each: Stated) -> RoomTrust:
         each.simulated,
         data,
     )
+
+
+def _ended_by_any(order: RoomTrust, end: Stated) -> RoomTrust:
+    """An end that does not say of which order, or when: of this one, too, and no edit revives it."""
+    if order.ended_us is not None:
+        return order
+    return replace(order, ended_us=max(order.since_us, end.at_us), end_reason="withdrawn")
 
 
 def _ended(order: RoomTrust, end: Stated) -> RoomTrust:
