@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from pydantic import ValidationError
 
-from agent.classes.document import SHANGHAI, PlannedSession
+from agent.classes.document import PlannedSession
 from agent.classes.timetable_import import attach, was_filmed_for_nobody_else
+from agent.classes.typed_times import TimesError, UnreadableError, day_written, interval
 from agent.clock import Stamp
 from agent.errors import BilingualError
 from agent.store import classes as table
@@ -24,19 +23,22 @@ def held_lesson(
 ) -> PlannedSession:
     """From what people type: `2026-11-21`, `08:30`, `11:30`, times of the classroom. BindingError."""
     try:
-        first, last = (
-            datetime.fromisoformat(f"{day}T{each}").replace(tzinfo=SHANGHAI) for each in (start, end)
-        )
+        first, last = interval(day_written(day), start, end)
         return PlannedSession(room=room, kind=kind, start=first, end=last, class_hours=class_hours)
+    except TimesError as error:
+        label, value = {"date": ("日期", day), "start": ("开始", start), "end": ("结束", end)}[error.key]
+        where = f"{label} {error.key} = {value[:40]!r}"
+        if isinstance(error, UnreadableError):
+            raise BindingError(
+                f"日期写成 2026-11-21，时间写成 08:30，不是 {where}",
+                "write the day as 2026-11-21 and times as 08:30",
+            ) from error
+        raise BindingError(f"{where}: {error.zh}", error.en) from error
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"]) or "end"
         raise BindingError(
             f"{where}: 结束须晚于开始且不超过 12 小时，课时 1 到 24",
             f"{where}: the end must come after the start within 12 hours, class hours are 1 to 24",
-        ) from error
-    except ValueError as error:
-        raise BindingError(
-            "日期写成 2026-11-21，时间写成 08:30", "write the day as 2026-11-21 and times as 08:30"
         ) from error
 
 

@@ -5,7 +5,7 @@ Problems never repeat a name, an ID number or a telephone number (I6).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -36,7 +36,7 @@ def checked(model: type[_Model], book: Workbook, source: str, roster: str | None
     problems = list(book.problems)
     if book.content:
         try:
-            _check(model, book.content, source, book.rows, roster=roster)
+            _check(model, book.content, source, book.rows, roster=roster, told=book.told)
         except ClassFileError as error:
             problems += error.problems
     raise ClassFileError(problems)
@@ -64,6 +64,7 @@ def _check(
     *,
     roster: str | None = None,
     repeat: bool = True,
+    told: Set[tuple[str, int, str | None]] = frozenset(),
 ) -> _Model:
     """`rows` gives for "trainees", "teachers" and "sessions" the line of the source in which entry n stands
     (left out for sources whose entries are counted from 1). `roster` is the source of the trainees where they
@@ -84,9 +85,14 @@ def _check(
         name = roster if roster is not None and location[:1] == ("trainees",) else source
         return f"{name}: {place(location, rows)}"
 
+    details = [detail for detail in details if not _is_told(detail["loc"], told)]
     problems = [line for detail in details for line in _describe(detail, where, rows, repeat)]
     problems += [_at_odds(each, where, rows) for each in found]
     raise ClassFileError(problems)
+
+
+def _is_told(location: Location, told: Set[tuple[str, int, str | None]]) -> bool:
+    return location[:3] in told or (*location[:2], None) in told
 
 
 def _at_odds(

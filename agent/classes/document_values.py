@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import time
 from typing import Annotated, Final
@@ -41,6 +42,20 @@ HENAN_CITIES: Final[Mapping[str, str]] = {
     "驻马店": "zhumadian",
     "济源": "jiyuan",
 }
+
+
+_ANOTHER_WIDTH: Final = ("<wide>", "<narrow>", "<noBreak>")
+
+
+def plain(text: str) -> str:
+    """Full-width digits, letters and signs as usual ones, as NFKC has them, and no other of its changes: it
+    makes 1² twelve and ③ three."""
+    return "".join(
+        unicodedata.normalize("NFKC", each)
+        if unicodedata.decomposition(each).startswith(_ANOTHER_WIDTH)
+        else each
+        for each in text
+    ).strip()
 
 
 def city(value: object) -> object:
@@ -86,10 +101,10 @@ def breaks(value: object) -> object:
         return int(value)  # a spreadsheet's number
     if not isinstance(value, str):
         return value
-    text = re.sub(r"\s|分钟?$", "", value.replace("：", ":"))
+    text = re.sub(r"\s|分钟?$", "", plain(value))
     if text.isascii() and text.isdecimal() and len(text) <= 3:
         return int(text)
-    pairs = [re.split(r"[-–—~～至到]", each) for each in re.split(r"[,，、;；]", text) if each]
+    pairs = [re.split(r"[-–—~～至到]", each) for each in re.split(r"[,、;]", text) if each]
     if not all(len(pair) == 2 and all(re.match(r"^\d{1,2}:\d{2}$", each) for each in pair) for pair in pairs):
         raise ValueError(
             "课间写作分钟数（如 10）或起止时间（如 09:15-09:25、10:10-10:20） / "
@@ -103,7 +118,7 @@ MISSED: Final = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d(:\d{1,2})?$")
 
 def makes_up(value: object) -> object:
     """`2026-11-21 08:30、2026-11-22 08:30:2` of a spreadsheet's cell is the same as a list."""
-    parts = re.split(r"[、,，;；]", value.replace("：", ":")) if isinstance(value, str) else value
+    parts = re.split(r"[、,;]", plain(value)) if isinstance(value, str) else value
     if not isinstance(parts, list):
         return value
     return [re.sub(r"[\sT]+", " ", each).strip() if isinstance(each, str) else each for each in parts]

@@ -48,6 +48,11 @@ class LessonPlan:
     def hours(self) -> tuple[ClassHour, ...]:
         return cut_hours(self.start_us, self.end_us, self.class_hours, self.breaks)
 
+    @property
+    def runs_over_midnight(self) -> bool:
+        """It ends on the classroom's next day, or at its first moment."""
+        return local(self.end_us).date() > local(self.start_us).date()
+
     def moved(self, start_us: int) -> LessonPlan:
         """The same lesson at another time, breaks with it."""
         by = start_us - self.start_us
@@ -95,10 +100,11 @@ def local(wall_us: int) -> datetime:
 
 
 def said(plan: LessonPlan) -> str:
-    """`2026-11-21 08:30–11:30 room-101 理论 theory 4 课时`."""
+    """`2026-11-21 08:30–11:30 room-101 理论 theory 4 课时`; an end on the next day says so."""
+    next_day = "次日 next day " if plan.runs_over_midnight else ""
     text = (
-        f"{local(plan.start_us):%Y-%m-%d %H:%M}–{local(plan.end_us):%H:%M} {plan.room} {KINDS[plan.kind]} "
-        f"{plan.class_hours} 课时 hours"
+        f"{local(plan.start_us):%Y-%m-%d %H:%M}–{next_day}{local(plan.end_us):%H:%M} {plan.room} "
+        f"{KINDS[plan.kind]} {plan.class_hours} 课时 hours"
     )
     if plan.breaks:
         pauses = "、".join(f"{local(a):%H:%M}-{local(b):%H:%M}" for a, b in plan.breaks)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 
 from pydantic import ValidationError
 
 from agent.classes.binding import BindingError, held_lesson
 from agent.classes.class_hours import breaks_problem
 from agent.classes.document import SHANGHAI, PlannedSession, microseconds
+from agent.classes.document_values import plain
 from agent.classes.lesson_plan import KINDS, LessonPlan, TimetableError, local, plan_of_row, said
-from agent.classes.sheet_columns import KINDS as WORDS
-
-POSSIBLE_YEARS = range(2000, 2200)
-"""Others are slips, and the first and last that can be written are no time in UTC."""
+from agent.classes.sheet_columns import KIND_WORDS as WORDS
+from agent.classes.typed_times import (
+    TimesError,
+    UnreadableError,
+    clock_written,
+    day_written,
+    end_after,
+    interval,
+)
 
 
 class TypingError(TimetableError):
@@ -25,7 +30,7 @@ def typed_plan(
     room: str, kind: str, day: str, start: str, end: str, class_hours: int, breaks: str | None
 ) -> LessonPlan:
     """`kind` in Chinese or as the documents have it; `breaks` as in a spreadsheet's cell. TypingError."""
-    word = WORDS.get(kind, kind)
+    word = WORDS.get(plain(kind), kind)
     if word not in KINDS:
         expected = " ".join([*WORDS, *KINDS])
         raise TypingError([f"类型 / kind {kind[:40]!r}: 应为 / expected {expected}"])
@@ -52,22 +57,37 @@ def moved_plan(
 ) -> LessonPlan:
     """At another time, as long as before and its breaks with it, where nothing else is said. TypingError;
     TimetableError when its breaks do not fit it any more."""
-    after = replace(plan.moved(_instant_us(day, start)), room=room or plan.room)
+    after = replace(plan.moved(_start_us(day, start)), room=room or plan.room)
+    if end is not None:
+        after = replace(after, end_us=_end_us(after, end))
     if end is None and class_hours is None and breaks is None:
         return after
-    last = f"{local(after.end_us):%H:%M}" if end is None else end
-    typed = typed_plan(after.room, plan.kind, day, start, last, class_hours or plan.class_hours, breaks)
-    return typed if breaks is not None else _with_breaks(typed, after.breaks)
+    return _shaped(after, class_hours, breaks)
 
 
 def extended_plan(
     plan: LessonPlan, end: str, *, class_hours: int | None = None, breaks: str | None = None
 ) -> LessonPlan:
     """With another end and the breaks that it had, where none are said. As `moved_plan`."""
-    first = local(plan.start_us)
-    day, start = f"{first:%Y-%m-%d}", f"{first:%H:%M:%S}"
-    typed = typed_plan(plan.room, plan.kind, day, start, end, class_hours or plan.class_hours, breaks)
-    return typed if breaks is not None else _with_breaks(typed, plan.breaks)
+    return _shaped(replace(plan, end_us=_end_us(plan, end)), class_hours, breaks)
+
+
+def _shaped(plan: LessonPlan, class_hours: int | None, breaks: str | None) -> LessonPlan:
+    """With so many class hours and such breaks, where they are said."""
+    try:
+        shaped = PlannedSession.model_validate(
+            {
+                "room": plan.room,
+                "kind": plan.kind,
+                "start": local(plan.start_us),
+                "end": local(plan.end_us),
+                "class_hours": class_hours or plan.class_hours,
+                "breaks": breaks,
+            }
+        )
+    except ValidationError as error:
+        raise TypingError([error.errors()[0]["msg"].removeprefix("Value error, ")]) from error
+    return plan_of_row(shaped) if breaks is not None else _with_breaks(plan_of_row(shaped), plan.breaks)
 
 
 def _with_breaks(plan: LessonPlan, breaks: tuple[tuple[int, int], ...]) -> LessonPlan:
@@ -83,13 +103,30 @@ def _with_breaks(plan: LessonPlan, breaks: tuple[tuple[int, int], ...]) -> Lesso
     return after
 
 
-def _instant_us(day: str, clock: str) -> int:
+def _start_us(day: str, clock: str) -> int:
     try:
-        typed = datetime.fromisoformat(f"{day}T{clock}")
-        if typed.year not in POSSIBLE_YEARS:
-            raise ValueError(day)
-        return microseconds(typed.replace(tzinfo=SHANGHAI))
-    except ValueError as error:
+        first, _ = interval(day_written(day), clock, "24:00")
+    except TimesError as error:
+        typed = f"{day[:20]} {clock[:20]}"
         raise TypingError(
-            ["日期写成 2026-11-21，时间写成 08:30 / write days as 2026-11-21 and times as 08:30"]
+            [
+                f"日期写成 2026-11-21，时间写成 08:30，不是 {typed!r} / "
+                f"write days as 2026-11-21 and times as 08:30, not {typed!r}"
+            ]
         ) from error
+    return microseconds(first.replace(tzinfo=SHANGHAI))
+
+
+def _end_us(plan: LessonPlan, text: str) -> int:
+    """Of a lesson that runs over midnight a time before its start is the next day's."""
+    first = local(plan.start_us).replace(tzinfo=None)
+    try:
+        last = end_after(first, clock_written(text, "end"), over_midnight=plan.runs_over_midnight)
+    except TimesError as error:
+        remedy = ("", "")
+        if isinstance(error, UnreadableError):
+            remedy = ("；时间写成 08:30", "; write the day as 2026-11-21 and times as 08:30")
+        raise TypingError(
+            [f"结束 end = {text[:40]!r}: {error.zh}{remedy[0]} / {error.en}{remedy[1]}"]
+        ) from error
+    return microseconds(last.replace(tzinfo=SHANGHAI))

@@ -11,10 +11,20 @@ import codecs
 import csv
 import io
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Final
 
-from agent.classes.sheet_columns import OPTIONAL, TABLES
-from agent.classes.sheet_table import MOST_COLUMNS, MOST_ROWS, Cell, Workbook, read_table
+from agent.classes.document_values import plain
+from agent.classes.sheet_columns import OPTIONAL, TABLES, TIMETABLE_SHEET
+from agent.classes.sheet_table import (
+    MOST_COLUMNS,
+    MOST_ROWS,
+    MOST_TITLES,
+    Cell,
+    Workbook,
+    heading_row,
+    read_table,
+)
 
 ROSTER_SHEET: Final = "学员"
 ENGLISH: Final[Mapping[str, str]] = {
@@ -60,9 +70,11 @@ def read_csv(data: bytes, source: str, sheet: str, optional: frozenset[str] = OP
         return book
     if not records:
         return book
-    header = [_heading(label) for label in records[0]]
-    rows: list[list[Cell]] = [[(label, False) for label in header]]
-    for number, record in enumerate(records[1:], start=2):
+    top = heading_row([[_heading(label) for label in each] for each in records[: MOST_TITLES + 1]], sheet)
+    header = [_heading(label) for label in records[top]]
+    rows: list[list[Cell]] = [[_cell(cell) for cell in record] for record in records[:top]]
+    rows.append([(label, False) for label in header])
+    for number, record in enumerate(records[top + 1 :], start=top + 2):
         if any(cell.strip() for cell in record[len(header) :]):
             book.problems.append(
                 f"{source}: {sheet} 第 {number} 行 / row {number}: "
@@ -119,16 +131,19 @@ def _best_headings(text: str, sheet: str) -> int:
 
 
 def _known_headings(text: str, separator: str, sheet: str) -> int:
+    most = 0
     try:
-        first = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        for record in islice(lines, MOST_TITLES + 1 if sheet == TIMETABLE_SHEET else 1):
+            most = max(most, len({_heading(label) for label in record} & TABLES[sheet][1].keys()))
     except csv.Error:
-        return 0
-    return len({_heading(label) for label in first} & TABLES[sheet][1].keys())
+        return most
+    return most
 
 
 def _heading(label: str) -> str:
     """The notice's column that `label` names in either language, else `label` as it is."""
-    bare = "".join(label.split())
+    bare = "".join(plain(label).split())
     return ENGLISH.get(bare.replace("_", "").casefold(), bare)
 
 

@@ -64,4 +64,6 @@ ROOM_IS_KNOWN: Final = OPTIONAL | {"教室"}
 """Of a timetable by itself: the device's own room, where none is named."""
 
 KINDS: Final = {"理论": "theory", "实操": "practical", "考试": "examination", "补课": "make_up"}
+KIND_WORDS: Final = {**KINDS, "理论课": "theory", "实操课": "practical"}
+"""As timetables have them, too."""
 CLASS_SHEET: Final = "班级"

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import datetime
 from typing import Any, Final
 
-from agent.classes.sheet_columns import CLASS_ROWS, CLASS_SHEET, KINDS, OPTIONAL, TABLES
+from agent.classes.document_values import plain
+from agent.classes.sheet_columns import CLASS_ROWS, CLASS_SHEET, KIND_WORDS, OPTIONAL, TABLES, TIMETABLE_SHEET
+from agent.classes.typed_times import TimesError, day_written
 
 _YES_NO: Final = {"是": True, "否": False}
 
 MOST_ROWS: Final = 1200
 MOST_COLUMNS: Final = 40
+MOST_TITLES: Final = 5
+"""Rows above the headings."""
+FEWEST_HEADINGS: Final = 2
+"""That many in one row are no title."""
 
 
 @dataclass
@@ -26,11 +32,9 @@ class Workbook:
     """Section → spreadsheet row of each of its entries."""
     problems: list[str] = field(default_factory=list)
     """Bilingual lines: missing sheets and columns, formulas, ID numbers typed as numbers."""
-
-
-def join_times(book: Workbook) -> None:
-    """Columns 日期, 开始, 结束 of every lesson → its start and end as local times."""
-    book.content["sessions"] = [_join_times(entry) for entry in book.content["sessions"]]
+    told: set[tuple[str, int, str | None]] = field(default_factory=set)
+    """Section, index of an entry from 0 and key (None: all of it) of which `problems` says what there is to
+    say."""
 
 
 Cell = tuple[Any, bool]
@@ -49,7 +53,9 @@ def read_class_sheet(book: Workbook, rows: list[list[Cell]], source: str) -> Non
                 f"{source}: {CLASS_SHEET} 第 {number} 行 / row {number}: 不认识的项目 / unknown label"
             )
         elif is_formula:
-            book.problems.append(_formula(source, CLASS_SHEET, number, name))
+            book.problems.append(
+                f"{in_row(source, CLASS_SHEET, number, name)}: {_cell_problem(name, value, is_formula=True)}"
+            )
         else:
             key = CLASS_ROWS[name][0]
             found[key] = _plain(key, value)
@@ -66,7 +72,14 @@ def read_table(
     """Take `rows`, headings first, into the section of `sheet` (a key of `TABLES`); problems into `book`.
     Columns of `optional` may be missing."""
     section, columns = TABLES[sheet]
-    header = [_text(value) for value, _ in rows[0]] if rows else []
+    top = heading_row([[_text(value) for value, _ in row] for row in rows[: MOST_TITLES + 1]], sheet)
+    for number, row in enumerate(rows[:top], start=1):
+        if sum(value is not None and value != "" for value, _ in row) > 1:
+            book.problems.append(
+                in_row(source, sheet, number) + ": 列名之上只能有标题，请删去这一行或移到列名之下 / "
+                "only a title may stand above the headings: delete this row or move it below them"
+            )
+    header = [_text(value) for value, _ in rows[top]] if rows else []
     for expected in columns:
         if header.count(expected) > 1 or (expected not in header and expected not in optional):
             book.problems.append(f"{source}: {sheet}: 应有一列 / expected one column {expected!r}")
@@ -78,85 +91,105 @@ def read_table(
             )
     entries: list[dict[str, Any]] = []
     numbers: list[int] = []
-    for number, row in enumerate(rows[1:], start=2):
+    for number, row in enumerate(rows[top + 1 :], start=top + 2):
         entry: dict[str, Any] = {}
+        told: set[str] = set()
         for label, (value, is_formula) in zip(header, row, strict=False):
             key = columns.get(label or "")
             if label is None or key is None or value is None or value == "":
                 continue
-            if is_formula:
-                book.problems.append(_formula(source, sheet, number, label))
-            elif key == "id_number" and not isinstance(value, str):
-                book.problems.append(
-                    f"{source}: {sheet} 第 {number} 行 / row {number} {label}: 请将单元格设为文本再输入 / "
-                    "format the cell as text and type it again (a spreadsheet number keeps 15 digits only)"
-                )
-            elif key in _MOMENTS and isinstance(value, int | float):
-                book.problems.append(
-                    f"{source}: {sheet} 第 {number} 行 / row {number} {label} = {value:g}: "
-                    "是数字，请把单元格设为日期或时间格式再输入 / "
-                    "a bare number, format the cell as a date or a time and type it again"
-                )
-            else:
+            problem = _cell_problem(key, value, is_formula)
+            if problem is None:
                 entry[key] = _plain(key, value)
-        if entry:
+            else:
+                told.add(key)
+                says_value = key in _MOMENTS and not is_formula
+                where = in_row(source, sheet, number, label)
+                if says_value:
+                    where = value_in_row(source, sheet, number, label, f"{value:g}")
+                book.problems.append(f"{where}: {problem}")
+        if entry or told:
+            book.told |= {(section, len(entries), key) for key in told}
             entries.append(entry)
             numbers.append(number)
     book.content[section], book.rows[section] = entries, numbers
 
 
-def _formula(source: str, sheet: str, number: int, label: str) -> str:
-    return (
-        f"{source}: {sheet} 第 {number} 行 / row {number} {label}: 请填数值而非公式 / "
-        "a value is expected, not a formula"
-    )
+def heading_row(rows: Sequence[Sequence[str | None]], sheet: str) -> int:
+    """Index of the headings. Above those of a timetable a title may stand; of a list of people everything
+    above its headings might be a person."""
+    if sheet == TIMETABLE_SHEET:
+        for index, row in enumerate(rows):
+            if len(TABLES[sheet][1].keys() & set(row)) >= FEWEST_HEADINGS:
+                return index
+    return 0
+
+
+def in_row(source: str, sheet: str, number: int, label: str = "") -> str:
+    """Where a problem is."""
+    return f"{source}: {sheet} 第 {number} 行 / row {number}{' ' if label else ''}{label}"
+
+
+def value_in_row(source: str, sheet: str, number: int, label: str, value: object) -> str:
+    """Where a problem is, and what stands there."""
+    return f"{in_row(source, sheet, number, label)} = {str(value)[:60]!r}"
+
+
+def _cell_problem(key: str, value: object, is_formula: bool) -> str | None:
+    if is_formula:
+        return "请填数值而非公式 / a value is expected, not a formula"
+    if key == "id_number" and not isinstance(value, str):
+        return (
+            "请将单元格设为文本再输入 / "
+            "format the cell as text and type it again (a spreadsheet number keeps 15 digits only)"
+        )
+    if key in _MOMENTS and isinstance(value, int | float):
+        return (
+            "是数字，请把单元格设为日期或时间格式再输入 / "
+            "a bare number, format the cell as a date or a time and type it again"
+        )
+    return None
 
 
 def _text(value: object) -> str | None:
-    return None if value is None else re.sub(r"\s", "", str(value)) or None
+    return None if value is None else re.sub(r"\s", "", plain(str(value))) or None
 
 
 _NUMBERS: Final = frozenset(
     {"planned_hours", "practical_hours", "online_hours", "workplaces", "class_hours", "age", "breaks"}
 )
 _MOMENTS: Final = frozenset({"date", "start", "end"})
+_YES_NO_KEYS: Final = frozenset({"ends_in_training_certificate", "hours_fixed_elsewhere"})
+_WORDS: Final = frozenset(
+    {"name", "title", "institution_name", "occupation", "term_number", "approval", "group"}
+)
+"""What stays as it is written: names and titles, and ①..⑤ of the roster."""
+_CLASS_HOURS: Final = re.compile(r"(\d{1,4})\s*个?[课学]时", re.ASCII)
 
 
 def _plain(key: str, value: Any) -> Any:
     """A cell's value as the class document wants it; what cannot be one is left for it to refuse."""
     if isinstance(value, str):
-        value = value.strip()
-        if key in ("ends_in_training_certificate", "hours_fixed_elsewhere"):
-            return _YES_NO.get(value, value)
-        if key in ("opening_day", "date"):
-            return re.sub(r"^(\d{4})[年/.](\d{1,2})[月/.](\d{1,2})日?$", _iso_day, value)
-        if key == "kind":
-            return KINDS.get(value, value)
-        if key in ("start", "end"):
-            return value.replace("：", ":")
-        return value
-    if isinstance(value, datetime):
-        return value.time() if key in ("start", "end") else value.date()
+        return _plain_text(key, value.strip())
+    if isinstance(value, datetime) and key == "opening_day":
+        return value.date()
     if isinstance(value, int | float) and not isinstance(value, bool) and key not in _NUMBERS:
         return str(int(value)) if float(value).is_integer() else str(value)
     return value
 
 
-def _iso_day(match: re.Match[str]) -> str:
-    return f"{match[1]}-{int(match[2]):02d}-{int(match[3]):02d}"
-
-
-def _join_times(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Columns 日期, 开始, 结束 → start and end as local times."""
-    joined = {key: value for key, value in entry.items() if key not in ("date", "start", "end")}
-    for key in ("start", "end"):
-        if "date" in entry and key in entry:
-            joined[key] = f"{_iso(entry['date'])}T{_iso(entry[key])}"
-    return joined
-
-
-def _iso(value: object) -> str:
-    if isinstance(value, date | time):
-        return value.isoformat()
-    text = str(value)
-    return f"0{text}" if re.match(r"^\d:", text) else text
+def _plain_text(key: str, text: str) -> Any:
+    if key in _YES_NO_KEYS:
+        return _YES_NO.get(text, text)
+    if key in _WORDS:
+        return text
+    text = plain(text)
+    if key == "kind":
+        return KIND_WORDS.get(text, text)
+    if key == "opening_day":
+        try:
+            return day_written(text)
+        except TimesError:
+            return text  # the document says what is wrong with it
+    match = _CLASS_HOURS.fullmatch(text) if key in _NUMBERS else None
+    return text if match is None else match[1]

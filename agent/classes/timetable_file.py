@@ -15,7 +15,8 @@ from agent.classes.problems import ClassFileError
 from agent.classes.reading import read_bounded
 from agent.classes.roster_csv import read_csv
 from agent.classes.sheet_columns import ROOM_IS_KNOWN, TIMETABLE_SHEET
-from agent.classes.sheet_table import Workbook, join_times
+from agent.classes.sheet_table import Workbook
+from agent.classes.sheet_times import join_times
 from agent.classes.timetable_edit import Change
 from agent.classes.workbook import read_timetable_sheet
 from agent.store import classes as table
@@ -63,7 +64,7 @@ def _book(path: Path, data: bytes, rooms: Mapping[str, str]) -> Workbook:
             return read_timetable_sheet(data, str(path))
         case ".csv":
             book = read_csv(data, str(path), TIMETABLE_SHEET, ROOM_IS_KNOWN)
-            join_times(book)
+            join_times(book, str(path))
             return book
         case ".ics":
             return read_calendar(data, str(path), rooms)

@@ -22,10 +22,10 @@ from agent.classes.sheet_table import (
     MOST_ROWS,
     Cell,
     Workbook,
-    join_times,
     read_class_sheet,
     read_table,
 )
+from agent.classes.sheet_times import join_times
 
 LARGEST_UNPACKED: Final = 20 << 20
 MOST_PARTS: Final = 500
@@ -72,7 +72,7 @@ def read_workbook(data: bytes, source: str) -> Workbook:
         read_class_sheet(book, sheets[CLASS_SHEET], source)
         for name in TABLES:
             read_table(book, name, sheets[name], source)
-        join_times(book)
+        join_times(book, source)
     return book
 
 
@@ -96,7 +96,7 @@ def read_timetable_sheet(data: bytes, source: str) -> Workbook:
         book.problems.append(f"{source}: 超过 {MOST_ROWS} 行 / more than {MOST_ROWS} rows")
         return book
     read_table(book, TIMETABLE_SHEET, sheets[TIMETABLE_SHEET], source, ROOM_IS_KNOWN)
-    join_times(book)
+    join_times(book, source)
     return book
 
 

@@ -75,8 +75,8 @@ def test_numbers_that_a_spreadsheet_took_for_dates_are_named_with_what_to_do(tmp
         [time(8, 30), "08:30", "12:00", "理论", None, 4, None],
     ]
     problems = bad(workbook(tmp_path / "t.xlsx", *rows))
-    assert any("row 2 日期 = 46352" in line and "format the cell" in line for line in problems)
-    assert any("row 3 开始 = 0.354166" in line for line in problems)
+    assert any("row 2 日期 = '46352'" in line and "format the cell" in line for line in problems)
+    assert any("row 3 开始 = '0.354166'" in line for line in problems)
     assert any("row 4" in line for line in problems)
 
 
