@@ -309,6 +309,7 @@ class CatchUp:
             on,
             has_counted=known.has_counted,
             was_killed=self._was_killed,
+            beside_ns=known.beside_ns,
             is_alone=work.is_alone,
         )
         self._next_ns = stamp.monotonic_ns + self._deaths.pause_ns()

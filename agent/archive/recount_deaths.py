@@ -2,9 +2,10 @@
 
 A damaged picture ends it, and so do a machine without memory and one without time. Only of a process that
 had just counted another picture can it be said that this one ended it: the suspect is tried again by itself,
-behind a picture that is under no suspicion, and so is all else of its file, which may be deadly whole.
-Everything else is waited out, longer each time. What is known of a suspect is kept in the database: the
-archive's process may begin anew at any time.
+behind a picture that is under no suspicion, and so is all else of its file, which may be deadly whole. One on
+which it hangs is blamed, too, where the same process had counted that other picture at once: a machine
+without time is slow with both. Everything else is waited out, longer each time. What is known of a suspect is
+kept in the database: the archive's process may begin anew at any time.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ DEATHS: Final = 3
 refused."""
 DEATHS_ALONE: Final = 8
 """So often where the recording has no other picture that could be counted before it: a day of trials."""
+QUICK_NS: Final = 30_000_000_000
+"""A process that counted the picture beside in this time had time enough for the one that it hung on: a
+twentieth of what that was given."""
 PAUSE_NS: Final = 30_000_000_000
 """After one death; twice as long after each further one that nothing was counted before."""
 LONGEST_PAUSE_NS: Final = 3_600_000_000_000
@@ -82,18 +86,20 @@ class Deaths:
         *,
         has_counted: bool,
         was_killed: bool,
+        beside_ns: int | None = None,
         is_alone: bool = False,
     ) -> bool:
         """The process ended on `picture` (None: on none), after it had counted another just before or not,
-        by itself or by our hand because it took too long. True when that proves, once more and often enough,
-        that the picture ends it; of one that `is_alone`, without another to be counted before it, when it
-        did still more often."""
+        by itself or by our hand because it took too long; `beside_ns`: how long the other took, where it was
+        tried behind one. True when that proves, once more and often enough, that the picture ends it; of one
+        that `is_alone`, without another to be counted before it, when it did still more often."""
         self._in_a_row = 1 if has_counted else self._in_a_row + 1
         if picture is None:
             return False
         self._tries[picture] += 1
         self._not_before_ns[picture] = stamp.monotonic_ns + _aside_ns(self._tries[picture])
-        if has_counted and not was_killed:
+        is_quick = beside_ns is not None and beside_ns <= QUICK_NS
+        if has_counted and (is_quick or not was_killed):
             self._blamed[picture] += 1
         tries, blamed = self._tries[picture], self._blamed[picture]
         catch_up.keep_death(store, DeathRow(*picture, tries, blamed, stamp.wall_us))

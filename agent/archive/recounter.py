@@ -6,6 +6,7 @@ import base64
 import json
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Protocol
 
@@ -58,6 +59,8 @@ class Tried:
     """Whether the process counted anything just before it went no further."""
     is_reached: bool
     """False when it ended on the harmless one."""
+    beside_ns: int | None = None
+    """How long the harmless one took; None without one that was counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +114,19 @@ class Recounter(Protocol):
 
 def tried(recounter: Recounter, beside: Wanted | None, wanted: Wanted) -> Tried:
     """Count `beside`, if anything, of which nothing is kept, and then `wanted`."""
+    began_ns = time.monotonic_ns()
     before = Counted((), 0.0) if beside is None else recounter.count(beside)
+    took_ns = time.monotonic_ns() - began_ns
     if before.trouble is not None and before.trouble.kind == "died":
         return Tried(replace(before, pictures=()), has_counted=False, is_reached=False)
     found = recounter.count(wanted)
     has_counted = any(isinstance(each, Recounted) for each in (*before.pictures, *found.pictures))
-    return Tried(replace(found, cpu_s=before.cpu_s + found.cpu_s), has_counted, is_reached=True)
+    return Tried(
+        replace(found, cpu_s=before.cpu_s + found.cpu_s),
+        has_counted,
+        is_reached=True,
+        beside_ns=took_ns if any(isinstance(each, Recounted) for each in before.pictures) else None,
+    )
 
 
 class RecountProcess:

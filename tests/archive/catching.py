@@ -41,7 +41,7 @@ from tests.web.lesson import settings_for
 
 EVERY_S = 5
 NONE_REFUSED: dict[str, int] = dict.fromkeys(REFUSALS, 0)
-PEOPLE = 8
+PEOPLE = 12
 
 
 class SeatedPeople:
@@ -75,6 +75,7 @@ class InThisProcess:
     looking: LookingBack = field(default_factory=LookingBack)
     hangs: bool = False
     """On the deadly picture, until it is ended."""
+    is_hanging: bool = False
     let_go: Event = field(default_factory=Event)
     asked: list[tuple[str, int]] = field(default_factory=list)
     calls: int = 0
@@ -99,7 +100,9 @@ class InThisProcess:
                 if (wanted.path.name, ticks) == self.deadly:
                     if self.hangs:
                         self.let_go.clear()
+                        self.is_hanging = True
                         self.let_go.wait(20)
+                        self.is_hanging = False
                     return Counted(tuple(found), 0.0, DIED)
                 found.append(self.answers(each))
         except OSError as error:

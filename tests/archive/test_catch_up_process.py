@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.archive import recount_deaths
 from agent.archive.catch_up import AGAIN_NS, HUNG_NS, CatchUp
 from agent.archive.part import Word
 from agent.archive.recount_deaths import ASIDE_NS, DEATHS, DEATHS_ALONE, LONGEST_PAUSE_NS
@@ -230,8 +231,12 @@ def test_a_process_that_cannot_live_here_costs_no_picture_and_little_time(lesson
     assert stated_end(lesson.store, SESSION) == Ended(DETECTOR, 4, NONE_REFUSED, 0)
 
 
-def test_a_process_that_was_killed_for_want_of_time_costs_no_picture(lesson: Lesson) -> None:
-    """Other programs keep every core: our own hand ended it, so it proves nothing of the picture."""
+def test_a_process_that_was_killed_for_want_of_time_costs_no_picture(
+    lesson: Lesson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other programs keep every core: our own hand ended it, and the picture beside took long, too, so it
+    proves nothing of the other."""
+    monkeypatch.setattr(recount_deaths, "QUICK_NS", 0)
     lesson.play(60, watched=False)
     lesson.finish()
     row = lesson.rig.segments()[1]
@@ -250,6 +255,33 @@ def test_a_process_that_was_killed_for_want_of_time_costs_no_picture(lesson: Les
         lesson.catch_up()
         lesson.rig.clock.advance(LONGEST_PAUSE_NS / 1e9)
     assert stated_end(lesson.store, SESSION) == Ended(DETECTOR, 13, NONE_REFUSED, 0)
+
+
+def test_a_picture_on_which_it_hangs_comes_to_an_end_and_costs_itself_alone(lesson: Lesson) -> None:
+    """The decoder never comes back from it: the archive ends the process each time, and the picture beside
+    took it no time."""
+    lesson.play(120, watched=False)
+    lesson.finish()
+    row, clock = lesson.rig.segments()[3], lesson.rig.clock
+    lesson.recounter.deadly = Path(row["path"]).name, unpack_gops(row["gops"])[5].ticks
+    lesson.recounter.hangs = True
+    began_ns, hung = clock.monotonic_ns, 0
+    while stated_end(lesson.store, SESSION) is None:
+        lesson.catching.step(lesson.store, clock.now())
+        reached = wait_until(
+            lambda: (lesson.catching.is_idle and "idle") or (lesson.recounter.is_hanging and "hangs"), 20, ""
+        )
+        if reached == "hangs":
+            hung += 1
+            clock.advance(HUNG_NS / 1e9 + 1)
+            lesson.catching.step(lesson.store, clock.now())
+            wait_until(lambda: lesson.catching.is_idle, 20, "it was ended")
+        clock.advance(60)
+        assert clock.monotonic_ns - began_ns < 86_400e9
+    ended = stated_end(lesson.store, SESSION)
+    assert ended is not None and (ended.refused["crashed"], ended.left, ended.made) == (1, 0, 24)
+    assert hung == DEATHS + 1, "the first time nothing was counted beside it"
+    assert catch_up.deaths(lesson.store) == []
 
 
 def test_an_answer_that_leaves_its_picture_missing_is_not_asked_for_without_end(lesson: Lesson) -> None:
