@@ -15,6 +15,8 @@ from bench.head_labels import unlabelled
 FLOOR: Final = 0.05
 FOUND: Final = 0.6
 """A detection so many head sizes from a label is that head."""
+SMALLEST_PART: Final = 10
+"""Seats of the smallest part of a room whose false places are reckoned with."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -80,12 +82,15 @@ def _cast(heads: Floats, found: Floats, left_out: Floats) -> Cast:
 
 
 def group(cast: Cast, people: int, random: np.random.Generator) -> Cast | None:
-    """So many neighbours of a picture and what is false among them; None where it has fewer people."""
-    if len(cast.people) < people:
+    """So many neighbours of a picture and what is false among them; None where it has fewer people.
+
+    A class smaller than `SMALLEST_PART` sits in a part of a room as large as so many need: with what is false
+    in it, and without the others who sit there."""
+    if len(cast.people) < max(1, people):
         return None
     first = cast.people[random.integers(len(cast.people)), :2]
-    order = np.argsort(np.hypot(*(cast.people[:, :2] - first).T))[:people]
-    chosen = cast.people[order]
-    low, high = chosen[:, :2].min(0) - 0.03, chosen[:, :2].max(0) + 0.03
+    order = np.argsort(np.hypot(*(cast.people[:, :2] - first).T))
+    part = cast.people[order[: max(people, SMALLEST_PART)]]
+    low, high = part[:, :2].min(0) - 0.03, part[:, :2].max(0) + 0.03
     inside = ((cast.false[:, :2] >= low) & (cast.false[:, :2] <= high)).all(1)
-    return Cast(chosen, cast.false[inside])
+    return Cast(cast.people[order[:people]], cast.false[inside])

@@ -91,7 +91,7 @@ class Day:
 
 @dataclass
 class Term:
-    """One class of trainees A to F and a teacher; lessons at 08:00 of successive days."""
+    """One class of trainees A to K and a teacher; lessons at 08:00 of successive days."""
 
     store: Store
     paths: Paths
@@ -117,7 +117,7 @@ class Term:
         insert_revision(
             self.store, revision=1, document=document.model_dump_json(), message=None, applied_us=0
         )
-        self.roll = Roll(self.store, self.opening_day, self.city, trainees="ABCDEF")
+        self.roll = Roll(self.store, self.opening_day, self.city, trainees="ABCDEFGHIJK")
         self.pins = {letter: self._pin(person) for letter, person in self.roll.people.items()}
         self.teachers_pin = self._pin(self.roll.teacher)
         for person in (*self.roll.people.values(), self.roll.teacher):
@@ -209,12 +209,12 @@ class Term:
         for letter, minute in day.leaves.items():
             acts.append((minute, lambda letter=letter: self._comes(number, letter, face(seen[letter]))))  # type: ignore[misc]
         for stranger in range(day.strangers):
-            acts.append((30 + stranger, lambda n=stranger: self._look(number, "unknown", None, face(9 + n))))  # type: ignore[misc]
+            acts.append((30 + stranger, lambda n=stranger: self._look(number, "unknown", None, face(13 + n))))  # type: ignore[misc]
         acts.append((60, self._hr_judges))
         return acts
 
     def _teacher_comes(self, number: int) -> None:
-        self._look(number, "accepted", self.roll.teacher, face(8))
+        self._look(number, "accepted", self.roll.teacher, face(12))
 
     def _comes(self, number: int, letter: str, template: Template) -> None:
         self._look(number, "accepted", self.roll.people[letter], template)

@@ -39,9 +39,14 @@ class Bearing:
         return identifier if detector == self.detector else None
 
     def trust_over(self, hour: ClassHour, expected: int | None) -> RoomTrust | None:
-        """The order that bears a verdict on this class hour with so many people expected."""
+        """The order that bears a verdict on this class hour with so many people expected; None: whatever
+        their number."""
         return next(
-            (each for each in self.trusts if self._bears(each, hour) and (expected or 0) <= each.people),
+            (
+                each
+                for each in self.trusts
+                if self._bears(each, hour) and (expected is None or each.fewest <= expected <= each.people)
+            ),
             None,
         )
 

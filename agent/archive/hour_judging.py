@@ -76,11 +76,18 @@ def _believed(material: Material, hour: ClassHour, reckoned: Judgement) -> Judge
     trust = material.bearing.trust_over(hour, reckoned.expected)
     # Counts were compared where people sit; the other measure's bounds are believed alone.
     if trust is None or material.model is None or reckoned.measure != "seats":
-        is_large = trust is None and material.bearing.trust_over(hour, 0) is not None
-        return _uncertain(reckoned, "more_than_proven" if is_large else "detector_not_for_verdicts")
+        return _uncertain(reckoned, _unproven(material, hour, reckoned.expected if trust is None else None))
     if reckoned.verdict == "not_shown" and not trust.bears_not_shown:
         return _uncertain(reckoned, "upper_bound_unproven")
     return reckoned
+
+
+def _unproven(material: Material, hour: ClassHour, expected: int | None) -> Reason:
+    """Why nothing bears a verdict here; `expected` where it may be the number of people."""
+    other = None if expected is None else material.bearing.trust_over(hour, None)
+    if expected is None or other is None:
+        return "detector_not_for_verdicts"
+    return "more_than_proven" if expected > other.people else "fewer_than_proven"
 
 
 def _uncertain(reckoned: Judgement, reason: Reason) -> Judgement:

@@ -106,10 +106,10 @@ def bearing_line(store: Store, room: str) -> str:
         return "由设备判定：检测器本身可作判定 / the device judges: its detector bears verdicts"
     newest = newest_trust(store, room)
     if newest is not None and newest.ended_us is None:
-        hours, most = newest.data["evidence"]["would_be_shown"], newest.people
+        hours, fewest, most = newest.data["evidence"]["would_be_shown"], newest.fewest, newest.people
         return (
-            f"由设备判定：人数核对 {hours} 个课时无误，应到最多 {most} 人 / the device judges: "
-            f"{hours} class hours counted by hand agreed; up to {most} people expected"
+            f"由设备判定：人数核对 {hours} 个课时无误，应到 {fewest} 至 {most} 人 / the device judges: "
+            f"{hours} class hours counted by hand agreed; {fewest} to {most} people expected"
         )
     ended = "" if newest is None else f"；信任已结束 trust ended: {newest.end_reason}"
     return f"由人决定：设备在本教室未获信任 / people decide: the device is not trusted in this room{ended}"

@@ -40,8 +40,8 @@ def mask_over(seat: int) -> Mask:
 def test_no_stretch_goes_over_a_calibration_in_mid_lesson(lesson: Lesson) -> None:
     """Before and after it pictures are seen with other eyes: of five minutes the longer side bears the
     verdict, and two minutes that it cuts in half bear none."""
-    lesson.check_in(9)
-    lesson.count(10, places_of(lesson))
+    lesson.check_in(10)
+    lesson.count(11, places_of(lesson))
     calibrate(lesson, 100)
     found = lesson.judged().device
     assert found.verdict == "shown"
@@ -56,8 +56,8 @@ def test_no_stretch_goes_over_a_calibration_in_mid_lesson(lesson: Lesson) -> Non
 @RULE
 def test_what_a_calibration_masks_is_masked_from_then_on(lesson: Lesson) -> None:
     """Somebody's seat under the mask: before it that person was seen, after it nobody knows."""
-    lesson.check_in(9)
-    lesson.count(10, places_of(lesson))
+    lesson.check_in(10)
+    lesson.count(11, places_of(lesson))
     calibrate(lesson, 150, (mask_over(4), mask_over(5)))
     found = lesson.judged().device
     assert found.verdict == "shown"
@@ -77,14 +77,14 @@ def come(lesson: Lesson, people: int, after_s: int) -> None:
 
 @RULE
 def test_a_class_that_grows_is_shown_once_everybody_is_there_and_seen(lesson: Lesson) -> None:
-    """Nine at first, fourteen from the hundredth second on: what the first minutes show proves nothing."""
+    """Ten at first, fifteen from the hundredth second on: what the first minutes show proves nothing."""
     places = places_of(lesson)
-    lesson.check_in(9)
+    lesson.check_in(10)
     come(lesson, 5, 100)
-    lesson.count(10, places[:20])
-    lesson.count(15, places[20:])
+    lesson.count(11, places[:20])
+    lesson.count(16, places[20:])
     found = lesson.judged().device
-    assert (found.verdict, found.expected) == ("shown", 14)
+    assert (found.verdict, found.expected) == ("shown", 15)
     assert found.data["from_us"] - lesson.start_us >= 100 * SECOND_US
 
 
@@ -92,11 +92,11 @@ def test_a_class_that_grows_is_shown_once_everybody_is_there_and_seen(lesson: Le
 def test_who_comes_after_the_first_minutes_and_is_never_seen_keeps_the_class_from_being_shown(
     lesson: Lesson,
 ) -> None:
-    lesson.check_in(9)
-    lesson.count(10, places_of(lesson))
+    lesson.check_in(10)
+    lesson.count(11, places_of(lesson))
     assert lesson.judged().device.verdict == "shown"
     come(lesson, 5, 200)
     lesson.clock.advance(601)
     second = lesson.judged(2).device
-    assert (second.verdict, second.expected) == ("uncertain", 14)
+    assert (second.verdict, second.expected) == ("uncertain", 15)
     assert second.because == ("expectation_changed",)

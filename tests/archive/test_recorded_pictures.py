@@ -63,7 +63,7 @@ def test_a_class_hour_of_which_a_file_was_damaged_is_asked_and_stays_unanswered(
     rows = rig.segments()
     room.calibrate(rows[0]["start_us"] - DAY_US)
     lesson = made(rig.store, rig.clock, paths, ORIGIN.room, rows[0]["start_us"], rows[-1]["end_us"])
-    lesson.check_in(7)
+    lesson.check_in(10)
     lesson.count(8, key_frames(rows, rig.clip.stream.height), detector=DETECTOR)
     session = classes.session(rig.store, SESSION)
     assert session is not None
@@ -107,7 +107,7 @@ def test_a_class_hour_whose_disk_is_away_is_judged_when_it_is_back(
     rows = rig.segments()
     room.calibrate(rows[0]["start_us"] - DAY_US)
     lesson = made(rig.store, rig.clock, paths, ORIGIN.room, rows[0]["start_us"], rows[-1]["end_us"])
-    lesson.check_in(7)
+    lesson.check_in(10)
     lesson.count(8, key_frames(rows, rig.clip.stream.height), detector=DETECTOR)
     away = paths.segments.rename(paths.segments.with_name("away"))
 

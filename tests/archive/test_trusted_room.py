@@ -30,7 +30,7 @@ from tests.evidence.logs import NODE
 from tests.evidence.schemas import problems_of_facts
 from tests.recording.conftest import clip, clip_path, rig
 from tests.recording.rig import ORIGIN, Rig
-from tests.visibility.counted_hours import DAY_US, DETECTOR, CountedRoom, bears_nothing
+from tests.visibility.counted_hours import DAY_US, DETECTOR, ENOUGH, HOUR_US, CountedRoom, bears_nothing
 from tests.waiting import wait_until
 
 __all__ = ["clip", "clip_path", "place", "rig"]
@@ -39,7 +39,7 @@ RULE = pytest.mark.rule("R6")
 
 
 def filmed(rig: Rig, paths: Paths) -> tuple[Lesson, list[CountedAt]]:
-    """A lesson of seven people on two minutes of footage, and the places of its key frames."""
+    """A lesson of ten people on two minutes of footage, and the places of its key frames."""
     room = CountedRoom(rig.store, paths, rig.clock, ORIGIN.room)
     rig.begin(124)
     rig.stop()
@@ -47,8 +47,8 @@ def filmed(rig: Rig, paths: Paths) -> tuple[Lesson, list[CountedAt]]:
     room.calibrate(rows[0]["start_us"] - DAY_US)
     lesson = made(rig.store, rig.clock, paths, ORIGIN.room, rows[0]["start_us"], rows[-1]["end_us"])
     places = key_frames(rows, rig.clip.stream.height)
-    lesson.check_in(7)
-    lesson.count(8, places, detector=DETECTOR)
+    lesson.check_in(10)
+    lesson.count(11, places, detector=DETECTOR)
     return lesson, places
 
 
@@ -89,7 +89,7 @@ def test_pictures_are_drawn_by_the_footages_own_lot_and_show_no_box(
     assert len(drawn) == 2 and min(lots, key=lambda key: lots[key]) in drawn
     for each in trust.drawn_of_hour(rig.store, SESSION, 1):
         # One head, who may be the teacher, is taken off for the trainees.
-        assert data["proposal"]["lower"] + 1 <= each.lower <= 8 <= each.upper
+        assert data["proposal"]["lower"] + 1 <= each.lower <= 11 <= each.upper
         jpeg = PhotoAlbum(paths.photos, Vault(paths.keys)).opened(rig.store, each.photo_id)
         session = classes.session(rig.store, SESSION)
         assert session is not None
@@ -126,8 +126,8 @@ def test_class_hours_after_hrs_order_are_judged_and_those_before_stay(
     room = CountedRoom(place.store, place.paths, place.clock, NODE.room)
     room.configure(revision=2)
     fitted = room.calibrate(row["start_us"] - 30 * DAY_US)
-    lesson.check_in(9)
-    lesson.count(10, places_of(lesson), detector=DETECTOR)
+    lesson.check_in(10)
+    lesson.count(11, places_of(lesson), detector=DETECTOR)
     assert lesson.judged().verdict == "uncertain"
     room.ask_many(before_us=row["start_us"])
     room.count()
@@ -137,7 +137,7 @@ def test_class_hours_after_hrs_order_are_judged_and_those_before_stay(
     place.clock.advance(301)
     session = held(lesson, later["start_us"], later["end_us"])
     found = judged(lesson, session)
-    assert (found.verdict, found.in_force.lower, found.in_force.data["trust"]) == ("shown", 8, order.id)
+    assert (found.verdict, found.in_force.lower, found.in_force.data["trust"]) == ("shown", 9, order.id)
     assert (found.device.data["proposal"], found.device.data["calibration"]) == (None, fitted)
     lesson.look_again()
     (before,) = visibility.verdicts_of(place.store, SESSION)
@@ -158,8 +158,37 @@ def test_class_hours_after_hrs_order_are_judged_and_those_before_stay(
     lesson.judge.close()
 
 
+@RULE
+def test_an_order_bears_no_class_much_smaller_than_those_that_were_counted(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What looks like a head weighs more among ten people than it did among two dozen."""
+    bears_nothing(monkeypatch)
+    row = place.segment(1000)
+    place.clock.advance(301)
+    lesson = made(place.store, place.clock, place.paths, NODE.room, row["start_us"], row["end_us"])
+    room = CountedRoom(place.store, place.paths, place.clock, NODE.room)
+    room.configure(revision=2)
+    room.calibrate(row["start_us"] - 30 * DAY_US)
+    lesson.check_in(10)
+    lesson.count(11, places_of(lesson), detector=DETECTOR)
+    for number in range(ENOUGH):
+        start_us = row["start_us"] - DAY_US * (1 + number % 4) - HOUR_US * (number // 4)
+        room.ask(start_us, lower=24, upper=28, pictures=1)
+    room.count(26)
+    order = give(place.store, place.clock.now(), NODE.room)
+    assert (order.fewest, order.people) == (12, 24)
+    later = place.segment(1000)
+    place.clock.advance(301)
+    found = judged(lesson, held(lesson, later["start_us"], later["end_us"]))
+    assert (found.verdict, found.device.data["reason"]) == ("uncertain", "fewer_than_proven")
+    assert found.device.data["trust"] is None and found.device.data["proposal"]["verdict"] == "shown"
+    assert problems_of_facts(place.store) == []
+    lesson.judge.close()
+
+
 def held(lesson: Lesson, start_us: int, end_us: int) -> str:
-    """Another lesson of the same class, with the same nine trainees, counted each five seconds."""
+    """Another lesson of the same class, with the same ten trainees, counted each five seconds."""
     session, store = str(uuid4()), lesson.store
     store.execute(
         "INSERT INTO session (id, class_id, room, kind, planned_start_us, planned_end_us, class_hours, state,"
@@ -179,8 +208,8 @@ def held(lesson: Lesson, start_us: int, end_us: int) -> str:
             segment["start_ticks"] + before["pts_ticks"],
             before["at_us"] + shift,
             session,
-            10,
-            10,
+            11,
+            11,
             DETECTOR,
             True,
             tuple(tuple(box) for box in json.loads(before["boxes"])),
@@ -201,8 +230,8 @@ def test_a_calibration_made_in_a_class_hour_leaves_it_unasked(
     room = CountedRoom(place.store, place.paths, place.clock, NODE.room)
     room.calibrate(row["start_us"] - DAY_US)
     room.calibrate(row["start_us"] + 100_000_000)
-    lesson.check_in(9)
-    lesson.count(10, places_of(lesson), detector=DETECTOR)
+    lesson.check_in(10)
+    lesson.count(11, places_of(lesson), detector=DETECTOR)
     assert lesson.judged().device.data["calibration"] is None
     assert asked_hours(place.store) == []
     assert calibration.newest_calibration(place.store, NODE.room) is not None

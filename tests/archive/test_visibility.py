@@ -182,8 +182,8 @@ def test_the_pictures_of_a_verdict_are_copies_of_the_recordings_key_frames(rig: 
     rows = rig.segments()
     lesson = made(rig.store, rig.clock, paths, ORIGIN.room, rows[0]["start_us"], rows[-1]["end_us"])
     places = key_frames(rows, rig.clip.stream.height)
-    lesson.check_in(7)
-    lesson.count(8, places)
+    lesson.check_in(10)
+    lesson.count(11, places)
     found = lesson.judged()
     assert found.verdict == "shown"
     (data,) = lesson.facts("visibility.judged")
@@ -205,21 +205,40 @@ def test_the_pictures_of_a_verdict_are_copies_of_the_recordings_key_frames(rig: 
 @RULE
 def test_a_class_hour_is_judged_once(lesson: Lesson) -> None:
     # One more in the picture than trainees: without a teacher's zone somebody may be the teacher.
-    lesson.check_in(9)
-    lesson.count(10, places_of(lesson))
+    lesson.check_in(10)
+    lesson.count(11, places_of(lesson))
     found = lesson.judged()
-    assert (found.verdict, found.in_force.lower, found.in_force.expected) == ("shown", 8, 9)
+    assert (found.verdict, found.in_force.lower, found.in_force.expected) == ("shown", 9, 10)
     lesson.look_again()
     assert len(visibility.stated(lesson.store, SESSION)) == 1, "stated again although nothing changed"
 
 
 @RULE
+@pytest.mark.parametrize(("things", "chance"), [(1, 0.9), (2, 0.5), (2, 0.9), (3, 0.9)])
+def test_an_empty_room_shows_no_class_however_small(lesson: Lesson, things: int, chance: float) -> None:
+    """A make-up lesson of one: the trainee checks in and goes home, chairs are left that look like heads."""
+    lesson.check_in(1)
+    random = np.random.default_rng(3)
+    for run_id, sequence, pts_ticks, at_us, height in places_of(lesson):
+        boxes = []
+        for x in (0.2 + 0.3 * number for number in range(things)):
+            left, top, side = round(height * x), round(height * 0.5), round(height * 0.045)
+            boxes.append((left, top, left + side, top + side, chance + 0.01 * random.normal()))
+        made = HeadCount(
+            run_id, sequence, pts_ticks, at_us, SESSION, things, 1, DETECTOR, True, tuple(boxes)
+        )  # fmt: skip
+        heads.insert_count(lesson.store, made)
+    found = lesson.judged()
+    assert (found.verdict, found.in_force.expected) == ("uncertain", 1)
+
+
+@RULE
 def test_a_rejected_check_in_supersedes_what_was_stated(lesson: Lesson) -> None:
-    answers = lesson.check_in(12)
-    lesson.count(10, places_of(lesson))
+    answers = lesson.check_in(13)
+    lesson.count(11, places_of(lesson))
     first = lesson.judged()
     assert first.verdict == "uncertain"
-    for answer in answers[9:]:
+    for answer in answers[10:]:
         lesson.store.execute("UPDATE check_in SET outcome = 'rejected' WHERE id = ?", (answer,))
     lesson.clock.advance(RECENT_NS / 1e9 + 1)
     second = lesson.judged(2)
@@ -245,8 +264,8 @@ def test_footage_without_counts_is_uncertain(lesson: Lesson) -> None:
 
 @RULE
 def test_a_file_that_cannot_be_read_costs_the_picture_and_not_the_verdict(lesson: Lesson) -> None:
-    lesson.check_in(9)
-    lesson.count(10, places_of(lesson))
+    lesson.check_in(10)
+    lesson.count(11, places_of(lesson))
     assert lesson.judged().verdict == "shown"
     assert lesson.facts("visibility.judged")[0]["frames"] == []
 
@@ -338,8 +357,8 @@ def test_a_class_hour_that_its_lesson_has_no_more_is_no_strike(lesson: Lesson) -
 
 
 def test_values_of_hr_that_cannot_be_read_stop_the_verdicts_and_not_the_archive(lesson: Lesson) -> None:
-    lesson.check_in(9)
-    lesson.count(10, places_of(lesson))
+    lesson.check_in(10)
+    lesson.count(11, places_of(lesson))
     with lesson.store.transaction():
         configuration.insert_revision(
             lesson.store, revision=2, document='{"unknown": 1}', message=None, applied_us=1

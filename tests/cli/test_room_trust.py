@@ -55,7 +55,7 @@ def test_the_evidence_is_told_the_order_taken_and_taken_back(
             store, Comparison(now.boot_id, now.monotonic_ns, now.wall_us, now.wall_us, 60_000_000, None)
         )
     assert "recorded" in ask("trust")
-    assert "30 class hours counted by hand agreed; up to 20 people expected" in ask("show", session)
+    assert "30 class hours counted by hand agreed; 10 to 20 people expected" in ask("show", session)
     assert json.loads(ask("checks", "--json"))["waiting"] == 1
     assert "already" in ask("trust", code=1)
     assert "reason" in ask("trust", "--withdraw", " ", code=1)

@@ -13,7 +13,7 @@ from agent.store.attendance import Expected
 from agent.visibility.crowd import of_crowd
 from agent.visibility.estimate import of_seats
 from agent.visibility.seats import Head, Look, distinct, gather
-from agent.visibility.verdict import Interval, Scene, judge
+from agent.visibility.verdict import Interval, Scene, judge, tolerated
 from tests.visibility.people import HOUR, NEEDED_US, SECOND_US, lesson, scene, seats_of, together
 
 RULES = pytest.mark.rule("R6")
@@ -177,6 +177,49 @@ def test_who_changes_the_seat_is_counted_once() -> None:
     before, after = lesson(places[:11], seconds=300), lesson([*places[:10], places[11]], seconds=300, seed=2)
     moved = [replace(look, at_us=look.at_us + 300 * SECOND_US) for look in after]
     assert of_seats(gather([*before, *moved])).lower.max() <= 11
+
+
+@RULES
+@pytest.mark.parametrize("people", [1, 2, 5, 9])
+@pytest.mark.parametrize("chance", [0.5, 0.9, 0.99])
+def test_of_a_small_class_nobody_may_be_missing(people: int, chance: float) -> None:
+    """Things that look like heads make the number plausible; one of two is half of them."""
+    places = seats_of(people + 3)
+    seen = lesson(places[: people - 1])
+    for things, moves in ((3, 0.002), (1, 0.1)):
+        thing = lesson(places[-things:], probability=chance, moves=moves, chance=1.0, seed=3)
+        assert verdict_of(together(seen, thing), scene(people))[0] != "shown", moves
+
+
+@RULES
+@given(
+    st.integers(1, 16),
+    st.data(),
+    st.floats(0.3, 0.995),
+    st.floats(0.0, 0.2),
+    st.integers(0, 10_000),
+)
+@settings(max_examples=40, deadline=None)
+def test_more_hidden_never_turns_into_shown_and_a_bound_of_nobody_shows_nobody(
+    expected: int, data: st.DataObject, probability: float, moves: float, seed: int
+) -> None:
+    places = seats_of(16)
+    fewer = data.draw(st.integers(0, expected))
+    more = data.draw(st.integers(fewer, expected))
+    whole = lesson(places[:more], seconds=360, probability=probability, moves=moves, seed=seed)
+    kept = set(places[:fewer])
+    part = [
+        Look(each.at_us, tuple(head for head in each.heads if _seat(head, places) in kept)) for each in whole
+    ]
+    found, less = (judge(each, HOUR, scene(expected), NEEDED_US) for each in (whole, part))
+    assert not (less.verdict == "shown" and found.verdict != "shown")
+    for each in (found, less):
+        if each.verdict == "shown":
+            assert each.lower is not None and each.lower >= max(1, expected - tolerated(expected))
+
+
+def _seat(head: Head, places: list[tuple[float, float]]) -> tuple[float, float]:
+    return min(places, key=lambda place: abs(place[0] - head.x) + abs(place[1] - head.y))
 
 
 streams = st.builds(
