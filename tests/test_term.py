@@ -3,7 +3,8 @@
 The days below were written first, then the expectation by hand, from the notices and HR's rules; nothing of
 it was taken from what the program said. Eleven trainees, a teacher; 31 lessons of four class hours are
 planned at 08:00, and on one of those days the device was off: 30 are held, 44 class hours of theory,
-72 practical (60 %, R12), 4 of examination. HR want check-outs, and two minutes of proof that everybody is in the picture.
+72 practical (60 %, R12), 4 of examination. HR want check-outs, and two minutes of proof that everybody is
+in the picture.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ UNCERTAIN_SEATED = [(4, 1), (10, 4)]
 # One fewer in the picture than checked in: never surely all. People who walk give an interval so wide that it
 # is never surely too few either. Every practical class hour waits for a person, to decide it by its pictures.
 UNCERTAIN_PRACTICALS = 72
-# B alone makes up what B missed: of fewer than ten nobody is shown by counting.
+# B alone makes up what B missed: fewer than ten are shown by no count.
 UNCERTAIN_MADE_UP = 4
 
 

@@ -35,6 +35,7 @@ REASONS = {
     "detector_not_for_verdicts": "设备的计数在本教室还未获信任 the device is not trusted in this room",
     "upper_bound_unproven": "上限在本教室不准过，须由人决定 the upper bound failed here before: for a person",
     "more_than_proven": "应到人数多于核实过的 more people expected than when people counted: for a person",
+    "class_too_small": "应到不足十人，计数证明不了 of fewer than ten no count shows everybody: for a person",
     "fewer_than_proven": "应到人数远少于核实过的 far fewer expected than when people counted: for a person",
 }
 UNITS = {"times": "次 lessons", "class_hours": "课时 class hours"}

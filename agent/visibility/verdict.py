@@ -3,10 +3,10 @@
 The rules, each against claiming more than is known:
 
 1. `shown` needs one stretch of the recording, `needed_us` long without a hole, in which at every look two
-   things hold: with the model's confidence no more trainees are out of the picture than are `tolerated`, and
-   the whole number expected is plausible. Expected is the most that were checked in at any
-   moment of the class hour: who comes late must be shown too, and the first minutes with three people prove
-   nothing for the other twenty-seven.
+   things hold: with the model's confidence one trainee at most is out of the picture (`TOLERATED`), and the
+   whole number expected is plausible. No count shows that of a class smaller than `SMALLEST`. Expected is the
+   most that were checked in at any moment of the class hour: who comes late must be shown too, and the first
+   minutes with three people prove nothing for the other twenty-seven.
 2. Number alone proves nothing when too many people are there: a look at which probably more are seen than are
    checked in helps no `shown`, because a visitor may stand in for a hidden trainee.
 3. Teachers stand in for nobody. With a teacher's zone only the rest of the picture counts, less the teachers
@@ -50,6 +50,7 @@ Reason = Literal[
     "upper_bound_unproven",
     "more_than_proven",
     "fewer_than_proven",
+    "class_too_small",
 ]
 Interval = tuple[int, int]
 """[from_us, until_us), UTC microseconds."""
@@ -60,12 +61,12 @@ UNSETTLED: Final = 0.3
 """Above this share of heads that stay at no place, people stand and walk, whatever the timetable says."""
 FEWEST_LOOKS: Final = 12
 TOLERATED: Final = 1
-"""Trainees who may be out of the picture while `shown` is claimed of a class that is not small. With none
-almost no class is ever shown; with a tenth three of four classes of eighty with two hidden were
-(bench/RESULTS.md)."""
-TOLERATED_FROM: Final = 10
-"""The smallest class of which that was measured. One of two is half of the class, one of one is an empty
-room, and one thing that looks like a head weighs the more the fewer people there are (bench/RESULTS.md)."""
+"""Trainees who may be out of the picture while `shown` is claimed. With none almost no class is ever shown;
+with a tenth three of four classes of eighty with two hidden were (bench/RESULTS.md)."""
+SMALLEST: Final = 10
+"""Trainees of the smallest class that is `shown` by counting. One of two is half of the class, one of one an
+empty room; asked for the full number, the bound reaches it by things that look like heads as often as by
+people (bench/RESULTS.md)."""
 AT_THE_DESK_US: Final = 30_000_000
 """A teacher who was in the zone so long before or after a look is not among the trainees."""
 
@@ -107,11 +108,6 @@ class Scene:
     has_teacher_zone: bool = False
     walking: bool = False
     """A practical lesson."""
-
-
-def tolerated(expected: int) -> int:
-    """Trainees who may be out of the picture while `shown` is claimed of so many expected."""
-    return TOLERATED if expected >= TOLERATED_FROM else 0
 
 
 def judge(
@@ -165,7 +161,7 @@ def _judged(
     teachers = np.maximum(0, now[:, 1] - in_zone) if scene.has_teacher_zone else np.maximum(1, now[:, 1])
     lower = np.maximum(0, estimates.lower - teachers)
     crowded = estimates.probable - teachers > now[:, 0]
-    complete = (lower >= most - tolerated(most)) & (estimates.plausible - teachers >= most)
+    complete = (lower >= most - TOLERATED) & (estimates.plausible - teachers >= most) & (most >= SMALLEST)
     # Who stands in the teacher's zone and is no teacher may be a trainee.
     upper = estimates.upper + np.maximum(0, estimates.teachers - now[:, 1])
     broken = _broken(at, [*scene.left_out, *scene.gaps])
@@ -202,6 +198,8 @@ def _judged(
     best = shown or whole or slice(0, len(at))
     if usable_us < needed_us or is_below:
         return made("uncertain", "too_few_pictures", best)
+    if most < SMALLEST:
+        return made("uncertain", "class_too_small", best)
     crowding = more_us >= needed_us and _length(at, _longest(at, complete, broken)) >= needed_us
     return made("uncertain", "more_than_expected" if crowding else "neither_bound", best)
 

@@ -32,6 +32,7 @@ REASONS: dict[str, str] = {
     "detector_not_for_verdicts": N_("设备的计数在本教室还未获信任，由人决定"),
     "upper_bound_unproven": N_("设备的上限在本教室不准过，未显示全员须由人决定"),
     "more_than_proven": N_("应到人数多于数人时核实过的人数，须由人决定"),
+    "class_too_small": N_("应到不足十人，人少时计数证明不了全员可见，须由人决定"),
     "fewer_than_proven": N_("应到人数远少于数人时核实过的人数，须由人决定"),
 }
 SUPERSEDED: dict[str, str] = {

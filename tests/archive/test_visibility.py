@@ -230,6 +230,7 @@ def test_an_empty_room_shows_no_class_however_small(lesson: Lesson, things: int,
         heads.insert_count(lesson.store, made)
     found = lesson.judged()
     assert (found.verdict, found.in_force.expected) == ("uncertain", 1)
+    assert found.device.data["reason"] == "class_too_small"
 
 
 @RULE
