@@ -6,43 +6,22 @@ the classroom's; a zone that nobody knows, a whole day and an event without clas
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, tzinfo
-from itertools import islice
 from typing import Any, Final
 
-from dateutil.rrule import rrulestr
 from icalendar import Calendar
 
-from agent.classes.document import MOST_SESSIONS, SHANGHAI
-from agent.classes.row_checks import LONGEST_CLASS
+from agent.classes.calendar_lesson import lesson_of
+from agent.classes.calendar_moments import EventError, instant, time_of
+from agent.classes.calendar_series import Instance, instances
+from agent.classes.calendar_versions import Version, instance_of, latest, version_of
+from agent.classes.document import MOST_SESSIONS
 from agent.classes.sheet_table import Workbook
 
-FREQUENCIES: Final = frozenset({"DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
-NOT_BY: Final = frozenset({"BYHOUR", "BYMINUTE", "BYSECOND", "BYSETPOS", "BYYEARDAY", "BYWEEKNO"})
-"""What no timetable says, and what makes a rule give a million lessons."""
-NOT_BY_IN_DAYS: Final = frozenset({"BYMONTH", "BYMONTHDAY"})
-"""Beside DAILY and WEEKLY too: a rule that gives nothing (30 February) is followed to the year 9999, day by
-day for twelve seconds, month by month for none."""
-WORDS: Final[Mapping[str, str]] = {
-    "理论": "theory", "实操": "practical", "考试": "examination", "补课": "make_up",
-    "theory": "theory", "practical": "practical", "examination": "examination", "make-up": "make_up",
-    "make_up": "make_up",
-}  # fmt: skip
-_HOURS: Final = re.compile(r"(\d{1,3})\s*(?:课时|学时|class hours?\b)", re.IGNORECASE)
-_BREAKS: Final = re.compile(r"(?:课间|breaks?)[:：\s]*([0-9][0-9:：\-–—、,，\s分钟]*)", re.IGNORECASE)
-_ROOM: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}\Z")
 _UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError)
 """What the libraries let through from their insides when the text is not what it claims."""
-
-
-# Events are Any: icalendar types a property as the union of all that one could be.
-
-
-class _EventError(Exception):
-    """One event cannot be a lesson; its text is bilingual."""
 
 
 @dataclass
@@ -52,7 +31,22 @@ class _Reading:
     book: Workbook = field(default_factory=lambda: Workbook(content={"sessions": []}, rows={"sessions": []}))
 
     def problem(self, line: int, text: str) -> None:
+        self.book.told.add(("sessions",))  # of none being there
         self.book.problems.append(f"{self.source}: 第 {line} 行的事件 / event of line {line}: {text}")
+
+    @contextmanager
+    def event_of(self, line: int) -> Iterator[None]:
+        """What is wrong with the event of `line` is a problem, and nothing of it is taken."""
+        try:
+            yield
+        except EventError as error:
+            self.problem(line, str(error))
+        except _UNREADABLE as error:
+            self.problem(line, f"读不懂 / cannot be read ({type(error).__name__})")
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.book.content["sessions"]) > MOST_SESSIONS
 
 
 def read_calendar(data: bytes, source: str, rooms: Mapping[str, str]) -> Workbook:
@@ -81,19 +75,74 @@ def read_calendar(data: bytes, source: str, rooms: Mapping[str, str]) -> Workboo
         return reading.book
     if not 0 < len(events) <= MOST_SESSIONS:
         return _too_many(reading, len(events))
-    moved = _moved(events)
+    _read_events(reading, events, lines)
+    return reading.book
+
+
+def _read_events(reading: _Reading, events: list[Any], lines: list[int]) -> None:
+    versions = []
     for number, event in enumerate(events):
         line = lines[number] if number < len(lines) else number + 1
-        try:
-            _take(reading, line, event, moved)
-        except _EventError as error:
-            reading.problem(line, str(error))
-        except _UNREADABLE as error:
-            reading.problem(line, f"读不懂 / cannot be read ({type(error).__name__})")
-        if len(reading.book.content["sessions"]) > MOST_SESSIONS:
-            reading.problem(line, f"超过 {MOST_SESSIONS} 次课 / more than {MOST_SESSIONS} lessons")
+        with reading.event_of(line):
+            versions.append(version_of(line, event))
+    counting, problems = latest(versions)
+    for line, text in problems:
+        reading.problem(line, text)
+    series: dict[str, list[Version]] = {}
+    for each in counting:
+        if each.stands_for is not None:
+            series.setdefault(each.name, []).append(each)
+    for each in counting:
+        with reading.event_of(each.line):
+            if each.stands_for is not None:
+                _take(reading, each, None)
+            else:
+                _take_series(reading, each, series.get(each.name, []))
+        if reading.is_full:
+            reading.problem(each.line, f"超过 {MOST_SESSIONS} 次课 / more than {MOST_SESSIONS} lessons")
             break
-    return reading.book
+
+
+def _take_series(reading: _Reading, whole: Version, exceptions: list[Version]) -> None:
+    """The lessons of an event, but for those that `exceptions` stand for."""
+    if whole.is_called_off:
+        for each in exceptions:
+            if not each.is_called_off:
+                reading.problem(
+                    each.line,
+                    "RECURRENCE-ID: 系列已取消，例外未取消；请删去一个 / its series is called off and it is "
+                    "not: remove one",
+                )
+        return
+    _require_good(whole)
+    found = instances(whole.event, time_of(whole.event)[0])
+    left = {each.start: each for each in found if not each.is_left_out}
+    taken: set[Instance] = set()
+    for each in exceptions:
+        with reading.event_of(each.line):
+            instance = instance_of(each, found)
+            if instance in taken:
+                raise EventError("RECURRENCE-ID: 同一次课有两个例外 / two exceptions to one lesson")
+            taken.add(instance)
+            left.pop(instance.start, None)
+    _take(reading, whole, list(left.values()))
+
+
+def _take(reading: _Reading, version: Version, found: list[Instance] | None) -> None:
+    """The event's lesson at each of `found`, or at its own time."""
+    if version.is_called_off:
+        return
+    _require_good(version)
+    start, length = time_of(version.event)
+    content = lesson_of(version.event, reading.rooms)
+    for begin in [instant(start)] if found is None else [each.start for each in found]:
+        reading.book.content["sessions"].append({**content, "start": begin, "end": begin + length})
+        reading.book.rows["sessions"].append(version.line)
+
+
+def _require_good(version: Version) -> None:
+    if version.event.errors:
+        raise EventError(f"{version.event.errors[0][0]}: 填写有误 / cannot be read")
 
 
 def _too_many(reading: _Reading, events: int) -> Workbook:
@@ -106,170 +155,3 @@ def _too_many(reading: _Reading, events: int) -> Workbook:
 
 def _event_lines(text: str) -> list[int]:
     return [n for n, line in enumerate(text.splitlines(), start=1) if line.strip().upper() == "BEGIN:VEVENT"]
-
-
-def _moved(events: list[Any]) -> dict[str, set[datetime]]:
-    """Of each recurring event (UID) the instances that another event stands for."""
-    found: dict[str, set[datetime]] = {}
-    for event in events:
-        if "RECURRENCE-ID" in event and isinstance(event["RECURRENCE-ID"].dt, datetime):
-            found.setdefault(str(event.get("UID", "")), set()).add(_instant(event["RECURRENCE-ID"].dt))
-    return found
-
-
-def _take(reading: _Reading, line: int, event: Any, moved: Mapping[str, set[datetime]]) -> None:
-    if str(event.get("STATUS", "")).upper() == "CANCELLED":
-        return
-    if event.errors:
-        name = event.errors[0][0]
-        raise _EventError(f"{name}: 填写有误 / cannot be read")
-    start, length = _time(event)
-    content = _content(reading, event)
-    instead = moved.get(str(event.get("UID", "")), set()) if "RECURRENCE-ID" not in event else set()
-    for begin in _begins(event, start):
-        if _instant(begin) not in instead:
-            end = _instant(begin) + length
-            reading.book.content["sessions"].append({**content, "start": _instant(begin), "end": end})
-            reading.book.rows["sessions"].append(line)
-
-
-def _time(event: Any) -> tuple[datetime, timedelta]:
-    if "DTSTART" not in event:
-        raise _EventError("DTSTART: 缺少 / is missing")
-    start = _moment(event, "DTSTART")
-    if "DTEND" in event:
-        return start, _instant(_moment(event, "DTEND")) - _instant(start)
-    if "DURATION" in event:
-        return start, event["DURATION"].dt
-    raise _EventError("DTEND: 缺少结束时间 / its end is missing")
-
-
-def _moment(event: Any, key: str) -> datetime:
-    found = event[key].dt
-    if not isinstance(found, datetime):
-        raise _EventError(
-            f"{key} = {found}: 全天事件不是课，请填上课和下课时间 / "
-            "a whole day is no lesson: give it the times at which the lesson begins and ends"
-        )
-    zone = event[key].params.get("TZID")
-    if found.tzinfo is None and zone is not None:
-        raise _EventError(
-            f"{key}: 不认识的时区 / unknown time zone {str(zone)[:40]!r}: expected Asia/Shanghai, UTC, or a "
-            "VTIMEZONE in the file"
-        )
-    return found
-
-
-def _instant(moment: datetime) -> datetime:
-    """Floating times are the classroom's (RFC 5545, 3.3.5: of whoever looks)."""
-    return (moment.replace(tzinfo=SHANGHAI) if moment.tzinfo is None else moment).astimezone(SHANGHAI)
-
-
-def _begins(event: Any, start: datetime) -> Iterator[datetime]:
-    """Beginnings of all instances in the event's own zone, where its rule counts days."""
-    zone = start.tzinfo
-    without = _dates(event, "EXDATE", zone)
-    begins = {start.replace(tzinfo=None), *_dates(event, "RDATE", zone)}
-    if "RRULE" in event:
-        begins.update(_by_rule(event, start))
-    for begin in sorted(begins, key=_naive):
-        if begin not in without and _naive(begin).date() not in without:
-            yield _naive(begin).replace(tzinfo=zone)
-
-
-def _naive(moment: datetime | date) -> datetime:
-    if isinstance(moment, datetime):
-        return moment
-    raise _EventError("RDATE: 应为时间，不是日期 / expected times, not whole days")
-
-
-def _by_rule(event: Any, start: datetime) -> Iterator[datetime]:
-    rule = event["RRULE"]
-    if isinstance(rule, list):
-        raise _EventError("RRULE: 只能有一条 / expected once")
-    frequency = str(rule.get("FREQ", [""])[0]).upper()
-    not_by = NOT_BY | (NOT_BY_IN_DAYS if frequency in ("DAILY", "WEEKLY") else frozenset())
-    strange = sorted(not_by & {str(key).upper() for key in rule})
-    if frequency not in FREQUENCIES or strange:
-        raise _EventError(
-            f"RRULE {frequency} {' '.join(strange)}: 只支持按日、周、月重复 / "
-            "expected DAILY, WEEKLY, MONTHLY or YEARLY and days alone"
-        )
-    naive = start.replace(tzinfo=None)
-    until = naive + LONGEST_CLASS
-    if rule.get("UNTIL"):
-        until = min(until, _until(rule["UNTIL"][0], start.tzinfo))
-    count = int(rule["COUNT"][0]) if rule.get("COUNT") else MOST_SESSIONS + 1
-    parts = {key: value for key, value in rule.items() if str(key).upper() not in ("UNTIL", "COUNT")}
-    text = type(rule)(parts).to_ical().decode() + f";UNTIL={until:%Y%m%dT%H%M%S}"
-    yield from islice(rrulestr(text, dtstart=naive), min(count, MOST_SESSIONS + 1))
-
-
-def _until(value: Any, zone: tzinfo | None) -> datetime:
-    if not isinstance(value, datetime):
-        return datetime(value.year, value.month, value.day, 23, 59, 59)  # noqa: DTZ001 (in the event's zone)
-    if value.tzinfo is None:
-        return value
-    return value.astimezone(zone or SHANGHAI).replace(tzinfo=None)
-
-
-def _dates(event: Any, key: str, zone: tzinfo | None) -> set[datetime | date]:
-    found: set[datetime | date] = set()
-    listed = event.get(key, [])
-    for group in listed if isinstance(listed, list) else [listed]:
-        for each in group.dts:
-            moment = each.dt
-            if isinstance(moment, datetime) and moment.tzinfo is not None:
-                moment = moment.astimezone(zone or SHANGHAI).replace(tzinfo=None)
-            if not isinstance(moment, date):
-                raise _EventError(f"{key}: 应为时间 / expected times, not periods")
-            found.add(moment)
-    return found
-
-
-def _content(reading: _Reading, event: Any) -> dict[str, Any]:
-    text = " ".join(str(event.get(key, "")) for key in ("SUMMARY", "DESCRIPTION"))
-    kinds = {kind for word, kind in WORDS.items() if word in f"{_categories(event)} {text}".casefold()}
-    if "make_up" in kinds:
-        kinds = {"make_up"}  # a make-up lesson says of what it is one
-    if len(kinds) != 1:
-        raise _EventError(
-            "标题或类别中应有且只有一种：理论、实操、考试、补课 / "
-            "its title or category must name one of theory, practical, examination, make-up"
-        )
-    hours = str(event["X-CLASS-HOURS"]) if "X-CLASS-HOURS" in event else _only(_HOURS, text)
-    if hours is None:
-        raise _EventError(
-            "没有写课时，请在标题或说明中写“4课时”，或加 X-CLASS-HOURS:4 / "
-            "says no class hours: write “4课时” or “4 class hours” into its title or description, "
-            "or add X-CLASS-HOURS:4"
-        )
-    content: dict[str, Any] = {"kind": next(iter(kinds)), "class_hours": hours.strip()}
-    breaks = str(event["X-BREAKS"]) if "X-BREAKS" in event else _only(_BREAKS, text)
-    if breaks is not None:
-        content["breaks"] = breaks.strip().rstrip("、,，")
-    place = str(event.get("LOCATION", "")).strip()
-    if place and place not in reading.rooms and not _ROOM.match(place):
-        raise _EventError(
-            f"LOCATION = {place[:40]!r}: 不是教室编号，请用 --place 说明是哪个教室 / "
-            "is no room's id: say which room it is with --place NAME=ROOM"
-        )
-    if place:
-        content["room"] = reading.rooms.get(place, place)
-    return content
-
-
-def _only(pattern: re.Pattern[str], text: str) -> str | None:
-    found = set(pattern.findall(text))
-    if len(found) > 1:
-        raise _EventError(f"写了几个不同的数 / says several: {' '.join(sorted(found))[:60]}")
-    return found.pop() if found else None
-
-
-def _categories(event: Any) -> str:
-    found = event.get("CATEGORIES")
-    if found is None:
-        return ""
-    return " ".join(
-        str(name) for group in (found if isinstance(found, list) else [found]) for name in group.cats
-    )

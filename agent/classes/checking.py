@@ -64,11 +64,11 @@ def _check(
     *,
     roster: str | None = None,
     repeat: bool = True,
-    told: Set[tuple[str, int, str | None]] = frozenset(),
+    told: Set[Location] = frozenset(),
 ) -> _Model:
     """`rows` gives for "trainees", "teachers" and "sessions" the line of the source in which entry n stands
     (left out for sources whose entries are counted from 1). `roster` is the source of the trainees where they
-    have one of their own."""
+    have one of their own. Nothing is said of places that were `told` of (`Workbook.told`)."""
     try:
         return model.model_validate(content)
     except ValidationError as error:
@@ -91,8 +91,8 @@ def _check(
     raise ClassFileError(problems)
 
 
-def _is_told(location: Location, told: Set[tuple[str, int, str | None]]) -> bool:
-    return location[:3] in told or (*location[:2], None) in told
+def _is_told(location: Location, told: Set[Location]) -> bool:
+    return not told.isdisjoint((location, location[:2], location[:3]))
 
 
 def _at_odds(

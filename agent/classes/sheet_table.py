@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from agent.classes.document_values import plain
+from agent.classes.row_checks import Location
 from agent.classes.sheet_columns import CLASS_ROWS, CLASS_SHEET, KIND_WORDS, OPTIONAL, TABLES, TIMETABLE_SHEET
 from agent.classes.typed_times import TimesError, day_written
 
@@ -32,9 +33,8 @@ class Workbook:
     """Section → spreadsheet row of each of its entries."""
     problems: list[str] = field(default_factory=list)
     """Bilingual lines: missing sheets and columns, formulas, ID numbers typed as numbers."""
-    told: set[tuple[str, int, str | None]] = field(default_factory=set)
-    """Section, index of an entry from 0 and key (None: all of it) of which `problems` says what there is to
-    say."""
+    told: set[Location] = field(default_factory=set)
+    """Of which `problems` says what there is to say: a section's lack of entries, an entry, one key of it."""
 
 
 Cell = tuple[Any, bool]

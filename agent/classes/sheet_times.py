@@ -33,7 +33,7 @@ def join_times(book: Workbook, source: str) -> None:
         book.told |= {(_SECTION, index, key) for key in ("start", "end")}
         row = book.rows[_SECTION][index]
         if not told and _is_remark(written, entry):
-            book.told.add((_SECTION, index, None))
+            book.told.add((_SECTION, index))
             book.problems.append(
                 in_row(source, TIMETABLE_SHEET, row, _LABELS["date"])
                 + ": 这一行不是一次课；备注请移出表格 / this row is no lesson: move remarks out of the table"

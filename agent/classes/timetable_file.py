@@ -10,6 +10,7 @@ from pathlib import Path
 from agent.classes.calendar_file import read_calendar
 from agent.classes.checking import checked, place
 from agent.classes.document import Timetable
+from agent.classes.edited_lessons import edited_lessons
 from agent.classes.lesson_plan import LessonPlan, TimetableError, plan_of, plan_of_row, said
 from agent.classes.problems import ClassFileError
 from agent.classes.reading import read_bounded
@@ -92,12 +93,17 @@ def merge(store: Store, class_id: str, file: TimetableFile, *, keep_others: bool
     for each in sorted(table.sessions(store, class_id=class_id), key=lambda s: s.state != "cancelled"):
         if not each.was_planned_again:
             existing[each.room, each.planned_start_us] = each
+    # A lesson that was held otherwise than planned may stand in the file as it was planned.
+    edited = edited_lessons(store, class_id)
+    planned = {plan for each in edited if each.session.state == "closed" for plan in each.earlier}
     seen: set[tuple[str, int]] = set()
     for where, wanted in file.lessons:
         key = (wanted.room, wanted.start_us)
         seen.add(key)
         session = existing.get(key)
-        if session is None or session.close_reason in ("timetable", TAKEN_BACK):
+        if wanted in planned:
+            result.unchanged += 1
+        elif session is None or session.close_reason in ("timetable", TAKEN_BACK):
             result.changes.append(Change(None, wanted, place=where))
         elif session.state == "cancelled" or plan_of(session) == wanted:
             result.unchanged += 1
@@ -106,7 +112,7 @@ def merge(store: Store, class_id: str, file: TimetableFile, *, keep_others: bool
                 f"{where}: 已上完，须与原来一致 / was held and stays as it is: {said(plan_of(session))}"
             )
         else:
-            result.changes.append(Change(plan_of(session), wanted, session.id, where))
+            result.changes.append(Change(plan_of(session), wanted, session.id, place=where))
     if not keep_others:
         gone = [s for key, s in existing.items() if key not in seen and s.state == "planned"]
         # First: what takes their place in the room must find it free.
