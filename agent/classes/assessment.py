@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from agent.classes.class_hours import MINUTE_US, class_hours, shortest_us
 from agent.classes.document import SHANGHAI, ClassDocument
+from agent.classes.taught_hours import COURSE
 from agent.policy import EffectiveLimit, PolicySet
 from agent.store.classes import Person, Session, SessionKind, TrainingClass
 
@@ -227,6 +228,34 @@ def _timetable(plan: ClassPlan, policy: PolicySet) -> Iterator[Finding]:
                 f"课程表中{zh}{timetabled}课时，少于计划的{planned}课时：其余课时没有排课，不会被记录",
                 f"the timetable holds {timetabled} of {planned} {en} hours: the rest is not scheduled",
             )
+    if plan.lessons:
+        yield from _timetabled(plan, policy)
+
+
+def _timetabled(plan: ClassPlan, policy: PolicySet) -> Iterator[Finding]:
+    """Where the timetable does not hold what the notices demand, whatever was typed."""
+    online = plan.online_hours or 0
+    course = sum(lesson.class_hours for lesson in plan.lessons if lesson.kind in COURSE)
+    practical = sum(lesson.class_hours for lesson in plan.lessons if lesson.kind == "practical")
+    total = max(plan.planned_hours, course + online)
+    least = policy.number("practical_share")
+    if least is not None and practical * 100 < least * total:
+        share = f"{100 * practical / total:.1f}"
+        yield _finding(
+            policy,
+            "practical_share",
+            f"课程表中实操{practical}课时，占总课时{total}的{share}%，少于{least:g}%",
+            f"practical hours in the timetable are {practical} of {total} class hours, {share} %, at least "
+            f"{least:g} % demanded",
+        )
+    least = policy.number("course_length")
+    if least is not None and plan.is_course_length_free is False and course + online < least:
+        yield _finding(
+            policy,
+            "course_length",
+            f"课程表中{course}课时（另有线上{online}），少于{least:g}",
+            f"{course} class hours in the timetable (and {online} online), at least {least:g} demanded",
+        )
 
 
 def _local(wall_us: int) -> datetime:

@@ -1,7 +1,8 @@
 """How a class stands with each rule of its notices (R1 to R23), with the numbers, from what this node holds.
 
-Nothing here decides over money: `not_here` says that people decide, or that nobody told the device what it
-would need to know.
+Nothing here decides over money, and nothing is `met` by a number that somebody typed, by a list, or because
+nobody looked: what the course became says it, when it is over. `not_here` says that people decide, or that
+the device does not know what it would need to.
 """
 
 from __future__ import annotations
@@ -9,14 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from agent.classes.assessment import ClassPlan, plan_of_class
 from agent.classes.attendance import attendance_of
-from agent.classes.attendance_table import ClassAttendance
-from agent.classes.class_hours import class_hours, shortest_us
+from agent.classes.attendance_counts import day_of
+from agent.classes.attendance_table import Between, ClassAttendance
+from agent.classes.class_hours import MINUTE_US
+from agent.classes.taught_hours import COURSE, TaughtHours, planned_hours, taught_hours
 from agent.policy import SUBJECTS, EffectiveLimit, PolicySet
+from agent.settings import Settings
 from agent.store import classes as table
+from agent.store import rule_facts as facts
 from agent.store.classes import Person, Session, TrainingClass
 from agent.store.database import Store
 
@@ -82,6 +87,8 @@ class Subject:
     simulated: bool
     copies: tuple[Place, ...] = ()
     destinations: tuple[str, ...] = ()
+    films: bool = False
+    """A rear camera is set up on this node."""
 
     @cached_property
     def sessions(self) -> list[Session]:
@@ -105,10 +112,78 @@ class Subject:
             self.store, self.policy, self.training_class.id, now_us=self.now_us, simulated=self.simulated
         )
 
-    @property
+    @cached_property
+    def held(self) -> list[Session]:
+        """Lessons that were held here."""
+        return [session for session in self.sessions if session.state == "closed"]
+
+    @cached_property
+    def attended(self) -> frozenset[str]:
+        """Ids of the lessons to which somebody checked in."""
+        return facts.lessons_with_check_in(self.store, self.training_class.id, simulated=self.simulated)
+
+    @cached_property
+    def filmed(self) -> frozenset[str]:
+        """Ids of the lessons of which the index knows footage."""
+        return facts.lessons_with_footage(self.store, self.training_class.id, simulated=self.simulated)
+
+    @cached_property
+    def judged(self) -> Mapping[str, facts.ContinuitySum]:
+        """Lesson → what is stated of its video."""
+        return facts.continuity(self.store, self.training_class.id, simulated=self.simulated)
+
+    @cached_property
+    def taught(self) -> TaughtHours:
+        least = self.policy.number("class_hour_length")
+        least_us = 0 if least is None else round(least * MINUTE_US)
+        return taught_hours(self.store, self.held, self.attended, least_us, self.now_us)
+
+    @cached_property
     def is_over(self) -> bool:
-        """Every lesson was held."""
-        return bool(self.sessions) and all(session.state == "closed" for session in self.sessions)
+        """Nothing of the course is still to come.
+
+        HR said so; or every lesson was held, and the examination was the last of them or no class hour of the
+        plan is missing. A timetable that comes week by week is not over each Friday.
+        """
+        if not self.held or any(session.state == "open" for session in self.sessions):
+            return False
+        stated = facts.stated_end(self.store, self.training_class.id)
+        if stated is not None and stated <= day_of(self.now_us):
+            return all(session.planned_end_us <= self.now_us for session in self.sessions)
+        if len(self.held) < len(self.sessions):
+            return False
+        course = [session for session in self.held if session.kind in COURSE]
+        total = planned_hours(course, *COURSE) + (self.plan.online_hours or 0)
+        return bool(course) and (course[-1].kind == "examination" or total >= self.plan.planned_hours)
+
+    @property
+    def elsewhere(self) -> list[Session]:
+        """Lessons of a course that is over of which this node does not know whether they were held: another
+        one films their room."""
+        return [session for session in self.sessions if session.state == "planned"] if self.is_over else []
+
+    @property
+    def at_the_end(self) -> Standing:
+        """`met`, where nothing else speaks against it and the course is over."""
+        if not self.is_over:
+            return "not_yet"
+        return "not_here" if self.elsewhere else "met"
+
+
+def subject_of(
+    store: Store, training_class: TrainingClass, policy: PolicySet, now_us: int, settings: Settings
+) -> Subject:
+    """A class on a node with these settings."""
+    return Subject(
+        store,
+        training_class,
+        policy,
+        now_us,
+        settings.simulated,
+        tuple(Place(copy.name, copy.custodian) for copy in settings.copies),
+        tuple(destination.name for destination in settings.sync.destinations),
+        "rear" in settings.cameras,
+    )
 
 
 Judge = Callable[[Subject, EffectiveLimit], Found]
@@ -116,9 +191,12 @@ Judge = Callable[[Subject, EffectiveLimit], Found]
 
 def rule_states(subject: Subject) -> list[RuleState]:
     """Every subject of the class's set, in the order of the rules."""
-    from agent.classes.rule_evidence import EVIDENCE  # it judges by what stands here
+    from agent.classes.rule_evidence import EVIDENCE  # they judge by what stands here
+    from agent.classes.rule_hours import HOURS
+    from agent.classes.rule_people import PEOPLE
+    from agent.classes.rule_video import VIDEO
 
-    judges = {**PLAN, **EVIDENCE}
+    judges = {**PEOPLE, **HOURS, **VIDEO, **EVIDENCE}
     limits = sorted(subject.policy.limits.values(), key=lambda limit: int(limit.rule[1:]))
     return [RuleState(limit, judges[limit.subject](subject, limit)) for limit in limits]
 
@@ -137,108 +215,6 @@ def number(limit: EffectiveLimit) -> float:
     return float(limit.limit)
 
 
-def _class_hour_length(subject: Subject, limit: EffectiveLimit) -> Found:
-    lengths = [(shortest_us(class_hours(session)) / 60_000_000, session) for session in subject.sessions]
-    if not lengths:
-        return Found("not_yet", "尚未排课", "no lesson is planned yet")
-    below = [length for length, _ in lengths if length < number(limit)]
-    shortest = min(length for length, _ in lengths)
-    return Found(
-        "not_met" if below else "met",
-        f"最短的课时{shortest:.1f}分钟，不足{number(limit):g}分钟的课{len(below)}次",
-        f"the shortest class hour has {shortest:.1f} minutes, {len(below)} lessons are below "
-        f"{number(limit):g}",
-    )
-
-
-def _class_size(subject: Subject, limit: EffectiveLimit) -> Found:
-    count = subject.plan.trainees
-    return Found(
-        "not_met" if count > number(limit) else "met",
-        f"学员{count}人，至多{number(limit):g}人",
-        f"{count} of at most {number(limit):g} trainees",
-    )
-
-
-def _share(subject: Subject, limit: EffectiveLimit) -> Found:
-    hours = subject.plan.practical_hours if limit.direction == "at_least" else subject.plan.online_hours
-    zh, en = ("实操", "practical") if limit.direction == "at_least" else ("线上", "online")
-    if hours is None:
-        return Found("not_here", f"未填{zh}课时", f"nobody said how many {en} hours there are")
-    total = subject.plan.planned_hours
-    limit_hours = number(limit) * total
-    broken = hours * 100 < limit_hours if limit.direction == "at_least" else hours * 100 > limit_hours
-    bound = "不少于" if limit.direction == "at_least" else "不超过"
-    return Found(
-        "not_met" if broken else "met",
-        f"{zh}{hours}/{total}课时，占{100 * hours / total:.1f}%，应{bound}{number(limit):g}%",
-        f"{hours} of {total} class hours are {en}: {100 * hours / total:.1f} %, "
-        f"{limit.direction.replace('_', ' ')} {number(limit):g} %",
-    )
-
-
-def _trainees_per_teacher(subject: Subject, limit: EffectiveLimit) -> Found:
-    trainees, teachers = subject.plan.trainees, subject.plan.teachers
-    return Found(
-        "not_met" if trainees > number(limit) * teachers else "met",
-        f"教师{teachers}人对学员{trainees}人，每名教师至多{number(limit):g}人",
-        f"{teachers} teachers for {trainees} trainees, at most {number(limit):g} for each",
-    )
-
-
-def _teachers_per_class(subject: Subject, limit: EffectiveLimit) -> Found:
-    teachers = subject.plan.teachers
-    return Found(
-        "not_met" if teachers < number(limit) else "met",
-        f"教师{teachers}人，至少{number(limit):g}人",
-        f"{teachers} of at least {number(limit):g} teachers",
-    )
-
-
-def _trainees_per_workplace(subject: Subject, limit: EffectiveLimit) -> Found:
-    trainees, places = subject.plan.trainees, subject.plan.workplaces
-    if places is None:
-        return Found("not_here", "未填工位数", "nobody said how many workplaces there are")
-    return Found(
-        "not_met" if trainees > number(limit) * places else "met",
-        f"工位{places}个对学员{trainees}人，每个工位至多{number(limit):g}人",
-        f"{places} workplaces for {trainees} trainees, at most {number(limit):g} for each",
-    )
-
-
-def _course_length(subject: Subject, limit: EffectiveLimit) -> Found:
-    hours, free = subject.plan.planned_hours, subject.plan.is_course_length_free
-    if free is None:
-        return Found(
-            "not_here", "未填是否颁发合格证书", "nobody said whether it ends in a training certificate"
-        )
-    if free:
-        return Found("met", f"{hours}课时；本班不受此限", f"{hours} class hours; the class is exempt")
-    return Found(
-        "not_met" if hours < number(limit) else "met",
-        f"总课时{hours}，至少{number(limit):g}",
-        f"{hours} of at least {number(limit):g} class hours",
-    )
-
-
-def _approval(subject: Subject, limit: EffectiveLimit) -> Found:
-    approval, term = subject.training_class.approval, subject.training_class.term_number
-    if not approval:
-        return Found("not_met", "没有批准文号：课时不计入", "no approval: its hours do NOT count")
-    if not term:
-        return Found("not_met", "缺少班期数", "the HR department's term number is missing")
-    return Found("met", f"批准文号{approval}，班期{term}", f"approval {approval}, term {term}")
-
-
-PLAN: Final[Mapping[str, Judge]] = {
-    "class_hour_length": _class_hour_length,
-    "class_size": _class_size,
-    "practical_share": _share,
-    "online_share": _share,
-    "trainees_per_teacher": _trainees_per_teacher,
-    "teachers_per_class": _teachers_per_class,
-    "trainees_per_workplace": _trainees_per_workplace,
-    "course_length": _course_length,
-    "approval": _approval,
-}
-"""What the plan alone decides."""
+def ranged(value: Between) -> str:
+    """`3`, or `2–3` while decisions can still move it."""
+    return f"{value.at_least}" if value.is_certain else f"{value.at_least}–{value.at_most}"

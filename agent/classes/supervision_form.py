@@ -125,7 +125,8 @@ def _kept(store: Store, class_id: str, lessons: Sequence[Session], enrolled: int
     sums = [judged[session.id] for session in lessons if session.id in judged]
     hours = sum(session.class_hours for session in lessons)
     short, known = sum(each.hours_not_met for each in sums), sum(each.hours for each in sums)
-    with_door = sum(rule_facts.has_check_in(store, session.id) for session in lessons)
+    attended = rule_facts.lessons_with_check_in(store, class_id, simulated=simulated)
+    with_door = sum(session.id in attended for session in lessons)
     whole, unjudged = known - short, hours - known
     return (
         f"名册 {enrolled} 人；有签到记录的课 {with_door} 次；录像：当日 {hours} 课时，"

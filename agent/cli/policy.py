@@ -43,22 +43,14 @@ def show_command(
     有一条未达到则退出码为 1。
     Exit code 1 when one is not met.
     """
-    from agent.classes.rule_states import Place, Subject, rule_states, unspoken
+    from agent.classes.rule_states import rule_states, subject_of, unspoken
     from agent.clock import SystemClock
 
     settings = invocation(context).settings()
     with open_store(settings) as store:
         training_class = class_named(store, class_id)
         policy = rules_of_class(training_class)
-        subject = Subject(
-            store,
-            training_class,
-            policy,
-            SystemClock().now().wall_us,
-            settings.simulated,
-            tuple(Place(copy.name, copy.custodian) for copy in settings.copies),
-            tuple(destination.name for destination in settings.sync.destinations),
-        )
+        subject = subject_of(store, training_class, policy, SystemClock().now().wall_us, settings)
         states = rule_states(subject)
     if as_json:
         content = {

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.store.database import Store
+from agent.store.footage import LONGEST_SEGMENT_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,8 @@ class ContinuitySum:
     hours: int
     hours_not_met: int
     breaks_not_met: int
+    hours_not_yet: int
+    """Those that may still be met, and their breaks."""
     has_video: bool
 
 
@@ -37,16 +40,59 @@ def continuity(store: Store, class_id: str, *, simulated: bool) -> Mapping[str, 
             len(hours),
             sum(hour["verdict"] == "not_met" for hour in hours),
             sum(pause["verdict"] == "not_met" for pause in breaks),
+            sum(each["verdict"] not in ("met", "not_met") for each in (*hours, *breaks)),
             any(hour["longest_us"] for hour in hours),
         )
     return found
 
 
-def has_check_in(store: Store, session_id: str) -> bool:
-    row = store.row(
-        "SELECT 1 FROM check_in WHERE session_id = ? AND outcome = 'accepted' LIMIT 1", (session_id,)
+def lessons_with_check_in(store: Store, class_id: str, *, simulated: bool) -> frozenset[str]:
+    """Ids of the class's lessons to which somebody's check-in was accepted; one by a camera that is not live
+    only if `simulated` (I9)."""
+    rows = store.rows(
+        "SELECT DISTINCT session.id FROM session JOIN check_in ON check_in.session_id = session.id"
+        " WHERE session.class_id = ? AND check_in.outcome = 'accepted' AND (NOT check_in.simulated OR ?)",
+        (class_id, simulated),
     )
-    return row is not None
+    return frozenset(row["id"] for row in rows)
+
+
+def people_seen(store: Store, class_id: str, *, simulated: bool) -> frozenset[str]:
+    """Ids of the people whose check-in to one of the class's lessons was accepted."""
+    rows = store.rows(
+        "SELECT DISTINCT check_in.person_id FROM session JOIN check_in ON check_in.session_id = session.id"
+        " WHERE session.class_id = ? AND check_in.outcome = 'accepted' AND (NOT check_in.simulated OR ?)",
+        (class_id, simulated),
+    )
+    return frozenset(row["person_id"] for row in rows)
+
+
+def lessons_with_footage(store: Store, class_id: str, *, simulated: bool) -> frozenset[str]:
+    """Ids of the class's lessons of which the index knows footage, kept or expired."""
+    rows = store.rows(
+        "SELECT session.id FROM session WHERE session.class_id = ? AND EXISTS (SELECT 1 FROM segment"
+        " JOIN run ON run.id = segment.run_id WHERE run.room = session.room AND (NOT run.simulated OR ?)"
+        # The lower bound too: an index over two times serves a range of one of them only.
+        " AND segment.start_us > session.planned_start_us - ? AND segment.start_us < session.planned_end_us"
+        " AND segment.end_us > session.planned_start_us)",
+        (class_id, simulated, LONGEST_SEGMENT_US),
+    )
+    return frozenset(row["id"] for row in rows)
+
+
+def lessons_not_opened(store: Store, class_id: str) -> int:
+    """Lessons of the timetable that passed without this node: it was off, or somewhere else."""
+    return store.number(
+        "SELECT count(*) FROM session WHERE class_id = ? AND state = 'cancelled'"
+        " AND close_reason = 'not_held'",
+        (class_id,),
+    )
+
+
+def stated_end(store: Store, class_id: str) -> str | None:
+    """HR's word on which day the training ended (YYYY-MM-DD)."""
+    row = store.row("SELECT day FROM training_end WHERE class_id = ?", (class_id,))
+    return None if row is None else row["day"]
 
 
 def unreceipted(store: Store, class_id: str, destinations: Sequence[str]) -> int:

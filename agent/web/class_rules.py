@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response
 
 from agent.classes.held import Standing as HeldStanding
-from agent.classes.rule_states import Place, RuleState, Standing, Subject, rule_states, unspoken
+from agent.classes.rule_states import RuleState, Standing, rule_states, subject_of, unspoken
 from agent.classes.rules import known_rules
 from agent.classes.timetable_report import LessonReport, report
 from agent.log import get_logger
@@ -90,14 +90,6 @@ def _view(store: Store, site: Site, class_id: str, now_us: int) -> View | None:
     policy = known_rules(found)
     if policy is None:
         return View(found, found.notices, None, [], lessons, read_forms(store, class_id, None))
-    subject = Subject(
-        store,
-        found,
-        policy,
-        now_us,
-        site.settings.simulated,
-        tuple(Place(copy.name, copy.custodian) for copy in site.settings.copies),
-        tuple(destination.name for destination in site.settings.sync.destinations),
-    )
+    subject = subject_of(store, found, policy, now_us, site.settings)
     forms = read_forms(store, class_id, subject.attendance)
     return View(found, policy.notices, rule_states(subject), unspoken(policy), lessons, forms)

@@ -34,6 +34,13 @@ def words(store: Store, subject: str, **more: object) -> str:
     return states(store, **more)[subject].found.en  # type: ignore[arg-type]
 
 
+def complete(store: Store) -> None:
+    """No class hour of the plan is missing: the course is over with its last lesson."""
+    store.execute(
+        "UPDATE class SET planned_hours = (SELECT sum(class_hours) FROM session WHERE kind <> 'make_up')"
+    )
+
+
 @pytest.mark.parametrize(
     ("day", "city", "silent"),
     [
@@ -59,12 +66,12 @@ def test_every_rule_is_said_or_said_not_to_be_spoken_of(
 @pytest.mark.parametrize(
     ("column", "value", "subject", "expected"),
     [
-        pytest.param("practical_hours", 24, "practical_share", "met", marks=pytest.mark.rule("R12")),
+        pytest.param("practical_hours", 24, "practical_share", "not_yet", marks=pytest.mark.rule("R12")),
         pytest.param("practical_hours", 23, "practical_share", "not_met", marks=pytest.mark.rule("R12")),
-        pytest.param("practical_hours", None, "practical_share", "not_here", marks=pytest.mark.rule("R12")),
-        pytest.param("online_hours", 16, "online_share", "met", marks=pytest.mark.rule("R19")),
+        pytest.param("practical_hours", None, "practical_share", "not_yet", marks=pytest.mark.rule("R12")),
+        pytest.param("online_hours", 16, "online_share", "not_here", marks=pytest.mark.rule("R19")),
         pytest.param("online_hours", 17, "online_share", "not_met", marks=pytest.mark.rule("R19")),
-        pytest.param("workplaces", 14, "trainees_per_workplace", "met", marks=pytest.mark.rule("R14")),
+        pytest.param("workplaces", 14, "trainees_per_workplace", "not_here", marks=pytest.mark.rule("R14")),
         pytest.param("workplaces", 13, "trainees_per_workplace", "not_met", marks=pytest.mark.rule("R14")),
         pytest.param("workplaces", None, "trainees_per_workplace", "not_here", marks=pytest.mark.rule("R14")),
         pytest.param("approval", "", "approval", "not_met", marks=pytest.mark.rule("R22")),
@@ -80,8 +87,24 @@ def test_the_plan_at_its_borders(
     for number in range(3):
         roll.person(f"教师{number}", "teacher")
     store.execute(f"UPDATE class SET {column} = ?", (value,))  # noqa: S608 (own words)
+    teachers_come(roll)
     assert standing(store, subject) == expected
     assert standing(store, "class_size") == standing(store, "trainees_per_teacher") == "met", "80 and 4"
+
+
+def teachers_come(roll: Roll) -> None:
+    """To a first lesson."""
+    lesson = roll.lesson(f"{DAY} 08:00")
+    for row in roll.store.rows("SELECT person_id FROM enrolment WHERE role = 'teacher'"):
+        roll.answer(lesson, row["person_id"], -5)
+
+
+@pytest.mark.rule("R12")
+def test_neither_a_plan_nor_a_lesson_is_no_share(store: Store) -> None:
+    Roll(store)
+    assert standing(store, "practical_share") == "not_here"
+    store.execute("UPDATE class SET practical_hours = 24")
+    assert standing(store, "practical_share") == "not_yet"
 
 
 @pytest.mark.rule("R11")
@@ -92,6 +115,7 @@ def test_the_eighty_first_trainee_is_one_too_many_and_too_many_for_four_teachers
         roll.person(f"学员{number}", "trainee")
     for number in range(3):
         roll.person(f"教师{number}", "teacher")
+    teachers_come(roll)
     assert standing(store, "class_size") == standing(store, "trainees_per_teacher") == "not_met"
     assert "81 of at most 80" in words(store, "class_size")
 
@@ -102,9 +126,11 @@ def test_what_2023_alone_asks(store: Store) -> None:
     roll = Roll(store, opening_day="2025-09-04")
     assert standing(store, "teachers_per_class") == "not_met"
     roll.person("教师二", "teacher")
+    assert standing(store, "teachers_per_class") == "not_yet", "two on a list"
+    teachers_come(roll)
     assert standing(store, "teachers_per_class") == "met"
     store.execute("UPDATE class SET training_certificate = 1, hours_fixed_elsewhere = 0")
-    assert standing(store, "course_length") == "met"
+    assert standing(store, "course_length") == "not_yet"
     store.execute("UPDATE class SET planned_hours = 39")
     assert standing(store, "course_length") == "not_met"
     store.execute("UPDATE class SET hours_fixed_elsewhere = 1")
@@ -116,6 +142,8 @@ def test_class_hours_of_the_timetable(store: Store) -> None:
     roll = Roll(store)
     assert standing(store, "class_hour_length") == "not_yet"
     lesson = roll.lesson(f"{DAY} 08:00")
+    roll.answer(lesson, "A", 0)
+    complete(store)
     assert standing(store, "class_hour_length") == "met"
     store.execute(
         "UPDATE session SET planned_end_us = planned_end_us - 10 * 60000000 WHERE id = ?", (lesson,)
@@ -154,6 +182,7 @@ def judge(
 def test_video_is_judged_by_the_statement_in_force(store: Store) -> None:
     roll = Roll(store)
     practical, theory = roll.lesson(f"{DAY} 08:00", kind="practical"), roll.lesson(f"{DAY} 14:00")
+    complete(store)
     assert standing(store, "practical_video") == "not_yet"
     assert "1 lessons not judged" in words(store, "practical_video")
     first = judge(store, practical, ["met", "not_met"], [])
@@ -169,11 +198,13 @@ def test_video_is_judged_by_the_statement_in_force(store: Store) -> None:
     assert standing(store, "practical_video") == "not_yet"
 
 
-def shown(store: Store, session: str, hour: int, verdict: str) -> None:
+def shown(store: Store, session: str, hour: int, verdict: str, *, supersedes: str | None = None) -> str:
+    identifier = str(uuid.uuid4())
     store.insert(
         "visibility_verdict",
         {
-            "id": str(uuid.uuid4()),
+            "id": identifier,
+            "supersedes": supersedes,
             "session_id": session,
             "hour": hour,
             "verdict": verdict,
@@ -186,14 +217,15 @@ def shown(store: Store, session: str, hour: int, verdict: str) -> None:
             "basis": "{}",
         },
     )
+    return identifier
 
 
 @pytest.mark.rule("R6")
 @pytest.mark.parametrize(
     ("day", "subject", "after_two", "after_four"),
     [
-        ("2025-09-04", "not_shown_times", "met", "not_yet"),
-        ("2025-09-05", "not_shown_class_hours", "not_yet", "not_met"),
+        ("2025-09-04", "not_shown_times", "met", "not_yet"),  # 1 + 1 of 3 lessons, then 2 + 1
+        ("2025-09-05", "not_shown_class_hours", "not_yet", "not_met"),  # 2 + 1 of 3 hours, then 4
     ],
 )
 def test_strikes_are_lessons_in_2023_and_class_hours_in_2025(
@@ -201,12 +233,17 @@ def test_strikes_are_lessons_in_2023_and_class_hours_in_2025(
 ) -> None:
     roll = Roll(store, opening_day=day)
     first, second, third = (roll.lesson(f"{DAY} {hour}:00", hours=2) for hour in ("08", "11", "14"))
+    complete(store)
     for hour in (1, 2):
         shown(store, first, hour, "not_shown")
     shown(store, second, 1, "uncertain")
+    shown(store, second, 2, "shown")
+    assert standing(store, subject) == "not_yet", "two class hours were not judged"
+    assert "4 of 6 class hours held are judged; 2 wait" in words(store, subject)
+    thirds = [shown(store, third, hour, "shown") for hour in (1, 2)]
     assert standing(store, subject) == after_two, "what is uncertain may still become a strike"
-    for hour in (1, 2):
-        shown(store, third, hour, "not_shown")
+    for hour, before in zip((1, 2), thirds, strict=True):
+        shown(store, third, hour, "not_shown", supersedes=before)
     assert standing(store, subject) == after_four
     count = "2 lessons did not" if subject == "not_shown_times" else "4 class hours did not"
     assert count in words(store, subject)
@@ -216,6 +253,9 @@ def test_strikes_are_lessons_in_2023_and_class_hours_in_2025(
 def test_impostors_are_counted_when_confirmed(store: Store) -> None:
     roll = Roll(store, city="jiaozuo")
     lesson = roll.lesson(f"{DAY} 08:00")
+    complete(store)
+    assert standing(store, "impostor_attendances") == "not_here", "nobody's face was seen"
+    roll.answer(lesson, "B", 0)
     for number in range(3):
         assert standing(store, "impostor_attendances") == "met"
         roll.suspect(
@@ -228,11 +268,13 @@ def test_impostors_are_counted_when_confirmed(store: Store) -> None:
 def test_retention_and_the_second_copy(store: Store) -> None:
     roll = Roll(store, city="jiaozuo")
     roll.lesson(f"{DAY} 08:00")
+    complete(store)
+    assert standing(store, "video_retention", now="2028-10-09 00:00") == "not_here", "there was none to keep"
+    assert standing(store, "copies") == "not_yet", "no footage yet"
+    footage(store, at(f"{DAY} 08:00"))
     assert standing(store, "video_retention") == "not_yet"
     assert "until 2028-10-09" in words(store, "video_retention")
     assert standing(store, "video_retention", now="2028-10-09 00:00") == "met"
-    assert standing(store, "copies") == "not_yet", "no footage yet"
-    footage(store, at(f"{DAY} 08:00"))
     assert standing(store, "copies") == "not_met"
     copies = (Place("hr", "hr_department"), Place("nas", "institution"))
     assert standing(store, "copies", copies=copies) == "not_yet"
@@ -283,14 +325,63 @@ def test_lessons_without_video_or_check_in_and_records_on_their_way(store: Store
     lesson = roll.lesson(f"{DAY} 08:00")
     assert standing(store, "recorded_evidence") == "not_met", "nobody checked in"
     roll.answer(lesson, "A", 0)
-    assert standing(store, "recorded_evidence") == "met"
+    complete(store)
+    there = ("province",)
+    assert standing(store, "recorded_evidence", destinations=there) == "not_yet", "nobody looked at its video"
+    judge(store, lesson, ["met", "met"], [])
+    assert standing(store, "recorded_evidence", destinations=there) == "met"
+    store.execute("UPDATE check_in SET simulated = 1")
+    assert standing(store, "recorded_evidence", destinations=there) == "not_met", "no live camera (I9)"
+    store.execute("UPDATE check_in SET simulated = 0")
     store.execute(
         "INSERT INTO fact (type, subject, class_id, simulated, at_us, monotonic_ns, boot_id, clock_state,"
         " data)"
         " VALUES ('class.training-ended', 'class/C1', 'C1', 0, 1, 1, 'b', 'synchronised',"
         ' \'{"day": "2025-10-09"}\')'
     )
-    assert standing(store, "recorded_evidence") == "met", "no destination waits for it (R20)"
-    assert standing(store, "recorded_evidence", destinations=("province",)) == "not_yet"
-    assert "1 records wait" in words(store, "recorded_evidence", destinations=("province",))
+    assert standing(store, "recorded_evidence") == "not_here", "nothing is uploaded: R20 is HR's to grant"
+    assert standing(store, "recorded_evidence", destinations=there) == "not_yet"
+    assert "1 records wait" in words(store, "recorded_evidence", destinations=there)
     store.execute("DELETE FROM fact")
+
+
+@pytest.mark.rule("R1")
+@pytest.mark.rule("R4")
+def test_an_examination_is_to_be_whole_where_no_notice_names_it(store: Store) -> None:
+    roll = Roll(store)
+    lesson = roll.lesson(f"{DAY} 08:00", kind="examination")
+    roll.answer(lesson, "A", 0)
+    judge(store, lesson, ["met", "not_met"], [])
+    assert standing(store, "recorded_evidence", destinations=("province",)) == "not_met"
+    assert "1 class hours of examinations" in words(store, "recorded_evidence")
+
+
+@pytest.mark.rule("R6")
+@pytest.mark.rule("R12")
+def test_lessons_in_a_room_of_another_node_are_not_this_ones_to_judge(store: Store) -> None:
+    """HR say that the course is over; what was held elsewhere this node does not know."""
+    roll = Roll(store)
+    here = roll.lesson(f"{DAY} 08:00", hours=4)
+    roll.answer(here, "A", 0)
+    roll.lesson(f"{DAY} 14:00", hours=6, kind="practical", state="planned", room="workshop")
+    for hour in range(1, 5):
+        shown(store, here, hour, "shown")
+    store.execute("UPDATE class SET planned_hours = 10, practical_hours = 6")
+    assert standing(store, "not_shown_class_hours") == standing(store, "practical_share") == "not_yet"
+    store.insert("training_end", {"class_id": CLASS, "day": "2025-10-21", "stated_us": 0})
+    assert standing(store, "practical_share") == "not_yet", "not before that day"
+    store.execute("UPDATE training_end SET day = ?", (DAY,))
+    assert standing(store, "not_shown_class_hours") == standing(store, "practical_share") == "not_here"
+    assert "held 0–6 of 10 (0.0–60.0 %)" in words(store, "practical_share")
+
+
+@pytest.mark.rule("R6")
+def test_a_verdict_on_what_no_live_camera_filmed_shows_nobody(store: Store) -> None:
+    roll = Roll(store)
+    lesson = roll.lesson(f"{DAY} 08:00")
+    complete(store)
+    for hour in (1, 2):
+        shown(store, lesson, hour, "shown")
+    assert standing(store, "not_shown_class_hours") == "met"
+    store.execute("UPDATE visibility_verdict SET simulated = 1")
+    assert standing(store, "not_shown_class_hours") == "not_yet"

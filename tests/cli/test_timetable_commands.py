@@ -174,7 +174,8 @@ def test_every_rule_of_a_class_with_its_clause_and_state(roll: Roll, run: Run, s
     assert "R9 R15 R20: 本班适用的文件未规定" in text
     found = json.loads(run("policy", "show", "C1", "--json", code=1).stdout)
     states = {each["subject"]: each for each in found["rules"]}
-    assert states["trainees_per_workplace"]["state"] == "met", "1 for 20 in 2023"
+    assert "at most 20 for each" in states["trainees_per_workplace"]["en"], "1 for 20 in 2023"
+    assert states["trainees_per_workplace"]["state"] == "not_here", "1 for 3: typed, and seen by nobody"
     assert states["teachers_per_class"]["state"] == "not_met"
     assert states["practical_video"]["notices"][0]["id"] == "jiaozuo-2021"
     assert states["practical_video"]["milder"][0]["limit"] == 15
