@@ -28,7 +28,7 @@ from agent.store import timetable_edits
 from agent.store.classes import Session
 from agent.store.database import Store
 
-Action = Literal["add", "move", "extend", "cancel", "undo", "make_up", "release"]
+Action = Literal["add", "move", "extend", "cancel", "undo", "held", "make_up", "release"]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)]
 
 _START: Final = re.compile(r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d$")
@@ -226,9 +226,12 @@ def _change(store: Store, order: Order, desk: Desk) -> Change:
             breaks=order.breaks or None,
             room=order.room or None,
         )
+    elif order.action == "held":
+        day = order.day or f"{local(plan.start_us):%Y-%m-%d}"
+        after = moved_plan(plan, day, order.start, end=order.end, breaks=order.breaks or None)
     elif order.action == "extend":
         after = extended_plan(plan, order.end, class_hours=order.class_hours, breaks=order.breaks or None)
-    return Change(plan, after, found.id)
+    return Change(plan, after, found.id, as_held=order.action == "held")
 
 
 def _added(order: Order, desk: Desk) -> LessonPlan:

@@ -21,7 +21,7 @@ def found(
     seen: set[frozenset[str]] = set()
     for session_id, name in touched:
         session = table.session(store, session_id)
-        if session is None or session.state not in ("planned", "open"):
+        if session is None or session.state == "cancelled":
             continue
         for other in _at_the_same_time(store, session):
             pair = frozenset((session.id, other.id))

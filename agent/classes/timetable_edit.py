@@ -1,28 +1,30 @@
 """Edits of a timetable: lessons added, moved, changed, called off, each with its reason and its record.
 
-An edit is a list of changes, all or none of them done. It is taken back by another edit, never erased. What
-was held stays as it was: only what is still to come can be changed, and of the lesson that is on, its end.
+An edit is a list of changes, all or none of them done. It is taken back by another edit, never erased. Only
+what is still to come can be changed, of the lesson that is on its end, and of one that was held its times, to
+those at which it was held (agent/classes/as_held.py).
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from agent import words
-from agent.classes import timetable_conflicts
+from agent.classes import as_held, timetable_conflicts
 from agent.classes.assessment import Finding, assess, plan_of_class
-from agent.classes.lesson_plan import LessonPlan, TimetableError, plan_of, said
+from agent.classes.edit_refusals import doubts, refusals
+from agent.classes.lesson_plan import LessonPlan, TimetableError, said
 from agent.classes.make_up import misplaced, release_of
 from agent.classes.rules import rules_of
 from agent.clock import Stamp
 from agent.policy import Policies
 from agent.store import classes as table
 from agent.store import timetable_edits
-from agent.store.classes import Session, TrainingClass
+from agent.store.classes import TrainingClass
 from agent.store.database import Store
 from agent.store.facts import Fact, FactType, state_fact
 from agent.store.reasons import reason_hmac
@@ -38,6 +40,8 @@ class Change:
     """None: new."""
     place: str = ""
     """Where somebody wrote it, e.g. `课程表 sessions 第 3 行 / row 3`, for problems."""
+    as_held: bool = False
+    """`after` is when a lesson that is over really was, by its recording."""
 
     @property
     def name(self) -> str:
@@ -84,7 +88,12 @@ def edit(
         raise TimetableError([f"--reason: {' / '.join(words.REASON_WANTED)}"])
     if not changes:
         raise TimetableError(["没有任何改动 / nothing would change"])
-    problems = [line for change in changes for line in _refusals(store, stamp, training_class, change, room)]
+    undone = undoes is not None
+    problems = [
+        line
+        for change in changes
+        for line in refusals(store, stamp, training_class, change, room, undone=undone, simulated=simulated)
+    ]
     if problems:
         raise TimetableError(problems)
     edit_id, released = str(uuid.uuid4()), 0
@@ -108,6 +117,7 @@ def edit(
             "reason_hmac": reason_hmac(store, said_why),
             "source_sha256": source_sha256,
         }
+        data |= _ground(store, change, session_id, undone=undone)
         state_fact(store, stamp, _fact(FactType.SESSION_PLAN_CHANGED, class_id, session_id, data, simulated))
     problems, warnings = timetable_conflicts.found(
         store,
@@ -118,7 +128,7 @@ def edit(
     if problems:
         raise TimetableError(problems)
     assess_again(store, training_class, policies)
-    warnings += _doubts(stamp, changes)
+    warnings += doubts(stamp, changes)
     return Edit(edit_id, tuple(sessions), tuple(warnings), released)
 
 
@@ -148,7 +158,12 @@ def undo(
     for row in reversed(rows):
         before = None if row.after is None else LessonPlan.of(row.after)
         after = None if row.before is None else LessonPlan.of(row.before)
-        changes.append(Change(before, after, None if before is None else row.session_id))
+        session_id = None if before is None else row.session_id
+        session = None if session_id is None else table.session(store, session_id)
+        # Of what was planned before the lesson nothing is taken back once it was held by it.
+        closed_us = None if session is None or session.state != "closed" else session.closed_us
+        is_after = closed_us is not None and row.edited_us >= closed_us
+        changes.append(Change(before, after, session_id, as_held=is_after))
     return edit(
         store,
         stamp,
@@ -163,73 +178,12 @@ def undo(
     )
 
 
-def _refusals(
-    store: Store, stamp: Stamp, training_class: TrainingClass, change: Change, room: str
-) -> Iterator[str]:
-    session = None if change.session_id is None else table.session(store, change.session_id)
-    if change.before is not None:
-        if session is None or session.class_id != training_class.id:
-            yield f"{change.name}: 本班没有这次课 / the class has no such lesson"
-            return
-        if session.state in ("closed", "cancelled"):
-            yield f"{change.name}: 已结束或已取消，不能改 / is over or called off and stays as it is"
-            return
-        if plan_of(session) != change.before:
-            now = said(plan_of(session))
-            yield f"{change.name}: 此后又有改动，现为 / was changed since, it is now: {now}"
-            return
-    if change.after is None:
-        if session is not None and session.state == "open":
-            yield f"{change.name}: 正在上课，不能取消 / is on and cannot be called off"
-        return
-    if change.after.room not in (room, *training_class.other_rooms):
-        yield (
-            f"{change.name}: 教室 / room {change.after.room!r}: 本设备只录 {room!r}"
-            f"，其他教室须在班次文件 other_rooms 中 / this device films {room!r}; another device's room "
-            "must stand in other_rooms of the class file"
-        )
-    yield from _time_refusals(stamp, training_class, change, session)
-
-
-def _time_refusals(
-    stamp: Stamp, training_class: TrainingClass, change: Change, session: Session | None
-) -> Iterator[str]:
-    after = change.after
-    if after is None:
-        return
-    if problem := after.problem(training_class.opening_day):
-        yield f"{change.name}: {problem}"
-    if session is not None and session.state == "open":
-        kept = (session.room, session.kind, session.planned_start_us)
-        if kept != (after.room, after.kind, after.start_us):
-            yield f"{change.name}: 正在上课，只能改结束时间 / is on: only its end can be changed"
-        elif after.end_us < stamp.wall_us:
-            yield f"{change.name}: 结束时间已过 / its end would be over already"
-        return
-    if _moves(change) and after.start_us <= stamp.wall_us and stamp.clock_state == "synchronised":
-        yield (
-            f"{change.name}: 开始时间已过；已上过的课请用 class bind 补录 / lies in the past; a lesson that "
-            "was held and filmed is entered with `class bind`"
-        )
-
-
-def _moves(change: Change) -> bool:
-    """It begins when nothing of it began before."""
-    if change.after is None:
-        return False
-    return change.before is None or change.before.start_us != change.after.start_us
-
-
-def _doubts(stamp: Stamp, changes: Sequence[Change]) -> list[str]:
-    """Under a clock that nobody vouches for "the past" refuses nothing, and is said."""
-    if stamp.clock_state == "synchronised":
-        return []
-    return [
-        f"{change.name}: 按设备时钟已过，但时钟未同步，请核对日期 / "
-        "lies in the past by the device's clock, which is not synchronised: check the day"
-        for change in changes
-        if _moves(change) and change.after is not None and change.after.start_us <= stamp.wall_us
-    ]
+def _ground(store: Store, change: Change, session_id: str, *, undone: bool) -> dict[str, Any]:
+    """The recording that times as held rest on; nothing for a plan."""
+    session = table.session(store, session_id) if change.as_held and not undone else None
+    if session is None or change.after is None:
+        return {}
+    return {"video": as_held.video(store, session, change.after)}
 
 
 def _action(change: Change) -> str:

@@ -222,6 +222,41 @@ def extend_command(
     )
 
 
+@timetable_app.command("held", epilog=EXIT_CODES)
+def held_command(
+    context: typer.Context,
+    session: LessonArgument,
+    start: From,
+    end: To,
+    reason: Reason,
+    day: Annotated[
+        str, typer.Option("--day", metavar="2026-11-21", help="默认课表上的日期 / Default: as planned.")
+    ] = "",
+    breaks: Breaks = None,
+    dry_run: DryRun = False,
+    password_file: PasswordFile = None,
+) -> None:
+    """已上的课按实际起止更正 / Put a lesson that was held right to when it really began and ended.
+
+    \b
+    下课后14天内、到课总统计之前；须在设备记录的开课与结课之间，两端有录像；课时数不变，到课和录像重新判定。
+    Within 14 days, before attendance is stated whole; between its opening and closing, both ends on video.
+    Its class hours stay as many; attendance goes by the new ones, and video and pictures are judged anew.
+    """
+    order(
+        context,
+        password_file,
+        dry_run=dry_run,
+        action="held",
+        reason=reason,
+        lesson=session,
+        day=day,
+        start=start,
+        end=end,
+        breaks=breaks,
+    )
+
+
 @timetable_app.command("cancel", epilog=EXIT_CODES)
 def cancel_command(
     context: typer.Context,

@@ -29,7 +29,7 @@ _LESSON: Final = r"([0-9]{4}-[0-9][0-9]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]|[0-9a-f
 _PAUSE: Final = r"[0-9][0-9]:[0-9][0-9]-[0-9][0-9]:[0-9][0-9]"
 EXPECTED: Final = {
     "class": "welders-7",
-    "action": "add move extend cancel undo make_up release",
+    "action": "add move extend cancel undo held make_up release",
     "kind": "theory practical examination make_up",
     "day": "2026-11-21",
     "start": "08:30",

@@ -62,6 +62,11 @@ def resting_on(store: Store, session: Session) -> Rest | None:
     return "expired" if gone else None
 
 
+def is_built_on(store: Store, session_id: str, what: Literal["corrected", "decided"]) -> bool:
+    """Whether a correction of attendance, or a decision over the pictures, of a lesson stands."""
+    return store.row(_RESTS[what], {"id": session_id}) is not None
+
+
 def take_back(store: Store, session: Session, at_us: int) -> bool:
     """The lesson is cancelled as one that never was; False when it was taken back already. What was
     announced to go before it was entered is announced anew. In the caller's transaction."""

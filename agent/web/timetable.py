@@ -28,6 +28,7 @@ NEEDED: Final[dict[Action, tuple[str, ...]]] = {
     "add": ("kind", "day", "start", "end", "class_hours", "reason"),
     "move": ("lesson", "day", "start", "reason"),
     "extend": ("lesson", "end", "reason"),
+    "held": ("lesson", "start", "end", "reason"),
     "cancel": ("lesson", "reason"),
     "undo": ("edit", "reason"),
     "make_up": ("lesson", "missed"),

@@ -9,11 +9,14 @@ from agent.classes.attendance_table import ClassAttendance
 from agent.classes.lesson_plan import LessonPlan
 from agent.classes.make_up_standing import MISSED
 from agent.store import classes, timetable_edits
+from agent.store.bindings import ENTERED
 from agent.store.classes import Person, Session
 from agent.store.database import Store
 
 MOST_EDITS: Final = 40
 """Offered to be taken back; older ones at the console."""
+MOST_HELD: Final = 40
+"""The latest lessons that were held; of those too long ago the refusal says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class Forms:
 
     open_to_change: list[Session]
     """Planned ones, and the one that is on."""
+    held: list[Session]
+    """Those whose times can still be put right to the ones at which they were held."""
     make_ups: list[Session]
     missed: list[MissedChoice]
     trainees: list[Person]
@@ -59,6 +64,7 @@ def read_forms(store: Store, class_id: str, attendance: ClassAttendance | None) 
     alive = [each for each in sessions if each.state != "cancelled"]
     return Forms(
         [each for each in alive if each.state in ("planned", "open")],
+        [each for each in alive if each.state == "closed" and each.close_reason != ENTERED][-MOST_HELD:],
         [each for each in alive if each.kind == "make_up"],
         [] if attendance is None else _missed(attendance),
         [person for person in classes.people_of(store, class_id) if person.role == "trainee"],

@@ -138,7 +138,7 @@ def test_a_make_up_lesson_is_bound_by_names_and_released(desk: Desk) -> None:
     made = "2026-11-23 09:00"
     lines = do(desk, "make_up", lesson=made, missed=(f"{THEORY}:2",), people=("学员甲", "学员乙"))
     assert lines == ["已安排 bound 2 人次课时 / trainee class hours"]
-    with pytest.raises(TimetableError, match="is made up already"):
+    with pytest.raises(TimetableError, match="is bound already"):
         do(desk, "make_up", lesson=made, missed=(f"{THEORY}:2",), people=("学员甲",))
     assert "bound 1 " in do(desk, "make_up", lesson=made, missed=(f"{THEORY}:2",))[0], "all others"
     assert "released 3 " in do(desk, "release", lesson=made)[0]

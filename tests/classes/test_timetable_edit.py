@@ -75,7 +75,7 @@ def test_each_kind_of_edit_is_taken_back_by_another(desk: Desk) -> None:
     alive = table.sessions(desk.store, class_id="dgjc-1", states=("planned",))
     ends = {each.kind: each.planned_end_us for each in alive}
     assert ends["practical"] == desk.practical.planned_end_us + HOUR, "it came back as it was called off"
-    with pytest.raises(TimetableError, match="已结束或已取消"):
+    with pytest.raises(TimetableError, match="已取消，不能改"):
         desk.undo(extended.edit_id)  # of the lesson that was called off; the one that came back is another
     assert [plan_of(each) for each in alive if each.kind == "theory"] == [before[0]]
     with pytest.raises(TimetableError, match="was taken back by"):

@@ -235,7 +235,7 @@ def test_a_make_up_lesson_is_bound_by_name_and_a_refusal_repeats_no_name(
     assert (answer["orders"][1]["hours"], answer["orders"][1]["edit"]) == (1, None)
     assert len(make_ups.made_up(desk.store, "dgjc-1")) == 1
     outcome = judge(desk, paths, order(desk, officer, bind))
-    assert "第2课时 hour 2 …: 已安排补课 / is made up already" in outcome.detail
+    assert "第2课时 hour 2 …: 已安排补课：2026-11-23 09:00" in outcome.detail
     release = {"class": "dgjc-1", "action": "release", "lesson": "2026-11-23 09:00"}
     assert judge(desk, paths, order(desk, officer, release)).applied
     assert make_ups.made_up(desk.store, "dgjc-1") == []

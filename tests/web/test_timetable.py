@@ -11,7 +11,7 @@ from agent.classes.document import SHANGHAI
 from agent.store import classes, make_ups, timetable_edits
 from agent.store.classes import Session
 from agent.store.database import Store
-from tests.classes.attending import CLASS, Roll
+from tests.classes.attending import CLASS, Roll, at
 from tests.web.conftest import PASSWORD, Served, token_in
 
 PAGE = f"/classes/{CLASS}"
@@ -102,6 +102,23 @@ def test_without_hrs_password_nothing_is_changed(desk: Desk, served: Served) -> 
     with served.client() as stranger:
         assert stranger.post(f"{PAGE}/timetable", data={"action": "add"}).status_code in (303, 401, 403)
     assert desk.rows() == before
+
+
+@pytest.mark.rule("R10")
+def test_a_lesson_that_began_late_and_overran_is_put_right_on_the_page(desk: Desk) -> None:
+    held = desk.roll.lesson(f"{desk.day(-1)} 08:30", room=desk.room)
+    assert "已上的课按实际起止更正" in desk.visitor.get(PAGE).text
+    refused = desk.send("held", lesson=held, start="09:00", end="10:30", reason="晚开课")
+    assert refused.status_code == 409 and "结课 10:00 之间" in refused.text
+    desk.store.execute("UPDATE session SET closed_us = planned_end_us + 2400000000 WHERE id = ?", (held,))
+    desk.roll.film(held, -15, 135, desk.room)
+    lacking = desk.send("held", lesson=held, start="09:00", reason="晚开课")
+    assert lacking.status_code == 400 and "结束：请填写" in lacking.text
+    done = desk.send("held", lesson=held, start="09:00", end="10:30", reason="晚开课")
+    assert done.status_code == 303
+    found = classes.session(desk.store, held)
+    assert found is not None and found.state == "closed"
+    assert found.planned_end_us == at(f"{desk.day(-1)} 10:30")
 
 
 @pytest.mark.rule("R5")
