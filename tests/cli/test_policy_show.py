@@ -149,6 +149,14 @@ def test_practical_hours_that_were_short_are_hrs_to_count(roll: Roll, show: Show
     assert "held 23–24 of 40 (57.5–60.0 %)" in found["en"]
 
 
+@pytest.mark.rule("R12")
+def test_theory_that_is_left_out_makes_the_practical_share_no_greater(roll: Roll, show: Show) -> None:
+    taught(roll, *["practical"] * 5, "examination")
+    found = show()["practical_share"]
+    assert found["state"] == "not_met", "20 of the 24 that were held, 20 of the 40 that are the course"
+    assert "held 20 of 40 (50.0 %)" in found["en"]
+
+
 @pytest.mark.rule("R21")
 def test_the_length_of_a_course_is_what_was_held_when_it_is_over(
     roll: Roll, show: Show, store: Store
