@@ -66,6 +66,15 @@ def shown_number(page: Page) -> int:
     return int(page.evaluate(READ_NUMBER))
 
 
+def wait_until_shown(page: Page, number: int, width: int) -> None:
+    """Both, for the browser paints a picture a moment before it reports its size."""
+
+    def shown() -> tuple[int, int]:
+        return shown_number(page), int(page.evaluate("video.videoWidth"))
+
+    wait_until(lambda: shown() == (number, width), 10, f"picture {number}, {width} wide")
+
+
 READ_NUMBER = """() => {
   const video = document.getElementById("video"), canvas = document.createElement("canvas");
   canvas.width = video.videoWidth; canvas.height = video.videoHeight;
@@ -136,13 +145,11 @@ def test_a_camera_that_changed_its_resolution_plays_on_and_seeking_finds_every_p
         (0.35, 1, 320),
     ):
         page.evaluate(f"seekTo({offset + wanted})")
-        at = f"the picture {wanted} s into the lesson"
-        wait_until(lambda p=picture: shown_number(page) == p, 10, at)
-        assert page.evaluate(width) == wide
+        wait_until_shown(page, picture, wide)
         assert played(page) == pytest.approx(offset + wanted, abs=0.05)
     page.evaluate(f"seekTo({offset + 14})")
     assert page.inner_text("#notice") == "缺口 12 秒：摄像头中断"
-    wait_until(lambda: shown_number(page) == 0 and page.evaluate(width) == 640, 10, "what follows the gap")
+    wait_until_shown(page, 0, 640)  # what follows the gap
 
 
 def test_the_growing_segment_plays_up_to_what_is_durable(

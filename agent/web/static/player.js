@@ -9,6 +9,7 @@ const NOTICE_MS = 4000;
 const LIVE_SYNC_S = 1.5; // behind what the playlist holds: its fragments come in bursts of a second
 const LIVE_LOST_S = 4; // further behind than this, "live" jumps forward
 const RETRY_MS = 2000;
+const REORDER_S = 1; // at most, of a picture's decoding before its showing
 
 const root = document.getElementById("player");
 const video = document.getElementById("video");
@@ -20,6 +21,8 @@ let wantsToPlay = false;
 let isLive = false; // the visitor follows the growing end
 let position = Math.max(0, Number(words.at)); // on the time line, in seconds from the start of the view
 let playing = null; // the place that was played at the last tick
+let furthest = -1; // the number of the last fragment in the buffer
+let isStale = false; // the paused picture may have been painted before those beside it had come
 
 const element = (id) => document.getElementById(id);
 
@@ -222,6 +225,34 @@ function onError(_, data) {
   else setTimeout(() => hls.startLoad(video.currentTime), RETRY_MS);
 }
 
+// Where two runs join, the last pictures of one may overlap the first of the next (by their reordering). Appended in this
+// order, the next stays whole; appended after it, they take its key frame and all that depends on it, while Chromium
+// says that it is buffered (crbug.com/336839131). So it is dropped then, and hls.js loads it anew, behind them.
+function keepOrder(frag) {
+  const details = hls.latestLevelDetails;
+  const next = details?.fragments[frag.sn + 1 - details.startSN];
+  if (frag.sn < furthest && next && next.cc !== frag.cc) {
+    furthest = frag.sn;
+    hls.trigger(Hls.Events.BUFFER_FLUSHING, { startOffset: next.start, endOffset: Infinity, type: "video" });
+  }
+  furthest = Math.max(furthest, frag.sn);
+}
+
+// A paused picture is painted once. Where pictures beside it were just then replaced (hls.js appends a fragment again
+// that it holds in part) it is one of those that were there; so it is sought again when they have come.
+function onAppended(_, { frag }) {
+  if (frag.sn === "initSegment") return;
+  keepOrder(frag);
+  const isNear = frag.start <= video.currentTime && video.currentTime < frag.end + REORDER_S;
+  if (isNear && video.paused) { isStale = true; paintAgain(); }
+}
+
+function paintAgain() {
+  if (!isStale || video.seeking) return;
+  isStale = false;
+  if (video.paused) video.currentTime = video.currentTime;
+}
+
 function attach(start) {
   if (window.Hls && Hls.isSupported()) {
     hls = new Hls({
@@ -236,6 +267,8 @@ function attach(start) {
       enableID3MetadataCues: false,
     });
     hls.on(Hls.Events.ERROR, onError);
+    hls.on(Hls.Events.BUFFER_APPENDED, onAppended);
+    video.addEventListener("seeked", paintAgain);
     hls.loadSource(words.playlist);
     hls.attachMedia(video);
   } else if (video.canPlayType("application/vnd.apple.mpegurl")) {
