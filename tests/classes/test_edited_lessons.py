@@ -15,6 +15,7 @@ from agent.paths import Paths
 from agent.store import classes as table
 from agent.store import timetable_edits
 from agent.store.database import Store
+from tests.classes.attending import Roll
 from tests.classes.desk import DAY, HOUR, MINUTE, Desk
 from tests.classes.documents import class_content
 from tests.clocks import ManualClock
@@ -166,6 +167,23 @@ def test_a_lesson_that_overran_keeps_the_end_that_it_was_given(desk: Desk) -> No
     desk.do(Change(plan, longer, desk.theory.id))
     desk.take(class_content())
     assert desk.now(desk.theory.id).planned_end_us == longer.end_us
+
+
+def test_a_lesson_that_was_put_right_to_when_it_was_held_stays_so(desk: Desk) -> None:
+    plan = plan_of(desk.theory)
+    with desk.store.transaction():
+        table.set_open(desk.store, desk.theory.id, plan.start_us - 15 * MINUTE)
+        table.set_closed(desk.store, desk.theory.id, plan.end_us + 40 * MINUTE, "planned_end")
+    desk.clock.wall_us = plan.end_us + HOUR
+    Roll(desk.store).film(desk.theory.id, -15, 220, "room-101")
+    held = type(plan)(
+        plan.room, plan.kind, plan.start_us + 30 * MINUTE, plan.end_us + 30 * MINUTE, plan.class_hours
+    )
+    desk.do(Change(plan, held, desk.theory.id, as_held=True))
+    before = desk.plans()
+    for over_edits in (False, True):
+        desk.take(with_another_name(), over_edits=over_edits)
+        assert desk.plans() == before, "what was held is no file's to say"
 
 
 @pytest.mark.parametrize("seed", range(6))
