@@ -33,14 +33,13 @@ from agent.archive.recounter import (
     Trouble,
     tried,
 )
-from agent.archive.rounds import RECENT_US, ROUND_NS, Rounds
+from agent.archive.rounds import RECENT_US, ROUND_NS, Rounds, is_given_up
 from agent.classes.class_hours import class_hours
 from agent.clock import Stamp
 from agent.log import get_logger
 from agent.role import RoleContext
 from agent.store import catch_up, classes
 from agent.store.classes import Session
-from agent.store.clock import vouch
 from agent.store.database import Store
 from agent.visibility.look_plan import PlannedFrame
 from agent.visibility.recounting import Recounted, Refused
@@ -118,12 +117,18 @@ class CatchUp:
 
     def awaited_hours(self, store: Store, session: Session) -> frozenset[int]:
         """Numbers of the class hours of which pictures are still to be counted, and somebody is about to."""
+        if self._trouble is not None:
+            return frozenset()
+        if self._counter is None:  # who counts is known in a moment
+            return frozenset(hour.number for hour in class_hours(session))
+        return self.uncounted_hours(store, session)
+
+    def uncounted_hours(self, store: Store, session: Session) -> frozenset[int]:
+        """Numbers of those of which pictures are still to be counted, whoever may do that when."""
         hours = class_hours(session)
-        if self._counter is None or self._trouble is not None:
-            # Who counts is known in a moment, or nobody can.
-            return frozenset() if self._trouble is not None else frozenset(hour.number for hour in hours)
-        plan = plan_of(store, session, self._every_us, self._counter.name)
-        at = [frame.true_us for frame in plan.missing]
+        # Where nobody knows yet who counts, what any counter left without a hole is whole.
+        name = "" if self._counter is None else self._counter.name
+        at = [frame.true_us for frame in plan_of(store, session, self._every_us, name).missing]
         return frozenset(h.number for h in hours if any(h.start_us <= each < h.end_us for each in at))
 
     def step(self, store: Store, stamp: Stamp) -> Word:
@@ -170,11 +175,9 @@ class CatchUp:
             self._recounter.end()
             return
         plan = plan_of(store, session, self._every_us, self._counter.name, stamp.wall_us - GRACE_US)
-        age_us = stamp.wall_us - session.planned_end_us
-        if age_us > OLDEST_US:
+        if stamp.wall_us - session.planned_end_us > OLDEST_US:
             self._current = None
-            word = vouch(store, stamp)
-            if plan.missing and word is not None and age_us - word.uncertainty_us > OLDEST_US:
+            if plan.missing and is_given_up(store, stamp, session):
                 self._end(store, stamp, session, plan, "too_old")
             return
         if self._is_stuck(store, stamp, session, plan):

@@ -28,8 +28,9 @@ def lot_of(counted: Counted) -> bytes:
 
 def drawn_looks(material: Material, hour: ClassHour, found: Judgement) -> tuple[int, ...]:
     """True times of the pictures of this class hour to be counted, in their order; () when none is asked.
-    Once, when it is judged first: what was found in it is shown from then on, or counted blind already."""
-    if hour.number in material.judged_before or not is_asked(material, hour, found):
+    Once, when it is first judged by all pictures that there will be: what was found in it is shown from then
+    on, or counted blind already. Of fewer, who keeps the others from being counted chose."""
+    if hour.number in material.judged_before | material.undrawn or not is_asked(material, hour, found):
         return ()
     first = _lowest(material, (at_us for at_us, _, _ in found.bounds))
     if first is None:

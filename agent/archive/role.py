@@ -47,7 +47,7 @@ def parts_of(context: RoleContext) -> list[Part]:
         ContinuityJudge(context),
         catching_up,
         TrustWatch(context),
-        VisibilityJudge(context, catching_up.awaited_hours),
+        VisibilityJudge(context, catching_up),
         AttendanceBook(context),
     ]
 

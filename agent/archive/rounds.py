@@ -9,6 +9,8 @@ from typing import Final
 from agent.clock import Stamp
 from agent.recording.session_report import CAMERA
 from agent.store import continuity
+from agent.store.classes import Session
+from agent.store.clock import vouch
 from agent.store.database import Store
 
 ROUND_NS: Final = 20_000_000_000
@@ -27,6 +29,21 @@ def is_settled(store: Store, stamp: Stamp, ended_us: int) -> bool:
     if stamp.wall_us < ended_us:
         return False
     return stamp.wall_us >= ended_us + LATEST_US or continuity.is_accounted_for(store, CAMERA, ended_us)
+
+
+def is_past(store: Store, stamp: Stamp, at_us: int) -> bool:
+    """Whether that moment has come: by a clock that somebody answers for, or because the index has reached
+    it. A clock that ran ahead for a moment says so of class hours that have hardly begun (I8)."""
+    word = vouch(store, stamp)
+    is_vouched = word is not None and stamp.wall_us - word.uncertainty_us >= at_us
+    return is_vouched or continuity.is_accounted_for(store, CAMERA, at_us)
+
+
+def is_given_up(store: Store, stamp: Stamp, session: Session) -> bool:
+    """Whether what is not counted of this lesson never will be: it is too long ago, by a clock that somebody
+    answers for, less what it may be wrong by (I8)."""
+    word = vouch(store, stamp)
+    return word is not None and stamp.wall_us - word.uncertainty_us - session.planned_end_us > RECENT_US
 
 
 class Rounds:

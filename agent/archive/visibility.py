@@ -5,20 +5,22 @@ lesson still runs, so that the class hears of a strike before the next. When wha
 known better later (a clock was corrected, a check-in confirmed or rejected, a lesson moved), another
 supersedes it and names it; a person's decision falls with the verdict that it decided. Reckoning and
 pictures are made by a thread, and nothing is locked meanwhile. Pictures that were not counted at once are
-(agent.archive.catch_up); a class hour waits for them for a while.
+(agent.archive.catch_up); a class hour waits for them for a while, half an hour before it is judged first and
+a day before it is judged anew. Until they are counted or given up no picture of it is drawn by lot.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.archive.hour_judging import JudgedHour, judge_hours
 from agent.archive.part import Word
-from agent.archive.rounds import LATEST_US, RECENT_NS, RECENT_US, ROUND_NS, Rounds, is_settled
+from agent.archive.rounds import RECENT_NS, RECENT_US, ROUND_NS, Rounds, is_past, is_settled
 from agent.archive.visibility_material import Material, collect, why_anew
 from agent.archive.visibility_statement import as_data, state_verdict
+from agent.archive.waiting import Counting, CountsNothing, awaited, undrawn
 from agent.checkin.photos import PhotoAlbum
 from agent.classes.class_hours import ClassHour, class_hours
 from agent.clock import Stamp
@@ -28,6 +30,7 @@ from agent.role import RoleContext
 from agent.store import classes, visibility
 from agent.store.classes import Session
 from agent.store.database import Store
+from agent.store.undrawn import DRAWING
 from agent.store.vault import Vault, VaultError
 from agent.store.visibility import DEVICE, Verdict
 
@@ -40,22 +43,14 @@ class _Work:
     future: Future[list[JudgedHour]]
 
 
-AwaitedHours = Callable[[Store, Session], frozenset[int]]
-
-
-def _nothing_awaited(_: Store, __: Session) -> frozenset[int]:
-    return frozenset()
-
-
 class VisibilityJudge:
     """Part of the archive."""
 
     name = "visibility"
 
-    def __init__(self, context: RoleContext, awaited_hours: AwaitedHours = _nothing_awaited) -> None:
-        """`awaited_hours`: numbers of a lesson's class hours of which pictures are about to be counted."""
+    def __init__(self, context: RoleContext, counting: Counting | None = None) -> None:
         self._context = context
-        self._awaited_hours = awaited_hours
+        self._counting = counting or CountsNothing()
         self._thread = ThreadPoolExecutor(1, "visibility")
         self._album = PhotoAlbum(context.paths.photos, Vault(context.paths.keys))
         self._work: _Work | None = None
@@ -130,7 +125,7 @@ class VisibilityJudge:
                 for hour in _ended(store, session, stamp)
                 if hour.number not in judged and not self._is_held(stamp, session, hour)
             ]
-            if due and len(self._awaited(store, stamp, session, due)) < len(due):
+            if due and len(awaited(self._counting, store, stamp, session, due)) < len(due):
                 return session
         self._next_ns = stamp.monotonic_ns + ROUND_NS
         return None
@@ -143,35 +138,26 @@ class VisibilityJudge:
 
     def _begin(self, store: Store, stamp: Stamp, session: Session) -> None:
         """Reckon the class hours that have ended and of which nothing was stated, or whose ground moved."""
-        material = collect(store, session)
+        material, ended = collect(store, session), _ended(store, session, stamp)
+        material = replace(material, undrawn=undrawn(self._counting, store, stamp, material, ended))
         bases = {each.hour: each.device.basis for each in visibility.verdicts_of(store, session.id)}
-        ended = _ended(store, session, stamp)
-        moved = {hour.number: _moved(bases.get(hour.number, {}), material.basis) for hour in ended}
+        moved = {
+            hour.number: _moved(bases.get(hour.number, {}), material.basis_of(hour.number)) for hour in ended
+        }
         waiting = [
             hour
             for hour in ended
-            if hour.number not in bases or moved[hour.number] <= {"counts", "caught_up"}
+            if hour.number not in bases or moved[hour.number] <= {"counts", "caught_up", DRAWING}
         ]
-        awaited = self._awaited(store, stamp, session, waiting)
+        later = awaited(self._counting, store, stamp, session, waiting)
         hours = [
             hour
             for hour in ended
-            if moved[hour.number] and hour.number not in awaited and not self._is_held(stamp, session, hour)
+            if moved[hour.number] and hour.number not in later and not self._is_held(stamp, session, hour)
         ]
         if hours:
             future = self._thread.submit(judge_hours, self._context.paths, material, hours)
             self._work = _Work(material, future)
-
-    def _awaited(
-        self, store: Store, stamp: Stamp, session: Session, hours: Sequence[ClassHour]
-    ) -> frozenset[int]:
-        """Of `hours`, the numbers of those that are not judged before the rest of their pictures is
-        counted: half an hour at the longest of what was never judged."""
-        if not hours:
-            return frozenset()
-        judged = {each.hour for each in visibility.verdicts_of(store, session.id)}
-        late = {h.number for h in hours if h.number not in judged and stamp.wall_us >= h.end_us + LATEST_US}
-        return self._awaited_hours(store, session) & {hour.number for hour in hours} - late
 
     def _finish(self, store: Store, stamp: Stamp, work: _Work) -> None:
         material = work.material
@@ -202,10 +188,11 @@ class VisibilityJudge:
             because = why_anew(
                 found.device.data, found.device.basis, data, material.basis, was_decided=was_decided
             )
-            if not because and was_decided and not _has_pictures(store, found.device, material, judged.hour):
+            has_other_pictures = was_decided and not _has_pictures(store, found.device, material, judged.hour)
+            if not because and (has_other_pictures or judged.drawn or judged.unseen):
                 because = ("judged_anew",)
             if not because:
-                visibility.set_basis(store, found.device.id, material.basis)
+                visibility.set_basis(store, found.device.id, material.basis_of(number))
                 return
         supersedes = None if found is None else found.in_force.id
         made = state_verdict(store, stamp, self._album, material, judged, supersedes, because)
@@ -225,7 +212,7 @@ class VisibilityJudge:
 
 def _moved(old: Mapping[str, str], new: Mapping[str, str]) -> set[str]:
     """Parts of the basis that are not what they were."""
-    return {part for part, value in new.items() if old.get(part) != value}
+    return {part for part in old.keys() | new.keys() if old.get(part) != new.get(part)}
 
 
 def _has_pictures(store: Store, verdict: Verdict, material: Material, hour: ClassHour) -> bool:
@@ -242,4 +229,8 @@ def _has_pictures(store: Store, verdict: Verdict, material: Material, hour: Clas
 
 def _ended(store: Store, session: Session, stamp: Stamp) -> list[ClassHour]:
     """Class hours that are over and whose pictures the index has, or that it will not get any more."""
-    return [hour for hour in class_hours(session) if is_settled(store, stamp, hour.end_us)]
+    return [
+        hour
+        for hour in class_hours(session)
+        if is_settled(store, stamp, hour.end_us) and is_past(store, stamp, hour.end_us)
+    ]

@@ -24,6 +24,7 @@ from agent.store.classes import Session
 from agent.store.database import Store
 from agent.store.heads import HeadCount
 from agent.store.true_time import PlacedRow, gaps_between, segments_between
+from agent.store.undrawn import DRAWING, WAITS, final_hours
 from agent.visibility.error_model import ErrorModel
 from agent.visibility.looks import Zones, error_model, look_of, room_errors, scored_model
 from agent.visibility.orders import trusts_over
@@ -72,9 +73,15 @@ class Material:
     simulated: bool
     basis: Mapping[str, str]
     judged_before: frozenset[int] = frozenset()
-    """Class hours of which something was stated: what the device found in them may have been read."""
+    """Class hours that were judged by their pictures: what the device found in them may have been read."""
+    undrawn: frozenset[int] = frozenset()
+    """Others, of which pictures are still to be counted: none is drawn before."""
     are_counted: bool = False
     """Whether HR staff count in the rooms that are not trusted yet."""
+
+    def basis_of(self, number: int) -> dict[str, str]:
+        """What a statement of this class hour rests on."""
+        return {**self.basis, **({DRAWING: WAITS} if number in self.undrawn else {})}
 
 
 def collect(store: Store, session: Session) -> Material:
@@ -129,8 +136,8 @@ def collect(store: Store, session: Session) -> Material:
         simulated,
         _basis(session, rows, gaps, counts, expected, left_out, [each.id for _, each in fitted])
         | {"trust": bearing.digest()},
-        frozenset(each.hour for each in visibility.verdicts_of(store, session.id)),
-        values.count_checks,
+        final_hours(store, session.id),
+        are_counted=values.count_checks,
     )
 
 

@@ -198,5 +198,5 @@ def _verdict(
         supersedes=supersedes,
         because=because,
         data=data,
-        basis=material.basis,
+        basis=material.basis_of(judged.hour.number),
     )

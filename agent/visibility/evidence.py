@@ -15,8 +15,10 @@ from agent.classes.class_hours import ClassHour
 from agent.evidence.stated import Stated
 from agent.store import trust, visibility
 from agent.store.calibration import RoomCalibration, calibration_of
+from agent.store.classes import Session
 from agent.store.database import Store
 from agent.store.trust import CountCheck
+from agent.store.undrawn import undrawn_sessions
 from agent.visibility.asked_hours import CountedHour, asked_and_spoilt, edited
 from agent.visibility.blindness import unjudged_hours
 from agent.visibility.orders import EndReason, spoilt_orders, trusts
@@ -164,9 +166,7 @@ def evidence_of(store: Store, room: str) -> Evidence:
     asked = [each for each in every if each.ground == ground]
     ends = [each.ended_us or 0 for each in trusts(store, room) if each.end_reason in ANEW_AFTER]
     unjudged = {
-        session: hours
-        for session in visibility.sessions_to_judge(store, room, EVER_US, -1)
-        if (hours := unjudged_hours(store, session))
+        session: hours for session in _unfinished(store, room) if (hours := unjudged_hours(store, session))
     }
     waiting = {each.asked.session_id for each in asked if each.waits} | {each.id for each in unjudged}
     partly = waiting & {each.asked.session_id for each in asked if each.is_handed_in}
@@ -187,6 +187,12 @@ def evidence_of(store: Store, room: str) -> Evidence:
         ),
         edited(store, asked) + spoilt_since(store, made, spoilt),
     )
+
+
+def _unfinished(store: Store, room: str) -> list[Session]:
+    """Lessons of which a class hour may be unjudged, in the order of time."""
+    found = visibility.sessions_to_judge(store, room, EVER_US, -1) + undrawn_sessions(store, room)
+    return sorted({each.id: each for each in found}.values(), key=lambda each: each.planned_start_us)
 
 
 def spoilt_since(store: Store, made: RoomCalibration | None, spoilt: Sequence[Stated]) -> tuple[str, ...]:

@@ -232,7 +232,7 @@ def begun(rig: Rig, paths: Paths, clock: ManualClock) -> Lesson:
         Watcher(paths, ORIGIN.room, counter, clock, simulated=True),
         recounter,
         catching,
-        VisibilityJudge(context, catching.awaited_hours),
+        VisibilityJudge(context, catching),
         now_us,
     )
     made.check_in(PEOPLE - 1)  # one more in the picture: without a teacher's zone somebody may be the teacher
