@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from datetime import time
+from datetime import datetime, time, timedelta
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
@@ -99,9 +99,9 @@ def breaks(value: object) -> object:
         return 0
     if isinstance(value, float) and value.is_integer():
         return int(value)  # a spreadsheet's number
-    if not isinstance(value, str):
+    if not isinstance(value, str | time | datetime | timedelta):
         return value
-    text = re.sub(r"\s|分钟?$", "", plain(value))
+    text = re.sub(r"\s|分钟?$", "", plain(str(value)))
     if text.isascii() and text.isdecimal() and len(text) <= 3:
         return int(text)
     pairs = [re.split(r"[-–—~～至到]", each) for each in re.split(r"[,、;]", text) if each]

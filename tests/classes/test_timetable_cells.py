@@ -127,6 +127,7 @@ def test_a_lesson_above_the_headings_is_no_title(tmp_path: Path) -> None:
         ({"课时": "1²"}, ("class_hours = '1²'", "整数")),
         ({"课时": "①"}, ("class_hours = '①'", "整数")),
         ({"课时": "3-4课时"}, ("class_hours = '3-4课时'", "整数")),
+        ({"课间": time(9, 15)}, ("breaks = '09:15:00'", "09:15-09:25")),
         ({"类型": "理论实操课"}, ("kind = '理论实操课'",)),
     ],
 )
