@@ -3,8 +3,9 @@
 A class hour counts only for time within its own borders. A lesson that begins early or overruns gives its
 class hours no more time, one that begins late or ends early takes it from those at its ends, and what was
 lost of one is never made good by another. Whoever wants the time of an overrun counted extends the lesson in
-the timetable, which is a record. Attendance goes by the same (agent/classes/attendance.py): who checks in
-during an overrun has attended none of the class hours, and nobody surely was where nobody was counted.
+the timetable, or enters afterwards when it was held (agent/classes/as_held.py), which is a record. Attendance
+goes by the same (agent/classes/attendance.py): who checks in during an overrun has attended none of the class
+hours, and nobody surely was where nobody was counted.
 """
 
 from __future__ import annotations
