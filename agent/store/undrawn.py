@@ -40,12 +40,11 @@ def final_hours(store: Store, session_id: str) -> frozenset[int]:
 
 
 def undrawn_sessions(store: Store, room: str) -> list[Session]:
-    """Lessons of `room` of which a class hour may wait so, or that run, oldest first."""
+    """Lessons of `room` of which a class hour may wait so, oldest first."""
     rows = store.rows(
         "SELECT * FROM session AS s WHERE room = ? AND state IN ('open', 'closed')"
-        " AND close_reason IS NOT 'clock_was_wrong' AND (state = 'open' OR EXISTS (SELECT 1"
-        " FROM visibility_verdict AS v WHERE v.session_id = s.id AND json_extract(v.basis, '$.drawing') = ?))"
-        " ORDER BY planned_start_us",
+        " AND close_reason IS NOT 'clock_was_wrong' AND EXISTS (SELECT 1 FROM visibility_verdict AS v"
+        " WHERE v.session_id = s.id AND json_extract(v.basis, '$.drawing') = ?) ORDER BY planned_start_us",
         (room, WAITS),
     )
     return [session_of(row) for row in rows]

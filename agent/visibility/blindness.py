@@ -14,7 +14,7 @@ from agent.store import classes, visibility
 from agent.store.calibration import newest_calibration
 from agent.store.classes import Session
 from agent.store.database import Store
-from agent.store.undrawn import is_reckoned, waits
+from agent.store.undrawn import waits
 from agent.visibility.count_checks import pictures_to_count
 from agent.visibility.looks import error_model, scored_model
 from agent.visibility.orders import standing_trust
@@ -39,11 +39,7 @@ def unjudged_hours(store: Store, session: Session) -> tuple[ClassHour, ...]:
     still to be counted: none is drawn yet."""
     if not is_fit(store, session):
         return ()
-    judged = {
-        each.hour
-        for each in visibility.verdicts_of(store, session.id)
-        if not waits(each.device) and (session.state == "closed" or is_reckoned(each.device))
-    }
+    judged = {each.hour for each in visibility.verdicts_of(store, session.id) if not waits(each.device)}
     return tuple(hour for hour in class_hours(session) if hour.number not in judged)
 
 

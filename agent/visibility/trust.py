@@ -83,9 +83,10 @@ MISSING: Final[Mapping[str, tuple[str, str]]] = {
         " again",
     ),
     "away": (
-        "{have} 个课时还没有判定，画面抽不到，按没数计：录像文件不在的，把录像盘接回",
-        "{have} class hours are not judged yet and count as unanswered: where their recording is away, put"
-        " its disk back",
+        "{have} 个课时还没有判定，或画面还没有统计完，抽不到画面，按没数计：录像文件不在的，把录像盘接回；"
+        "缺模型权重的，装上",
+        "{have} class hours are not judged yet, or not by all their pictures, and count as unanswered: where"
+        " their recording is away, put its disk back; where the weights are, install them",
     ),
     "answered": (
         "抽到的课时只数了 {have}%，须 {need}%：不能挑着数",
