@@ -110,12 +110,13 @@ def end_after(start: datetime, end: Clock, *, over_midnight: bool = False) -> da
         if over_midnight:
             return tomorrow
         if tomorrow - start <= LONGEST_SESSION:
-            written = f"{NEXT_DAY}{last:%H:%M}"
-            said = "24:00" if last.time() == time() else written
+            zh, en = f"{NEXT_DAY}{last:%H:%M}", f"“next day {last:%H:%M}”"
+            if last.time() == time():
+                zh = en = "24:00"
             raise TimesError(
                 "end",
-                f"早于开始 {start:%H:%M}；到次日才结束的，请写 {said} 或 {tomorrow:%Y-%m-%d %H:%M}",
-                f"is before the start {start:%H:%M}: where it ends on the next day, write {said} or "
+                f"早于开始 {start:%H:%M}；到次日才结束的，请写 {zh} 或 {tomorrow:%Y-%m-%d %H:%M}",
+                f"is before the start {start:%H:%M}: where it ends on the next day, write {en} or "
                 f"{tomorrow:%Y-%m-%d %H:%M}",
             )
     return last

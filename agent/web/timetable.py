@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from agent.classes.lesson_plan import TimetableError
 from agent.classes.orders import Action, Desk, Order, carry_out
+from agent.classes.typed_times import NEXT_DAY
 from agent.policy import PolicyError, shipped_policies
 from agent.store import classes
 from agent.store.database import Store
@@ -110,6 +111,8 @@ def _order(class_id: str, form: dict[str, str]) -> Order:
         field: value for field in FIELDS if (value := form.get(field, "").strip()) and field != "action"
     }
     given |= {field: (given[field],) for field in MANY if field in given}
+    if form.get("next_day") and "end" in given:
+        given["end"] = f"{NEXT_DAY}{given['end']}"
     try:
         return Order(class_id=class_id, action=cast("Action", action), **given)
     except ValidationError as error:

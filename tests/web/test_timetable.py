@@ -94,6 +94,26 @@ def test_a_wrong_field_is_named_in_the_visitors_language_and_nothing_is_changed(
     assert desk.visitor.post("/classes/nobody/timetable", data=nobody).status_code == 404
 
 
+def test_a_lesson_ends_on_the_next_day_where_that_is_ticked(desk: Desk) -> None:
+    assert "结束在次日" in desk.visitor.get(PAGE).text
+    evening = {"start": "22:00", "end": "01:00"}
+    refused = desk.add(**evening)
+    assert refused.status_code == 409 and "次日01:00" in refused.text
+    assert desk.lessons() == []
+    assert desk.add(**evening, next_day="1").status_code == 303
+    (lesson,) = desk.lessons()
+    assert lesson.planned_end_us - lesson.planned_start_us == 3 * 3_600_000_000
+    assert desk.send("extend", lesson=lesson.id, end="01:30", reason="拖堂").status_code == 303
+    (after,) = desk.lessons()
+    assert after.planned_end_us - lesson.planned_end_us == 1_800_000_000, "it runs over midnight as it is"
+    move = {"lesson": lesson.id, "day": desk.day(2), "start": "21:00", "reason": "调课", "next_day": "1"}
+    assert desk.send("move", **move).status_code == 303
+    (moved,) = desk.lessons()
+    assert moved.planned_end_us - moved.planned_start_us == 3.5 * 3_600_000_000, (
+        "ticked without an end: as long"
+    )
+
+
 @pytest.mark.promise("I10")
 def test_without_hrs_password_nothing_is_changed(desk: Desk, served: Served) -> None:
     before = desk.rows()
