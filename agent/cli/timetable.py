@@ -26,7 +26,8 @@ timetable_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_mar
 
 Day = Annotated[str, typer.Option("--day", metavar="2026-11-21", help="日期 / The day.")]
 From = Annotated[str, typer.Option("--from", metavar="08:30", help="开始 / Its start, China's time.")]
-To = Annotated[str, typer.Option("--to", metavar="11:30", help="结束 / Its end.")]
+NEXT_DAY = "次日写“次日01:00”或 24:00 / On the next day: “next day 01:00” or 24:00."
+To = Annotated[str, typer.Option("--to", metavar="11:30", help=f"结束 / Its end. {NEXT_DAY}")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="只检查并列出，不改动 / Check and tell, change nothing.")
 ]
@@ -170,7 +171,9 @@ def move_command(
     reason: Reason,
     end: Annotated[
         str | None,
-        typer.Option("--to", metavar="11:30", help="结束，默认时长不变 / Default: as long as before."),
+        typer.Option(
+            "--to", metavar="11:30", help=f"结束，默认时长不变 / Default: as long as before. {NEXT_DAY}"
+        ),
     ] = None,
     class_hours: Annotated[int | None, typer.Option("--hours", help="课时数 / Class hours.")] = None,
     breaks: Breaks = None,
@@ -199,7 +202,9 @@ def move_command(
 def extend_command(
     context: typer.Context,
     session: LessonArgument,
-    end: Annotated[str, typer.Option("--to", metavar="12:20", help="新的结束时间 / Its new end.")],
+    end: Annotated[
+        str, typer.Option("--to", metavar="12:20", help=f"新的结束时间 / Its new end. {NEXT_DAY}")
+    ],
     reason: Reason,
     class_hours: Annotated[
         int | None, typer.Option("--hours", help="课时数，默认不变 / Class hours; default: as before.")
