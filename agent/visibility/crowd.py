@@ -11,6 +11,7 @@ from agent.visibility.error_model import DEFAULT, ErrorModel
 from agent.visibility.estimate import Estimates
 from agent.visibility.people_number import Integers
 from agent.visibility.seats import Floats, SeatMap
+from agent.visibility.teacher_zone import heads_in_zone
 from agent.visibility.windows import Windows, in_zones, moved
 
 
@@ -23,7 +24,8 @@ def of_crowd(seats: SeatMap, model: ErrorModel = DEFAULT) -> Estimates:
     with np.errstate(divide="ignore"):
         odds = np.log(seats.probability) - np.log1p(-seats.probability)
     stays = windows.seen >= np.maximum(3, 0.5 * windows.looks)
-    person = ~(stays & ~moved(seats, model, live=False))
+    stirs = moved(seats, model, live=False)
+    person = ~(stays & ~stirs)
     trainees = in_zones(seats, "")[:, None]
     low = _Crowd.of(windows, np.where(trainees & person, odds + model.stirring, -np.inf), model)
     # A thing may be somebody who stands as still, and a mask may hide somebody.
@@ -35,8 +37,8 @@ def of_crowd(seats: SeatMap, model: ErrorModel = DEFAULT) -> Estimates:
     likely = np.maximum(probable, low.at(0.0))
     plausible = np.maximum(likely, low.at(_deviate(0.75)))
     upper = np.maximum(plausible, high.at(_deviate(model.confidence)))
-    in_zone = in_zones(seats, "teacher")[:, None] & (seats.probability >= 0.5)
-    return Estimates(seats.at_us, lower, probable, likely, plausible, upper, in_zone.sum(axis=0))
+    teachers = heads_in_zone(seats, stirs)
+    return Estimates(seats.at_us, lower, probable, likely, plausible, upper, *teachers)
 
 
 @dataclass(frozen=True, slots=True)

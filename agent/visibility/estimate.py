@@ -6,18 +6,37 @@ in every picture, so looks are not independent: the mean log-odds of a place's l
 is the sum over places (Poisson-binomial), mixed over how far the detector is off in this room as a whole,
 less the false places that no evidence shows up, and for the upper bound more by the people whom it does not
 see.
+
+Places are not people: who goes to and fro has two, and people who take turns are never there together. So the
+lower bound counts of places that are seldom seen together one, and it never exceeds what one single picture
+nearby shows, misses allowed for.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from agent.visibility.error_model import DEFAULT, ErrorModel
 from agent.visibility.people_number import Integers, fewer, mixed, more, quantile
 from agent.visibility.seats import Floats, SeatMap
-from agent.visibility.windows import Windows, in_zones, merged, moved
+from agent.visibility.teacher_zone import heads_in_zone
+from agent.visibility.windows import (
+    Windows,
+    in_zones,
+    merged,
+    most_at_once,
+    moved,
+    told_apart,
+)
+
+FOR_EACH_MISS: Final = 9
+"""One picture may miss one person for each so many that it shows, less two. Then of a class of which at each
+look two and a tenth are out, the larger, no bound reaches all but one."""
+ONE_PICTURE_US: Final = 135_000_000
+"""How far from a look the picture may lie that shows so many at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,45 +57,58 @@ class Estimates:
     """With `ErrorModel.confidence` so many at most."""
     teachers: Integers
     """Heads in the teacher's zone."""
+    at_the_desk: Integers
+    """Teachers who are surely there: see `teacher_zone.heads_in_zone`."""
 
     def __len__(self) -> int:
         return len(self.at_us)
 
 
-def of_seats(seats: SeatMap, model: ErrorModel = DEFAULT, *, live: bool = False) -> Estimates:
+def of_seats(
+    seats: SeatMap,
+    model: ErrorModel = DEFAULT,
+    *,
+    live: bool = False,
+    one_picture_us: int = ONE_PICTURE_US,
+) -> Estimates:
     """Estimates for people who sit. `live`: from the looks up to each, as a lesson runs; else from those
-    around it."""
+    around it. `one_picture_us`: so near to a look one picture must show as many as its lower bound says."""
     half_us = model.window_us // 2
-    before_us, after_us = (model.live_window_us, 0) if live else (half_us, half_us)
-    windows = Windows(seats, before_us, after_us)
+    around = Windows(seats, half_us, half_us)
+    windows = Windows(seats, model.live_window_us, 0) if live else around
+    near_us = (model.live_window_us, 0) if live else (one_picture_us, one_picture_us)
     odds = windows.log_odds(model)
-    moving = moved(seats, model, live=live) & in_zones(seats, "")[:, None]
+    stirs = moved(seats, model, live=live)
+    moving = stirs & in_zones(seats, "")[:, None]
     present = windows.bracketed if not live else windows.any
     odds = odds + np.where(moving, model.movement, 0.0)
-    at_least = merged(seats, np.where(moving & present, odds, -np.inf), 2.0)
+    surest = merged(seats, np.where(moving & present, odds, -np.inf), 0.0)
+    at_least = told_apart(seats, around, surest)
+    at_once = most_at_once(seats, surest, *near_us)
     between = merged(seats, np.where(in_zones(seats, "")[:, None] & windows.any, odds, -np.inf), 1.0)
     possible = in_zones(seats, "", "masked")[:, None] & windows.any
     at_most = merged(
         seats, np.where(possible, np.maximum(odds, windows.log_odds(model) + model.movement), -np.inf), 0.0
     )
-    return _bounds(seats, at_least, between, at_most, model, model.unseen)
+    ceiling = at_once + np.maximum(0, at_once // FOR_EACH_MISS - 2)
+    return _bounds((at_least, between, at_most), ceiling, heads_in_zone(seats, stirs), seats.at_us, model)
 
 
 def _bounds(
-    seats: SeatMap,
-    at_least: Floats,
-    between: Floats,
-    at_most: Floats,
+    places: tuple[Floats, Floats, Floats],
+    ceiling: Integers,
+    teachers: tuple[Integers, Integers],
+    at_us: Integers,
     model: ErrorModel,
-    unseen: tuple[float, float],
 ) -> Estimates:
+    """`places`: log-odds of each for lower bound, median and upper bound; `ceiling`: of the lower bound."""
+    at_least, between, at_most = places
     low = fewer(mixed(at_least, model.room_sd), at_least, model)
-    middle = more(mixed(between, model.room_sd), unseen)
-    high = more(mixed(at_most, model.room_sd), unseen)
-    lower = quantile(low, 1 - model.confidence)
-    probable = quantile(low, 0.1)
+    middle = more(mixed(between, model.room_sd), model.unseen)
+    high = more(mixed(at_most, model.room_sd), model.unseen)
+    lower = np.minimum(quantile(low, 1 - model.confidence), ceiling)
+    probable = np.maximum(lower, quantile(low, 0.1))
     likely = np.maximum(probable, quantile(middle, 0.5))
     plausible = np.maximum(likely, quantile(middle, 0.75))
     upper = np.maximum(plausible, quantile(high, model.confidence))
-    in_zone = in_zones(seats, "teacher")[:, None] & (seats.probability >= 0.5)
-    return Estimates(seats.at_us, lower, probable, likely, plausible, upper, in_zone.sum(axis=0))
+    return Estimates(at_us, lower, probable, likely, plausible, upper, *teachers)

@@ -4,13 +4,15 @@ The rules, each against claiming more than is known:
 
 1. `shown` needs one stretch of the recording, `needed_us` long without a hole, in which at every look two
    things hold: with the model's confidence one trainee at most is out of the picture (`TOLERATED`), and the
-   whole number expected is plausible. No count shows that of a class smaller than `SMALLEST`. Expected is the
-   most that were checked in at any moment of the class hour: who comes late must be shown too, and the first
-   minutes with three people prove nothing for the other twenty-seven.
+   whole number expected is plausible. One picture of it at least shows so many at once that fewer than two
+   are missing, or fewer than a tenth where that is more. No count shows that of a class smaller than
+   `SMALLEST`. Expected is the most that were checked in at any moment of the class hour: who comes late must
+   be shown too, and the first minutes with three people prove nothing for the other twenty-seven.
 2. Number alone proves nothing when too many people are there: a look at which probably more are seen than are
    checked in helps no `shown`, because a visitor may stand in for a hidden trainee.
 3. Teachers stand in for nobody. With a teacher's zone only the rest of the picture counts, less the teachers
-   who are checked in and were not seen in the zone within the window: they walk about or sit at the back.
+   who are checked in and do not stir in the zone at half of the looks around: they walk about or sit at the
+   back, and a face on a poster or a screen there is nobody.
    Without one as many heads as teachers are checked in, and one at least, are taken off the lower bound.
 4. `not_shown` needs that at every usable look of the class hour the upper bound is below the number expected
    at that moment, over `needed_us` in all, and that no stretch of `needed_us` went by without a usable look:
@@ -35,6 +37,7 @@ from agent.visibility.crowd import of_crowd
 from agent.visibility.error_model import DEFAULT, ErrorModel
 from agent.visibility.estimate import Estimates, of_seats
 from agent.visibility.seats import Look, SeatMap, distinct, gather
+from agent.visibility.teacher_zone import teachers_beside
 
 Measure = Literal["seats", "crowd"]
 Reason = Literal[
@@ -67,8 +70,6 @@ SMALLEST: Final = 10
 """Trainees of the smallest class that is `shown` by counting. One of two is half of the class, one of one an
 empty room; asked for the full number, the bound reaches it by things that look like heads as often as by
 people (bench/RESULTS.md)."""
-AT_THE_DESK_US: Final = 30_000_000
-"""A teacher who was in the zone so long before or after a look is not among the trainees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,11 @@ def judge(
     seats = gather(usable)
     if measure == "seats" and _unsettled(seats):
         measure = "crowd"
-    estimates = of_crowd(seats, model) if measure == "crowd" else of_seats(seats, model)
+    # Each stretch that is long enough holds a picture from which it reaches so far on both sides.
+    within_us = max(0, (needed_us - LONGEST_HOLE_US) // 2)
+    estimates = (
+        of_crowd(seats, model) if measure == "crowd" else of_seats(seats, model, one_picture_us=within_us)
+    )
     return _judged(estimates, expected, hour, scene, needed_us, model, measure, counts, most_frames)
 
 
@@ -157,10 +162,10 @@ def _judged(
     at = estimates.at_us
     now = np.array([_expected_at(expected, int(each)) for each in at], dtype=np.int64)
     most = max(step.trainees for step in expected)
-    in_zone = _most_near(at, estimates.teachers, AT_THE_DESK_US)
-    teachers = np.maximum(0, now[:, 1] - in_zone) if scene.has_teacher_zone else np.maximum(1, now[:, 1])
+    in_zone = (estimates.teachers, estimates.at_the_desk) if scene.has_teacher_zone else None
+    fewest, teachers = teachers_beside(at, in_zone, now[:, 1])
     lower = np.maximum(0, estimates.lower - teachers)
-    crowded = estimates.probable - teachers > now[:, 0]
+    crowded = estimates.probable - fewest > now[:, 0]
     complete = (lower >= most - TOLERATED) & (estimates.plausible - teachers >= most) & (most >= SMALLEST)
     # Who stands in the teacher's zone and is no teacher may be a trainee.
     upper = estimates.upper + np.maximum(0, estimates.teachers - now[:, 1])
@@ -233,14 +238,6 @@ def _unsettled(seats: SeatMap) -> bool:
     sure = seats.probability[:, 1:-1] >= 0.5
     stays = seats.seen[:, :-2] | seats.seen[:, 2:]
     return bool((sure & ~stays).sum() > UNSETTLED * sure.sum())
-
-
-def _most_near(
-    at: npt.NDArray[np.int64], values: npt.NDArray[np.int64], half_us: int
-) -> npt.NDArray[np.int64]:
-    """At each look the most of the looks around it."""
-    first, last = np.searchsorted(at, at - half_us), np.searchsorted(at, at + half_us, side="right")
-    return np.array([values[a:b].max() for a, b in zip(first, last, strict=True)], dtype=np.int64)
 
 
 def _longest_unseen(at: npt.NDArray[np.int64], expected: Sequence[Expected], hour: Interval) -> int:
