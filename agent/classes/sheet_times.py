@@ -6,12 +6,11 @@ What does not fit is named with row, column, value and remedy, once; what stands
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any, Final
 
 from agent.classes.sheet_columns import TABLES, TIMETABLE_SHEET
 from agent.classes.sheet_table import Workbook, in_row, value_in_row
-from agent.classes.typed_times import TimesError, day_written, interval
+from agent.classes.typed_times import TimesError, between, clock_written, day_written
 
 _SECTION, _COLUMNS = TABLES[TIMETABLE_SHEET]
 _LABELS: Final = {key: label for label, key in _COLUMNS.items()}
@@ -51,13 +50,23 @@ def _join(
     book: Workbook, source: str, row: int, entry: dict[str, Any], written: dict[str, Any], lacking: set[str]
 ) -> None:
     """`lacking` are columns of which a problem is told."""
-    try:
-        day: date | None = None if "date" in lacking else day_written(written["date"])
-        if day is not None and not lacking:
-            entry["start"], entry["end"] = interval(day, written["start"], written["end"])
-    except TimesError as error:
+    read: dict[str, Any] = {}
+
+    def refuse(error: TimesError) -> None:
         where = value_in_row(source, TIMETABLE_SHEET, row, _LABELS[error.key], written[error.key])
         book.problems.append(f"{where}: {error}")
+
+    for key in (each for each in _WRITTEN if each not in lacking):
+        try:
+            read[key] = day_written(written[key]) if key == "date" else clock_written(written[key], key)
+        except TimesError as error:
+            refuse(error)
+    if len(read) < len(_WRITTEN):
+        return
+    try:
+        entry["start"], entry["end"] = between(read["date"], read["start"], read["end"])
+    except TimesError as error:
+        refuse(error)
 
 
 def _is_remark(written: dict[str, Any], entry: dict[str, Any]) -> bool:

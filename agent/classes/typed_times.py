@@ -82,7 +82,11 @@ def clock_written(value: object, key: str) -> Clock:
 
 def interval(day: date, start: object, end: object) -> tuple[datetime, datetime]:
     """The lesson's beginning and end from what was written of each. TimesError."""
-    begins, ends = clock_written(start, "start"), clock_written(end, "end")
+    return between(day, clock_written(start, "start"), clock_written(end, "end"))
+
+
+def between(day: date, begins: Clock, ends: Clock) -> tuple[datetime, datetime]:
+    """The lesson's beginning and end. TimesError."""
     if begins.days_on or begins.day not in (None, day):
         raise TimesError(
             "start",

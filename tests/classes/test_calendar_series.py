@@ -12,6 +12,7 @@ from tests.classes.test_timetable_file import bad, read, times
 WHEN = "DTSTART;TZID=Asia/Shanghai:20270301T083000\nDTEND;TZID=Asia/Shanghai:20270301T113000\n"
 SERIES = WHEN + "RRULE:FREQ=DAILY;COUNT=4\n"
 MOVED = "DTSTART;TZID=Asia/Shanghai:20270303T133000\nDTEND;TZID=Asia/Shanghai:20270303T163000\n"
+LATER = "DTSTART;TZID=Asia/Shanghai:20270302T083000\nDTEND;TZID=Asia/Shanghai:20270302T113000\n"
 
 
 def event(lines: str, uid: str | None = "u", title: str = "电焊 理论 4课时") -> str:
@@ -86,6 +87,12 @@ def test_an_exception_that_names_a_day_with_two_lessons_is_refused(tmp_path: Pat
     assert "2" in problem and "RECURRENCE-ID" in problem
 
 
+def test_two_exceptions_to_one_lesson_are_refused_however_they_name_it(tmp_path: Path) -> None:
+    by_day, by_time = "RECURRENCE-ID;VALUE=DATE:20270303\n", "RECURRENCE-ID:20270303T003000Z\n"
+    events = (event(SERIES), event(by_day + MOVED), event("SEQUENCE:3\n" + by_time + LATER))
+    assert any("two exceptions" in line for line in bad(calendar(tmp_path / "t.ics", *events)))
+
+
 def test_an_exception_whose_series_is_elsewhere_is_a_lesson(tmp_path: Path) -> None:
     path = calendar(tmp_path / "t.ics", event("RECURRENCE-ID:20270303T003000Z\n" + MOVED))
     assert days(path) == ["03 13:30"]
@@ -114,8 +121,6 @@ def test_what_an_event_stands_for_must_be_readable(tmp_path: Path, line: str) ->
 
 
 # --- versions of an event ---------------------------------------------------------------------------------
-
-LATER = "DTSTART;TZID=Asia/Shanghai:20270302T083000\nDTEND;TZID=Asia/Shanghai:20270302T113000\n"
 
 
 def test_of_an_events_versions_the_highest_alone_counts(tmp_path: Path) -> None:

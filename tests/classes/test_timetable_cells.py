@@ -169,6 +169,16 @@ def test_a_merged_days_further_rows_lack_a_day_and_are_told_so(tmp_path: Path) -
     assert "row 3 日期: 缺少" in problem and "取消合并" in problem and "unmerge" in problem
 
 
+def test_every_bad_cell_of_a_row_is_named_at_once(tmp_path: Path) -> None:
+    cells = {"日期": "3月1日", "开始": "8点", "结束": "半夜", "类型": "聚餐", "课时": "很多"}
+    problems = bad(workbook(tmp_path / "t.xlsx", row(**cells)))
+    assert len(problems) == len(cells)
+    for value in cells.values():
+        assert sum(f"'{value}'" in line for line in problems) == 1, problems
+    problems = bad(workbook(tmp_path / "t.xlsx", row(日期=None, 开始="8点")))
+    assert len(problems) == 2, "a day that lacks hides no other slip"
+
+
 def test_a_days_number_is_told_once_and_its_times_are_not_missing(tmp_path: Path) -> None:
     (problem,) = bad(workbook(tmp_path / "t.xlsx", row(日期=46447)))
     assert "row 2 日期 = '46447'" in problem
