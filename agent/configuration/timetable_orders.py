@@ -16,6 +16,7 @@ from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 from agent.classes.lesson_plan import TimetableError
 from agent.classes.orders import Desk, Done, Order, done
 from agent.classes.reckoned import Reckoned
+from agent.classes.typed_times import NEXT_DAY
 from agent.clock import Stamp
 from agent.configuration.document import ConfigurationError
 from agent.evidence.jws import sha256_hex
@@ -33,7 +34,7 @@ EXPECTED: Final = {
     "kind": "theory practical examination make_up",
     "day": "2026-11-21",
     "start": "08:30",
-    "end": "11:30",
+    "end": f"11:30 {NEXT_DAY}01:00",
     "class_hours": "1…24",
     "breaks": "10, 09:15-09:25,10:10-10:20",
     "room": "room-101",
@@ -55,7 +56,7 @@ class OrderDocument(Order):
     kind: SessionKind = "theory"
     day: Annotated[str, StringConstraints(pattern=r"^([0-9]{4}-[0-9][0-9]-[0-9][0-9])?\z")] = ""
     start: Annotated[str, StringConstraints(pattern=r"^([0-9][0-9]:[0-9][0-9])?\z")] = ""
-    end: Annotated[str, StringConstraints(pattern=r"^([0-9][0-9]:[0-9][0-9])?\z")] = ""
+    end: Annotated[str, StringConstraints(pattern=rf"^(({NEXT_DAY})?[0-9][0-9]:[0-9][0-9])?\z")] = ""
     breaks: Annotated[str, StringConstraints(pattern=rf"^([0-9]{{1,3}}|{_PAUSE}(,{_PAUSE}){{0,7}})?\z")] = ""
     room: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9_-]{0,31})?\z")] = ""
     lesson: Annotated[str, StringConstraints(pattern=rf"^({_LESSON})?\z")] = ""

@@ -269,3 +269,13 @@ def test_an_officers_file_is_read_as_people_write_toml_and_its_errors_are_named(
             read_orders(file)
     with pytest.raises(ConfigurationError, match="cannot be read"):
         read_orders(tmp_path / "none.toml")
+
+
+def test_a_lesson_ordered_from_afar_ends_on_the_next_day_where_that_is_said(
+    desk: Desk, officer: Officer, paths: Paths
+) -> None:
+    late = MOVE | {"start": "20:00", "reason": "晚课"}
+    outcome = judge(desk, paths, order(desk, officer, late | {"end": "00:30"}))
+    assert not outcome.applied and "次日00:30" in outcome.detail
+    assert judge(desk, paths, order(desk, officer, late | {"end": "次日00:30"})).applied
+    assert "2026-11-22 20:00–次日 next day 00:30 room-101 实操 practical 4 课时 hours" in desk.plans()
