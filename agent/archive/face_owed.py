@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from agent.archive.face_need import DAY_US
 from agent.classes.attendance import attendance_of
-from agent.classes.make_up import MISSED
+from agent.classes.make_up_standing import MISSED
 from agent.classes.rules import rules_of
 from agent.policy import Policies, PolicyError
 from agent.store import classes
