@@ -48,7 +48,7 @@ def awaited(
 ) -> frozenset[int]:
     """Of `hours`, the numbers of those that are not judged before the rest of their pictures is counted, as
     long as it may be: half an hour at the longest of what was never judged, a day of what was."""
-    if not hours or is_given_up(store, stamp, session):
+    if not hours:
         return frozenset()
     stated_us = {each.hour: each.device.stated_us for each in visibility.verdicts_of(store, session.id)}
 
