@@ -134,7 +134,7 @@ def test_a_camera_that_changed_its_resolution_plays_on_and_seeking_finds_every_p
     page.select_option("#speed", "2")
     wait_until(lambda: played(page) > offset + 20.5, 15, "it plays from one run into the other")
     width = "document.getElementById('video').videoWidth"
-    assert page.evaluate(width) == 640
+    wait_until(lambda: page.evaluate(width) == 640, 10, "the browser reports the other size")
     page.click("#toggle")
     # With two B-frames the first picture is shown after 0.2 s; the second run has none.
     for wanted, picture, wide in (
