@@ -94,6 +94,20 @@ def test_people_who_are_out_in_turn_are_not_there_together(checked_in: int, out:
 
 
 @RULES
+@pytest.mark.parametrize("needed_s", [120, 300])
+def test_a_picture_of_everybody_says_nothing_of_a_stretch_after_it(needed_s: int) -> None:
+    """Everybody is there for a moment; then three of thirty are out in turn, at every look."""
+    places = seats_of(30)
+
+    def is_in(person: int) -> Callable[[int], bool]:
+        return lambda second: second < 20 or (person - second // 20 * 3) % 30 >= 3
+
+    looks = together(*(while_(is_in(each), [places[each]], 100 + each) for each in range(30)))
+    found = judge(looks, HOUR, scene(30), needed_s * SECOND_US)
+    assert (found.verdict, found.longest_shown_us > 0) == ("uncertain", True)
+
+
+@RULES
 @pytest.mark.parametrize("for_s", [20, 150])
 def test_two_people_on_three_places_are_two(for_s: int) -> None:
     """Any two of the three places are seen together in a third of the pictures."""
