@@ -8,7 +8,8 @@ when some were set; those of `UNTOUCHED` were run with nothing changed afterward
     python -m bench.tamper --media FOLDER [--part untouched|seen|chosen] [--only NAME] [--out FILE.json]
 
 `--afterwards` judges the key frames alone that are counted afterwards, each five seconds, as
-agent.visibility.looking_back does: where nobody looked in time."""
+agent.visibility.looking_back does: where nobody looked in time. `--what periodic` plays minutes of what comes
+round by nature (bench/tamper_periodic.py) instead."""
 
 from __future__ import annotations
 
@@ -32,6 +33,7 @@ from bench.tamper_day import Alarm, run_day
 from bench.tamper_encoder import KeyPicture, encoded, is_counted, seen_at
 from bench.tamper_innocent import innocent
 from bench.tamper_parts import part_covers, part_innocent
+from bench.tamper_periodic import periodic
 from bench.tamper_scenes import Camera, Room
 
 WITHIN_S: Final = 10.0
@@ -144,7 +146,7 @@ def main() -> None:
     parser.add_argument("--rooms", default="", help="names, with commas between, instead of a part's")
     parser.add_argument("--without-reference", action="store_true")
     parser.add_argument("--afterwards", action="store_true", help="as in counting afterwards")
-    parser.add_argument("--what", choices=("all", "cases", "day"), default="all")
+    parser.add_argument("--what", choices=("all", "cases", "day", "periodic"), default="all")
     parser.add_argument("--out", type=Path, default=None)
     asked = parser.parse_args()
     names = tuple(asked.rooms.split(",")) if asked.rooms else PARTS[asked.part]
@@ -155,11 +157,12 @@ def main() -> None:
         room = rooms(asked.media)[name]()
         known = None if asked.without_reference else reference(room)
         if asked.what != "day":
-            for case in [*attacks(), *part_covers(), *innocent(), *part_innocent()]:
+            usual = [*attacks(), *part_covers(), *innocent(), *part_innocent()]
+            for case in periodic() if asked.what == "periodic" else usual:
                 if asked.only in f"{case.name} {case.strength}":
                     results.append(judge(case, room, known, afterwards=asked.afterwards))
                     print(_line(results[-1]), flush=True)
-        if asked.what != "cases" and not asked.only:
+        if asked.what in ("all", "day") and not asked.only:
             looks, found = run_day(room, known, afterwards=asked.afterwards)
             days += 1
             alarms += found

@@ -31,6 +31,11 @@ class KeyPicture:
         pictures = list(decoded(self.group_before))
         return pictures[-1] if pictures else None
 
+    def middle(self) -> Grey | None:
+        """The one in the middle of the group before."""
+        pictures = list(decoded(self.group_before[: len(self.group_before) // 2 + 1]))
+        return pictures[-1] if pictures else None
+
 
 COUNTED_EVERY_S = 5.0
 
@@ -42,8 +47,9 @@ def is_counted(key: KeyPicture) -> bool:
 
 def seen_at(key: KeyPicture, *, afterwards: bool) -> Sight:
     """The look at it; `afterwards` nobody asks what lies between two of them."""
-    between, end = (None, None) if afterwards else (key.between, key.end)
-    return sight(key.luma, round(key.seconds * 1e6), key.seconds, between, end)
+    if afterwards:
+        return sight(key.luma, round(key.seconds * 1e6), key.seconds, None)
+    return sight(key.luma, round(key.seconds * 1e6), key.seconds, key.between, key.end, key.middle)
 
 
 def decoded(units: Iterable[bytes]) -> Iterator[Grey]:

@@ -1,4 +1,5 @@
-"""The last picture of a group of pictures: what the encoder made of it with all the bits it spent on it."""
+"""The last picture of a group of pictures, what the encoder made of it with all the bits it spent on it, and
+the one in its middle."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import os
 from typing import Final
 
 from agent import bmff
+from agent.bmff import Sample
 from agent.visibility.growing_segment import KeyFrame
 from agent.visibility.key_frame_decoder import decode_last_brightness
 from models.images import GreyImage
@@ -20,10 +22,27 @@ LARGEST_WORK: Final = 50 * LARGEST_PICTURE
 two seconds of 4K at 25 pictures."""
 
 
+MIDDLE_WORK: Final = 30 * 1920 * 1080
+"""Pixels of all pictures up to the middle one, which is decoded at each look of a lesson: half a group of two
+seconds of 1080p at 30 pictures."""
+
+
 def picture_before(frame: KeyFrame) -> GreyImage | None:
     """Brightness (0..255) of the picture just before `frame`; None for the first of a file and where decoding
     it would take too much. OSError, BoxError, PictureError."""
-    group, pixels = frame.group_before, frame.track.width * frame.track.height
+    return _last_of(frame, frame.group_before)
+
+
+def picture_amid(frame: KeyFrame) -> GreyImage | None:
+    """The same of the picture in the middle between `frame` and the key frame before, or, of large pictures,
+    of one as far from the key frame before as little work allows."""
+    pixels = max(1, frame.track.width * frame.track.height)
+    most = min(len(frame.group_before) // 2 + 1, max(2, MIDDLE_WORK // pixels))
+    return _last_of(frame, frame.group_before[:most])
+
+
+def _last_of(frame: KeyFrame, group: tuple[Sample, ...]) -> GreyImage | None:
+    pixels = frame.track.width * frame.track.height
     if not group or len(group) > MOST_FRAMES or sum(sample.size for sample in group) > LARGEST_GROUP:
         return None
     if pixels > LARGEST_PICTURE or pixels * len(group) > LARGEST_WORK:

@@ -16,9 +16,10 @@ from typing import Final, NamedTuple
 from agent.store.tamper import TamperKind
 from agent.visibility.hidden_part import Blocks
 from agent.visibility.passer_by import PartWatch, is_same_place, still_covers, sways
+from agent.visibility.repeated_movement import MovementWatch
 from agent.visibility.replay import ReplayWatch
 from agent.visibility.stillness import End, StillnessWatch, is_quiet
-from agent.visibility.view import KnownView, Structure, structure
+from agent.visibility.view import KnownView, Structure, small_brightness, structure
 from agent.visibility.view_checks import Assessment, assess
 from models.images import GreyImage
 
@@ -77,6 +78,8 @@ class Sight:
     None where nothing was recorded and nobody knows."""
     end: End | None = None
     """Decodes the last of them."""
+    middle: End | None = None
+    """Decodes the one in their middle; costs half a group, so it is asked for in lessons alone."""
 
     @property
     def when(self) -> When:
@@ -97,9 +100,10 @@ def sight(
     monotonic_s: float,
     between: tuple[int, ...] | None,
     end: End | None = None,
+    middle: End | None = None,
 ) -> Sight:
     """Measure a decoded key frame's brightness. About 2 ms for 1920 × 1080."""
-    return Sight(at_us, monotonic_s, structure(luma), luma.shape[0] * luma.shape[1], between, end)
+    return Sight(at_us, monotonic_s, structure(luma), luma.shape[0] * luma.shape[1], between, end, middle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,7 @@ class PictureWatch:
         self._before_start = before
         self._live: KnownView | None = None
         self._replay = ReplayWatch()
+        self._movement = MovementWatch()
         self._before: tuple[Sight, Assessment | None] | None = None
         self._wrong: list[tuple[When, TamperKind]] = []
         """Looks in a row that found something, since the last that did not, of `LOOKED_BACK_S`."""
@@ -179,6 +184,7 @@ class PictureWatch:
         if self._before is not None and now.monotonic_s - self._before[0].monotonic_s > LONGEST_PAUSE_S:
             self._before, self._wrong, self._still, self._right = None, [], [], []
             self._stillness.forget()
+            self._movement.forget()
         found, kind = self._judge(now, is_lesson, repeats)
         previous, self._before = self._before, (now, found)
         before = (None, None) if previous is None else (previous[0].seen, previous[1])
@@ -213,7 +219,7 @@ class PictureWatch:
         if not found:
             found = [assess(now.seen, KnownView.of(now.seen), lenient=True)]
         worst = next((each for each in found if each.kind is not None), found[0])
-        is_repeated = not repeats and self._replay.is_repeated(now.seen.small) and worst.kind != "dark"
+        is_repeated = not repeats and self._is_repeated(now, is_lesson) and worst.kind != "dark"
         is_still = self._stillness.is_still(now.seen.small, is_quiet(now.between, now.pixels), now.end)
         self._still = [*self._still, now.when][-64:] if is_still else [now.when]
         kind = worst.kind
@@ -224,6 +230,11 @@ class PictureWatch:
         if kind in (None, "replayed") and self._stood_still(now, is_lesson):
             kind = "frozen"
         return worst, kind
+
+    def _is_repeated(self, now: Sight, is_lesson: bool) -> bool:
+        middle = now.middle() if is_lesson and now.middle is not None else None
+        small = None if middle is None else small_brightness(middle)
+        return self._movement.is_repeated(now.seen.small, small) | self._replay.is_repeated(now.seen.small)
 
     def _is_right(self, found: Assessment) -> bool:
         """Whether a look that found nothing speaks for the end of what lasts."""

@@ -6,7 +6,9 @@ Each key frame is looked at, apart from counting, which may be slow and rare: th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from agent.bmff import BoxError
@@ -17,7 +19,7 @@ from agent.store.cameras import state_camera_fact
 from agent.store.database import Store
 from agent.store.facts import FactType
 from agent.store.tamper import Stretch, TamperKind
-from agent.visibility.group_end import picture_before
+from agent.visibility.group_end import picture_amid, picture_before
 from agent.visibility.growing_segment import KeyFrame
 from agent.visibility.key_frame_decoder import PictureError
 from agent.visibility.picture_watch import PictureChange, PictureWatch, Sight, sight
@@ -65,7 +67,8 @@ class TamperWatch:
     def look(self, store: Store, frame: KeyFrame, luma: GreyImage, now: Stamp) -> None:
         """A key frame of the recording. sqlite3.Error passes through; the next look says it again."""
         taken_s = now.monotonic_ns / 1e9 - frame.age_s(now)
-        seen = sight(luma, frame.at_us, taken_s, frame.between, lambda: _end_before(frame))
+        end, middle = partial(_within, frame, picture_before), partial(_within, frame, picture_amid)
+        seen = sight(luma, frame.at_us, taken_s, frame.between, end, middle)
         place = _Place(frame.segment.run, frame.segment.sequence, frame.pts_ticks)
         self._see(store, seen, now, place, simulated=frame.segment.simulated)
 
@@ -159,11 +162,11 @@ class TamperWatch:
         state_camera_fact(store, now, self._room, FactType.CAMERA_TAMPERED, data, simulated=is_simulated)
 
 
-def _end_before(frame: KeyFrame) -> GreyImage | None:
-    """The picture before a key frame. A group that cannot be decoded must not cost the look at its key
+def _within(frame: KeyFrame, picture: Callable[[KeyFrame], GreyImage | None]) -> GreyImage | None:
+    """A picture of the group before a key frame. One that cannot be decoded must not cost the look at the key
     frame, which could."""
     try:
-        return picture_before(frame)
+        return picture(frame)
     except (OSError, BoxError, PictureError) as error:
         log.warning("watch.group_unreadable", error=str(error))
         return None

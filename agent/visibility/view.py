@@ -127,7 +127,7 @@ LEAST_SHARED: Final = 0.1
 def structure(luma: GreyImage) -> Structure:
     """Prepare a key frame's brightness."""
     fine = cv2.resize(luma, FINE, interpolation=cv2.INTER_AREA)
-    small = np.asarray(cv2.resize(fine.astype(np.float32), COARSE, interpolation=cv2.INTER_AREA), np.float32)
+    small = _small(fine)
     bright = (fine >= 250).astype(np.float32)
     return Structure(
         fine=fine.astype(np.float32),
@@ -136,6 +136,15 @@ def structure(luma: GreyImage) -> Structure:
         blocks=_in_blocks(small),
         saturated=_in_blocks(bright),
     )
+
+
+def small_brightness(luma: GreyImage) -> Field:
+    """`Structure.small` of a picture of which nothing else is asked."""
+    return _small(cv2.resize(luma, FINE, interpolation=cv2.INTER_AREA))
+
+
+def _small(fine: npt.NDArray[np.generic]) -> Field:
+    return np.asarray(cv2.resize(fine.astype(np.float32), COARSE, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def known_view(png: bytes) -> KnownView | None:

@@ -11,7 +11,7 @@ import pytest
 
 from agent.paths import Paths
 from agent.visibility import group_end
-from agent.visibility.group_end import LARGEST_GROUP, picture_before
+from agent.visibility.group_end import LARGEST_GROUP, picture_amid, picture_before
 from agent.visibility.growing_segment import KeyFrame, SegmentFollower
 from agent.visibility.key_frame_decoder import PictureError
 from tests.recording.rig import Rig
@@ -35,6 +35,21 @@ def test_it_is_the_last_of_the_group_before(frame: KeyFrame, rig: Rig) -> None:
     shown = number_in(np.asarray(cv2.cvtColor(luma, cv2.COLOR_GRAY2BGR), np.uint8))
     assert shown == (frame.pts_ticks // rig.clip.frame_ticks - 1) % 60
     assert frame.between == tuple(sample.size for sample in frame.group_before[1:])
+
+
+def test_the_one_in_the_middle_lies_half_a_group_before(frame: KeyFrame, rig: Rig) -> None:
+    def shown_by(frame: KeyFrame) -> int:
+        luma = picture_amid(frame)
+        assert luma is not None
+        return number_in(np.asarray(cv2.cvtColor(luma, cv2.COLOR_GRAY2BGR), np.uint8))
+
+    key = frame.pts_ticks // rig.clip.frame_ticks
+    assert shown_by(frame) == (key - 5) % 60
+    uhd = replace(frame, track=replace(frame.track, width=7680, height=1200))
+    assert (key - 10) % 60 < shown_by(uhd) <= (key - 5) % 60
+    wide = replace(frame, track=replace(frame.track, width=3840, height=2160 * 4))
+    assert picture_amid(wide) is None, "larger than what is decoded at all"
+    assert picture_amid(replace(frame, group_before=())) is None
 
 
 def test_a_files_first_key_frame_has_none_and_a_huge_group_is_not_asked_for(frame: KeyFrame) -> None:
