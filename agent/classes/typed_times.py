@@ -158,6 +158,7 @@ def _day(match: re.Match[str] | None) -> date | None:
     if match is None:
         return None
     try:
-        return date(int(match["year"]), int(match["month"] or match["m"]), int(match["day"] or match["d"]))
+        day = date(int(match["year"]), int(match["month"] or match["m"]), int(match["day"] or match["d"]))
     except ValueError:
         return None
+    return day if day.year in POSSIBLE_YEARS else None
