@@ -68,6 +68,30 @@ def test_what_was_stated_once_without_a_picture_being_drawn_is_never_asked_for(
 
 
 @RULE
+@pytest.mark.parametrize("lacked", ["pictures", "people"])
+def test_what_was_stated_without_a_number_of_people_is_drawn_when_there_is_one(
+    rig: Rig, paths: Paths, monkeypatch: pytest.MonkeyPatch, lacked: str
+) -> None:
+    """Its pictures came later, or those who had checked in were confirmed then."""
+    bears_nothing(monkeypatch)
+    lesson, places = filmed(rig, paths)
+    if lacked == "pictures":
+        rig.store.execute("DELETE FROM head_count")
+    else:
+        rig.store.execute("UPDATE check_in SET outcome = 'rejected'")
+    first = lesson.judged().device.data
+    assert first["lower"] is None and (first["proposal"] or {}).get("lower") is None
+    if lacked == "pictures":
+        lesson.count(8, places, detector=DETECTOR)
+    else:
+        rig.store.execute("UPDATE check_in SET outcome = 'accepted'")
+    lesson.look_again()
+    *_, last = lesson.facts("visibility.judged")
+    assert last["proposal"]["lower"] is not None and len(last["drawn"]) == 2
+    lesson.judge.close()
+
+
+@RULE
 @pytest.mark.promise("I6")
 def test_pictures_are_drawn_by_the_footages_own_lot_and_show_no_box(
     rig: Rig, paths: Paths, monkeypatch: pytest.MonkeyPatch
