@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -10,13 +12,25 @@ from agent.checkin.announcer import Announcer, Spoken
 from agent.checkin.answers import AnswerBoard
 from agent.checkin.outlet import Outlet
 from agent.clock import Stamp
+from agent.log import get_logger
 from agent.paths import Paths
 from agent.role import fresh_word
 from agent.settings import IndicatorSettings, Settings, VoiceSettings
+from agent.store.database import Store, StoreError
+from agent.store.visibility import is_struck
 from drivers.indicator import GpioIndicator, Indicator, IndicatorError, Pins, Signal
 from drivers.voice import Voice, VoiceError, VoiceOptions
 
 ZONE: Final = ZoneInfo("Asia/Shanghai")
+STRUCK_US: Final = 86_400_000_000
+"""So long after a class hour was counted against its class the lamp says so, to whoever teaches next: nobody
+acknowledges it, and a lamp that blinked for the rest of the term would be looked at by nobody. The page and
+the record stay. It ends at once where the class hour counts no more."""
+STRUCK_ASKED_NS: Final = 60_000_000_000
+STRUCK_WAITS_MS: Final = 200
+"""The door waits for nobody who writes."""
+
+log = get_logger(__name__)
 
 
 class _Lamp:
@@ -70,8 +84,32 @@ def announcer_of(settings: Settings, paths: Paths) -> Announcer:
         voice=None if voice is None else Outlet("voice", lambda: _Speaker(open_voice(voice)), VoiceError),
         language="zh" if voice is None else voice.language,
         is_quiet=lambda wall_us: voice is not None and voice.is_quiet(_clock_face(wall_us)),
-        is_warned=lambda stamp: _is_doubted(paths, stamp),
+        is_warned=_Warned(paths),
     )
+
+
+class _Warned:
+    """Whether the resting lamp warns (R6): the recording does not show everybody now, or a class hour was
+    counted against the class within the last day."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+        self._struck, self._asked_ns = False, -STRUCK_ASKED_NS
+
+    def __call__(self, stamp: Stamp) -> bool:
+        if stamp.monotonic_ns - self._asked_ns >= STRUCK_ASKED_NS:
+            self._struck, self._asked_ns = self._is_struck(stamp), stamp.monotonic_ns
+        return self._struck or _is_doubted(self._paths, stamp)
+
+    def _is_struck(self, stamp: Stamp) -> bool:
+        if not self._paths.database.exists():
+            return False
+        try:
+            with closing(Store(self._paths.database, busy_timeout_ms=STRUCK_WAITS_MS)) as store:
+                return is_struck(store, stamp.wall_us - STRUCK_US)
+        except (sqlite3.Error, StoreError) as error:  # check-in goes on; the page says what is the matter
+            log.warning("lamp.strikes_unread", error=str(error))
+            return self._struck
 
 
 def _is_doubted(paths: Paths, stamp: Stamp) -> bool:

@@ -30,8 +30,9 @@ _SIGNALS: Final[dict[AnswerKind, Signal]] = {
 UNAVAILABLE: Final = Signal("red", Blink(0.5, 0.5, None))
 PROMPTING: Final = Signal("yellow", STEADY)
 WARNING: Final = Signal("yellow", Blink(0.3, 2.7, None))
-"""For a long time the recording has not shown everybody who is checked in (R6): the teacher sees it from
-afar, unlike any answer to a person, without a beep."""
+"""For a long time the recording has not shown everybody who is checked in, or a class hour was counted
+against its class since yesterday (R6): the teacher sees it from afar, unlike any answer to a person, without
+a beep."""
 SHOWN_NS: Final = 2_000_000_000
 """An answer's light is not taken away earlier by a prompt to the next person."""
 

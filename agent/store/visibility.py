@@ -149,6 +149,18 @@ def strikes(store: Store, class_id: str) -> Strikes:
     return Strikes(those("not_shown"), those("uncertain"))
 
 
+def is_struck(store: Store, since_us: int) -> bool:
+    """Whether a verdict in force says `not_shown` that was stated since then, of any class."""
+    row = store.row(
+        "SELECT 1 FROM visibility_verdict v JOIN session s ON s.id = v.session_id"
+        " WHERE v.verdict = 'not_shown' AND v.stated_us >= ? AND s.state <> 'cancelled'"
+        " AND v.hour <= s.class_hours"
+        " AND NOT EXISTS (SELECT 1 FROM visibility_verdict n WHERE n.supersedes = v.id) LIMIT 1",
+        (since_us,),
+    )
+    return row is not None
+
+
 def classes_with_strikes(store: Store) -> list[tuple[str, str]]:
     """Id and title of each class with a verdict in force that is not `shown`, the one that opened last
     first."""

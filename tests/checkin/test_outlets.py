@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,9 +23,14 @@ from agent.checkin.outlet import Outlet
 from agent.checkin.signals import DARK, WARNING
 from agent.paths import Paths
 from agent.settings import Settings, VoiceSettings
+from agent.store import classes, visibility
+from agent.store.database import Store
+from agent.store.vault import Vault
+from agent.store.visibility import DEVICE, Verdict
 from drivers.indicator import IndicatorError
 from models.images import Box
 from tests.checkin.scene import QUALITY, Ear
+from tests.classes.documents import class_content, take_in
 from tests.clocks import ManualClock
 from tests.waiting import wait_until
 
@@ -139,6 +145,54 @@ def test_nothing_is_said_in_silent_hours_and_the_lamp_goes_on(paths: Paths, cloc
     wait_until(lambda: lamp.heard, 5, "light")
     announcer.close()
     assert voice.heard == []
+
+
+@pytest.mark.rule("R6")
+def test_the_lamp_warns_for_a_day_after_a_strike_and_no_longer(
+    store: Store, paths: Paths, clock: ManualClock, mock_pins: MockFactory
+) -> None:
+    take_in(store, Vault(paths.keys), clock, class_content())
+    held, other = classes.sessions(store, class_id="dgjc-1")[:2]
+    verdict = Verdict(
+        "v1", held.id, 1, "not_shown", 5, 8, 10, DEVICE, "", clock.wall_us, True, None, (), {}, {}
+    )  # fmt: skip
+    announcer = announcer_of(furnished(paths, indicator={"yellow_pin": 7}), paths)
+
+    def is_lit_within(pictures: int) -> bool:
+        """A warning blinks: each picture a second and a half after the one before."""
+        before = len(mock_pins.pin(7).states)
+        for _ in range(pictures):
+            clock.advance(61)
+            announcer.follow(View((), {}), "open", clock.now())
+        try:
+            wait_until(lambda: len(mock_pins.pin(7).states) > before and mock_pins.pin(7).state, 2, "light")
+        except AssertionError:
+            return False
+        return True
+
+    announcer.follow(View((), {}), "open", clock.now())
+    assert not is_lit_within(2)
+    with store.transaction():
+        visibility.insert_verdict(store, verdict)
+    assert is_lit_within(2)
+    clock.advance(86_400)
+    announcer.follow(View((), {}), "open", clock.now())
+    clock.advance(61)
+    announcer.follow(View((), {}), "open", clock.now())
+    wait_until(lambda: not mock_pins.pin(7).state, 5, "dark")
+    assert not is_lit_within(2)
+    second = replace(verdict, id="v2", session_id=other.id, stated_us=clock.wall_us)
+    with store.transaction():
+        visibility.insert_verdict(store, second)
+    assert is_lit_within(2)
+    with store.transaction():
+        decided = replace(second, id="v3", verdict="uncertain", supersedes="v2", stated_us=clock.wall_us)
+        visibility.insert_verdict(store, decided)
+    clock.advance(61)
+    announcer.follow(View((), {}), "open", clock.now())
+    wait_until(lambda: not mock_pins.pin(7).state, 5, "dark")
+    assert not is_lit_within(2), "it counts no more"
+    announcer.close()
 
 
 @pytest.mark.rule("R6")
