@@ -37,6 +37,9 @@ FOR_EACH_MISS: Final = 9
 look two and a tenth are out, the larger, no bound reaches all but one."""
 ONE_PICTURE_US: Final = 135_000_000
 """How far from a look the picture may lie that shows so many at once."""
+NEAR_PICTURE_US: Final = 30_000_000
+"""So near to a look one picture must show four fifths of them: half a class that is out for a minute and more
+is not there all the time. Nearer or more costs full classes of the one real lesson (bench/RESULTS.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +87,21 @@ def of_seats(
     odds = odds + np.where(moving, model.movement, 0.0)
     surest = merged(seats, np.where(moving & present, odds, -np.inf), 0.0)
     at_least = told_apart(seats, around, surest)
-    at_once = most_at_once(seats, surest, *near_us)
     between = merged(seats, np.where(in_zones(seats, "")[:, None] & windows.any, odds, -np.inf), 1.0)
     possible = in_zones(seats, "", "masked")[:, None] & windows.any
     at_most = merged(
         seats, np.where(possible, np.maximum(odds, windows.log_odds(model) + model.movement), -np.inf), 0.0
     )
-    ceiling = at_once + np.maximum(0, at_once // FOR_EACH_MISS - 2)
+    ceiling = _ceiling(most_at_once(seats, surest, *near_us))
+    if not live:
+        near = most_at_once(seats, surest, NEAR_PICTURE_US, NEAR_PICTURE_US)
+        ceiling = np.minimum(ceiling, near + near // 4)
     return _bounds((at_least, between, at_most), ceiling, heads_in_zone(seats, stirs), seats.at_us, model)
+
+
+def _ceiling(at_once: Integers) -> Integers:
+    """How many may be there where so many are in one picture."""
+    return np.asarray(at_once + np.maximum(0, at_once // FOR_EACH_MISS - 2))
 
 
 def _bounds(

@@ -130,6 +130,17 @@ def test_who_is_there_for_less_of_ten_minutes_than_is_asked_for_is_not_shown(the
 
 
 @RULES
+@pytest.mark.parametrize(("each_s", "some"), [(90, 8), (140, 15)])
+def test_a_quarter_of_a_class_that_is_out_for_more_than_a_minute_breaks_the_stretch(
+    each_s: int, some: int
+) -> None:
+    places = seats_of(30)
+    in_part = while_(lambda second: second // each_s % 2 == 0, places[30 - some :], 5)
+    found = judged(together(lesson(places[: 30 - some], seconds=SECONDS), in_part), 30)
+    assert found.verdict == "uncertain"
+
+
+@RULES
 def test_people_who_exchange_their_seats_stay_as_many() -> None:
     early, late = lesson(seats_of(30), seconds=480), lesson(seats_of(30), seconds=480, seed=2)
     swapped = [Look(look.at_us + 480 * SECOND_US, look.heads) for look in late]
