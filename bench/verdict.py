@@ -5,6 +5,7 @@
                             [--persistence measured|frozen] [--streams N] [--kept FOLDER] [--out FILE]
     python -m bench.verdict --film
     python -m bench.verdict --lesson [--streams N] [--kept FOLDER]
+    python -m bench.verdict --warnings [--lesson] [--people 10 30] [--streams N] [--kept FOLDER]
 
 Needs CLASSROOM_AGENT_SHARED. A lesson takes a labelled picture's heads as its people (a group of exactly as
 many neighbours as are wanted, bench/verdict_casts.py) and a detector's errors as they persist
@@ -13,7 +14,8 @@ many neighbours as are wanted, bench/verdict_casts.py) and a detector's errors a
 construction. Hidden people are checked in and in no picture. The parameters of
 `agent.visibility.error_model.ErrorModel` are chosen with `--part choose` (train_rooms); `--part report`
 (val_room, val_rear) is what is published. `--film` counts the room video (13 people) with the head net;
-`--lesson` judges classes of a real lesson, see bench/verdict_lesson.py. Prints numbers only.
+`--lesson` judges classes of a real lesson, see bench/verdict_lesson.py; `--warnings` counts warnings of a
+running lesson, see bench/verdict_warnings.py. Prints numbers only.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ from bench.verdict_casts import Cast, group, of_counts, stand_in
 from bench.verdict_lesson import lesson_rates, real_lesson
 from bench.verdict_pictures import counted, labelled
 from bench.verdict_stream import HOUR_S, NEEDED_US, Persistence, lesson
+from bench.verdict_warnings import CELLS, real_warning_rates, warning_rates
 
 PARTS: Final = {"choose": ("train_rooms",), "report": ("val_room", "val_rear")}
 PEOPLE: Final = (1, 2, 5, 10, 30, 80)
@@ -126,6 +129,7 @@ def main() -> None:
     parser.add_argument("--kept", type=Path, help="folder that keeps what the counter found between runs")
     parser.add_argument("--film", action="store_true")
     parser.add_argument("--lesson", action="store_true")
+    parser.add_argument("--warnings", action="store_true")
     chosen = parser.parse_args()
     if chosen.film:
         from bench.verdict_film import film
@@ -142,7 +146,10 @@ def main() -> None:
         real = real_lesson(folder, labelled(folder), HeadNet(), chosen.kept)
         print(json.dumps({"people": len(real.seats), "unclear": len(real.unclear), "looks": len(real.looks)}))
         for people, hidden in cells(chosen.people, HIDDEN_PERCENT):
-            found = lesson_rates(real, people, hidden, chosen.streams, NEEDED_US, random)
+            if chosen.warnings:
+                found = real_warning_rates(real, people, hidden, chosen.streams, HeadNet().cut, random)
+            else:
+                found = lesson_rates(real, people, hidden, chosen.streams, NEEDED_US, random)
             print(json.dumps(found), flush=True)
         return
     casts: list[Cast] = []
@@ -155,6 +162,13 @@ def main() -> None:
             from models.head_net import HeadNet
 
             casts += of_counts(pictures, counted(folder, pictures, HeadNet(), chosen.kept))
+    if chosen.warnings:
+        from models.head_net import HeadNet
+
+        for cell in (each for each in CELLS if each[0] in chosen.people):
+            found = warning_rates(casts, cell, chosen.streams, HeadNet().cut, random, chosen.persistence)
+            print(json.dumps(found), flush=True)
+        return
     results = []
     for posture, (people, hidden) in product(chosen.postures, list(cells(chosen.people, HIDDEN_PERCENT))):
         found = rates(casts, people, hidden, posture, chosen.streams, random, chosen.persistence)

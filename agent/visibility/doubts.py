@@ -45,12 +45,14 @@ class Sight:
 class Doubt:
     """What disagrees, since when."""
 
-    kind: Literal["fewer_visible", "more_visible"]
-    """`fewer_visible`: the recording does not show everybody; `more_visible`: more people than checked in,
-    and a visitor must not stand in for a hidden trainee."""
+    kind: Literal["fewer_visible", "fewer_likely", "more_visible"]
+    """`fewer_visible`: the recording does not show everybody; `fewer_likely`: so it seems by the places where
+    people sat; `more_visible`: more people than checked in, and a visitor must not stand in for a hidden
+    trainee."""
     since_us: int
     visible: int
-    """Most people seen in any picture of the stretch (`fewer_visible`), or fewest (`more_visible`)."""
+    """Most people seen in any picture of the stretch (`fewer_visible`), or fewest (`more_visible`); how many
+    are likely visible (`fewer_likely`)."""
     expected: int
     hidden: tuple[tuple[Region, int], ...] = ()
     """Where places that had people before show none now, and how many there."""
@@ -120,12 +122,17 @@ def said(found: Doubt, now_us: int) -> tuple[str, str]:
         )
     zh = f"应到 {found.expected} 人，画面中最多看得到 {found.visible} 人，已 {minutes} 分钟"
     en = f"at most {found.visible} of {found.expected} visible for {minutes} minutes"
+    empty_zh, empty_en = "看不到人", "hidden or empty"
+    if found.kind == "fewer_likely":
+        zh = f"应到 {found.expected} 人，画面中大约只看得到 {found.visible} 人，已 {minutes} 分钟"
+        en = f"probably {found.visible} of {found.expected} visible for {minutes} minutes"
+        empty_zh, empty_en = "先前有人、现在看不到", "that had somebody show nobody"
     if found.hidden:
         zh += "：" + "，".join(
-            f"{_WHERE[where][0]}有 {places} 个座位看不到人" for where, places in found.hidden
+            f"{_WHERE[where][0]}有 {places} 个座位{empty_zh}" for where, places in found.hidden
         )
         en += ": " + ", ".join(
-            f"{places} {'place' if places == 1 else 'places'} {_WHERE[where][1]} hidden or empty"
+            f"{places} {'place' if places == 1 else 'places'} {_WHERE[where][1]} {empty_en}"
             for where, places in found.hidden
         )
     return zh, en

@@ -6,27 +6,20 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from math import hypot
 from typing import Final
 
-import numpy as np
-
 from agent.visibility.crowd import of_crowd
-from agent.visibility.doubts import Region, Sight, region_of
+from agent.visibility.doubts import Doubt, Region, Sight, region_of
 from agent.visibility.error_model import ErrorModel
 from agent.visibility.estimate import of_seats
-from agent.visibility.seats import REACH, Look, SeatMap, distinct, gather
+from agent.visibility.seats import Look, distinct, gather
+from agent.visibility.vanished import Places
 
 KEPT_US: Final = 360_000_000
 """Looks of so long are reckoned with: the error model looks for movement over five minutes."""
 EVERY_US: Final = 15_000_000
 """How often the interval is reckoned: at eighty people a tenth of a second of arithmetic."""
 SIGHTS_US: Final = 7_200_000_000
-SETTLED: Final = 0.5
-"""Share of the last minutes' looks in which a place must have shown a head for somebody to sit there."""
-FEWEST_LOOKS: Final = 24
-GONE_US: Final = 60_000_000
-"""A place that showed nobody for so long is dark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +36,6 @@ class LessonNow:
     """Width of the picture over its height."""
 
 
-@dataclass(slots=True)
-class _Settled:
-    x: float
-    y: float
-    size: float
-    last_us: int
-
-
 class RoomNow:
     """Fed with each counted picture of a calibrated detector. One camera, one thread."""
 
@@ -58,8 +43,8 @@ class RoomNow:
         self._session_id: str | None = None
         self._looks: deque[Look] = deque()
         self._sights: deque[Sight] = deque()
-        self._settled: list[_Settled] = []
-        self._aspect = 1.0
+        self._places = Places()
+        self._lesson: LessonNow | None = None
 
     def see(self, look: Look, lesson: LessonNow, model: ErrorModel) -> None:
         """Take a picture of the lesson; pictures come in the order of time."""
@@ -67,8 +52,8 @@ class RoomNow:
             self._session_id = lesson.session_id
             self._looks.clear()
             self._sights.clear()
-            self._settled.clear()
-        self._aspect = lesson.aspect
+            self._places = Places()
+        self._lesson = lesson
         self._looks.append(look)
         while look.at_us - self._looks[0].at_us > KEPT_US:
             self._looks.popleft()
@@ -83,7 +68,7 @@ class RoomNow:
         while look.at_us - self._sights[0].at_us > SIGHTS_US:
             self._sights.popleft()
         if not lesson.walking:
-            self._settle(seats)
+            self._places.see(seats, lesson.trainees, model)
 
     @property
     def session_id(self) -> str | None:
@@ -96,37 +81,23 @@ class RoomNow:
         return tuple(self._sights)
 
     def hidden(self) -> tuple[tuple[Region, int], ...]:
-        """Where places in which somebody sat for minutes show nobody now; the most of them first."""
-        if not self._looks:
-            return ()
-        now_us = self._looks[-1].at_us
-        dark = sorted(
-            region_of(place.x / self._aspect, place.y)
-            for place in self._settled
-            if now_us - place.last_us >= GONE_US
-        )
-        found = [(where, len(list(places))) for where, places in groupby(dark)]
+        """Where places in which somebody surely sat show nobody now; the most of them first."""
+        return self._regions(self._places.dark())
+
+    def likely(self, after_us: int) -> Doubt | None:
+        """The doubt that places justify which have shown nobody for so long; None without one."""
+        lesson = self._lesson
+        if lesson is None or lesson.walking or not self._sights:
+            return None
+        strays = 0 if lesson.has_teacher_zone else max(1, lesson.teachers)
+        found = self._places.vanished(lesson.trainees, strays, after_us)
+        if found is None:
+            return None
+        visible = max(0, lesson.trainees - found.people)
+        return Doubt("fewer_likely", found.since_us, visible, lesson.trainees, self._regions(found.places))
+
+    def _regions(self, places: Sequence[tuple[float, float]]) -> tuple[tuple[Region, int], ...]:
+        aspect = 1.0 if self._lesson is None else self._lesson.aspect
+        dark = sorted(region_of(x / aspect, y) for x, y in places)
+        found = [(where, len(list(each))) for where, each in groupby(dark)]
         return tuple(sorted(found, key=lambda each: (-each[1], each[0])))
-
-    def _settle(self, seats: SeatMap) -> None:
-        """Remember where somebody sits, and when a head was last seen there."""
-        if len(seats.at_us) < FEWEST_LOOKS:
-            return
-        centre, seen = seats.centre, seats.seen
-        for number in np.flatnonzero(seen.mean(axis=1) >= SETTLED):
-            if seats.zone[number]:
-                continue
-            x, y = float(centre[number, 0]), float(centre[number, 1])
-            known = min(self._settled, key=lambda place: _apart(place, x, y), default=None)
-            if known is None or _apart(known, x, y) > REACH:
-                last_us = int(seats.at_us[np.flatnonzero(seen[number])[-1]])
-                self._settled.append(_Settled(x, y, float(seats.size[number]), last_us))
-        last = [int(np.flatnonzero(each)[-1]) for each in seen]
-        for place in self._settled:
-            near = np.hypot(centre[:, 0] - place.x, centre[:, 1] - place.y) <= REACH * place.size
-            shown = [int(seats.at_us[last[number]]) for number in np.flatnonzero(near)]
-            place.last_us = max([place.last_us, *shown])
-
-
-def _apart(place: _Settled, x: float, y: float) -> float:
-    return hypot(place.x - x, place.y - y) / place.size

@@ -29,7 +29,7 @@ from agent.visibility.growing_segment import KeyFrame, SegmentFollower
 from agent.visibility.idle_picture import read_idle_picture
 from agent.visibility.key_frame_decoder import decode, decode_brightness
 from agent.visibility.live import RoomNow
-from agent.visibility.looks import Zones, error_model, look_of
+from agent.visibility.looks import Zones, look_of, scored_model
 from agent.visibility.presence import Presence
 from agent.visibility.resumption import left_open, relive
 from agent.visibility.tamper import TamperWatch
@@ -200,7 +200,8 @@ class Watcher:
         if session is None:
             return None
         after_us = current_configuration(store).visibility.warn_after_seconds * 1_000_000
-        model = error_model(count.detector)
+        # Whether a verdict may rest on its scores is no matter here: a warning need not be certain.
+        model = scored_model(count.detector)
         if model is None:
             counts = heads.counts_of(
                 store, session.id, from_us=count.at_us - 2 * after_us, until_us=count.at_us + 1
@@ -212,9 +213,9 @@ class Watcher:
             relive(store, self._room_now, session, zones, count, picture_size, model)
         self._room_now.see(look_of(count.at_us, count.boxes, *picture_size, zones), lesson, model)
         found = doubt(self._room_now.sights, count.at_us, after_us)
-        if found is None or found.kind == "more_visible":
-            return found
-        return replace(found, hidden=self._room_now.hidden())
+        if found is None:
+            return self._room_now.likely(after_us)
+        return found if found.kind == "more_visible" else replace(found, hidden=self._room_now.hidden())
 
     def _finish_session(self, store: Store, now: Stamp) -> None:
         """Without new pictures the last minute of an ended session would wait for the next lesson."""
