@@ -76,7 +76,7 @@ def report_lines(lessons: Iterable[LessonReport]) -> Iterator[str]:
         if session.state in ("open", "closed"):
             yield "    " + "  ".join(
                 f"{each.hour.number}: {STANDINGS[each.standing]} {each.held_us / MINUTE_US:.1f} min"
-                + ("" if each.counted else " (未点人数 not counted)")
+                + ("" if each.counted or each.standing == "not_yet" else " (未点人数 not counted)")
                 for each in lesson.hours
             )
         for each in lesson.stands_for:

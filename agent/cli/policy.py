@@ -21,7 +21,7 @@ policy_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup
 STANDINGS = {
     "met": "达到 met",
     "not_met": "未达到 NOT MET",
-    "not_yet": "未到时候 not yet",
+    "not_yet": "尚未结束 not yet",
     "not_here": "不由本机判定 not decided here",
 }
 
