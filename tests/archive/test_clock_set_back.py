@@ -13,10 +13,10 @@ from agent.visibility.room_calibration import Counter, calibrate
 from agent.visibility.trust import end_if_over, give, withdraw
 from tests.archive.conftest import place
 from tests.archive.place import Place
-from tests.archive.test_trusted_room import held, judged
-from tests.archive.test_visibility import Lesson, made, places_of
+from tests.archive.test_trusted_room import calibrated, held, judged
+from tests.archive.test_visibility import Lesson
 from tests.evidence.logs import NODE
-from tests.visibility.counted_hours import DAY_US, DETECTOR, CountedRoom, bears_nothing
+from tests.visibility.counted_hours import DAY_US, DETECTOR, bears_nothing
 
 __all__ = ["place"]
 
@@ -44,16 +44,9 @@ class Struck:
 @pytest.fixture
 def struck(place: Place, monkeypatch: pytest.MonkeyPatch) -> Struck:
     bears_nothing(monkeypatch)
-    row = place.segment(1000)
-    place.clock.advance(301)
-    lesson = made(place.store, place.clock, place.paths, NODE.room, row["start_us"], row["end_us"])
-    room = CountedRoom(place.store, place.paths, place.clock, NODE.room)
-    room.configure(revision=2)
-    room.calibrate(row["start_us"] - 30 * DAY_US)
-    lesson.check_in(20)
-    lesson.count(8, places_of(lesson), detector=DETECTOR)
+    lesson, room, _ = calibrated(place, 20, 8)
     lesson.judged()
-    room.ask_many(before_us=row["start_us"])
+    room.ask_many(before_us=lesson.start_us)
     room.count()
     give(place.store, place.clock.now(), NODE.room)
     later = place.segment(1000)

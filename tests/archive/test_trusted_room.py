@@ -139,21 +139,28 @@ def judged(lesson: Lesson, session: str) -> HourVerdict:
     return found
 
 
-@RULE
-def test_class_hours_after_hrs_order_are_judged_and_those_before_stay(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bears_nothing(monkeypatch)
+def calibrated(place: Place, checked_in: int, seen: int) -> tuple[Lesson, CountedRoom, int]:
+    """A lesson of so many trainees with so many heads in each picture, its room, and that room's calibration
+    of a month before."""
     row = place.segment(1000)
     place.clock.advance(301)
     lesson = made(place.store, place.clock, place.paths, NODE.room, row["start_us"], row["end_us"])
     room = CountedRoom(place.store, place.paths, place.clock, NODE.room)
     room.configure(revision=2)
     fitted = room.calibrate(row["start_us"] - 30 * DAY_US)
-    lesson.check_in(10)
-    lesson.count(11, places_of(lesson), detector=DETECTOR)
+    lesson.check_in(checked_in)
+    lesson.count(seen, places_of(lesson), detector=DETECTOR)
+    return lesson, room, fitted
+
+
+@RULE
+def test_class_hours_after_hrs_order_are_judged_and_those_before_stay(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bears_nothing(monkeypatch)
+    lesson, room, fitted = calibrated(place, 10, 11)
     assert lesson.judged().verdict == "uncertain"
-    room.ask_many(before_us=row["start_us"])
+    room.ask_many(before_us=lesson.start_us)
     room.count()
     order = give(place.store, place.clock.now(), NODE.room)
 
@@ -188,16 +195,9 @@ def test_an_order_bears_no_class_much_smaller_than_those_that_were_counted(
 ) -> None:
     """What looks like a head weighs more among ten people than it did among two dozen."""
     bears_nothing(monkeypatch)
-    row = place.segment(1000)
-    place.clock.advance(301)
-    lesson = made(place.store, place.clock, place.paths, NODE.room, row["start_us"], row["end_us"])
-    room = CountedRoom(place.store, place.paths, place.clock, NODE.room)
-    room.configure(revision=2)
-    room.calibrate(row["start_us"] - 30 * DAY_US)
-    lesson.check_in(10)
-    lesson.count(11, places_of(lesson), detector=DETECTOR)
+    lesson, room, _ = calibrated(place, 10, 11)
     for number in range(ENOUGH):
-        start_us = row["start_us"] - DAY_US * (1 + number % 4) - HOUR_US * (number // 4)
+        start_us = lesson.start_us - DAY_US * (1 + number % 4) - HOUR_US * (number // 4)
         room.ask(start_us, lower=24, upper=28, pictures=1)
     room.count(26)
     order = give(place.store, place.clock.now(), NODE.room)
