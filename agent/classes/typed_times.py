@@ -119,9 +119,10 @@ def end_after(start: datetime, end: Clock, *, over_midnight: bool = False) -> da
                 zh = en = "24:00"
             raise TimesError(
                 "end",
-                f"早于开始 {start:%H:%M}；到次日才结束的，请写 {zh} 或 {tomorrow:%Y-%m-%d %H:%M}",
+                f"早于开始 {start:%H:%M}；到次日才结束的，请写 {zh} 或 {tomorrow:%Y-%m-%d %H:%M}"
+                "（网页上勾“结束在次日”）",
                 f"is before the start {start:%H:%M}: where it ends on the next day, write {en} or "
-                f"{tomorrow:%Y-%m-%d %H:%M}",
+                f"{tomorrow:%Y-%m-%d %H:%M} (on the page tick the box)",
             )
     return last
 

@@ -98,11 +98,14 @@ def test_a_lesson_ends_on_the_next_day_where_that_is_ticked(desk: Desk) -> None:
     assert "结束在次日" in desk.visitor.get(PAGE).text
     evening = {"start": "22:00", "end": "01:00"}
     refused = desk.add(**evening)
-    assert refused.status_code == 409 and "次日01:00" in refused.text
+    assert refused.status_code == 409 and "网页上勾“结束在次日”" in refused.text
     assert desk.lessons() == []
     assert desk.add(**evening, next_day="1").status_code == 303
     (lesson,) = desk.lessons()
     assert lesson.planned_end_us - lesson.planned_start_us == 3 * 3_600_000_000
+    assert desk.visitor.get(PAGE).text.count("22:00–次日 01:00") >= 2, (
+        "in the list and where it can be changed"
+    )
     assert desk.send("extend", lesson=lesson.id, end="01:30", reason="拖堂").status_code == 303
     (after,) = desk.lessons()
     assert after.planned_end_us - lesson.planned_end_us == 1_800_000_000, "it runs over midnight as it is"
