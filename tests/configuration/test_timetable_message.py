@@ -26,6 +26,7 @@ from agent.store.database import Store
 from agent.store.vault import Vault
 from tests.classes.desk import Desk
 from tests.classes.documents import id_number
+from tests.classes.test_as_held import DAY, Late
 from tests.clocks import ManualClock
 from tests.configuration.officer import SALT, Officer, commission
 from tests.evidence.schemas import problems_of_facts, validator
@@ -102,6 +103,28 @@ def test_lessons_are_moved_added_and_called_off_with_the_records_of_any_edit(
     undo = {"class": "dgjc-1", "action": "undo", "edit": answer["orders"][0]["edit"][:8], "reason": "改错"}
     assert judge(desk, paths, order(desk, officer, undo)).applied
     assert said(plan_of(desk.now(desk.practical.id))).startswith(PRACTICAL)
+
+
+@pytest.mark.promise("I10")
+@pytest.mark.rule("R10")
+def test_a_lesson_that_began_late_is_put_right_from_afar(
+    store: Store, clock: ManualClock, paths: Paths, officer: Officer
+) -> None:
+    late, key = Late(store, clock), load_or_create_agreement_key(paths.keys)
+    held = {"class": "C1", "action": "held", "lesson": f"{DAY} 08:30", "start": "09:00", "reason": "教师迟到"}
+
+    def sent(end: str) -> Outcome:
+        message = officer.message_with_orders(held | {"end": end}, target=SOURCE, base_revision=0)
+        return handle_message(store, Vault(paths.keys), key, SOURCE, clock.now(), message, simulated=True)
+
+    before = late.session
+    refused = sent("10:41")
+    assert not refused.applied and "10:40" in refused.detail and late.session == before
+    assert sent("10:30").applied
+    assert [each.standing for each in late.hours()] == ["held", "held"]
+    (changed,) = store.rows("SELECT data FROM fact WHERE type = 'session.plan-changed'")
+    assert len(json.loads(changed["data"])["video"]["segments"]) > 0
+    assert problems_of_facts(store) == []
 
 
 @pytest.mark.promise("I10")
